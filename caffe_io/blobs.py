@@ -1,0 +1,72 @@
+"""Arrays of numbers as BlobProto messages, without a Python loop over the numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .caffe_pb2 import BlobProto
+from .errors import CaffeIOError
+
+Array = npt.NDArray[np.float32]
+_DATA_TAG = bytes([BlobProto.DATA_FIELD_NUMBER << 3 | 2])  # field number and wire type "length follows"
+
+
+def array_to_blob(array: npt.ArrayLike, legacy_shape: bool = False) -> BlobProto:
+    """A BlobProto that holds `array` as float32.
+
+    `legacy_shape` writes num, channels, height and width (arrays of at most 4 axes, padded with ones in front)
+    in place of `shape`: the form of compute_image_mean's files, the only one that Model Optimizer reads.
+    """
+    values = np.ascontiguousarray(array, dtype="<f4")
+    raw = values.tobytes()
+    blob = BlobProto.FromString(_DATA_TAG + _varint(len(raw)) + raw)
+    if legacy_shape:
+        blob.num, blob.channels, blob.height, blob.width = (1,) * (4 - values.ndim) + values.shape
+    else:
+        blob.shape.dim.extend(values.shape)
+    return blob
+
+
+def blob_to_array(blob: BlobProto, what: str = "blob") -> Array:
+    """The numbers of `blob` as a float32 array of its shape (current or legacy form, float or double data).
+
+    Raises CaffeIOError if there are fewer or more numbers than the shape says; `what` names the blob in the message.
+    """
+    shape = blob_shape(blob)
+    double = len(blob.double_data) > 0
+    found = len(blob.double_data if double else blob.data)
+    if any(dim < 0 for dim in shape) or math.prod(shape) != found:
+        raise CaffeIOError(f"{what}: holds {found} numbers, but its shape {shape} asks for {math.prod(shape)}.")
+    if double:
+        return np.array(blob.double_data, dtype=np.float64).astype(np.float32).reshape(shape)
+    numbers = BlobProto()
+    numbers.data.MergeFrom(blob.data)
+    raw = numbers.SerializeToString()  # tag, length, then the floats as they lie in memory
+    return np.frombuffer(raw, dtype="<f4", count=found, offset=len(raw) - 4 * found).reshape(shape).astype(np.float32)
+
+
+def blob_shape(blob: BlobProto) -> tuple[int, ...]:
+    """The blob's shape; the legacy form always has four axes (num, channels, height, width)."""
+    if any(blob.HasField(axis) for axis in ("num", "channels", "height", "width")):
+        return (blob.num, blob.channels, blob.height, blob.width)
+    return tuple(blob.shape.dim)
+
+
+def same_shape(found: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether a stored blob fits: equal shapes, or equal after the ones that legacy files put in front."""
+    found, wanted = tuple(found), tuple(wanted)
+    if len(found) == 4 and len(wanted) < 4:
+        return found == (1,) * (4 - len(wanted)) + wanted
+    return found == wanted
+
+
+def _varint(number: int) -> bytes:
+    parts = []
+    while number > 127:
+        parts.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*parts, number])

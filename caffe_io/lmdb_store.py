@@ -1,0 +1,115 @@
+"""LMDB databases: written whole or not at all with a map that grows by itself, read in key order without a copy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import lmdb
+
+from .errors import DatabaseError
+from .files import whole_folder
+
+_FIRST_MAP = 64 << 20  # bytes; doubled when full: a map of 1 TB breaks 32-bit machines and some file systems
+_BATCH = 1000  # records per commit, as Caffe's convert_imageset
+
+
+class LmdbWriter:
+    """Takes records one by one; made by `write_lmdb`."""
+
+    def __init__(self, environment: lmdb.Environment) -> None:
+        self._environment = environment
+        self._pending: list[tuple[bytes, bytes]] = []
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Add a record; keys need not come in order, a repeated key replaces the earlier value."""
+        self._pending.append((key, value))
+        if len(self._pending) >= _BATCH:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write what was put so far, in a larger map if it does not fit."""
+        while self._pending:
+            try:
+                with self._environment.begin(write=True) as transaction:
+                    for key, value in self._pending:
+                        transaction.put(key, value)
+                self._pending.clear()
+            except lmdb.MapFullError:
+                self._environment.set_mapsize(2 * self._environment.info()["map_size"])
+
+
+@contextmanager
+def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[LmdbWriter]:
+    """`with write_lmdb("x_lmdb") as db: db.put(key, value)`; the folder appears when the block ends without an error.
+
+    Raises OutputExists if `path` is there and `force` is false, DatabaseError if the disk is full: nothing is left then.
+    """
+    with whole_folder(path, force) as folder:
+        try:
+            # No sync per commit: until the end nobody sees the database, so there is nothing to keep from a power cut.
+            with closing(lmdb.open(str(folder), map_size=_FIRST_MAP, sync=False, readahead=False)) as environment:
+                writer = LmdbWriter(environment)
+                yield writer
+                writer.commit()
+                environment.sync(True)
+        except lmdb.Error as error:
+            raise DatabaseError(
+                f"{path}: the database could not be written ({error}); nothing was left behind. "
+                "Free some room, or write to another disk."
+            ) from error
+
+
+class LmdbReader:
+    """Reads a database in key order. Needs no write permission and no lock file.
+
+    Raises DatabaseError if there is no LMDB at `path`, or if it is damaged or empty.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not (self.path / "data.mdb").is_file():
+            raise DatabaseError(f"{self.path}: no LMDB here (data.mdb is missing). Make it with ./create_lmdb.sh.")
+        try:
+            self._environment = lmdb.open(str(self.path), readonly=True, lock=False, readahead=False, subdir=True)
+            self._entries = int(self._environment.stat()["entries"])
+        except lmdb.Error as error:
+            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). Make it anew.") from error
+        if not self._entries:
+            raise DatabaseError(f"{self.path}: holds no records. Make it anew from a list of readable pictures.")
+
+    def __len__(self) -> int:
+        return self._entries
+
+    def items(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
+        """(key, value) from the record with index `start` (from 0) to the last."""
+        try:
+            with self._environment.begin(buffers=True) as transaction, transaction.cursor() as cursor:
+                for index, key in enumerate(cursor.iternext(keys=True, values=False)):
+                    if index >= start:
+                        yield bytes(key), bytes(cursor.value())
+        except lmdb.Error as error:
+            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it anew.") from error
+
+    def cycle(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
+        """(key, value) without end, the first record after the last, as Caffe's Data layer; begins at `start`, which
+        may exceed the number of records."""
+        start %= self._entries
+        while True:
+            yield from self.items(start)
+            start = 0
+
+    def close(self) -> None:
+        """Give the map back; a reader is also a context manager."""
+        self._environment.close()
+
+    def __enter__(self) -> LmdbReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

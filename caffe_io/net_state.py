@@ -1,0 +1,42 @@
+"""Which layers of a net are in, for a phase, level and stages (include and exclude rules)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .caffe_pb2 import NetParameter, NetState, NetStateRule, Phase
+from .errors import NetError
+
+
+def filter_net(net: NetParameter, phase: Phase.ValueType, level: int = 0, stages: Iterable[str] = ()) -> NetParameter:
+    """The layers of `net` that its include/exclude rules let in for this state, as Caffe's Net::FilterNet.
+
+    `phase` is caffe_pb2.TRAIN or TEST. The state is written into the result. Raises NetError for a layer with both
+    include and exclude rules.
+    """
+    state = NetState(phase=phase, level=level, stage=stages)
+    kept = NetParameter()
+    kept.CopyFrom(net)
+    kept.ClearField("layer")
+    kept.state.CopyFrom(state)
+    for layer in net.layer:
+        if layer.include and layer.exclude:
+            raise NetError(f'layer "{layer.name}": has both include and exclude rules; Caffe takes one kind only.')
+        if layer.include:
+            included = any(_meets(state, rule) for rule in layer.include)
+        else:
+            included = not any(_meets(state, rule) for rule in layer.exclude)
+        if included:
+            kept.layer.append(layer)
+    return kept
+
+
+def _meets(state: NetState, rule: NetStateRule) -> bool:
+    stages = set(state.stage)
+    return (
+        (not rule.HasField("phase") or rule.phase == state.phase)
+        and (not rule.HasField("min_level") or state.level >= rule.min_level)
+        and (not rule.HasField("max_level") or state.level <= rule.max_level)
+        and stages.issuperset(rule.stage)
+        and stages.isdisjoint(rule.not_stage)
+    )

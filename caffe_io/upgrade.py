@@ -1,0 +1,127 @@
+"""Older nets and solvers in current form, by the rules of Caffe's own upgrade tools (upgrade_proto.cpp)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .caffe_pb2 import BlobShape, LayerParameter, NetParameter, SolverParameter, V1LayerParameter
+from .errors import NetError, PrototxtError
+
+# V1 spelled layer types in capitals; these few are more than capitals and underscores apart from today's names.
+_SPECIAL_TYPES = {
+    "NONE": "",
+    "ABSVAL": "AbsVal",
+    "ARGMAX": "ArgMax",
+    "BNLL": "BNLL",
+    "HDF5_DATA": "HDF5Data",
+    "HDF5_OUTPUT": "HDF5Output",
+    "IM2COL": "Im2col",
+    "LRN": "LRN",
+    "MVN": "MVN",
+    "RELU": "ReLU",
+    "SOFTMAX_LOSS": "SoftmaxWithLoss",
+    "TANH": "TanH",
+}
+_SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")  # in the order of the old enumeration
+_SETTINGS = [  # the blocks that a V1 layer and a current layer have in common
+    field.name for field in V1LayerParameter.DESCRIPTOR.fields if field.name.endswith("_param")
+]
+
+
+def upgrade_net(net: NetParameter, name: str) -> NetParameter:
+    """Upgrade `net` in place and return it; `name` is the file's name for error messages."""
+    if any(layer.HasField("layer") for layer in net.layers):
+        raise PrototxtError(
+            f"{name}: is in the V0 format (layers {{ layer {{ ... }} }}) of 2013, which is not read here. "
+            "Caffe 1.0's upgrade_net_proto_text (or _binary) turns it into the current format."
+        )
+    if net.layers and net.layer:
+        raise NetError(f"{name}: has both `layers` (V1) and `layer` (current) entries. Write all of them as `layer`.")
+    for step in (_move_transformations, _rename_layers, _add_input_layer, _freeze_batch_norm):
+        step(net)
+    return net
+
+
+def upgrade_solver(solver: SolverParameter, name: str) -> SolverParameter:
+    """Upgrade `solver` in place and return it; `name` is the file's name, from which a missing prefix is made."""
+    if solver.HasField("solver_type"):
+        if solver.HasField("type"):
+            raise PrototxtError(f"{name}: has both `solver_type` (old) and `type`. Keep `type` only.")
+        solver.type = _SOLVER_TYPES[solver.solver_type]
+        solver.ClearField("solver_type")
+    if not solver.HasField("snapshot_prefix"):
+        solver.snapshot_prefix = str(Path(name).with_suffix(""))
+    elif Path(solver.snapshot_prefix).is_dir():
+        solver.snapshot_prefix = str(Path(solver.snapshot_prefix) / Path(name).stem)
+    return solver
+
+
+def _move_transformations(net: NetParameter) -> None:
+    """V1 data layers held scale, mean_file, crop_size and mirror in their own block; now they have transform_param."""
+    for layer in net.layers:
+        kind = V1LayerParameter.LayerType.Name(layer.type)
+        if kind in ("DATA", "IMAGE_DATA", "WINDOW_DATA"):
+            settings = getattr(layer, f"{kind.lower()}_param")
+            for field in ("scale", "mean_file", "crop_size", "mirror"):
+                if settings.HasField(field):
+                    setattr(layer.transform_param, field, getattr(settings, field))
+                    settings.ClearField(field)
+
+
+def _rename_layers(net: NetParameter) -> None:
+    for old in net.layers:
+        net.layer.append(_current_layer(old))
+    net.ClearField("layers")
+
+
+def _current_layer(old: V1LayerParameter) -> LayerParameter:
+    new = LayerParameter(bottom=old.bottom, top=old.top, include=old.include, exclude=old.exclude)
+    new.blobs.extend(old.blobs)
+    new.loss_weight.extend(old.loss_weight)
+    if old.HasField("name"):
+        new.name = old.name
+    if old.HasField("type"):
+        new.type = current_type(V1LayerParameter.LayerType.Name(old.type))
+    lists = {"name": old.param, "share_mode": old.blob_share_mode, "lr_mult": old.blobs_lr, "decay_mult": old.weight_decay}
+    for field, values in lists.items():
+        for index, value in enumerate(values):
+            while len(new.param) <= index:
+                new.param.add()
+            setattr(new.param[index], field, value)
+    for block in _SETTINGS:
+        if old.HasField(block):  # type: ignore[arg-type]  # the names come from the message itself
+            getattr(new, block).CopyFrom(getattr(old, block))
+    return new
+
+
+def current_type(v1_type: str) -> str:
+    """Today's name of a V1 layer type: INNER_PRODUCT -> InnerProduct."""
+    return _SPECIAL_TYPES.get(v1_type, "".join(part.capitalize() for part in v1_type.split("_")))
+
+
+def _add_input_layer(net: NetParameter) -> None:
+    """The net's own input fields become an Input layer in first place; without shapes they are simply dropped."""
+    if not net.input:
+        return
+    if net.input_shape or net.input_dim:
+        shapes = list(net.input_shape) or [
+            BlobShape(dim=net.input_dim[first : first + 4]) for first in range(0, len(net.input_dim), 4)
+        ]
+        if len(shapes) != len(net.input):
+            raise NetError(f"{net.name or 'the net'}: has {len(net.input)} inputs, but shapes for {len(shapes)}.")
+        layer = LayerParameter(name="input", type="Input", top=net.input)
+        layer.input_param.shape.extend(shapes)
+        rest = list(net.layer)
+        net.ClearField("layer")
+        net.layer.extend([layer, *rest])
+    for field in ("input", "input_shape", "input_dim"):
+        net.ClearField(field)  # type: ignore[arg-type]
+
+
+def _freeze_batch_norm(net: NetParameter) -> None:
+    """BatchNorm's three blobs are statistics: the solver must leave them alone."""
+    for layer in net.layer:
+        if layer.type == "BatchNorm" and len(layer.param) == 3:
+            for spec in layer.param:
+                spec.lr_mult = 0
+                spec.decay_mult = 0

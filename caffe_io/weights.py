@@ -1,0 +1,78 @@
+"""Trained weights: caffemodel and solverstate files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .blobs import Array, array_to_blob, blob_to_array
+from .caffe_pb2 import NetParameter, SolverState
+from .errors import CaffeIOError, WeightsError
+from .files import whole_file
+from .prototxt import parse_binary, read_binary_net
+
+
+def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
+    """Layer name -> its blobs (float32), of every layer that has any, in the order of the caffemodel.
+
+    V1 files are read as well. Raises WeightsError if the file is missing, damaged, or no caffemodel.
+    """
+    net = read_binary_net(path)
+    weights: dict[str, list[Array]] = {}
+    for layer in net.layer:
+        if layer.blobs:
+            try:
+                weights[layer.name] = [blob_to_array(b, f'layer "{layer.name}", blob {i}') for i, b in enumerate(layer.blobs)]
+            except CaffeIOError as error:
+                raise WeightsError(f"{path}: {error} The file is damaged; take another snapshot.") from error
+    if not weights:
+        raise WeightsError(f"{path}: holds {len(net.layer)} layers but no weights; wanted a trained caffemodel.")
+    return weights
+
+
+def write_weights(
+    path: str | os.PathLike[str], net: NetParameter, weights: Mapping[str, Sequence[Array]], force: bool = False
+) -> None:
+    """Write `net` with `weights` (layer name -> blobs) as a caffemodel, whole or not at all."""
+    filled = NetParameter()
+    filled.CopyFrom(net)
+    for layer in filled.layer:
+        layer.ClearField("blobs")
+        layer.blobs.extend(array_to_blob(array) for array in weights.get(layer.name, ()))
+    with whole_file(path, force) as temporary:
+        temporary.write_bytes(filled.SerializeToString())
+
+
+def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
+    """Read a .solverstate: iter, current_step, learned_net, and the history blobs."""
+    state = parse_binary(path, SolverState(), "a solverstate")
+    if not state.HasField("iter"):
+        raise WeightsError(f"{path}: has no iteration number; wanted a .solverstate (a .caffemodel goes to --weights).")
+    return state
+
+
+def write_solverstate(
+    path: str | os.PathLike[str],
+    iteration: int,
+    learned_net: str,
+    history: Sequence[Array],
+    current_step: int = 0,
+    force: bool = False,
+) -> None:
+    """Write a .solverstate that Caffe resumes from; `history` in the order of the net's learnable parameters."""
+    state = SolverState(iter=iteration, learned_net=learned_net, current_step=current_step)
+    state.history.extend(array_to_blob(array) for array in history)
+    with whole_file(path, force) as temporary:
+        temporary.write_bytes(state.SerializeToString())
+
+
+def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel") -> Path:
+    """The snapshot (NAME_iter_N + suffix) with the highest iteration number in `folder`; file times play no part.
+
+    Raises WeightsError if there is none.
+    """
+    found = {int(n): p for p in Path(folder).glob(f"*_iter_*{suffix}") if (n := p.stem.rsplit("_", 1)[-1]).isdigit()}
+    if not found:
+        raise WeightsError(f"{folder}: holds no snapshot (*_iter_N{suffix}). Train the net first.")
+    return found[max(found)]

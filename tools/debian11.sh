@@ -1,0 +1,129 @@
+# Sourced by toolchain.sh: source 3, Debian 11's own packages, unpacked without root and started through their own loader.
+# apt works out which packages are needed and checks their signatures; every folder that it writes is given to it here.
+# shellcheck shell=bash disable=SC2154
+
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+mirror_wanted="Name one that still carries Debian 11 (bullseye): tools/toolchain.sh NAME --mirror URL"
+
+debian_can() { # sets `mirror`; this is the last source, so whatever is missing is the end
+    need apt-get apt
+    need dpkg-deb dpkg
+    need awk mawk
+    [ -r "$keyring" ] || die "apt cannot check Debian 11's packages: no $keyring (package: debian-archive-keyring)."
+    [ "$name" = caffe ] || find_pip
+    [ -n "$mirror" ] || mirror=$(mirror_of_this_machine)
+    [ -n "$mirror" ] || die "this machine's apt uses no Debian mirror. $mirror_wanted"
+    say "$name: Debian: taking Debian 11 packages from $mirror"
+}
+
+mirror_of_this_machine() { # apt knows whose archives it has fetched; before its first update only the release's name tells
+    local id codename
+    id=$(. /etc/os-release && say "${ID:-}")
+    codename=$(. /etc/os-release && say "${VERSION_CODENAME:-}")
+    apt-get indextargets --format '$(REPO_URI)|$(LABEL)|$(RELEASE)' 'Component: main' 2>/dev/null |
+        awk -F '|' -v id="$id" -v codename="$codename" \
+            '!found && ($2 == "Debian" || (id == "debian" && $3 == codename)) { print $1; found = 1 }'
+}
+
+debian_build() {
+    local packages="debian_$name[@]" root=$new/root apt=$new/tmp/apt count bytes
+    write_apt_settings
+    say "$name: downloading the list of packages, 8 MB"
+    apt_get update || true # it may fail and exit with 0; the list itself is what counts
+    compgen -G "$apt/lists/*_bullseye_main_binary-amd64_Packages*" >/dev/null ||
+        die "no Debian 11 from $mirror: $(apt_complaint). $mirror_wanted"
+    read -r count bytes < <(apt_get install --print-uris "${!packages}" && awk '{ sum += $3 } END { print NR, sum }' "$apt/log")
+    say "$name: downloading $count Debian packages, $((bytes / 1000000)) MB"
+    show_growth "$apt/archives" $((bytes / 1000000)) &
+    watcher=$!
+    apt_get install --download-only "${!packages}" || die "the download from $mirror failed: $(apt_complaint)"
+    kill "$watcher"
+    unpack_packages "$apt/archives" "$root"
+    write_start_scripts "$root"
+    if [ "$name" = movidius ]; then
+        install_wheels 3.9 "$root/usr/local/lib/python3.9/dist-packages" "${wheels[@]}"
+        list_wheels "$root/usr/local/lib/python3.9/dist-packages" >>"$new/versions.txt"
+    fi
+}
+
+write_apt_settings() { # the machine's own way to the network (proxies and the like), and not one of its other settings
+    mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+    : >"$apt/status" # nothing counts as installed, so the whole closure is fetched
+    say "deb [signed-by=$keyring] $mirror bullseye main" >"$apt/sources.list"
+    {
+        apt-config dump Acquire
+        cat <<SETTINGS
+Dir::State "$apt";
+Dir::State::lists "$apt/lists";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt";
+Dir::Cache::archives "$apt/archives";
+Dir::Log "$apt";
+Dir::Etc::main "/dev/null";
+Dir::Etc::parts "/dev/null";
+Dir::Etc::sourcelist "$apt/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; };
+APT::Install-Recommends "false";
+APT::Get::AllowUnauthenticated "false";
+APT::Sandbox::User "root";
+Acquire::AllowInsecureRepositories "false";
+Acquire::Languages { "none"; };
+Debug::NoLocking "true";
+SETTINGS
+    } >"$apt/apt.conf"
+}
+
+apt_get() { APT_CONFIG=$apt/apt.conf apt-get -qq --yes "$@" >"$apt/log" 2>&1; }
+
+apt_complaint() { grep -m 1 -E '^(E|W|Err):' "$apt/log" | sed 's/^[A-Z][a-z]*: *//' || say "apt did not say why"; }
+
+show_growth() { # show_growth FOLDER MB: a line now and then until it is killed
+    while sleep 5 >/dev/null 2>&1 9>&-; do say "$name: $(($(du -sk "$1" | cut -f 1) / 1000)) of $2 MB"; done
+}
+
+unpack_packages() { # unpack_packages FOLDER ROOT; the packages' own set-up scripts do not run
+    local package
+    mkdir -p "$2"
+    say "$name: unpacking"
+    say "Debian 11 (bullseye) packages" >"$new/versions.txt"
+    for package in "$1"/*.deb; do
+        dpkg-deb --show --showformat '${Package} ${Version}\n' "$package" >>"$new/versions.txt"
+        dpkg-deb --extract "$package" "$2" || die "$package cannot be unpacked."
+    done
+}
+
+write_start_scripts() { # write_start_scripts ROOT; everything is found from the script's own place, so the folder may be moved
+    local program
+    cat >"$1/start" <<'SCRIPT'
+#!/bin/sh
+# start PROGRAM [ARGUMENT...]: a program of usr/bin through Debian 11's own loader and libraries, OpenBLAS before any other
+# BLAS. LC_ALL=C: the host's locale files are of another C library.
+root=$(dirname "$(readlink -f "$0")")
+libraries=$root/usr/lib/x86_64-linux-gnu
+program=$root/usr/bin/$1
+shift
+export LC_ALL=C
+exec "$root/lib/x86_64-linux-gnu/ld-2.31.so" --inhibit-cache \
+    --library-path "$libraries/openblas-pthread:$root/lib/x86_64-linux-gnu:$libraries:$root/usr/lib" "$program" "$@"
+SCRIPT
+    # Python starts itself again through sys.executable (as mo does): that must be the loader's way as well,
+    # and must keep the PYTHONPATH which the first one set; so it is a script of its own and not the launcher.
+    cat >"$1/python" <<'SCRIPT'
+#!/bin/sh
+exec "$(dirname "$(readlink -f "$0")")/start" python3.9 -s -X utf8 "$@"
+SCRIPT
+    chmod +x "$1/start" "$1/python"
+    mkdir -p "$1/usr/local/lib/python3.9/dist-packages"
+    say 'import os, sys; sys.executable = os.path.join(os.path.dirname(sys.prefix), "python")' \
+        >"$1/usr/local/lib/python3.9/dist-packages/start_through_loader.pth"
+    launcher python 'exec "$chain/root/python" "$@"'
+    if [ "$name" = movidius ]; then
+        launcher mo 'exec "$chain/root/python" -m mo "$@"'
+    else
+        for program in "${caffe_programs[@]}"; do launcher "$program" "exec \"\$chain/root/start\" $program \"\$@\""; done
+    fi
+}

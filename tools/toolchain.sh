@@ -1,0 +1,223 @@
+#!/usr/bin/env bash
+# Fills .toolchain/ with two old programs that current Python cannot hold, each behind launchers in bin/:
+#   movidius   openvino 2021.4.2 (its MYRIAD plugin compiles for the NCS2) and the Model Optimizer, on CPython 3.6-3.9
+#   caffe      Caffe 1.0 with OpenBLAS, its tools, and pycaffe
+# Built in a folder beside and renamed into place: a half tool chain is never seen. Nothing outside .toolchain/ is written.
+set -euo pipefail
+
+openvino=2021.4.2
+debian_movidius=(python3.9 python3-distutils libpython3.9 libstdc++6 libusb-1.0-0)
+debian_caffe=(caffe python3-caffe libopenblas0-pthread)
+# What `mo` imports for Caffe networks and no more: openvino-dev's full list is long and no longer resolves.
+wheels=("openvino==$openvino" "openvino-dev==$openvino" numpy==1.19.5 protobuf==3.19.6 networkx==2.5.1 decorator==4.4.2
+    defusedxml==0.7.1 requests==2.27.1 urllib3==1.26.20 idna==3.4 certifi==2022.12.7 charset-normalizer==2.0.12)
+wheel_libusb=libusb-package==1.0.26.0 # only for machines without libusb-1.0
+caffe_programs=(caffe convert_imageset compute_image_mean upgrade_net_proto_text upgrade_net_proto_binary
+    upgrade_solver_proto_text extract_features)
+
+usage="usage: tools/toolchain.sh movidius|caffe [--mirror URL] [--force]
+
+  movidius      openvino $openvino with the MYRIAD plugin, and the Model Optimizer: compiles for the Neural Compute Stick 2
+  caffe         Caffe 1.0 with OpenBLAS, its tools and pycaffe
+  --mirror URL  a Debian mirror that still carries Debian 11 (default: the one that this machine's apt uses)
+  --force       make it again although it is there
+
+Fills .toolchain/NAME; root is not needed. The first of these that the machine can give is taken:
+  1. the active conda environment, if it was made from environment.yml
+  2. movidius only: a CPython 3.6-3.9 on PATH, and wheels
+  3. Debian 11 packages, checked by apt and unpacked (needs apt-get, dpkg-deb and Debian's archive keyring)"
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+wrong_use() { printf 'error: %s\n' "$*" >&2; exit 2; }
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+chains=${MOKA_ROOT:-$(dirname "$here")}/.toolchain
+name='' mirror='' force='' watcher=''
+# shellcheck source=tools/debian11.sh
+. "$here/debian11.sh"
+
+read_arguments() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+        -h | --help) say "$usage"; exit 0 ;;
+        --force) force=yes ;;
+        --mirror)
+            [ $# -ge 2 ] || wrong_use "--mirror wants the URL of a Debian mirror after it"
+            mirror=$2; shift ;;
+        --mirror=*) mirror=${1#*=} ;;
+        -*) wrong_use "unknown option $1; known are --mirror URL, --force and --help" ;;
+        movidius | caffe)
+            [ -z "$name" ] || wrong_use "one tool chain a call: got $name and $1"
+            name=$1 ;;
+        *) wrong_use "unknown tool chain '$1'; known are movidius and caffe" ;;
+        esac
+        shift
+    done
+    [ -n "$name" ] || wrong_use "which tool chain? Known are movidius and caffe (tools/toolchain.sh --help)"
+    [[ -z $mirror || $mirror =~ ^[a-z+]+:/[^[:space:]]+$ ]] || wrong_use "--mirror wants a URL, got '$mirror'"
+    target=$chains/$name new=$chains/.$name.new old=$chains/.$name.old
+}
+
+already_there() { # the rename made it whole; that its Python starts shows that what it leans on has not gone since
+    [ -z "$force" ] && [ -d "$target" ] || return 1
+    "$target/bin/python" -c '' 2>/dev/null && return
+    say "$name: $target is there but its Python does not start any more; making it again"
+    return 1
+}
+
+check_machine() {
+    local machine
+    machine="$(uname -s) $(uname -m)"
+    [ "$machine" = "Linux x86_64" ] || die "the $name tool chain runs on Linux x86_64 only, this machine is $machine." \
+        "Do this step on such a machine and copy what it makes (graph/, models/) over."
+    need flock util-linux
+}
+
+need() { # need COMMAND PACKAGE
+    command -v "$1" >/dev/null || die "the $name tool chain needs the command $1 (Debian and Ubuntu package: $2)."
+}
+
+take_turn() { # one build at a time: the lock lies on the folder itself and goes with the process
+    mkdir -p "$chains"
+    exec 9<"$chains"
+    flock --nonblock 9 || { say "$name: another call is at work in $chains; waiting for it"; flock 9; }
+}
+
+clean_up() {
+    [ -z "$watcher" ] || kill "$watcher" 2>/dev/null || true
+    rm -rf "$new" "$old"
+    rmdir "$chains" 2>/dev/null || true # only if it is empty: it was made by this call
+}
+
+launcher() { # launcher PROGRAM LINE...: bin/PROGRAM, which keeps the caller's Python and library settings out
+    {
+        say '#!/bin/sh'
+        say '# made by tools/toolchain.sh'
+        say 'unset LD_LIBRARY_PATH LD_PRELOAD PYTHONPATH PYTHONHOME'
+        say 'chain=$(dirname "$(dirname "$(readlink -f "$0")")")'
+        printf '%s\n' "${@:2}"
+    } >"$new/bin/$1"
+    chmod +x "$new/bin/$1"
+}
+
+proof_movidius="
+from openvino.inference_engine import IECore, get_version
+assert get_version().startswith('$openvino'), 'openvino is ' + get_version()
+IECore().get_versions('MYRIAD')  # loads the plugin, and with it libusb
+"
+proof_caffe="
+import sys, caffe
+assert caffe.__version__.startswith('1.0'), 'caffe is ' + caffe.__version__
+"
+
+proof() { local text=proof_$name; printf '%s' "${!text}"; }
+
+# ---- source 1: conda -------------------------------------------------------------------------------------------------
+conda_can() {
+    local prefix=${CONDA_PREFIX:-} program programs=(python mo)
+    [ -n "$prefix" ] || { say "$name: conda: no environment is active"; return 1; }
+    [ "$name" = movidius ] || programs=(python "${caffe_programs[@]}")
+    for program in "${programs[@]}"; do
+        [ -x "$prefix/bin/$program" ] || { say "$name: conda: $prefix holds no $program"; return 1; }
+    done
+    env -u PYTHONPATH -u PYTHONHOME "$prefix/bin/python" -s -c "$(proof)" 2>"$new/log" ||
+        { say "$name: conda: $prefix does not fit: $(tail -n 1 "$new/log")"; return 1; }
+    say "$name: conda: taking $prefix"
+}
+
+conda_build() {
+    local program
+    launcher python "exec \"$CONDA_PREFIX/bin/python\" -s \"\$@\""
+    if [ "$name" = movidius ]; then
+        launcher mo "exec \"$CONDA_PREFIX/bin/python\" -s -m mo \"\$@\""
+    else
+        for program in "${caffe_programs[@]}"; do launcher "$program" "exec \"$CONDA_PREFIX/bin/$program\" \"\$@\""; done
+    fi
+    say "conda environment $CONDA_PREFIX" >"$new/versions.txt"
+}
+
+# ---- source 2: a CPython 3.6-3.9 on PATH -----------------------------------------------------------------------------
+python_can() { # sets `python`; really starts each, for a version manager's shim may be on PATH and fail
+    [ "$name" = movidius ] || return 1
+    for python in python3.9 python3.8 python3.7 python3.6 python3 python; do
+        python=$(command -v "$python") || continue
+        python=$(env -u PYTHONPATH -u PYTHONHOME "$python" -c '
+import platform, sys, venv
+fits = (3, 6) <= sys.version_info < (3, 10) and platform.python_implementation() == "CPython"
+assert fits and platform.machine() == "x86_64" and sys.maxsize > 2**32 and platform.libc_ver()[0] == "glibc"
+print(sys.executable)' 2>/dev/null) || continue
+        say "movidius: Python: taking $python"
+        return
+    done
+    say "movidius: Python: no working CPython 3.6-3.9 on PATH"
+    return 1
+}
+
+python_build() {
+    local version site
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    site=$new/venv/lib/python$version/site-packages
+    env -u PYTHONPATH -u PYTHONHOME "$python" -m venv --without-pip "$new/venv" || die "$python -m venv failed."
+    install_wheels "$version" "$site" "${wheels[@]}"
+    if ! "$python" -c 'import ctypes; ctypes.CDLL("libusb-1.0.so.0")' 2>/dev/null; then
+        install_wheels "$version" "$site" "$wheel_libusb"
+        # The plugin looks for its libraries in its own folder first.
+        cp "$site/libusb_package/libusb-1.0.so" "$site/openvino/libs/libusb-1.0.so.0"
+    fi
+    launcher python 'exec "$chain/venv/bin/python" -s "$@"'
+    launcher mo 'exec "$chain/venv/bin/python" -s -m mo "$@"'
+    { say "Python $python ($("$python" -V))"; list_wheels "$site"; } >"$new/versions.txt"
+}
+
+# ---- wheels, for sources 2 and 3 -------------------------------------------------------------------------------------
+find_pip() { # sets `host_python`: any Python with pip will do, for the wheels are only fetched and unpacked by it
+    for host_python in "${PYTHON:-}" "$(dirname "$chains")/.venv/bin/python" python3; do
+        [ -n "$host_python" ] && "$host_python" -m pip --version >/dev/null 2>&1 && return
+    done
+    die "the movidius tool chain needs a python3 with pip (Debian and Ubuntu package: python3-pip)."
+}
+
+install_wheels() { # install_wheels PYTHON_VERSION FOLDER WHEEL...
+    find_pip
+    say "movidius: downloading wheels for Python $1: ${*:3}"
+    PIP_USER=0 "$host_python" -m pip install --quiet --disable-pip-version-check --no-input --no-cache-dir --no-compile \
+        --no-deps --only-binary=:all: --platform manylinux2014_x86_64 --implementation cp --python-version "$1" \
+        --target "$2" "${@:3}" >"$new/log" 2>&1 || die "pip could not fetch the wheels: $(grep -m 1 ERROR "$new/log" ||
+        tail -n 1 "$new/log")"
+    rm -rf "$2/bin" # start scripts that name the host's Python
+}
+
+list_wheels() { (cd "$1" && printf '%s\n' *.dist-info) | sed 's/\.dist-info$//; s/-/ /'; }
+
+# ---- the order of things ---------------------------------------------------------------------------------------------
+build() {
+    if conda_can; then conda_build
+    elif python_can; then python_build
+    elif debian_can; then debian_build
+    fi
+    "$new/bin/python" -c "$(proof)" >"$new/log" 2>&1 || die "what was made does not work: $(tail -n 1 "$new/log")"
+    if [ "$name" = movidius ]; then "$new/bin/mo" --version; else "$new/bin/caffe" --version; fi >"$new/log" 2>&1 ||
+        die "what was made does not work: $(tail -n 1 "$new/log")"
+}
+
+main() {
+    read_arguments "$@"
+    if already_there; then say "$name: already there: $target"; return; fi
+    check_machine
+    take_turn
+    trap clean_up EXIT
+    if already_there; then say "$name: already there: $target"; return; fi
+    rm -rf "$new" "$old"
+    mkdir -p "$new/bin" "$new/tmp"
+    export TMPDIR=$new/tmp
+    build
+    rm -rf "$new/tmp" "$new/log"
+    [ ! -e "$target" ] || mv -T "$target" "$old"
+    mv -T "$new" "$target"
+    say "$name: made $target ($(du -sm "$target" | cut -f 1) MB, $SECONDS s): bin/ holds $(cd "$target/bin" && echo *)"
+    say "$name: versions are in $target/versions.txt"
+    if [ "$name" = movidius ]; then say "next: ./compile2Movidius.sh"; else say "next: ./train_AgeNet.sh --engine caffe"; fi
+}
+
+main "$@"

@@ -1,0 +1,6 @@
+"""`python -m inference`."""
+
+from .command import run
+
+if __name__ == "__main__":
+    run()

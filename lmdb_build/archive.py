@@ -1,0 +1,83 @@
+"""An archive of pictures, unpacked once."""
+
+from __future__ import annotations
+
+import lzma
+import shutil
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from caffe_io.files import whole_folder
+
+from .datasets import files_below
+from .errors import ArchiveError
+
+_DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+
+
+def unpack(archive: Path, into: Path) -> Path:
+    """The folder in `into` that holds the regular files of a tar archive (plain, .gz, .bz2, .xz).
+
+    It is named after the archive's one top folder, or after the archive if there are several. Links and devices are
+    not taken; a name that leads outside the folder is an error and nothing is written. A folder from an earlier run
+    is used again if it holds the same files.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            members = {_inside(member.name, archive): member for member in tar if member.isfile()}
+            while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+                pass  # gzip tells a damaged archive only at its end
+            if not members:
+                raise ArchiveError(f"{archive}: holds no files; wanted an archive of pictures.")
+            tops = {name.parts[0] for name in members}
+            one_top = len(tops) == 1 and all(len(name.parts) > 1 for name in members)
+            folder = into / (tops.pop() if one_top else _stem(archive.name))
+            sizes = {_below(name, one_top): member.size for name, member in members.items()}
+            if folder.exists():
+                _check_same(folder, sizes, archive)
+                return folder
+            with whole_folder(folder) as temporary:
+                for name, member in members.items():
+                    target = temporary / _below(name, one_top)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with _open(tar, member) as source, target.open("wb") as out:
+                        shutil.copyfileobj(source, out)
+    except _DAMAGED as error:
+        raise ArchiveError(f"{archive}: no tar archive, or a damaged one ({error}). Fetch it again.") from error
+    except OSError as error:  # a bad gzip checksum is one, too
+        raise ArchiveError(f"{archive}: cannot be read ({error.strerror or error}).") from error
+    return folder
+
+
+def _open(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    source = tar.extractfile(member)
+    assert source is not None, "regular files have contents"
+    return source
+
+
+def _inside(name: str, archive: Path) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ArchiveError(f"{archive}: holds {name!r}, which leads outside its folder. Nothing was unpacked.")
+    return path
+
+
+def _below(name: PurePosixPath, one_top: bool) -> str:
+    return str(name.relative_to(name.parts[0]) if one_top else name)
+
+
+def _stem(name: str) -> str:
+    for suffix in (".gz", ".bz2", ".xz", ".tgz", ".tar"):
+        name = name.removesuffix(suffix)
+    return name or "pictures"
+
+
+def _check_same(folder: Path, sizes: dict[str, int], archive: Path) -> None:
+    found = {name: (folder / name).stat().st_size for name in files_below(folder)} if folder.is_dir() else {}
+    if found != sizes:
+        raise ArchiveError(
+            f"{folder}: is already there and holds other files than {archive} ({len(found)} there, {len(sizes)} in the "
+            f"archive). Move it away, or give --images {folder} to take it as it is."
+        )

@@ -1,0 +1,165 @@
+"""Verb build_dataset: a folder or archive of labelled faces → balanced training set, test set, four list files.
+
+Writes data/DEF/{age,gender}_{train,test}.txt ("path label", paths relative to the current directory) and the extra
+training pictures in data/augmented. The same files give the same lists; a second run changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .archive import unpack
+from .balancing import Copy, draw_copy, plan_copies
+from .counts import count_table
+from .datasets import DATASETS, read_dataset
+from .errors import DatasetError, PictureError
+from .lists import Entry, list_text, refuse_other_lists, write_lists
+from .parallel import in_order, with_progress
+from .pictures import decode, read_file
+from .samples import TASKS, LeftOut, Sample, shuffled
+from .splitting import split_samples
+
+DATA = Path("data")
+LISTS = DATA / "DEF"
+AUGMENTED = DATA / "augmented"
+
+
+@dataclass
+class Build:
+    """What the command was asked for, then what its steps found, in the order in which they fill it in."""
+
+    images: Path
+    dataset: str
+    seed: int
+    split: float
+    force: bool
+    folder: Path = Path()
+    samples: list[Sample] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    train: list[Sample] = field(default_factory=list)
+    test: list[Sample] = field(default_factory=list)
+    copies: list[Copy] = field(default_factory=list)
+    lists: dict[Path, bytes] = field(default_factory=dict)
+
+
+def open_images(build: Build) -> None:
+    """A folder is read where it lies; an archive is unpacked below data/."""
+    build.folder = build.images if build.images.is_dir() else unpack(build.images, DATA)
+
+
+def read_labels(build: Build) -> None:
+    """Samples from names."""
+    build.samples, build.left_out = read_dataset(build.dataset, build.folder)
+
+
+def leave_out_unreadable(build: Build) -> None:
+    """Only whole pictures are counted and split. Samples get their files' digests."""
+
+    def inspect(sample: Sample) -> Sample | LeftOut:
+        try:
+            data = read_file(sample.path)
+            decode(data)
+        except PictureError as error:
+            return LeftOut(sample.name, str(error))
+        return dataclasses.replace(sample, digest=hashlib.sha256(data.tobytes()).hexdigest())
+
+    found = list(with_progress(in_order(inspect, build.samples), len(build.samples), "looked at"))
+    build.samples = [item for item in found if isinstance(item, Sample)]
+    build.left_out += [item for item in found if isinstance(item, LeftOut)]
+
+
+def report_left_out(build: Build) -> None:
+    """Name every file that is not used; an error if none is left."""
+    for name, reason in build.left_out:
+        print(f"left out: {name}: {reason}", file=sys.stderr)
+    print(f"{build.folder}: {len(build.samples)} labelled pictures, {len(build.left_out)} files left out")
+    if not build.samples:
+        raise DatasetError(f"{build.folder}: none of its pictures can be read.")
+    again = sum(count - 1 for count in Counter(sample.digest for sample in build.samples).values())
+    if again:
+        print(f"{again} of them repeat another file byte for byte; such files go to the same side of the split")
+
+
+def split(build: Build) -> None:
+    """Training and test set, drawn picture by picture."""
+    build.train, build.test = split_samples(build.samples, build.split, build.seed)
+
+
+def balance(build: Build) -> None:
+    """Copies of training pictures only: none of a test picture can get into training."""
+    build.copies = plan_copies(build.train)
+
+
+def plan_lists(build: Build) -> None:
+    """The lists follow from this run's own split and plan, never from what lies in data/augmented."""
+    everything = {"train": shuffled([*build.train, *_copied(build)], build.seed), "test": build.test}
+    for task, (_, label) in TASKS.items():
+        for part, samples in everything.items():
+            entries = (Entry(os.path.relpath(sample.path), label(sample)) for sample in samples)
+            build.lists[LISTS / f"{task}_{part}.txt"] = list_text(entries)
+    refuse_other_lists(build.lists, build.force)
+
+
+def draw_copies(build: Build) -> None:
+    """The extra pictures, as files."""
+    drawn = in_order(lambda copy: draw_copy(copy, AUGMENTED), build.copies)
+    new = sum(with_progress(drawn, len(build.copies), "drawn"))
+    print(f"{AUGMENTED}: {len(build.copies)} extra training pictures, {new} of them newly written")
+
+
+def write(build: Build) -> None:
+    """The lists, last: they never name a picture that is not there."""
+    write_lists(build.lists)
+
+
+def report_counts(build: Build) -> None:
+    """Class counts of the training set before and after balancing, and of the test set."""
+    after = [*build.train, *_copied(build)]
+    for task in TASKS:
+        print("\n" + count_table(task, {"train before": build.train, "after": after, "test": build.test}))
+    print("\n" + "\n".join(map(str, build.lists)) + "\nNext: ./create_lmdb.sh")
+
+
+STEPS: list[Callable[[Build], None]] = [
+    open_images,
+    read_labels,
+    leave_out_unreadable,
+    report_left_out,
+    split,
+    balance,
+    plan_lists,
+    draw_copies,
+    write,
+    report_counts,
+]
+
+
+def _copied(build: Build) -> list[Sample]:
+    return [copy.sample(AUGMENTED) for copy in build.copies]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="build_dataset", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR|TAR", help="folder or .tar(.gz) of faces")
+    parser.add_argument("--dataset", default="utkface", help=f"how labels are read: {', '.join(sorted(DATASETS))}")
+    parser.add_argument("--seed", type=int, default=230, help="decides the split (default: %(default)s)")
+    parser.add_argument("--split", type=float, default=0.8, help="part for training, 0 to 1 (default: %(default)s)")
+    parser.add_argument(
+        "--force", action="store_true", help="replace lists that were made from other pictures or options"
+    )
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
+    options = parser.parse_args(argv)
+    build = Build(options.images, options.dataset, options.seed, options.split, options.force)
+    for step in STEPS:
+        step(build)

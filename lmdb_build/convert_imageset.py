@@ -1,0 +1,109 @@
+"""Verb convert_imageset: pictures and labels → LMDB of Caffe Datum, with the flags and the records of Caffe's tool.
+
+Each record's key is the index of its line (after the shuffle), "_" and its path. A picture that cannot be read is
+skipped, named and counted; its index stays unused, as in Caffe. Pictures of different sizes are an error, as no
+network could be fed with them: give --resize_height and --resize_width.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from caffe_io.errors import UsageError
+from caffe_io.files import refuse_existing
+from caffe_io.lmdb_store import write_lmdb
+
+from .errors import LmdbBuildError, PictureError
+from .lists import Entry, read_list
+from .parallel import in_order, with_progress
+from .records import Recipe, Record, make_record, record_key
+from .samples import shuffled
+
+
+def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, force: bool = False) -> int:
+    """Write the database; the number of pictures that were skipped.
+
+    Raises LmdbBuildError, with no database left, if no picture can be read or sizes differ.
+    """
+    prefix = root if not root or root.endswith("/") else f"{root}/"
+
+    def work(item: tuple[int, Entry]) -> tuple[int, Entry, Record | PictureError]:
+        index, entry = item
+        try:
+            return index, entry, make_record(prefix + entry.path, entry, recipe)
+        except PictureError as error:
+            return index, entry, error
+
+    first: tuple[Entry, Record] | None = None
+    skipped = 0
+    with write_lmdb(database, force) as db:
+        results = in_order(work, enumerate(entries))
+        for index, entry, record in with_progress(results, len(entries), "converted"):
+            if isinstance(record, PictureError):
+                print(f"skipped: {prefix}{entry.path}: {record}", file=sys.stderr)
+                skipped += 1
+                continue
+            first = first or (entry, record)
+            _check_same_size(entry, record, *first)
+            db.put(record_key(index, entry), record.value)
+        if first is None:
+            raise LmdbBuildError(
+                f"{database}: not written, for none of the {len(entries)} pictures could be read; the first: "
+                f"{prefix}{entries[0].path}. Check ROOTFOLDER and the paths in the list."
+            )
+    return skipped
+
+
+def _check_same_size(entry: Entry, record: Record, first_entry: Entry, first: Record) -> None:
+    if (record.height, record.width) != (first.height, first.width):
+        raise LmdbBuildError(
+            f"{entry.path}: is {record.height}x{record.width} (height x width), but those before it are "
+            f"{first.height}x{first.width}, the first of them {first_entry.path}. No database was written. "
+            "Give --resize_height and --resize_width."
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command line."""
+    options = _parser().parse_args(argv)
+    if options.backend != "lmdb":
+        raise UsageError(f"--backend {options.backend}: only lmdb can be written.")
+    if (options.resize_height > 0) != (options.resize_width > 0) or min(
+        options.resize_height, options.resize_width
+    ) < 0:
+        raise UsageError(
+            f"--resize_height {options.resize_height} --resize_width {options.resize_width}: give both, above 0, "
+            "or none. With one of them Caffe does not resize at all."
+        )
+    refuse_existing(options.database, options.force)
+    entries = read_list(options.list)
+    if options.shuffle:
+        entries = shuffled(entries, options.seed)
+    recipe = Recipe(options.gray, options.resize_height, options.resize_width, options.encoded, options.encode_type)
+    skipped = convert(options.root, entries, options.database, recipe, options.force)
+    print(f"{options.database}: {len(entries) - skipped} records from {options.list}, {skipped} pictures skipped")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lmdb_build convert_imageset",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("root", metavar="ROOTFOLDER/", help="folder to which the paths in the list are relative")
+    parser.add_argument("list", metavar="LISTFILE", help='one picture a line: "path label"')
+    parser.add_argument("database", metavar="DB_NAME", help="folder to be written")
+    parser.add_argument("--gray", action="store_true", help="one channel instead of three")
+    parser.add_argument("--shuffle", action="store_true", help="in a random order")
+    parser.add_argument("--seed", type=int, default=0, help="decides that order (default: %(default)s)")
+    parser.add_argument("--backend", default="lmdb", help="lmdb, the only one")
+    parser.add_argument("--resize_height", type=int, default=0, metavar="N", help="stretch to this many rows")
+    parser.add_argument("--resize_width", type=int, default=0, metavar="N", help="stretch to this many columns")
+    parser.add_argument("--check_size", action="store_true", help="sizes are always checked; accepted for old scripts")
+    parser.add_argument("--encoded", action="store_true", help="store picture files instead of raw bytes")
+    parser.add_argument("--encode_type", default="", metavar="TYPE", help="jpg, png, ...: --encoded, and as this type")
+    parser.add_argument("--force", action="store_true", help="replace an existing database")
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
+    return parser

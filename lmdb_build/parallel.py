@@ -1,0 +1,48 @@
+"""Work on all cores, answers in order, and word of how far it is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_AHEAD = 4  # jobs in hand per thread: enough to keep it busy, few enough to keep memory flat
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """`work(item)` for each item, on as many threads as there are cores, yielded in the order of the items.
+
+    Threads serve because OpenCV and numpy let go of the interpreter's lock. Only a few items are in hand at a time.
+    """
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > _AHEAD * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def with_progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """The items, with a bar on a terminal or a line each 1,000 in a log (both on stderr)."""
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        yield from tqdm(items, total=total, desc=what, unit=" pictures", leave=False)
+        return
+    for done, item in enumerate(items, start=1):
+        yield item
+        if done % 1000 == 0:
+            print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)

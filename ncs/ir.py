@@ -1,0 +1,54 @@
+"""OpenVINO IR: an .xml and a .bin, version 10, weights in FP16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import numpy as np
+
+from .errors import ConversionError, NcsError
+
+if TYPE_CHECKING:
+    from openvino import Model
+
+VERSION = 10  # the last that openvino 2021.4.2 reads; today's still writes and reads it
+
+
+def write_ir(model: Model, xml: Path, bin: Path) -> None:
+    """Turn `model` to FP16, in place, and write it as IR version 10.
+
+    Raises ConversionError for a weight beyond FP16, NcsError if not all was written.
+    """
+    import openvino
+    from openvino.passes import ConvertFP32ToFP16, Manager
+
+    for node in model.get_ops():
+        if node.get_type_name() == "Constant" and node.get_element_type() == openvino.Type.f32:
+            largest = np.abs(node.data).max(initial=0)
+            if not largest <= np.finfo(np.float16).max:
+                raise ConversionError(
+                    f"{node.get_friendly_name()}: holds the number {largest:g}; the stick computes in FP16, which "
+                    "ends at 65504. If the training diverged, take an earlier snapshot."
+                )
+    passes = Manager()
+    passes.register_pass(ConvertFP32ToFP16())
+    passes.run_passes(model)
+    try:
+        openvino.serialize(model, xml, bin, version=f"IR_V{VERSION}")
+    except RuntimeError as error:
+        raise NcsError(f"{xml}: could not be written: {str(error).strip().splitlines()[-1]}") from error
+    _check_whole(xml, bin)
+
+
+def _check_whole(xml: Path, bin: Path) -> None:
+    """OpenVINO does not say when the disk is full: see that the .bin reaches as far as the .xml says."""
+    try:
+        constants = ElementTree.parse(xml).iterfind(".//layer[@type='Const']/data")
+        wanted = max((int(data.get("offset", 0)) + int(data.get("size", 0)) for data in constants), default=0)
+        found = bin.stat().st_size
+    except (ElementTree.ParseError, OSError) as error:
+        raise NcsError(f"{xml.name}: was not written whole ({error}). Is the disk full?") from error
+    if found < wanted:
+        raise NcsError(f"{bin.name}: only {found} of {wanted} bytes could be written. Is the disk full?")

@@ -15,12 +15,12 @@ R = TypeVar("R")
 _AHEAD = 4  # jobs in hand per thread: enough to keep it busy, few enough to keep memory flat
 
 
-def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """`work(item)` for each item, on as many threads as there are cores, yielded in the order of the items.
+def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = None) -> Iterator[R]:
+    """`work(item)` for each item, on `threads` threads (as many as there are cores), yielded in the items' order.
 
     Threads serve because OpenCV and numpy let go of the interpreter's lock. Only a few items are in hand at a time.
     """
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = threads or _cores()
     waiting: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -33,6 +33,11 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _cores() -> int:
+    """Those that this process may use, which a container can limit."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def with_progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -26,23 +26,27 @@ mirror_of_this_machine() { # apt knows whose archives it has fetched; before its
 }
 
 debian_build() {
-    local packages="debian_$name[@]" root=$new/root apt=$new/tmp/apt count bytes
+    local packages root=$new/root apt=$new/tmp/apt count bytes
+    local site=$root/usr/local/lib/python3.9/dist-packages # where this Python looks besides Debian's own folder
+    read -r -a packages <<<"${debian_packages[$name]}"
     write_apt_settings
     say "$name: downloading the list of packages, 8 MB"
     apt_get update || true # it may fail and exit with 0; the list itself is what counts
     compgen -G "$apt/lists/*_bullseye_main_binary-amd64_Packages*" >/dev/null ||
         die "no Debian 11 from $mirror: $(apt_complaint). $mirror_wanted"
-    read -r count bytes < <(apt_get install --print-uris "${!packages}" && awk '{ sum += $3 } END { print NR, sum }' "$apt/log")
+    apt_get install --print-uris "${packages[@]}" || die "$mirror does not have all of ${packages[*]}: $(apt_complaint)"
+    read -r count bytes < <(awk "/^'/ { n++; sum += \$3 } END { print n, sum }" "$apt/log")
     say "$name: downloading $count Debian packages, $((bytes / 1000000)) MB"
     show_growth "$apt/archives" $((bytes / 1000000)) &
     watcher=$!
-    apt_get install --download-only "${!packages}" || die "the download from $mirror failed: $(apt_complaint)"
+    apt_get install --download-only "${packages[@]}" || die "the download from $mirror failed: $(apt_complaint)"
     kill "$watcher"
-    unpack_packages "$apt/archives" "$root"
-    write_start_scripts "$root"
+    watcher=''
+    unpack_packages
+    write_start_scripts
     if [ "$name" = movidius ]; then
-        install_wheels 3.9 "$root/usr/local/lib/python3.9/dist-packages" "${wheels[@]}"
-        list_wheels "$root/usr/local/lib/python3.9/dist-packages" >>"$new/versions.txt"
+        install_wheels 3.9 "$site" "${wheels[@]}"
+        list_wheels "$site" >>"$new/versions.txt"
     fi
 }
 
@@ -85,45 +89,47 @@ show_growth() { # show_growth FOLDER MB: a line now and then until it is killed
     while sleep 5 >/dev/null 2>&1 9>&-; do say "$name: $(($(du -sk "$1" | cut -f 1) / 1000)) of $2 MB"; done
 }
 
-unpack_packages() { # unpack_packages FOLDER ROOT; the packages' own set-up scripts do not run
+unpack_packages() { # the packages' own set-up scripts do not run
     local package
-    mkdir -p "$2"
+    mkdir -p "$root"
     say "$name: unpacking"
     say "Debian 11 (bullseye) packages" >"$new/versions.txt"
-    for package in "$1"/*.deb; do
+    for package in "$apt"/archives/*.deb; do
         dpkg-deb --show --showformat '${Package} ${Version}\n' "$package" >>"$new/versions.txt"
-        dpkg-deb --extract "$package" "$2" || die "$package cannot be unpacked."
+        dpkg-deb --extract "$package" "$root" || die "$package cannot be unpacked."
     done
 }
 
-write_start_scripts() { # write_start_scripts ROOT; everything is found from the script's own place, so the folder may be moved
+write_start_scripts() { # everything is found from the script's own place, so the folder may be moved
     local program
-    cat >"$1/start" <<'SCRIPT'
+    cat >"$root/start" <<'SCRIPT'
 #!/bin/sh
-# start PROGRAM [ARGUMENT...]: a program of usr/bin through Debian 11's own loader and libraries, OpenBLAS before any other
-# BLAS. LC_ALL=C: the host's locale files are of another C library.
+# start PROGRAM [ARGUMENT...]: a program of usr/bin through Debian 11's own loader and libraries, OpenBLAS before any other BLAS
 root=$(dirname "$(readlink -f "$0")")
 libraries=$root/usr/lib/x86_64-linux-gnu
 program=$root/usr/bin/$1
 shift
-export LC_ALL=C
+export LC_ALL=C # the host's locale files are of another C library
+# This OpenBLAS (0.3.13) takes a processor younger than itself for one without AVX, several times slower.
+if [ -z "${OPENBLAS_CORETYPE:-}" ] && grep -q -m 1 -w avx2 /proc/cpuinfo; then export OPENBLAS_CORETYPE=Haswell; fi
 exec "$root/lib/x86_64-linux-gnu/ld-2.31.so" --inhibit-cache \
     --library-path "$libraries/openblas-pthread:$root/lib/x86_64-linux-gnu:$libraries:$root/usr/lib" "$program" "$@"
 SCRIPT
     # Python starts itself again through sys.executable (as mo does): that must be the loader's way as well,
     # and must keep the PYTHONPATH which the first one set; so it is a script of its own and not the launcher.
-    cat >"$1/python" <<'SCRIPT'
+    cat >"$root/python" <<'SCRIPT'
 #!/bin/sh
 exec "$(dirname "$(readlink -f "$0")")/start" python3.9 -s -X utf8 "$@"
 SCRIPT
-    chmod +x "$1/start" "$1/python"
-    mkdir -p "$1/usr/local/lib/python3.9/dist-packages"
+    chmod +x "$root/start" "$root/python"
+    mkdir -p "$site"
     say 'import os, sys; sys.executable = os.path.join(os.path.dirname(sys.prefix), "python")' \
-        >"$1/usr/local/lib/python3.9/dist-packages/start_through_loader.pth"
-    launcher python 'exec "$chain/root/python" "$@"'
-    if [ "$name" = movidius ]; then
-        launcher mo 'exec "$chain/root/python" -m mo "$@"'
-    else
-        for program in "${caffe_programs[@]}"; do launcher "$program" "exec \"\$chain/root/start\" $program \"\$@\""; done
-    fi
+        >"$site/start_through_loader.pth"
+    for program in ${programs[$name]}; do
+        case $program in
+        python) launcher python 'exec "$chain/root/python" "$@"' ;;
+        mo) launcher mo "exec \"\$chain/root/python\" \"\$chain${site#"$new"}/mo.py\" \"\$@\"" ;;
+        *) launcher "$program" "exec \"\$chain/root/start\" $program \"\$@\"" ;;
+        esac
+    done
 }

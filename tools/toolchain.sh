@@ -3,17 +3,30 @@
 #   movidius   openvino 2021.4.2 (its MYRIAD plugin compiles for the NCS2) and the Model Optimizer, on CPython 3.6-3.9
 #   caffe      Caffe 1.0 with OpenBLAS, its tools, and pycaffe
 # Built in a folder beside and renamed into place: a half tool chain is never seen. Nothing outside .toolchain/ is written.
+# shellcheck disable=SC2016 # launchers are written here: their $chain is meant for later
 set -euo pipefail
 
 openvino=2021.4.2
-debian_movidius=(python3.9 python3-distutils libpython3.9 libstdc++6 libusb-1.0-0)
-debian_caffe=(caffe python3-caffe libopenblas0-pthread)
+declare -A programs=( # what bin/ holds
+    [movidius]="python mo"
+    [caffe]="python caffe convert_imageset compute_image_mean upgrade_net_proto_text upgrade_net_proto_binary
+        upgrade_solver_proto_text extract_features")
+declare -A proofs=( # Python that fails unless the tool chain works
+    [movidius]="
+from openvino.inference_engine import IECore, get_version
+assert get_version().startswith('$openvino'), 'openvino is ' + get_version()
+IECore().get_versions('MYRIAD')  # loads the plugin, and with it libusb"
+    [caffe]="
+import caffe
+assert caffe.__version__.startswith('1.0'), 'caffe is ' + caffe.__version__")
+declare -A debian_packages=(
+    [movidius]="python3.9 python3-distutils libpython3.9 libstdc++6 libusb-1.0-0"
+    [caffe]="caffe python3-caffe libopenblas0-pthread")
+declare -A next_steps=([movidius]="./compile2Movidius.sh" [caffe]="./train_AgeNet.sh --engine caffe")
 # What `mo` imports for Caffe networks and no more: openvino-dev's full list is long and no longer resolves.
 wheels=("openvino==$openvino" "openvino-dev==$openvino" numpy==1.19.5 protobuf==3.19.6 networkx==2.5.1 decorator==4.4.2
     defusedxml==0.7.1 requests==2.27.1 urllib3==1.26.20 idna==3.4 certifi==2022.12.7 charset-normalizer==2.0.12)
 wheel_libusb=libusb-package==1.0.26.0 # only for machines without libusb-1.0
-caffe_programs=(caffe convert_imageset compute_image_mean upgrade_net_proto_text upgrade_net_proto_binary
-    upgrade_solver_proto_text extract_features)
 
 usage="usage: tools/toolchain.sh movidius|caffe [--mirror URL] [--force]
 
@@ -28,12 +41,13 @@ Fills .toolchain/NAME; root is not needed. The first of these that the machine c
   3. Debian 11 packages, checked by apt and unpacked (needs apt-get, dpkg-deb and Debian's archive keyring)"
 
 say() { printf '%s\n' "$*"; }
-die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+die() { printf 'error: %s\n' "$*" >&2; said=yes; exit 1; }
 wrong_use() { printf 'error: %s\n' "$*" >&2; exit 2; }
+without_callers_settings=(env -u LD_LIBRARY_PATH -u LD_PRELOAD -u PYTHONPATH -u PYTHONHOME)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 chains=${MOKA_ROOT:-$(dirname "$here")}/.toolchain
-name='' mirror='' force='' watcher=''
+name='' mirror='' force='' watcher='' said=''
 # shellcheck source=tools/debian11.sh
 . "$here/debian11.sh"
 
@@ -85,9 +99,11 @@ take_turn() { # one build at a time: the lock lies on the folder itself and goes
 }
 
 clean_up() {
+    local status=$?
     [ -z "$watcher" ] || kill "$watcher" 2>/dev/null || true
     rm -rf "$new" "$old"
-    rmdir "$chains" 2>/dev/null || true # only if it is empty: it was made by this call
+    rmdir "$chains" 2>/dev/null || true # goes only if nothing else is in it
+    [ "$status" = 0 ] || [ -n "$said" ] || printf 'error: %s: stopped before the end; nothing half made is left\n' "$name" >&2
 }
 
 launcher() { # launcher PROGRAM LINE...: bin/PROGRAM, which keeps the caller's Python and library settings out
@@ -101,39 +117,24 @@ launcher() { # launcher PROGRAM LINE...: bin/PROGRAM, which keeps the caller's P
     chmod +x "$new/bin/$1"
 }
 
-proof_movidius="
-from openvino.inference_engine import IECore, get_version
-assert get_version().startswith('$openvino'), 'openvino is ' + get_version()
-IECore().get_versions('MYRIAD')  # loads the plugin, and with it libusb
-"
-proof_caffe="
-import sys, caffe
-assert caffe.__version__.startswith('1.0'), 'caffe is ' + caffe.__version__
-"
-
-proof() { local text=proof_$name; printf '%s' "${!text}"; }
-
 # ---- source 1: conda -------------------------------------------------------------------------------------------------
 conda_can() {
-    local prefix=${CONDA_PREFIX:-} program programs=(python mo)
+    local prefix=${CONDA_PREFIX:-} program
     [ -n "$prefix" ] || { say "$name: conda: no environment is active"; return 1; }
-    [ "$name" = movidius ] || programs=(python "${caffe_programs[@]}")
-    for program in "${programs[@]}"; do
+    for program in ${programs[$name]}; do
         [ -x "$prefix/bin/$program" ] || { say "$name: conda: $prefix holds no $program"; return 1; }
     done
-    env -u PYTHONPATH -u PYTHONHOME "$prefix/bin/python" -s -c "$(proof)" 2>"$new/log" ||
+    "${without_callers_settings[@]}" "$prefix/bin/python" -s -c "${proofs[$name]}" >"$new/log" 2>&1 ||
         { say "$name: conda: $prefix does not fit: $(tail -n 1 "$new/log")"; return 1; }
     say "$name: conda: taking $prefix"
 }
 
 conda_build() {
-    local program
-    launcher python "exec \"$CONDA_PREFIX/bin/python\" -s \"\$@\""
-    if [ "$name" = movidius ]; then
-        launcher mo "exec \"$CONDA_PREFIX/bin/python\" -s -m mo \"\$@\""
-    else
-        for program in "${caffe_programs[@]}"; do launcher "$program" "exec \"$CONDA_PREFIX/bin/$program\" \"\$@\""; done
-    fi
+    local program quoted
+    for program in ${programs[$name]}; do
+        printf -v quoted %q "$CONDA_PREFIX/bin/$program"
+        launcher "$program" "exec $quoted \"\$@\""
+    done
     say "conda environment $CONDA_PREFIX" >"$new/versions.txt"
 }
 
@@ -142,7 +143,7 @@ python_can() { # sets `python`; really starts each, for a version manager's shim
     [ "$name" = movidius ] || return 1
     for python in python3.9 python3.8 python3.7 python3.6 python3 python; do
         python=$(command -v "$python") || continue
-        python=$(env -u PYTHONPATH -u PYTHONHOME "$python" -c '
+        python=$("${without_callers_settings[@]}" "$python" -c '
 import platform, sys, venv
 fits = (3, 6) <= sys.version_info < (3, 10) and platform.python_implementation() == "CPython"
 assert fits and platform.machine() == "x86_64" and sys.maxsize > 2**32 and platform.libc_ver()[0] == "glibc"
@@ -156,17 +157,17 @@ print(sys.executable)' 2>/dev/null) || continue
 
 python_build() {
     local version site
-    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    version=$("${without_callers_settings[@]}" "$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     site=$new/venv/lib/python$version/site-packages
-    env -u PYTHONPATH -u PYTHONHOME "$python" -m venv --without-pip "$new/venv" || die "$python -m venv failed."
+    "${without_callers_settings[@]}" "$python" -m venv --without-pip "$new/venv" || die "$python -m venv failed."
     install_wheels "$version" "$site" "${wheels[@]}"
-    if ! "$python" -c 'import ctypes; ctypes.CDLL("libusb-1.0.so.0")' 2>/dev/null; then
+    if ! "$new/venv/bin/python" -c 'import ctypes; ctypes.CDLL("libusb-1.0.so.0")' 2>/dev/null; then
         install_wheels "$version" "$site" "$wheel_libusb"
         # The plugin looks for its libraries in its own folder first.
         cp "$site/libusb_package/libusb-1.0.so" "$site/openvino/libs/libusb-1.0.so.0"
     fi
     launcher python 'exec "$chain/venv/bin/python" -s "$@"'
-    launcher mo 'exec "$chain/venv/bin/python" -s -m mo "$@"'
+    launcher mo "exec \"\$chain/venv/bin/python\" -s \"\$chain${site#"$new"}/mo.py\" \"\$@\""
     { say "Python $python ($("$python" -V))"; list_wheels "$site"; } >"$new/versions.txt"
 }
 
@@ -180,25 +181,28 @@ find_pip() { # sets `host_python`: any Python with pip will do, for the wheels a
 
 install_wheels() { # install_wheels PYTHON_VERSION FOLDER WHEEL...
     find_pip
-    say "movidius: downloading wheels for Python $1: ${*:3}"
+    say "movidius: downloading for Python $1: ${*:3}"
     PIP_USER=0 "$host_python" -m pip install --quiet --disable-pip-version-check --no-input --no-cache-dir --no-compile \
         --no-deps --only-binary=:all: --platform manylinux2014_x86_64 --implementation cp --python-version "$1" \
         --target "$2" "${@:3}" >"$new/log" 2>&1 || die "pip could not fetch the wheels: $(grep -m 1 ERROR "$new/log" ||
         tail -n 1 "$new/log")"
-    rm -rf "$2/bin" # start scripts that name the host's Python
+    rm -rf "${2:?}/bin" # start scripts that name the host's Python
 }
 
 list_wheels() { (cd "$1" && printf '%s\n' *.dist-info) | sed 's/\.dist-info$//; s/-/ /'; }
 
 # ---- the order of things ---------------------------------------------------------------------------------------------
 build() {
+    local program
     if conda_can; then conda_build
     elif python_can; then python_build
     elif debian_can; then debian_build
     fi
-    "$new/bin/python" -c "$(proof)" >"$new/log" 2>&1 || die "what was made does not work: $(tail -n 1 "$new/log")"
-    if [ "$name" = movidius ]; then "$new/bin/mo" --version; else "$new/bin/caffe" --version; fi >"$new/log" 2>&1 ||
+    say "$name: trying it"
+    case $name in movidius) program=mo ;; *) program=$name ;; esac
+    if ! { "$new/bin/python" -c "${proofs[$name]}" && "$new/bin/$program" --version; } >"$new/log" 2>&1; then
         die "what was made does not work: $(tail -n 1 "$new/log")"
+    fi
 }
 
 main() {
@@ -217,7 +221,7 @@ main() {
     mv -T "$new" "$target"
     say "$name: made $target ($(du -sm "$target" | cut -f 1) MB, $SECONDS s): bin/ holds $(cd "$target/bin" && echo *)"
     say "$name: versions are in $target/versions.txt"
-    if [ "$name" = movidius ]; then say "next: ./compile2Movidius.sh"; else say "next: ./train_AgeNet.sh --engine caffe"; fi
+    say "next: ${next_steps[$name]}"
 }
 
 main "$@"

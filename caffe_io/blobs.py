@@ -12,6 +12,7 @@ from .caffe_pb2 import BlobProto
 from .errors import CaffeIOError
 
 Array = npt.NDArray[np.float32]
+_RAW_TYPES = {BlobProto.DOUBLE: "<f8", BlobProto.FLOAT: "<f4", BlobProto.FLOAT16: "<f2"}
 _DATA_TAG = bytes([BlobProto.DATA_FIELD_NUMBER << 3 | 2])  # field number and wire type "length follows"
 
 
@@ -32,17 +33,21 @@ def array_to_blob(array: npt.ArrayLike, legacy_shape: bool = False) -> BlobProto
 
 
 def blob_to_array(blob: BlobProto, what: str = "blob") -> Array:
-    """The numbers of `blob` as a float32 array of its shape (current or legacy form, float or double data).
+    """The numbers of `blob` as a float32 array of its shape: current or legacy form; float or double data, or the raw
+    bytes (float64, float32 or float16) of NVIDIA's fork.
 
-    Raises CaffeIOError if there are fewer or more numbers than the shape says; `what` names the blob in the message.
+    Raises CaffeIOError if there are fewer or more numbers than the shape says, before any memory is taken for them;
+    `what` names the blob in the message.
     """
     shape = blob_shape(blob)
-    double = len(blob.double_data) > 0
-    found = len(blob.double_data if double else blob.data)
+    raw_type = np.dtype(_RAW_TYPES[blob.raw_data_type])
+    found = len(blob.double_data) or len(blob.data) or len(blob.raw_data) // raw_type.itemsize
     if any(dim < 0 for dim in shape) or math.prod(shape) != found:
         raise CaffeIOError(f"{what}: holds {found} numbers, but its shape {shape} asks for {math.prod(shape)}.")
-    if double:
+    if blob.double_data:
         return np.array(blob.double_data, dtype=np.float64).astype(np.float32).reshape(shape)
+    if not blob.data:
+        return np.frombuffer(blob.raw_data, raw_type, found).astype(np.float32).reshape(shape)
     numbers = BlobProto()
     numbers.data.MergeFrom(blob.data)
     raw = numbers.SerializeToString()  # tag, length, then the floats as they lie in memory

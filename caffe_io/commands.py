@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from .errors import MokaError
 
+LOGGER = "moka"  # every room's warnings go to this logger
+
 
 def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> NoReturn:
-    """Call `main(argv)` and exit: 0, or a MokaError's exit code after its message; the traceback only with --debug."""
+    """Call `main(argv)` and exit: 0, or a MokaError's exit code after its message; the traceback only with --debug.
+
+    Warnings to the logger "moka" appear on stderr as `warning: ...`.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        sys.exit(main(arguments) or 0)
+        with _warnings_on_stderr():
+            sys.exit(main(arguments) or 0)
     except MokaError as error:
         if "--debug" in arguments:
             raise
@@ -25,3 +33,16 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
     except BrokenPipeError:  # `... | head` has seen enough
         sys.stderr.close()
         sys.exit(0)
+
+
+@contextmanager
+def _warnings_on_stderr() -> Iterator[None]:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    logger = logging.getLogger(LOGGER)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -12,23 +12,26 @@ from pathlib import Path
 
 from .errors import MokaError, OutputExists
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)  # no room on the disk, or none left of the user's share
+
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
     """Yield a temporary file's path beside `path`; on success it takes `path`'s place in one step, on error it is gone.
 
-    Raises OutputExists if `path` is there and `force` is false, MokaError if the disk is full or the folder not writable.
+    Raises OutputExists if `path` is there and `force` is false, MokaError if the disk is full or the folder is not
+    writable.
     """
     path = Path(path)
     refuse_existing(path, force)
     temporary = _beside(path, folder=False)
     try:
         yield temporary
-        with open(temporary, "rb") as written:  # a rename may reach the disk before the bytes do
+        with temporary.open("rb") as written:  # a rename may reach the disk before the bytes do
             os.fsync(written.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise _explain(error, path, temporary) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -45,14 +48,11 @@ def whole_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator[
     try:
         yield temporary
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent)) / path.name
-            os.replace(path, old)
-            os.replace(temporary, path)
-            shutil.rmtree(old.parent)
+            _exchange(temporary, path)
         else:
-            os.replace(temporary, path)
+            temporary.replace(path)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise _explain(error, path, temporary) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -63,19 +63,36 @@ def refuse_existing(path: str | os.PathLike[str], force: bool = False) -> None:
         raise OutputExists(f"{path}: already there. Give --force to replace it, or name another output.")
 
 
+def _exchange(new: Path, path: Path) -> None:
+    """Put the folder `new` in the place of the folder or file at `path`, which is back there if that fails."""
+    keep = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+    old = keep / path.name
+    try:
+        path.replace(old)
+        try:
+            new.replace(path)
+        except OSError:
+            old.replace(path)
+            raise
+    except OSError:
+        keep.rmdir()
+        raise
+    shutil.rmtree(keep)
+
+
 def _beside(path: Path, folder: bool) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.name}."
         if folder:
             made = tempfile.mkdtemp(prefix=prefix, suffix=".part", dir=path.parent)
-            os.chmod(made, 0o777 & ~_umask())
+            Path(made).chmod(0o777 & ~_umask())
         else:
             handle, made = tempfile.mkstemp(prefix=prefix, suffix=".part", dir=path.parent)
             os.fchmod(handle, 0o666 & ~_umask())
             os.close(handle)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise _explain(error, path, path) from error
     return Path(made)
 
 
@@ -85,7 +102,13 @@ def _umask() -> int:
     return mask
 
 
-def _explain(error: OSError, path: Path) -> MokaError:
-    if error.errno == errno.ENOSPC:
-        return MokaError(f"{path}: the disk is full; nothing was left behind. Free some room, or write to another disk.")
-    return MokaError(f"{path}: cannot be written ({error.strerror or error}). Check the folder and its permissions.")
+def _explain(error: OSError, path: Path, temporary: Path) -> MokaError:
+    reason = error.strerror or str(error)
+    if error.errno in _FULL:
+        return MokaError(
+            f"{path}: the disk is full; nothing was left behind. Free some room, or write to another disk."
+        )
+    culprit = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else temporary
+    if not culprit.is_relative_to(temporary) and not path.is_relative_to(culprit):  # an input failed, not the output
+        return MokaError(f"{culprit}: {reason}; {path} was therefore not written.")
+    return MokaError(f"{path}: cannot be written ({reason}). Check the folder and its permissions.")

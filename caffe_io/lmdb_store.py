@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
+from weakref import WeakValueDictionary
 
 import lmdb
 
@@ -15,6 +16,7 @@ from .files import whole_folder
 
 _FIRST_MAP = 64 << 20  # bytes; doubled when full: a map of 1 TB breaks 32-bit machines and some file systems
 _BATCH = 1000  # records per commit, as Caffe's convert_imageset
+_LONGEST_KEY = 511  # bytes; a limit of LMDB itself
 
 
 class LmdbWriter:
@@ -25,7 +27,15 @@ class LmdbWriter:
         self._pending: list[tuple[bytes, bytes]] = []
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Add a record; keys need not come in order, a repeated key replaces the earlier value."""
+        """Add a record; keys need not come in order, a repeated key replaces the earlier value.
+
+        Raises DatabaseError for a key that LMDB cannot hold (empty, or longer than 511 bytes).
+        """
+        if not 1 <= len(key) <= _LONGEST_KEY:
+            raise DatabaseError(
+                f"key {key[:40]!r}...: has {len(key)} bytes; LMDB takes 1 to {_LONGEST_KEY}. "
+                "Shorten the picture's path."
+            )
         self._pending.append((key, value))
         if len(self._pending) >= _BATCH:
             self.commit()
@@ -46,7 +56,8 @@ class LmdbWriter:
 def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[LmdbWriter]:
     """`with write_lmdb("x_lmdb") as db: db.put(key, value)`; the folder appears when the block ends without an error.
 
-    Raises OutputExists if `path` is there and `force` is false, DatabaseError if the disk is full: nothing is left then.
+    Raises OutputExists if `path` is there and `force` is false, DatabaseError if the disk is full: nothing is left
+    then.
     """
     with whole_folder(path, force) as folder:
         try:
@@ -64,9 +75,9 @@ def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[Lm
 
 
 class LmdbReader:
-    """Reads a database in key order. Needs no write permission and no lock file.
+    """Reads a database in key order. Needs no write permission and no lock file; several may read the same database.
 
-    Raises DatabaseError if there is no LMDB at `path`, or if it is damaged or empty.
+    Raises DatabaseError if there is no LMDB at `path`, or if it is damaged, cut short or empty.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -74,12 +85,13 @@ class LmdbReader:
         if not (self.path / "data.mdb").is_file():
             raise DatabaseError(f"{self.path}: no LMDB here (data.mdb is missing). Make it with ./create_lmdb.sh.")
         try:
-            self._environment = lmdb.open(str(self.path), readonly=True, lock=False, readahead=False, subdir=True)
-            self._entries = int(self._environment.stat()["entries"])
+            self._map: _Map | None = _shared_map(self.path)
+            entries = int(self._environment().stat()["entries"])
         except lmdb.Error as error:
             raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). Make it anew.") from error
-        if not self._entries:
+        if not entries:
             raise DatabaseError(f"{self.path}: holds no records. Make it anew from a list of readable pictures.")
+        self._entries = entries
 
     def __len__(self) -> int:
         return self._entries
@@ -87,7 +99,7 @@ class LmdbReader:
     def items(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """(key, value) from the record with index `start` (from 0) to the last."""
         try:
-            with self._environment.begin(buffers=True) as transaction, transaction.cursor() as cursor:
+            with self._environment().begin(buffers=True) as transaction, transaction.cursor() as cursor:
                 for index, key in enumerate(cursor.iternext(keys=True, values=False)):
                     if index >= start:
                         yield bytes(key), bytes(cursor.value())
@@ -104,7 +116,12 @@ class LmdbReader:
 
     def close(self) -> None:
         """Give the map back; a reader is also a context manager."""
-        self._environment.close()
+        self._map = None
+
+    def _environment(self) -> lmdb.Environment:
+        if self._map is None:
+            raise DatabaseError(f"{self.path}: was closed. Open a new reader.")
+        return self._map.environment
 
     def __enter__(self) -> LmdbReader:
         return self
@@ -113,3 +130,33 @@ class LmdbReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _Map:
+    """A database opened for reading; closed with its last reader."""
+
+    def __init__(self, path: Path) -> None:
+        self.environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False)
+        # Pages past the end of a file that was cut short are no error for LMDB but a crash.
+        wanted = (self.environment.info()["last_pgno"] + 1) * self.environment.stat()["psize"]
+        found = (path / "data.mdb").stat().st_size
+        if found < wanted:
+            self.environment.close()
+            raise DatabaseError(f"{path}: data.mdb is cut short ({found} bytes of {wanted}). Copy it again.")
+
+    def __del__(self) -> None:
+        if hasattr(self, "environment"):
+            self.environment.close()
+
+
+_open_maps: WeakValueDictionary[tuple[int, int, int], _Map] = WeakValueDictionary()
+
+
+def _shared_map(path: Path) -> _Map:
+    """The map of the database at `path`: a process may open one only once, but two nets may read the same."""
+    file = (path / "data.mdb").stat()
+    identity = (os.getpid(), file.st_dev, file.st_ino)
+    found = _open_maps.get(identity)
+    if found is None:
+        found = _open_maps[identity] = _Map(path)
+    return found

@@ -8,20 +8,26 @@ from .caffe_pb2 import NetParameter, NetState, NetStateRule, Phase
 from .errors import NetError
 
 
-def filter_net(net: NetParameter, phase: Phase.ValueType, level: int = 0, stages: Iterable[str] = ()) -> NetParameter:
+def filter_net(
+    net: NetParameter, phase: Phase.ValueType, level: int | None = None, stages: Iterable[str] = ()
+) -> NetParameter:
     """The layers of `net` that its include/exclude rules let in for this state, as Caffe's Net::FilterNet.
 
-    `phase` is caffe_pb2.TRAIN or TEST. The state is written into the result. Raises NetError for a layer with both
-    include and exclude rules.
+    `phase` is caffe_pb2.TRAIN or TEST. The file's own `state` gives the level if none is given, and its stages beside
+    those that are given. The state is written into the result. Raises NetError for a layer with both include and exclude
+    rules.
     """
-    state = NetState(phase=phase, level=level, stage=stages)
+    state = NetState(phase=phase, level=net.state.level if level is None else level)
+    state.stage.extend(dict.fromkeys([*net.state.stage, *stages]))
     kept = NetParameter()
     kept.CopyFrom(net)
     kept.ClearField("layer")
     kept.state.CopyFrom(state)
     for layer in net.layer:
         if layer.include and layer.exclude:
-            raise NetError(f'layer "{layer.name}": has both include and exclude rules; Caffe takes one kind only.')
+            raise NetError(
+                f'layer "{layer.name}": has both include and exclude rules; Caffe takes one kind only. Keep one kind.'
+            )
         if layer.include:
             included = any(_meets(state, rule) for rule in layer.include)
         else:

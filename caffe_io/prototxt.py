@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import codecs
+import logging
 import os
+import re
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from google.protobuf import text_format
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import DecodeError, EncodeError, Message
 
-from .caffe_pb2 import NetParameter, SolverParameter
+from .caffe_pb2 import LayerParameter, NetParameter, SolverParameter, V1LayerParameter
+from .commands import LOGGER
 from .errors import CaffeIOError, PrototxtError, WeightsError
+from .fork_fields import resolve_fork_fields
+from .text_fields import unclosed_line
 from .upgrade import upgrade_net, upgrade_solver
 
 M = TypeVar("M", bound=Message)
+
+_MOST_FINDINGS = 10  # in one message
+_WIDTH = 110  # of a line that is shown; some generated files have no others
+_logger = logging.getLogger(LOGGER)
 
 
 def read_net(path: str | os.PathLike[str]) -> NetParameter:
@@ -28,7 +39,12 @@ def read_net(path: str | os.PathLike[str]) -> NetParameter:
 def read_binary_net(path: str | os.PathLike[str]) -> NetParameter:
     """Read a net with its weights from a caffemodel, upgraded like `read_net`. Raises WeightsError if it is damaged."""
     net = parse_binary(path, NetParameter(), "a caffemodel")
-    return upgrade_net(net, str(path))
+    _mend_names(net)
+    upgrade_net(net, str(path))
+    for layer in net.layer:
+        if layer.type != "Clip":  # forks write other settings under the number of clip_param, which has required fields
+            layer.ClearField("clip_param")
+    return net
 
 
 def read_solver(path: str | os.PathLike[str]) -> SolverParameter:
@@ -44,17 +60,26 @@ def to_text(message: Message) -> str:
 
 
 def parse_text(text: str, message: M, name: str) -> M:
-    """Parse prototxt `text` into `message`; `name` is the file's name for error messages."""
-    try:
-        return text_format.Parse(text, message)
-    except text_format.ParseError as error:
-        where = f"{name}:{error.GetLine()}:{error.GetColumn()}" if error.GetLine() else name
-        reason = str(error).split(" : ", 1)[-1]
-        line = _line(text, error.GetLine())
-        raise PrototxtError(
-            f"{where}: {reason}{line}\n  This should be prototxt text of a {message.DESCRIPTOR.name}. "
-            "Correct the line; a caffemodel (binary) is given with --weights."
-        ) from error
+    """Parse prototxt `text` into `message`; `name` is the file's name for error messages.
+
+    Fields that only forks know are reported as warnings where they change nothing. Raises PrototxtError where they
+    may, for text that does not parse, and for required fields that are missing.
+    """
+    error = _try_parse(text, message)
+    resolved = resolve_fork_fields(text, cast(Descriptor, message.DESCRIPTOR)) if error else None
+    if resolved:
+        error = _try_parse(resolved.blank, message)
+        fatal = [finding for finding in resolved.findings if finding.fatal]
+        if fatal and (error is None or fatal[-1].misplaced or fatal[0].line <= (error.GetLine() or 0)):
+            raise PrototxtError("\n".join(f"{name}:{f.line}:{f.column}: {f.text}" for f in fatal[:_MOST_FINDINGS]))
+        if error is None:
+            for finding in resolved.findings:
+                _logger.warning("%s:%d:%d: %s", name, finding.line, finding.column, finding.text)
+            error = _try_parse(resolved.text, message)
+    if error:
+        raise _syntax_error(error, text, message, name) from error
+    _require(message, name)
+    return message
 
 
 def parse_binary(path: str | os.PathLike[str], message: M, what: str) -> M:
@@ -76,15 +101,73 @@ def parse_binary(path: str | os.PathLike[str], message: M, what: str) -> M:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a prototxt file. Raises CaffeIOError if it is missing, PrototxtError if it is not text."""
+    """The text of a prototxt file. Raises CaffeIOError if it is missing, PrototxtError if it is not text.
+
+    Lines that are not UTF-8 (comments in other languages' older encodings) are read byte by byte as Latin-1.
+    """
     try:
-        return Path(path).read_text(encoding="utf-8")
+        data = Path(path).read_bytes()
     except OSError as error:
         raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); wanted a prototxt file.") from error
-    except UnicodeDecodeError as error:
-        raise PrototxtError(f"{path}: is not text. A prototxt is wanted here; a caffemodel goes to --weights.") from error
+    if b"\0" in data:
+        raise PrototxtError(f"{path}: is not text. A prototxt is wanted here; a caffemodel goes to --weights.")
+    lines = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").split(b"\n")
+    return "\n".join(_decode(line) for line in lines)
 
 
-def _line(text: str, number: int | None) -> str:
-    lines = text.splitlines()
-    return f"\n    {lines[number - 1].strip()}" if number and number <= len(lines) else ""
+def _decode(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+def _mend_names(net: NetParameter) -> None:
+    """Names that are not UTF-8 come out of the parser as bytes: make them text, as `read_text` does."""
+    layers: list[LayerParameter | V1LayerParameter] = [*net.layer, *net.layers]
+    for layer in layers:
+        for field in ("name", "type"):
+            value = getattr(layer, field)
+            if isinstance(value, bytes):
+                setattr(layer, field, _decode(value))
+        for names in (layer.bottom, layer.top):
+            if any(isinstance(name, bytes) for name in names):
+                names[:] = [_decode(name) if isinstance(name, bytes) else name for name in names]
+
+
+def _try_parse(text: str, message: Message) -> text_format.ParseError | None:
+    message.Clear()
+    try:
+        text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        return error
+    return None
+
+
+def _syntax_error(error: text_format.ParseError, text: str, message: Message, name: str) -> PrototxtError:
+    number, column = error.GetLine() or 0, error.GetColumn() or 0
+    reason = str(error).split(" : ", 1)[-1]
+    lines = text.split("\n")
+    line = lines[number - 1] if 0 < number <= len(lines) else ""
+    reason = reason.removeprefix(f"'{line}': ")  # the parser quotes the line, which is shown below
+    if (twice := re.search(r'multiple "(\w+)" fields', reason)) and twice[1] in line[:column]:
+        column = line.rindex(twice[1], 0, column) + 1  # the field itself; the parser has gone past it
+    if opened := unclosed_line(text):
+        reason += f" The brace of line {opened} is never closed."
+    if len(reason) > _WIDTH:
+        reason = reason[:_WIDTH] + "..."
+    first = max(0, column - _WIDTH // 2)
+    part = line[first : first + _WIDTH].replace("\t", " ")
+    return PrototxtError(
+        f"{name}:{number}:{column}: {reason}\n    {part}\n    {' ' * (column - 1 - first)}^\n"
+        f"  This should be prototxt text of a {message.DESCRIPTOR.name}. "
+        "Correct the line; a caffemodel (binary) is given with --weights."
+    )
+
+
+def _require(message: Message, name: str) -> None:
+    if not message.IsInitialized():
+        try:
+            message.SerializeToString()
+        except EncodeError as error:  # names them
+            raise PrototxtError(f"{name}: {error}. Add what is missing.") from error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+from google.protobuf.message import Message
 
 from .caffe_pb2 import BlobShape, LayerParameter, NetParameter, SolverParameter, V1LayerParameter
 from .errors import NetError, PrototxtError
@@ -37,8 +40,10 @@ def upgrade_net(net: NetParameter, name: str) -> NetParameter:
         )
     if net.layers and net.layer:
         raise NetError(f"{name}: has both `layers` (V1) and `layer` (current) entries. Write all of them as `layer`.")
-    for step in (_move_transformations, _rename_layers, _add_input_layer, _freeze_batch_norm):
-        step(net)
+    _move_transformations(net)
+    _rename_layers(net)
+    _add_input_layer(net, name)
+    _freeze_batch_norm(net)
     return net
 
 
@@ -49,6 +54,9 @@ def upgrade_solver(solver: SolverParameter, name: str) -> SolverParameter:
             raise PrototxtError(f"{name}: has both `solver_type` (old) and `type`. Keep `type` only.")
         solver.type = _SOLVER_TYPES[solver.solver_type]
         solver.ClearField("solver_type")
+    given = [getattr(solver, field) for field in ("net_param", "train_net_param") if solver.HasField(field)]
+    for inner in (*given, *solver.test_net_param):  # to touch a net that is not there would make one
+        upgrade_net(inner, name)
     if not solver.HasField("snapshot_prefix"):
         solver.snapshot_prefix = str(Path(name).with_suffix(""))
     elif Path(solver.snapshot_prefix).is_dir():
@@ -58,14 +66,25 @@ def upgrade_solver(solver: SolverParameter, name: str) -> SolverParameter:
 
 def _move_transformations(net: NetParameter) -> None:
     """V1 data layers held scale, mean_file, crop_size and mirror in their own block; now they have transform_param."""
-    for layer in net.layers:
-        kind = V1LayerParameter.LayerType.Name(layer.type)
-        if kind in ("DATA", "IMAGE_DATA", "WINDOW_DATA"):
-            settings = getattr(layer, f"{kind.lower()}_param")
-            for field in ("scale", "mean_file", "crop_size", "mirror"):
-                if settings.HasField(field):
-                    setattr(layer.transform_param, field, getattr(settings, field))
-                    settings.ClearField(field)
+    data = [(layer, settings) for layer in net.layers if (settings := _data_settings(layer)) is not None]
+    fields = ("scale", "mean_file", "crop_size", "mirror")
+    if not any(settings.HasField(field) for _, settings in data for field in fields):
+        return
+    for layer, settings in data:
+        settings.SetInParent()  # Caffe leaves both blocks in every data layer, be they empty
+        layer.transform_param.SetInParent()
+        for field in fields:
+            if settings.HasField(field):
+                setattr(layer.transform_param, field, getattr(settings, field))
+                settings.ClearField(field)
+
+
+def _data_settings(layer: V1LayerParameter) -> Message | None:
+    kind = V1LayerParameter.LayerType.Name(layer.type)
+    if kind in ("DATA", "IMAGE_DATA", "WINDOW_DATA"):
+        settings: Message = getattr(layer, f"{kind.lower()}_param")
+        return settings
+    return None
 
 
 def _rename_layers(net: NetParameter) -> None:
@@ -82,7 +101,12 @@ def _current_layer(old: V1LayerParameter) -> LayerParameter:
         new.name = old.name
     if old.HasField("type"):
         new.type = current_type(V1LayerParameter.LayerType.Name(old.type))
-    lists = {"name": old.param, "share_mode": old.blob_share_mode, "lr_mult": old.blobs_lr, "decay_mult": old.weight_decay}
+    lists: dict[str, Sequence[object]] = {
+        "name": old.param,
+        "share_mode": old.blob_share_mode,
+        "lr_mult": old.blobs_lr,
+        "decay_mult": old.weight_decay,
+    }
     for field, values in lists.items():
         for index, value in enumerate(values):
             while len(new.param) <= index:
@@ -99,23 +123,27 @@ def current_type(v1_type: str) -> str:
     return _SPECIAL_TYPES.get(v1_type, "".join(part.capitalize() for part in v1_type.split("_")))
 
 
-def _add_input_layer(net: NetParameter) -> None:
+def _add_input_layer(net: NetParameter, name: str) -> None:
     """The net's own input fields become an Input layer in first place; without shapes they are simply dropped."""
     if not net.input:
         return
     if net.input_shape or net.input_dim:
         shapes = list(net.input_shape) or [
-            BlobShape(dim=net.input_dim[first : first + 4]) for first in range(0, len(net.input_dim), 4)
+            BlobShape(dim=net.input_dim[first : first + 4]) for first in range(0, len(net.input_dim) - 3, 4)
         ]
-        if len(shapes) != len(net.input):
-            raise NetError(f"{net.name or 'the net'}: has {len(net.input)} inputs, but shapes for {len(shapes)}.")
+        if len(shapes) < len(net.input):
+            raise NetError(
+                f"{name}: has {len(net.input)} inputs ({', '.join(net.input)}), but shapes for {len(shapes)}. "
+                "Write one input_shape, or four times input_dim, for each input."
+            )
         layer = LayerParameter(name="input", type="Input", top=net.input)
-        layer.input_param.shape.extend(shapes)
+        layer.input_param.shape.extend(shapes[: len(net.input)])  # Caffe passes over any more
         rest = list(net.layer)
         net.ClearField("layer")
         net.layer.extend([layer, *rest])
-    for field in ("input", "input_shape", "input_dim"):
-        net.ClearField(field)  # type: ignore[arg-type]
+    net.ClearField("input")
+    net.ClearField("input_shape")
+    net.ClearField("input_dim")
 
 
 def _freeze_batch_norm(net: NetParameter) -> None:

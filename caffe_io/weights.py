@@ -23,7 +23,9 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
     for layer in net.layer:
         if layer.blobs:
             try:
-                weights[layer.name] = [blob_to_array(b, f'layer "{layer.name}", blob {i}') for i, b in enumerate(layer.blobs)]
+                weights[layer.name] = [
+                    blob_to_array(b, f'layer "{layer.name}", blob {i}') for i, b in enumerate(layer.blobs)
+                ]
             except CaffeIOError as error:
                 raise WeightsError(f"{path}: {error} The file is damaged; take another snapshot.") from error
     if not weights:
@@ -72,7 +74,11 @@ def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel")
 
     Raises WeightsError if there is none.
     """
-    found = {int(n): p for p in Path(folder).glob(f"*_iter_*{suffix}") if (n := p.stem.rsplit("_", 1)[-1]).isdigit()}
+    found = [
+        (int(number), path.name, path)
+        for path in Path(folder).glob(f"*_iter_*{suffix}")
+        if (number := path.name.removesuffix(suffix).rsplit("_", 1)[-1]).isdecimal()
+    ]
     if not found:
         raise WeightsError(f"{folder}: holds no snapshot (*_iter_N{suffix}). Train the net first.")
-    return found[max(found)]
+    return max(found)[-1]

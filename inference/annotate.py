@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MIN_WIDTH, MAX_SIDE = 480, 1200
 """Pixels: a small face is scaled up so that the text fits below it, a large one down."""
 ROW, MARGIN = 74, 20
+TASK, NOTE, ANSWER, SMALLEST = 0.55, 0.65, 0.95, 0.6
+"""Heights of the three texts in a row, and of a long answer, in units of OpenCV's font."""
 
 # BGR
 PAPER, INK, SOFT, TRACK = (250, 248, 246), (40, 32, 28), (140, 128, 120), (228, 222, 218)
@@ -42,8 +44,9 @@ def annotate(picture: NDArray[np.uint8], answers: Sequence[Answer]) -> NDArray[n
     sheet[:] = PAPER
     left = (sheet_width - size[0]) // 2
     sheet[: size[1], left : left + size[0]] = face
+    column = 2 * MARGIN + max((_width(answer.task, TASK) for answer in answers), default=0)
     for number, answer in enumerate(answers):
-        _row(sheet, answer, size[1] + ROW * number)
+        _row(sheet, answer, size[1] + ROW * number, column)
     return sheet
 
 
@@ -57,34 +60,46 @@ def write_png(path: Path, sheet: NDArray[np.uint8], force: bool = False) -> None
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def _row(sheet: NDArray[np.uint8], answer: Answer, top: int) -> None:
-    """Task and answer at the left, the probability at the right, a bar below."""
+def _row(sheet: NDArray[np.uint8], answer: Answer, top: int, column: int) -> None:
+    """The task at the left, the answer from `column` on, the probability at the right, a bar below."""
     import cv2
 
     right = sheet.shape[1] - MARGIN
-    small, large = 0.5, 0.95
-    _text(sheet, answer.task, (MARGIN, top + 42), small, SOFT)
-    _text(sheet, answer.text, (MARGIN + 90, top + 44), large, INK, 2)
-    if answer.probability is None:
-        note, share = f"+- {answer.spread:.1f}", None
-    else:
-        note, share = f"{100 * answer.probability:.1f} %", answer.probability
-    (note_width, _), _ = cv2.getTextSize(note, cv2.FONT_HERSHEY_DUPLEX, 0.65, 1)
-    _text(sheet, note, (right - note_width, top + 43), 0.65, INK)
-    if share is not None:
-        bar = (MARGIN, top + 58), (right, top + 64)
-        cv2.rectangle(sheet, *bar, TRACK, cv2.FILLED)
-        cv2.rectangle(
-            sheet, bar[0], (MARGIN + round((right - MARGIN) * min(1.0, share)), bar[1][1]), ACCENT, cv2.FILLED
-        )
+    spread = "" if answer.spread is None else f"+/- {answer.spread:.1f}"
+    note = spread if answer.probability is None else f"{100 * answer.probability:.1f} %"
+    note_left = right - _width(note, NOTE)
+    text, room = answer.text, note_left - MARGIN - column
+    scale = max(SMALLEST, min(ANSWER, ANSWER * room / _width(text, ANSWER, 2)))
+    while len(text) > 3 and _width(text, scale, 2) > room:
+        text = text[:-3].rstrip(".") + ".."
+    _text(sheet, answer.task, (MARGIN, top + 44), TASK, SOFT)
+    _text(sheet, text, (column, top + 44), scale, INK, 2)
+    _text(sheet, note, (note_left, top + 44), NOTE, INK)
+    if answer.probability is not None:
+        end = MARGIN + round((right - MARGIN) * min(1.0, answer.probability))
+        cv2.rectangle(sheet, (MARGIN, top + 58), (right, top + 64), TRACK, cv2.FILLED)
+        cv2.rectangle(sheet, (MARGIN, top + 58), (end, top + 64), ACCENT, cv2.FILLED)
+
+
+def _plain(text: str) -> str:
+    """OpenCV's own fonts have ASCII only."""
+    return text.encode("ascii", "replace").decode("ascii")
+
+
+def _width(text: str, scale: float, weight: int = 1) -> int:
+    """Pixels that a text takes."""
+    import cv2
+
+    return max(1, int(cv2.getTextSize(_plain(text), cv2.FONT_HERSHEY_SIMPLEX, scale, weight)[0][0]))
 
 
 def _text(
@@ -97,5 +112,4 @@ def _text(
 ) -> None:
     import cv2
 
-    plain = text.encode("ascii", "replace").decode("ascii")  # OpenCV's own fonts have no other letters
-    cv2.putText(sheet, plain, at, cv2.FONT_HERSHEY_DUPLEX, scale, colour, weight, cv2.LINE_AA)
+    cv2.putText(sheet, _plain(text), at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, weight, cv2.LINE_AA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -64,26 +65,33 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: Sequence[str] | None = None) -> NoReturn:
     """`main`, with errors as one line on stderr and the exit code of their class."""
     arguments = sys.argv[1:] if argv is None else argv
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be text that a terminal can show
     try:
         main(arguments)
-    except InferenceError as error:
-        code, message = error.exit_code, str(error)
-    except ModuleNotFoundError as error:
-        if error.name not in NEEDED:
-            raise
-        code = 1
-        message = (
+    except BrokenPipeError:  # `... | head` has seen enough
+        sys.stderr.close()
+    except (InferenceError, ModuleNotFoundError, KeyboardInterrupt) as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        message, code = _explain(error)
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(code)
+    sys.exit(0)
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """Message and exit code."""
+    if isinstance(error, InferenceError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped", 130
+    if isinstance(error, ModuleNotFoundError) and error.name in NEEDED:
+        return (
             f"{NEEDED[error.name]} is not installed for {sys.executable}: use .venv/bin/python (./demo.sh makes it), "
             f"or run {sys.executable} -m pip install -r locks/runner.txt"
-        )
-    except KeyboardInterrupt:
-        code, message = 130, "stopped"
-    else:
-        sys.exit(0)
-    if "--debug" in arguments:
-        traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(code)
+        ), 1
+    raise error
 
 
 def _check_output(path: Path, force: bool) -> None:

@@ -42,10 +42,10 @@ NOT_OPENED = (
 )
 
 
-def worker_python(root: Path = ROOT) -> Path:
+def worker_python() -> Path:
     """The interpreter that can drive a stick. DeviceError says how to get one."""
     named = os.environ.get(VARIABLE)
-    python = Path(named) if named else root / ".toolchain/movidius/bin/python"
+    python = Path(named) if named else ROOT / ".toolchain/movidius/bin/python"
     if os.access(python, os.X_OK) and python.is_file():
         return python
     if named:
@@ -66,14 +66,14 @@ class MyriadDevice:
         python = python or worker_python()
         request = {"do": "load", "device": device, "networks": {card.name: _network(card) for card in cards}}
         self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 (close ends it)
-        self._worker = subprocess.Popen(
-            [python, WORKER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=_environment(),
-            encoding="utf-8",
-        )
+        pipe = subprocess.PIPE
+        try:
+            self._worker = subprocess.Popen(
+                [python, WORKER], stdin=pipe, stdout=pipe, stderr=self._stderr, env=_environment(), encoding="utf-8"
+            )
+        except OSError as error:
+            self._stderr.close()
+            raise DeviceError(f"{python}: cannot be started: {error.strerror}") from None
         try:
             reply = self._ask(request, LOAD_SECONDS)
             self.runtime = f"OpenVINO {reply['runtime']}"
@@ -179,6 +179,8 @@ def _human(error: str) -> str:
     """The worker's error as a sentence about what the user can do."""
     if "NC_ERROR" in error or "X_LINK" in error:
         return NOT_OPENED
+    if "libusb" in error:
+        return "the stick's driver needs libusb-1.0, which is not installed: sudo apt install libusb-1.0-0"
     if "not registered" in error:
         return (
             f"this OpenVINO cannot drive a stick ({error}); "

@@ -22,7 +22,7 @@ def as_text(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
     rows = [("picture", f"{image_path} ({size[0]} x {size[1]})")]
     rows += [(answer.task, _line(answer, label)) for answer in result.answers]
     rows += [
-        ("device", f"{device.name}, {device.runtime}, {device.precision} ({runner.why})"),
+        ("device", f"{device.name}, {device.runtime}, {device.precision}: {runner.why}"),
         ("time", f"load {runner.load:.0f} ms, warm-up {runner.warm_up:.1f} ms, {_times(result)}"),
     ]
     return "\n".join(f"{name:{width}}{text}" for name, text in rows)
@@ -58,7 +58,7 @@ def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
             "inference": {name: round(ms, 3) for name, ms in result.inference.items()},
         },
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    return json.dumps(content, indent=2)
 
 
 def percent(probability: float) -> str:

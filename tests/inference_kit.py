@@ -1,0 +1,99 @@
+"""Tiny compiled networks with their cards, for the tests of inference.
+
+`ColourNet` tells which channel of a picture is the strongest: it cannot answer rightly if anybody swaps channels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+COLOURS = ["blue", "green", "red"]
+
+
+def card_of(name: str = "ColourNet", **changes: Any) -> dict[str, Any]:
+    """A good card of a network that takes BGR 24 x 20 (height x width). `changes` replace whole keys."""
+    card: dict[str, Any] = {
+        "format": 1,
+        "name": name,
+        "channel_order": "BGR",
+        "resize": "stretch",
+        "crop_margin": 0.0,
+        "outputs": [{"blob": "prob", "task": "colour", "read": "argmax", "classes": COLOURS}],
+        "input": {"blob": "data", "shape": [1, 3, 24, 20], "layout": "NCHW", "precision": "U8"},
+        "mean": {"inside": True, "kind": "none", "sha256": None, "channel_means": [0, 0, 0]},
+        "source": {"caffemodel": f"{name}_iter_1.caffemodel", "sha256": "0" * 64},
+        "ir": {"xml": f"{name}.xml", "bin": f"{name}.bin", "version": 10, "precision": "FP16", "openvino": "2026.4.1"},
+        "blob": None,
+    }
+    return {**card, **changes}
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> Path:
+    path = folder / f"{card['name']}.json"
+    path.write_text(json.dumps(card), "utf-8")
+    return path
+
+
+def write_network(folder: Path, card: dict[str, Any], weights: dict[str, NDArray[np.float32]] | None = None) -> None:
+    """An IR of version 10 with a soft-max over weights x pixels for every output of `card`.
+
+    `weights` maps an output blob to (values, channels * height * width); without it each value is the mean of a
+    channel, divided by 16.
+    """
+    import openvino as ov
+    from openvino import opset1 as op
+
+    _, channels, height, width = card["input"]["shape"]
+    if weights is None:
+        each = np.kron(np.eye(channels), np.full((1, height * width), 1 / (16 * height * width)))
+        weights = {output["blob"]: each.astype(np.float32) for output in card["outputs"]}
+    data = op.parameter([1, channels, height, width], np.uint8, name=card["input"]["blob"])
+    shape = op.constant(np.array([1, channels * height * width], np.int64))
+    flat = op.reshape(op.convert(data, "f32"), shape, False)
+    results = []
+    for blob, values in weights.items():
+        probabilities = op.softmax(op.matmul(flat, op.constant(values), False, True), 1)
+        probabilities.set_friendly_name(blob)
+        results.append(op.result(probabilities, name=f"{blob}/result"))
+    xml = folder / card["ir"]["xml"]
+    ov.serialize(ov.Model(results, [data], card["name"]), xml, xml.with_suffix(".bin"), version="IR_V10")
+
+
+def write_graph(folder: Path, *cards: dict[str, Any]) -> Path:
+    """Networks and cards of a folder; ColourNet alone if none are given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for card in cards or (card_of(),):
+        write_network(folder, card)
+        write_card(folder, card)
+    return folder
+
+
+def with_mean(card: dict[str, Any], mean: NDArray[np.float32]) -> dict[str, Any]:
+    """The card of a network that subtracts `mean` (channels x height x width)."""
+    digest = hashlib.sha256(mean.astype("<f4").tobytes()).hexdigest()
+    means = [float(m) for m in mean.mean(axis=(1, 2))]
+    return {**card, "mean": {"inside": True, "kind": "image", "sha256": digest, "channel_means": means}}
+
+
+def one_colour(bgr: tuple[int, int, int], height: int = 60, width: int = 48) -> NDArray[np.uint8]:
+    picture = np.empty((height, width, 3), np.uint8)
+    picture[:] = bgr
+    return picture
+
+
+def sysfs_with(folder: Path, *ids: str) -> Path:
+    """A /sys tree with USB devices of the given ids ("03e7:2485"), among a hub, an interface and a keyboard."""
+    devices = folder / "bus/usb/devices"
+    (devices / "1-1:1.0").mkdir(parents=True)  # an interface: no ids
+    for number, one in enumerate(("1d6b:0002", "046d:c31c", *ids), 1):
+        vendor, product = one.split(":")
+        (devices / f"1-{number}").mkdir()
+        (devices / f"1-{number}/idVendor").write_text(vendor + "\n")
+        (devices / f"1-{number}/idProduct").write_text(product + "\n")
+    return folder

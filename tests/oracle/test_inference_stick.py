@@ -1,0 +1,100 @@
+"""The worker in the tool chain's Python, with the MYRIAD plugin itself and a blob it compiled, up to the stick.
+
+No stick has been available, so what is shown ends where the plugin looks for one; the rest of the worker is run with
+the same OpenVINO's CPU plugin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference import DeviceError, Runner, myriad
+from inference.card import read_cards
+from inference.cpu import CpuDevice
+from inference.devices import find_sticks
+from tests.inference_kit import card_of, sysfs_with, write_card, write_graph, write_network
+
+PYTHON = myriad.ROOT / ".toolchain/movidius/bin/python"
+pytestmark = [
+    pytest.mark.oracle,
+    pytest.mark.skipif(not os.access(PYTHON, os.X_OK), reason="no tool chain: tools/toolchain.sh movidius"),
+]
+no_stick = pytest.mark.skipif(bool(find_sticks()), reason="a stick is plugged in")
+
+COMPILE = """
+import sys
+from openvino.inference_engine import IECore
+xml, cache = sys.argv[1:]
+core = IECore()
+core.set_config({"CACHE_DIR": cache}, "")
+network = core.read_network(xml, xml[:-3] + "bin")
+network.input_info["data"].precision = "U8"
+try:
+    core.load_network(network, "MYRIAD", {"VPU_MYRIAD_PLATFORM": "VPU_MYRIAD_2480"})
+except RuntimeError as error:  # the blob is made by then; only the infer request wants a stick
+    assert "Can not create infer request" in str(error), error
+"""
+
+
+@pytest.fixture(autouse=True)
+def toolchain_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(myriad.VARIABLE, raising=False)
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network with a blob that 2021.4.2 compiled for Myriad X."""
+    folder, cache = tmp_path_factory.mktemp("graph"), tmp_path_factory.mktemp("cache")
+    write_network(folder, card_of())
+    subprocess.run([PYTHON, "-c", COMPILE, folder / "ColourNet.xml", cache], check=True, timeout=120)
+    (cached,) = cache.iterdir()
+    content = cached.read_bytes()
+    blob = content[content.index(b"\x7felf") :]
+    (folder / "ColourNet.blob").write_bytes(blob)
+    write_card(folder, card_of(blob={"file": "ColourNet.blob", "sha256": hashlib.sha256(blob).hexdigest()}))
+    return folder
+
+
+@no_stick
+def test_import_network_without_a_stick_is_told_in_human_words(graph: Path, tmp_path: Path) -> None:
+    """/sys shows a stick, so the worker is started, but the plugin finds none: so it is without a udev rule as well."""
+    with pytest.raises(DeviceError) as caught:
+        Runner(graph, "MYRIAD", sysfs=sysfs_with(tmp_path / "sys", "03e7:2485"))
+    assert str(caught.value) == myriad.NOT_OPENED
+
+
+@no_stick
+def test_the_texts_the_message_rests_on(graph: Path) -> None:
+    """What the plugin itself says, so that a changed text is noticed."""
+    script = "import sys; from openvino.inference_engine import IECore; IECore().import_network(sys.argv[1], 'MYRIAD')"
+    done = subprocess.run(
+        [PYTHON, "-c", script, graph / "ColourNet.blob"],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Can not init Myriad device: NC_ERROR" in done.stderr
+
+
+def test_the_same_worker_on_this_openvinos_cpu(tmp_path: Path) -> None:
+    """Loading, the protocol and inference in the old runtime, against today's OpenVINO; only the device is no stick."""
+    cards = read_cards(write_graph(tmp_path, card_of("One"), card_of("Two")))
+    device = myriad.MyriadDevice(cards, PYTHON, "CPU")
+    try:
+        assert device.runtime == "OpenVINO 2021.4.2"
+        reference = CpuDevice(cards)
+        for card in cards:
+            tensor = np.random.default_rng(4).integers(0, 256, card.shape, dtype=np.uint8)
+            old, new = device.infer(card, tensor)["prob"].ravel(), reference.infer(card, tensor)["prob"].ravel()
+            assert np.abs(old - new).max() < 5e-2  # the old runtime computes in bf16 where the CPU can
+            assert old.argmax() == new.argmax()
+    finally:
+        device.close()

@@ -26,7 +26,7 @@ declare -A next_steps=([movidius]="./compile2Movidius.sh" [caffe]="./train_AgeNe
 # What `mo` imports for Caffe networks and no more: openvino-dev's full list is long and no longer resolves.
 wheels=("openvino==$openvino" "openvino-dev==$openvino" numpy==1.19.5 protobuf==3.19.6 networkx==2.5.1 decorator==4.4.2
     defusedxml==0.7.1 requests==2.27.1 urllib3==1.26.20 idna==3.4 certifi==2022.12.7 charset-normalizer==2.0.12)
-wheel_libusb=libusb-package==1.0.26.0 # only for machines without libusb-1.0
+wheel_libusb=libusb-package==1.0.30.0 # for machines without libusb-1.0; older ones fail at once where there is no USB at all
 
 usage="usage: tools/toolchain.sh movidius|caffe [--mirror URL] [--force]
 
@@ -162,21 +162,22 @@ python_build() {
     "${without_callers_settings[@]}" "$python" -m venv --without-pip "$new/venv" || die "$python -m venv failed."
     install_wheels "$version" "$site" "${wheels[@]}"
     if ! "$new/venv/bin/python" -c 'import ctypes; ctypes.CDLL("libusb-1.0.so.0")' 2>/dev/null; then
-        install_wheels "$version" "$site" "$wheel_libusb"
-        # The plugin looks for its libraries in its own folder first.
-        cp "$site/libusb_package/libusb-1.0.so" "$site/openvino/libs/libusb-1.0.so.0"
+        # Of this wheel only the library is taken, so it need not be for the Python in use. The plugin looks beside itself first.
+        install_wheels 3.12 "$new/tmp/libusb" "$wheel_libusb"
+        cp "$new/tmp/libusb/libusb_package/libusb-1.0.so" "$site/openvino/libs/libusb-1.0.so.0"
+        say "${wheel_libusb/==/ }" >"$new/versions.txt"
     fi
     launcher python 'exec "$chain/venv/bin/python" -s "$@"'
     launcher mo "exec \"\$chain/venv/bin/python\" -s \"\$chain${site#"$new"}/mo.py\" \"\$@\""
-    { say "Python $python ($("$python" -V))"; list_wheels "$site"; } >"$new/versions.txt"
+    { say "$("$python" -V) at $python"; list_wheels "$site"; } >>"$new/versions.txt"
 }
 
 # ---- wheels, for sources 2 and 3 -------------------------------------------------------------------------------------
-find_pip() { # sets `host_python`: any Python with pip will do, for the wheels are only fetched and unpacked by it
+find_pip() { # sets `host_python`: any Python with pip will do, for it only fetches and unpacks. Before 20 pip knew too few wheels.
     for host_python in "${PYTHON:-}" "$(dirname "$chains")/.venv/bin/python" python3; do
-        [ -n "$host_python" ] && "$host_python" -m pip --version >/dev/null 2>&1 && return
+        "${host_python:-false}" -c 'import pip; assert int(pip.__version__.split(".")[0]) >= 20' 2>/dev/null && return
     done
-    die "the movidius tool chain needs a python3 with pip (Debian and Ubuntu package: python3-pip)."
+    die "the movidius tool chain needs a python3 with pip 20 or newer (Debian and Ubuntu package: python3-pip)."
 }
 
 install_wheels() { # install_wheels PYTHON_VERSION FOLDER WHEEL...

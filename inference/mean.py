@@ -19,7 +19,8 @@ _INSIDE = "The mean is already inside the network, so the file is not needed: le
 def check_mean(path: str | Path, cards: Iterable[Card]) -> None:
     """Compare a mean image (.npy, float, 3 x height x width) with the one that each network was compiled with.
 
-    The comparison is by sha256 over its float32 little-endian C-order bytes. MeanError if they differ.
+    The comparison is by sha256 over its float32 little-endian C-order bytes, as the mean file holds them (it may be larger
+    than the network's input, which takes its centre). MeanError if they differ.
     """
     found = None
     for card in cards:
@@ -29,18 +30,19 @@ def check_mean(path: str | Path, cards: Iterable[Card]) -> None:
                 "Leave --mean_file away"
             )
         found = found or _read(Path(path))
-        if card.mean_sha256 is None:
-            raise MeanError(
-                f"{path}: {card.name} subtracts one value per channel ({card.path}), no mean image. {_INSIDE}"
-            )
         digest, shape = found
-        if shape != card.shape[1:]:
-            raise MeanError(f"{path}: has the shape {_x(shape)}; {card.name} takes {_x(card.shape[1:])}. {_INSIDE}")
-        if digest != card.mean_sha256:
+        if digest == card.mean_sha256:
+            continue
+        if card.mean_kind == "values":
             raise MeanError(
-                f"{path}: is not the mean that {card.name} was trained and compiled with "
-                f"(its sha256 begins {digest[:12]}, the card's {card.mean_sha256[:12]}). {_INSIDE}"
+                f"{path}: {card.name} subtracts one value per channel ({card.path}), not this mean. {_INSIDE}"
             )
+        if shape[0] != card.shape[1] or shape[1] < card.shape[2] or shape[2] < card.shape[3]:
+            raise MeanError(f"{path}: has the shape {_x(shape)}; {card.name} takes {_x(card.shape[1:])}. {_INSIDE}")
+        raise MeanError(
+            f"{path}: is not the mean that {card.name} was trained and compiled with "
+            f"(its sha256 begins {digest[:12]}, the card's {(card.mean_sha256 or 'none')[:12]}). {_INSIDE}"
+        )
 
 
 def _read(path: Path) -> tuple[str, tuple[int, ...]]:

@@ -169,7 +169,7 @@ def _compare(card: Card, network: dict[str, Any]) -> None:
 def _environment() -> dict[str, str]:
     """Our environment for the worker; a PYTHONPATH of ours would not fit the tool chain's Python."""
     environment = dict(os.environ)
-    if VARIABLE not in environment:  # with it, PYTHONPATH may come from the archive's setupvars.sh and is needed
+    if not environment.get(VARIABLE):  # with it, PYTHONPATH may come from the archive's setupvars.sh and is needed
         environment.pop("PYTHONPATH", None)
         environment.pop("PYTHONHOME", None)
     return environment

@@ -105,6 +105,15 @@ def test_a_network_without_a_mean(tmp_path: Path) -> None:
         check_mean(saved(tmp_path / "mean.npy", MEAN), read_cards(tmp_path))
 
 
+def test_a_larger_mean_that_the_compiler_cropped(tmp_path: Path) -> None:
+    """The card hashes the file as it is: 256 x 256 for a net that takes 227 x 227, for example."""
+    larger = np.random.default_rng(4).uniform(60, 180, (3, 30, 26)).astype(np.float32)
+    write_card(tmp_path, with_mean(card_of(), larger))
+    check_mean(saved(tmp_path / "mean.npy", larger), read_cards(tmp_path))
+    with pytest.raises(MeanError, match="is not the mean that ColourNet"):
+        check_mean(saved(tmp_path / "other.npy", larger + 1), read_cards(tmp_path))
+
+
 def test_a_network_with_mean_values(tmp_path: Path) -> None:
     mean = {"inside": True, "kind": "values", "sha256": None, "channel_means": [104, 117, 123]}
     write_card(tmp_path, card_of(mean=mean))

@@ -35,6 +35,8 @@ class CpuDevice:
         self._networks = {card.name: _compile(self._core, card, config) for card in cards}
         used = next(iter(self._networks.values())).get_property("INFERENCE_PRECISION_HINT")
         self.precision = used.to_string()
+        if self.precision == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            self.precision = "bf16 (emulated, slower than f32: this CPU has no bf16)"
 
     def infer(self, card: Card, tensor: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """uint8 (1, channels, height, width) → float32 values by output blob."""

@@ -87,10 +87,6 @@ class PictureSum:
     def _add_array(self, key: bytes, value: bytes) -> None:
         what = f"{self._database}, {_text(key)}"
         picture = datum_to_array(parse_datum(value, what), what)
-        if picture.dtype == np.uint16:
-            raise DatabaseError(
-                f"{what}: a picture of 16 bits; wanted bytes. Make the database anew without --encoded."
-            )
         if not self._first_key:
             self._first_key = key
             self.total = np.zeros(picture.shape, np.float32)

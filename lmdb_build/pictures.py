@@ -12,6 +12,9 @@ from .errors import PictureError
 
 Picture = npt.NDArray[np.uint8]
 
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # its complaints do not name the file
+cv2.setNumThreads(1)  # one picture a thread keeps all cores busy already
+
 
 def read_file(path: str | Path) -> Picture:
     """The bytes of a file. Raises PictureError if there are none."""

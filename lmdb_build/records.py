@@ -15,8 +15,6 @@ from .errors import LmdbBuildError
 from .lists import Entry
 from .pictures import decode, read_file, resize
 
-_LONGEST_KEY = 511  # bytes; LMDB's limit
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -39,13 +37,7 @@ class Record(NamedTuple):
 
 def record_key(index: int, entry: Entry) -> bytes:
     """Eight digits, "_", the path as the list gives it; `index` counts the list's lines, skipped pictures as well."""
-    key = f"{index:08d}_{entry.path}".encode("utf-8", "surrogateescape")
-    if len(key) > _LONGEST_KEY:
-        raise LmdbBuildError(
-            f"{entry.path}: a path of {len(key) - 9} bytes; LMDB's keys leave room for {_LONGEST_KEY - 9}. "
-            "Give ROOTFOLDER the part that all paths share."
-        )
-    return key
+    return f"{index:08d}_{entry.path}".encode("utf-8", "surrogateescape")
 
 
 def make_record(path: str, entry: Entry, recipe: Recipe) -> Record:

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lmdb_build.samples import TASKS, Sample, shuffled
+
+
+def sample(age: int, gender: int = 0) -> Sample:
+    return Sample(Path("x.jpg"), "x.jpg", age, gender)
+
+
+@pytest.mark.parametrize(
+    ("age", "name"),
+    [(0, "0-9"), (9, "0-9"), (10, "10-19"), (69, "60-69"), (79, "70-79"), (80, "80-120"), (116, "80-120"), (120, "80-120")],
+)
+def test_age_class(age: int, name: str) -> None:
+    classes, label = TASKS["age"]
+    assert classes[label(sample(age))] == name
+
+
+def test_tasks_have_the_published_classes() -> None:
+    assert len(TASKS["age"].classes) == 9
+    assert TASKS["gender"].classes == ("male", "female")  # UTKFace: 0 male, 1 female
+    assert TASKS["gender"].label(sample(30, 1)) == 1
+
+
+def test_a_sample_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        sample(3).age = 4  # type: ignore[misc]
+
+
+def test_shuffled_is_a_fixed_order() -> None:
+    # written down once: a change here would silently give every user another split
+    assert shuffled(range(12), 230) == [1, 7, 4, 11, 5, 0, 6, 10, 9, 3, 8, 2]
+    assert shuffled(range(12), 231) != shuffled(range(12), 230)
+    assert sorted(shuffled(range(1000), 5)) == list(range(1000))

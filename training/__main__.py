@@ -1,0 +1,33 @@
+"""`python -m training VERB`: one verb a file."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+
+from caffe_io.commands import run
+
+VERBS = {  # verb -> one line about it; the module of the same name has add_options(parser) and main(options)
+    "train": "train a net by a solver prototxt",
+    "evaluate": "measure a trained classifier: accuracy, 1-off, recall, confusion matrix",
+}
+
+
+def main(argv: Sequence[str]) -> int | None:
+    """Parse the verb's options and run it; the verb's module is imported only when it is called."""
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    wanted = next((word for word in argv if not word.startswith("-")), None)
+    for verb, text in VERBS.items():
+        verb_parser = parsers.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
+        verb_parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        if verb == wanted:
+            module = importlib.import_module(f"training.{verb}")
+            module.add_options(verb_parser)
+    options = parser.parse_args(argv)
+    return module.main(options)  # type: ignore[no-any-return]
+
+
+if __name__ == "__main__":
+    run(main)

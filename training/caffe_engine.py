@@ -1,0 +1,52 @@
+"""The tool chain's real Caffe as an engine: `caffe train` on the same files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from caffe_io.caffe_pb2 import SolverParameter
+from caffe_io.prototxt import to_text
+
+from .errors import EngineError
+from .record import Record
+
+_BIN = Path(__file__).resolve().parents[1] / ".toolchain" / "caffe" / "bin"
+
+
+def caffe_program(name: str) -> Path:
+    """The launcher of one of Caffe's programs in the tool chain. Raises EngineError if it is not there."""
+    program = _BIN / name
+    if not program.exists():
+        raise EngineError(f"{program}: not there. Get the tool chain's Caffe with: tools/toolchain.sh caffe")
+    return program
+
+
+def caffe_train(param: SolverParameter, snapshot: str | None, weights: str | None) -> None:
+    """Run `caffe train` on the CPU; its log goes to the terminal, its numbers into the CSV. Raises EngineError if it fails."""
+    program = caffe_program("caffe")
+    param.solver_mode = SolverParameter.CPU
+    Path(param.snapshot_prefix).parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", suffix="_solver.prototxt") as solver:
+        solver.write(to_text(param))
+        solver.flush()
+        command = [str(program), "train", f"--solver={solver.name}"]
+        command += [f"--snapshot={snapshot}"] if snapshot else []
+        command += [f"--weights={weights}"] if weights else []
+        start = int(Path(snapshot).stem.rsplit("_", 1)[-1]) if snapshot else 0
+        record = Record(param.snapshot_prefix, start)
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+            assert process.stderr is not None
+            last = ""
+            try:
+                for line in process.stderr:
+                    sys.stderr.write(line)
+                    record.parse(line)
+                    last = line.strip() or last
+            except KeyboardInterrupt:  # Caffe got it too: it writes a snapshot and ends
+                process.wait()
+        record.close()
+    if process.returncode:
+        raise EngineError(f"{program.name} train ended with code {process.returncode}: {last}")

@@ -1,0 +1,83 @@
+"""What every layer is: made from its LayerParameter, told the shapes of its bottoms, then run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from caffe_io.caffe_pb2 import TRAIN, FillerParameter, LayerParameter, Phase
+
+from ..errors import LayerError
+from ..fillers import fill
+
+Shape = tuple[int, ...]
+
+
+@dataclass
+class Context:
+    """What layers of one net share: its phase, the device, and the source of all its random numbers.
+
+    The solver seeds `generator` anew before each iteration, so that a resumed run draws what an unbroken one draws.
+    """
+
+    phase: Phase.ValueType
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    generator: torch.Generator = field(default_factory=torch.Generator)
+    seed: int = 0
+
+    @property
+    def training(self) -> bool:
+        return self.phase == TRAIN
+
+
+class Layer:
+    """One layer of a net.
+
+    A subclass overrides `setup` (bottom shapes to top shapes; makes `blobs`) and `forward` (bottoms to tops).
+    Gradients come from PyTorch, so `forward` must not change its bottoms; an in-place top is a new tensor under the old name.
+    """
+
+    bottoms: ClassVar[tuple[int, int | None]] = (1, 1)  # how many bottoms it takes: least, most (None: any number)
+    tops: ClassVar[tuple[int, int | None]] = (1, 1)
+    is_loss: ClassVar[bool] = (
+        False  # its first top counts in the objective with weight 1 unless loss_weight says otherwise
+    )
+
+    def __init__(self, param: LayerParameter, context: Context) -> None:
+        self.param, self.context = param, context
+        self.name = param.name
+        self.blobs: list[Tensor] = []
+        for what, names, (least, most) in (("bottom", param.bottom, self.bottoms), ("top", param.top, self.tops)):
+            if len(names) < least or (most is not None and len(names) > most):
+                wanted = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
+                raise self.error(f"has {len(names)} {what} blob(s) ({', '.join(names) or 'none'}); wanted {wanted}.")
+
+    def setup(self, shapes: list[Shape]) -> list[Shape]:
+        """Take the shapes of the bottoms, make `blobs`, return the shapes of the tops."""
+        return shapes
+
+    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+        """The tops, computed from the bottoms."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Stop what runs in the background, if anything does."""
+
+    def error(self, message: str) -> LayerError:
+        """A LayerError that begins with the layer's name and type; to be raised by the caller."""
+        return LayerError(f'layer "{self.name}" ({self.param.type}): {message}')
+
+    def add_blob(self, shape: Shape, filler: FillerParameter) -> None:
+        """Append a weight of `shape` with its first values from `filler`."""
+        values = fill(shape, filler, self.context.generator, self.name)
+        self.blobs.append(values.to(self.context.device).requires_grad_(self.context.training))
+
+    def axis(self, index: int, shape: Shape) -> int:
+        """`index` as an axis of `shape` counted from the front; negative ones count from the back."""
+        if not -len(shape) <= index < len(shape):
+            raise self.error(f"axis {index} is outside its bottom of shape {list(shape)}.")
+        return index % len(shape)

@@ -1,0 +1,85 @@
+"""Data: pictures and labels from an LMDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caffe_io.caffe_pb2 import DataParameter
+from caffe_io.datum import datum_to_array, parse_datum
+from caffe_io.lmdb_store import LmdbReader
+
+from ..prefetch import Prefetcher
+from ..transform import Transformer
+from .base import Layer, Shape
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Data(Layer):
+    """Records in the order of their keys, from the first again after the last. Top 1: N x C x H x W; top 2: the N labels.
+
+    Batch number b always begins at record b * batch_size, and its crops and mirrors are drawn from (seed, b): so a
+    resumed training sees what an unbroken one sees.
+    """
+
+    bottoms = (0, 0)
+    tops = (1, 2)
+
+    def setup(self, shapes: list[Shape]) -> list[Shape]:
+        p = self.param.data_param
+        if p.backend != DataParameter.LMDB:
+            raise self.error("backend LEVELDB is not read here; make an LMDB and write `backend: LMDB`.")
+        if not p.batch_size:
+            raise self.error("data_param needs a batch_size of at least 1.")
+        self._reader = LmdbReader(p.source)
+        self._records: Iterator[tuple[bytes, bytes]] = self._reader.cycle()
+        self._next_batch = 0
+        key, value = next(self._reader.items())
+        first = self._decode(key, value)[0]
+        self._transformer = Transformer(self.param.transform_param, self.context.training, first.shape)
+        self._prefetcher: Prefetcher[Batch] | None = None
+        return [(p.batch_size, *self._transformer.shape), (p.batch_size,)][: len(self.param.top)]
+
+    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+        if self._prefetcher is None:
+            self._prefetcher = Prefetcher(self._make, self._next_batch)
+        self._next_batch += 1
+        batch = self._prefetcher.next()
+        return [top.to(self.context.device, non_blocking=True) for top in batch][: len(self.param.top)]
+
+    def seek(self, batch: int) -> None:
+        """Go on with batch number `batch`, counted from the first record."""
+        self.close()
+        self._next_batch = batch
+        self._records = self._reader.cycle(batch * self.param.data_param.batch_size)
+
+    @property
+    def records(self) -> int:
+        """The number of records in the LMDB."""
+        return len(self._reader)
+
+    @property
+    def waited(self) -> float:
+        """Seconds spent waiting for batches."""
+        return self._prefetcher.waited if self._prefetcher else 0.0
+
+    def close(self) -> None:
+        if self._prefetcher:
+            self._prefetcher.close()
+            self._prefetcher = None
+
+    def _make(self, number: int) -> Batch:
+        drawn = [self._decode(*next(self._records)) for _ in range(self.param.data_param.batch_size)]
+        random = np.random.default_rng((self.context.seed, number))
+        pictures = torch.from_numpy(self._transformer([picture for picture, _ in drawn], random))
+        labels = torch.tensor([label for _, label in drawn], dtype=torch.float32)
+        return pictures.contiguous(memory_format=torch.channels_last), labels
+
+    def _decode(self, key: bytes, value: bytes) -> tuple[np.ndarray, int]:
+        what = f'{self.param.data_param.source}, record "{key.decode(errors="replace")}"'
+        datum = parse_datum(value, what)
+        return datum_to_array(datum, what), datum.label

@@ -1,0 +1,189 @@
+"""A Caffe net, computed by PyTorch."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from caffe_io.blobs import Array, same_shape
+from caffe_io.caffe_pb2 import NetParameter, ParamSpec, Phase
+from caffe_io.errors import WeightsError
+from caffe_io.net_state import filter_net
+from caffe_io.weights import read_weights
+
+from .errors import LayerError, TrainingError
+from .layers import Context, Layer, make_layer
+from .layers.data import Data
+
+
+@dataclass
+class Parameter:
+    """A weight that the solver updates: its owner layer's name, its index there, and its multipliers."""
+
+    layer: str
+    index: int
+    values: Tensor
+    lr_mult: float
+    decay_mult: float
+
+
+@dataclass
+class Output:
+    """One line of a net's result: the blob's name, its value, and the weight with which it counts in the loss (0: not)."""
+
+    name: str
+    value: float
+    loss_weight: float
+
+
+class Net:
+    """The layers of `param` for one phase, in order.
+
+    `path` is the prototxt's name for error messages. After `forward`, `blobs` maps each blob's name to its tensor.
+    """
+
+    def __init__(
+        self,
+        param: NetParameter,
+        phase: Phase.ValueType,
+        path: str = "net",
+        device: torch.device | None = None,
+        seed: int = 0,
+        level: int = 0,
+        stages: tuple[str, ...] = (),
+    ) -> None:
+        self.param, self.path = filter_net(param, phase, level, stages), path
+        self.context = Context(phase, device or torch.device("cpu"), seed=seed)
+        self.context.generator.manual_seed(seed)
+        self.layers: list[Layer] = []
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.blobs: dict[str, Tensor] = {}
+        self.parameters: list[Parameter] = []
+        self._shared: dict[str, Tensor] = {}
+        self._build()
+        self._losses = self._loss_weights()
+        consumed = Counter(name for layer in self.layers for name in layer.param.bottom)
+        self.outputs = [top for layer in self.layers for top in layer.param.top if not consumed[top]]
+
+    def forward(self, feed: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Run all layers; returns the objective (0 without loss layers). `feed` gives the tops of Input layers."""
+        self.blobs = dict(feed or {})
+        for layer in self.layers:
+            if layer.param.type == "Input" and all(top in self.blobs for top in layer.param.top):
+                continue
+            tops = layer.forward([self.blobs[name] for name in layer.param.bottom])
+            self.blobs.update(zip(layer.param.top, tops, strict=True))
+        total = torch.zeros((), device=self.context.device)
+        for name, weight in self._losses.items():
+            total = total + weight * self.blobs[name].float().sum()
+        return total
+
+    def results(self) -> list[Output]:
+        """The values of all output blobs after `forward`, number by number, as Caffe lists them in its log."""
+        return [
+            Output(name, value, self._losses.get(name, 0.0))
+            for name in self.outputs
+            for value in self.blobs[name].detach().float().reshape(-1).tolist()
+        ]
+
+    def reseed(self, number: int) -> None:
+        """Make all random numbers up to the next call a function of the seed and `number` (the iteration)."""
+        self.context.generator.manual_seed((self.context.seed * 1_000_003 + number) % 2**63)
+
+    def seek(self, batch: int) -> None:
+        """Let every Data layer go on with batch number `batch`."""
+        for layer in self.data_layers():
+            layer.seek(batch)
+
+    def data_layers(self) -> Iterator[Data]:
+        """The layers that read databases."""
+        return (layer for layer in self.layers if isinstance(layer, Data))
+
+    def weights(self) -> dict[str, list[Array]]:
+        """Layer name -> its blobs as float32 arrays in Caffe's axis order."""
+        return {
+            layer.name: [blob.detach().cpu().contiguous().numpy() for blob in layer.blobs]
+            for layer in self.layers
+            if layer.blobs
+        }
+
+    def load(self, path: str | os.PathLike[str]) -> list[str]:
+        """Copy the weights of the layers that a caffemodel has under the same names; returns the names copied.
+
+        Raises WeightsError if a blob's shape differs, or if not one name matches.
+        """
+        copied = []
+        given = read_weights(path)
+        for layer in self.layers:
+            if layer.blobs and layer.name in given:
+                self._copy(layer, given[layer.name], str(path))
+                copied.append(layer.name)
+        if not copied and any(layer.blobs for layer in self.layers):
+            raise WeightsError(
+                f"{path}: has weights of {', '.join(list(given)[:8])}, but the net's layers are called "
+                f"{', '.join(layer.name for layer in self.layers if layer.blobs)}. Is it the caffemodel of another net?"
+            )
+        return copied
+
+    def close(self) -> None:
+        """Stop what runs in the background."""
+        for layer in self.layers:
+            layer.close()
+
+    def _build(self) -> None:
+        for param in self.param.layer:
+            for name in param.bottom:
+                if name not in self.shapes:
+                    raise LayerError(
+                        f'{self.path}: layer "{param.name}" ({param.type}) takes bottom "{name}", which no layer before it makes. '
+                        f"Blobs made so far: {', '.join(self.shapes) or 'none'}."
+                    )
+            try:
+                layer = make_layer(param, self.context)
+                tops = layer.setup([self.shapes[name] for name in param.bottom])
+            except TrainingError as error:
+                raise type(error)(f"{self.path}: {error}") from error
+            self.layers.append(layer)
+            self.shapes.update(zip(param.top, tops, strict=True))
+            self._register(layer)
+
+    def _register(self, layer: Layer) -> None:
+        specs = list(layer.param.param)
+        for index, values in enumerate(layer.blobs):
+            spec = specs[index] if index < len(specs) else ParamSpec()
+            if spec.name in self._shared:
+                layer.blobs[index] = self._shared[spec.name]
+                continue
+            if spec.name:
+                self._shared[spec.name] = values
+            values.requires_grad_(self.context.training and spec.lr_mult != 0)
+            self.parameters.append(Parameter(layer.name, index, values, spec.lr_mult, spec.decay_mult))
+
+    def _loss_weights(self) -> dict[str, float]:
+        weights = {}
+        for layer in self.layers:
+            given = list(layer.param.loss_weight) or [1.0 if layer.is_loss else 0.0]
+            for top, weight in zip(layer.param.top, given, strict=False):
+                if weight:
+                    weights[top] = weight
+        return weights
+
+    def _copy(self, layer: Layer, given: list[Array], path: str) -> None:
+        if len(given) != len(layer.blobs):
+            raise WeightsError(
+                f'{path}: layer "{layer.name}" has {len(given)} blobs there, but {len(layer.blobs)} in {self.path}. '
+                "Rename the layer in the prototxt to train it from new."
+            )
+        for index, (blob, values) in enumerate(zip(layer.blobs, given, strict=True)):
+            if not same_shape(values.shape, blob.shape):
+                raise WeightsError(
+                    f'{path}: layer "{layer.name}", blob {index}, is {list(values.shape)} there, but {list(blob.shape)} '
+                    f"in {self.path}. Is it the caffemodel of another net? Rename the layer to train it from new."
+                )
+            with torch.no_grad():
+                blob.copy_(torch.from_numpy(values.reshape(tuple(blob.shape))))

@@ -1,0 +1,98 @@
+"""What a training run reports: Caffe's log lines on the terminal, and the same numbers in a CSV file and in TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .net import Output
+
+_COLUMNS = ("iteration", "seconds", "learning_rate", "phase", "name", "value")
+# the lines of a Caffe log that carry numbers; the same for ours and for those of a real Caffe
+_ITERATION = re.compile(r"Iteration (\d+)")
+_RATE = re.compile(r"lr = ([\d.eE+-]+)")
+_OUTPUT = re.compile(r"(Train|Test) net output #\d+: (\S+) = ([\d.eE+-]+|-?nan|-?inf)")
+
+
+def log(message: str, source: str = "solver.cpp:1") -> None:
+    """Print one line to the error stream as Caffe does, above a progress bar if there is one.
+
+    The prefix is that of Google's log library: severity and date, time, process, source; parse_log reads the time from it.
+    """
+    now = time.time()
+    stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
+    tqdm.write(f"I{stamp}.{int(now % 1 * 1e6):06d} {os.getpid():5d} {source}] {message}", file=sys.stderr)
+
+
+def output_lines(phase: str, outputs: Sequence[Output]) -> list[str]:
+    """Caffe's lines for the outputs of a net; `phase` is Train or Test."""
+    lines = []
+    for index, output in enumerate(outputs):
+        loss = f" (* {output.loss_weight:g} = {output.loss_weight * output.value:g} loss)" if output.loss_weight else ""
+        lines.append(f"    {phase} net output #{index}: {output.name} = {output.value:g}{loss}")
+    return lines
+
+
+class Record:
+    """Keeps the numbers of a run in `PREFIX_log.csv` (one row a number) and in a TensorBoard folder `PREFIX_tensorboard`.
+
+    A resumed run begins at `start`: rows of later iterations, which it will compute again, are dropped.
+    """
+
+    def __init__(self, prefix: str, start: int = 0) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path = Path(f"{prefix}_log.csv")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [row for row in read_rows(self.path) if int(row["iteration"]) < start] if start else []
+        self._file = self.path.open("w", newline="")
+        self._rows = csv.DictWriter(self._file, _COLUMNS)
+        self._rows.writeheader()
+        self._rows.writerows(kept)
+        self._board = SummaryWriter(f"{prefix}_tensorboard", purge_step=start or None)
+        self._begun = time.monotonic()
+        self._iteration = start
+        self._rate = ""
+
+    def parse(self, line: str) -> None:
+        """Take the numbers from one line of a Caffe log."""
+        if match := _ITERATION.search(line):
+            self._iteration = int(match[1])
+        if match := _RATE.search(line):
+            self._rate = match[1]
+        if match := _OUTPUT.search(line):
+            self.add(self._iteration, match[1].lower(), match[2], float(match[3]))
+
+    def add(self, iteration: int, phase: str, name: str, value: float) -> None:
+        """Add one number; `phase` is train or test."""
+        seconds = f"{time.monotonic() - self._begun:.2f}"
+        self._rows.writerow(
+            dict(zip(_COLUMNS, (iteration, seconds, self._rate, phase, name, f"{value:g}"), strict=True))
+        )
+        self._file.flush()
+        self._board.add_scalar(f"{phase}/{name}", value, iteration)
+
+    def log(self, message: str) -> None:
+        """Print a line of the log and keep its numbers."""
+        log(message)
+        self.parse(message)
+
+    def close(self) -> None:
+        """Finish the files."""
+        self._file.close()
+        self._board.close()
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a log CSV; none if the file is not there."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

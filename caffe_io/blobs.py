@@ -22,7 +22,7 @@ def array_to_blob(array: npt.ArrayLike, legacy_shape: bool = False) -> BlobProto
     `legacy_shape` writes num, channels, height and width (arrays of at most 4 axes, padded with ones in front)
     in place of `shape`: the form of compute_image_mean's files, the only one that Model Optimizer reads.
     """
-    values = np.ascontiguousarray(array, dtype="<f4")
+    values = np.asarray(array, dtype="<f4")
     raw = values.tobytes()
     blob = BlobProto.FromString(_DATA_TAG + _varint(len(raw)) + raw)
     if legacy_shape:
@@ -45,7 +45,8 @@ def blob_to_array(blob: BlobProto, what: str = "blob") -> Array:
     if any(dim < 0 for dim in shape) or math.prod(shape) != found:
         raise CaffeIOError(f"{what}: holds {found} numbers, but its shape {shape} asks for {math.prod(shape)}.")
     if blob.double_data:
-        return np.array(blob.double_data, dtype=np.float64).astype(np.float32).reshape(shape)
+        with np.errstate(over="ignore"):  # too large for float32 is infinite, as in Caffe
+            return np.array(blob.double_data, dtype=np.float64).astype(np.float32).reshape(shape)
     if not blob.data:
         return np.frombuffer(blob.raw_data, raw_type, found).astype(np.float32).reshape(shape)
     numbers = BlobProto()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,11 @@ from google.protobuf.message import DecodeError
 from .caffe_pb2 import Datum
 from .errors import DatabaseError
 
-# OpenCV reserves a picture's memory before it decodes: a damaged header may claim gigabytes. It reads this limit
-# (pixels; its own default is 2^30) once, when it is imported.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
+# A JPEG's frame header: marker, length for 1, 3 or 4 components, bits a sample, height, width.
+_JPEG_FRAME = re.compile(
+    rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\x00[\x0b\x11\x14][\x08\x0c](?P<height>..)(?P<width>..)", re.DOTALL
+)
+_JPEG_DENSITY = 1024  # pixels a byte; a block of 8 x 8 takes a bit at the very least
 
 
 def array_to_datum(array: npt.NDArray[np.uint8], label: int) -> Datum:
@@ -53,6 +55,11 @@ def parse_datum(value: bytes, what: str = "record") -> Datum:
 def _decode(data: bytes, what: str) -> npt.NDArray[np.uint8]:
     import cv2
 
+    pixels = _jpeg_pixels(data)
+    if pixels > _JPEG_DENSITY * len(data):
+        raise DatabaseError(
+            f"{what}: a JPEG that claims {pixels} pixels in {len(data)} bytes: damaged. Make the database anew."
+        )
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:  # sizes out of range
@@ -62,3 +69,12 @@ def _decode(data: bytes, what: str) -> npt.NDArray[np.uint8]:
     if picture.dtype != np.uint8:
         raise DatabaseError(f"{what}: a picture of {picture.dtype} values; wanted 8 bits a channel, as Caffe does.")
     return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1))
+
+
+def _jpeg_pixels(data: bytes) -> int:
+    """Height times width by the header of a JPEG, 0 for other files. The decoder takes memory, and seconds, for as many,
+    however few bytes follow."""
+    if not data.startswith(b"\xff\xd8"):
+        return 0
+    frames = _JPEG_FRAME.finditer(data)
+    return max((int.from_bytes(f["height"], "big") * int.from_bytes(f["width"], "big") for f in frames), default=0)

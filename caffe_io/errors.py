@@ -2,7 +2,7 @@
 
     MokaError               something went wrong                          exit code 1
     ├── UsageError          the command was used wrongly                  exit code 2
-    ├── OutputExists        an output is already there, and no --force    exit code 2
+    │   └── OutputExists    an output is already there, and no --force    exit code 2
     └── CaffeIOError        a file in one of Caffe's formats
         ├── PrototxtError   text that is no net or solver, with line and column
         ├── NetError        a net that cannot be: unknown blob, repeated top, ...

@@ -16,6 +16,7 @@ from google.protobuf.descriptor import Descriptor
 
 from .caffe_pb2 import V1LayerParameter
 from .text_fields import StrangeField, strange_fields
+from .upgrade import V0_FORMAT
 
 _CAFFES = """
     AbsVal Accuracy ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat ContrastiveLoss Convolution Crop Data
@@ -166,6 +167,9 @@ def resolve_fork_fields(text: str, root: Descriptor) -> Resolved | None:
     found = strange_fields(text, root)
     if not found:
         return None
+    oldest = next((strange for strange in found if strange.message.name == "V0LayerParameter"), None)
+    if oldest:
+        return Resolved(text, text, [Finding(oldest.line, oldest.column, V0_FORMAT, fatal=True, misplaced=True)])
     blank, new = text, text
     findings: list[Finding] = []
     for strange in reversed(found):  # from the end, so that the places before stay right

@@ -25,6 +25,10 @@ _SPECIAL_TYPES = {
     "SOFTMAX_LOSS": "SoftmaxWithLoss",
     "TANH": "TanH",
 }
+V0_FORMAT = (  # what is said of it
+    "this is the V0 format (layers { layer { ... } }) of 2013, which is not read here. "
+    "Caffe 1.0's upgrade_net_proto_text (or _binary) turns it into the current format."
+)
 _SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")  # in the order of the old enumeration
 _SETTINGS = [  # the blocks that a V1 layer and a current layer have in common
     field.name for field in V1LayerParameter.DESCRIPTOR.fields if field.name.endswith("_param")
@@ -34,10 +38,7 @@ _SETTINGS = [  # the blocks that a V1 layer and a current layer have in common
 def upgrade_net(net: NetParameter, name: str) -> NetParameter:
     """Upgrade `net` in place and return it; `name` is the file's name for error messages."""
     if any(layer.HasField("layer") for layer in net.layers):
-        raise PrototxtError(
-            f"{name}: is in the V0 format (layers {{ layer {{ ... }} }}) of 2013, which is not read here. "
-            "Caffe 1.0's upgrade_net_proto_text (or _binary) turns it into the current format."
-        )
+        raise PrototxtError(f"{name}: {V0_FORMAT}")
     if net.layers and net.layer:
         raise NetError(f"{name}: has both `layers` (V1) and `layer` (current) entries. Write all of them as `layer`.")
     _move_transformations(net)

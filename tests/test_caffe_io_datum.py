@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from caffe_io.caffe_pb2 import Datum
+from caffe_io.datum import array_to_datum, datum_to_array, parse_datum
+from caffe_io.errors import DatabaseError
+
+
+def picture(height: int = 5, width: int = 4, channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (height, width, channels), np.uint8)
+
+
+def encoded(image: np.ndarray, kind: str = ".png") -> Datum:
+    return Datum(encoded=True, data=cv2.imencode(kind, image)[1].tobytes(), label=3)
+
+
+def test_the_record_is_channels_then_rows_then_columns() -> None:
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    datum = array_to_datum(array, 7)
+    assert (datum.channels, datum.height, datum.width, datum.label, datum.encoded) == (2, 3, 4, 7, False)
+    assert datum.data == bytes(range(24))
+    assert datum.SerializeToString() == b"\x08\x02\x10\x03\x18\x04\x22\x18" + bytes(range(24)) + b"\x28\x07\x38\x00"
+
+
+def test_it_comes_back() -> None:
+    array = picture().transpose(2, 0, 1)
+    back = datum_to_array(parse_datum(array_to_datum(array, 0).SerializeToString()))
+    assert back.dtype == np.uint8
+    np.testing.assert_array_equal(back, array)
+
+
+def test_float_data() -> None:
+    back = datum_to_array(Datum(channels=1, height=2, width=2, float_data=[0.5, -1, 2, 300]))
+    assert back.dtype == np.float32
+    assert back.tolist() == [[[0.5, -1], [2, 300]]]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_an_encoded_picture_has_the_files_channels(channels: int) -> None:
+    image = picture(channels=channels)
+    np.testing.assert_array_equal(datum_to_array(encoded(image)), image.transpose(2, 0, 1))
+
+
+def test_sixteen_bits_are_refused() -> None:
+    with pytest.raises(DatabaseError, match="k7: a picture of uint16 values; wanted 8 bits"):
+        datum_to_array(encoded(picture().astype(np.uint16) * 256), "k7")
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", cv2.imencode(".png", picture())[1].tobytes()[:40]])
+def test_bytes_that_no_decoder_knows(data: bytes) -> None:
+    with pytest.raises(DatabaseError, match=f"k: {len(data)} encoded bytes that no decoder knows"):
+        datum_to_array(Datum(encoded=True, data=data), "k")
+
+
+@pytest.mark.parametrize(
+    "datum",
+    [
+        Datum(),
+        Datum(channels=3, height=2, width=2, data=b"12345678901"),
+        Datum(channels=-3, height=-4, width=1, data=b"123456789012"),
+        Datum(channels=2**31 - 1, height=2**31 - 1, width=2**31 - 1, data=b"1"),
+        Datum(channels=1, height=1, width=2, float_data=[1]),
+    ],
+)
+def test_sizes_that_the_bytes_do_not_fill(datum: Datum) -> None:
+    with pytest.raises(DatabaseError, match=r"k: holds \d+ values, but says it is"):
+        datum_to_array(datum, "k")
+
+
+def test_bytes_that_are_no_record() -> None:
+    with pytest.raises(DatabaseError, match="4 bytes that are no Datum"):
+        parse_datum(b"\xff\xff\xff\xff", "k")
+
+
+def test_a_jpeg_that_claims_gigabytes_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """30,000 x 30,000 pixels in a few hundred bytes: OpenCV would take 5 GB and 50 s for them."""
+    small = cv2.imencode(".jpg", picture(8, 8))[1].tobytes()
+    size = small.index(b"\xff\xc0") + 5
+    huge = small[:size] + (30000).to_bytes(2, "big") * 2 + small[size + 4 :]
+    monkeypatch.setattr(cv2, "imdecode", lambda *arguments: pytest.fail("decoded"))
+    with pytest.raises(DatabaseError, match=f"k: a JPEG that claims 900000000 pixels in {len(huge)} bytes"):
+        datum_to_array(Datum(encoded=True, data=huge), "k")
+
+
+@pytest.mark.parametrize("flags", [[], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_QUALITY, 1]])
+def test_the_emptiest_true_jpegs_are_decoded(flags: list[int]) -> None:
+    blank = np.zeros((3000, 4000, 1), np.uint8)
+    data = cv2.imencode(".jpg", blank, [cv2.IMWRITE_JPEG_OPTIMIZE, 1, *flags])[1].tobytes()
+    assert datum_to_array(Datum(encoded=True, data=data)).shape == (1, 3000, 4000)
+
+
+def test_sizes_that_the_decoder_refuses() -> None:
+    header = b"P5 1000000 1000000 255\n"  # a terapixel in PGM
+    with pytest.raises(DatabaseError, match="no decoder knows"):
+        datum_to_array(Datum(encoded=True, data=header + bytes(100)), "k")

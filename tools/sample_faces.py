@@ -1,0 +1,215 @@
+"""Draws synthetic faces: the built-in sample set, made where no real face may be and nothing can be downloaded.
+
+    python -m tools.sample_faces --out data/sample_faces [--count 1400] [--seed 7] [--force]
+    python -m tools.sample_faces --sheet docs/sample_faces.png
+
+Stylised portraits whose age and gender show, with pose, light, skin tone, hair, background, blur and noise varied.
+They stand in for photographs so that the whole road can be walked and tested; a figure measured on them says that
+the road holds, and nothing about real people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from caffe_io.commands import run
+from caffe_io.errors import UsageError
+from caffe_io.files import whole_file, whole_folder
+
+from .faces import backdrop, beard, features, hair, skin
+from .faces.canvas import SIZE, Canvas, Picture
+from .faces.person import FEMALE, MALE, draw_person
+from .faces.shape import Sitter, shape_of
+
+STEPS: tuple[Callable[[Sitter], None], ...] = (
+    backdrop.wall,
+    hair.back_hair,
+    backdrop.shoulders,
+    features.ears,
+    skin.head,
+    skin.spots,
+    skin.wrinkles,
+    features.eyes,
+    features.brows,
+    features.nose,
+    beard.beard,
+    features.mouth,
+    features.earrings,
+    hair.front_hair,
+    hair.bow,
+    features.glasses,
+    backdrop.light,
+)
+
+# Ages of each class from, to (included) and its share of the set: uneven, as in sets of real faces.
+CLASSES: dict[str, tuple[int, int, float]] = {
+    "0-9": (0, 9, 0.130),
+    "10-19": (10, 19, 0.090),
+    "20-29": (20, 29, 0.235),
+    "30-39": (30, 39, 0.160),
+    "40-49": (40, 49, 0.115),
+    "50-59": (50, 59, 0.100),
+    "60-69": (60, 69, 0.075),
+    "70-79": (70, 79, 0.050),
+    "80-120": (80, 100, 0.045),
+}
+JPEG_QUALITY = 92
+ALONE = 60  # up to so many faces, starting more processes costs more than it saves
+
+
+class Face(NamedTuple):
+    """One face of a set: all that is needed to draw it."""
+
+    name: str
+    age: int
+    gender: int
+    seed: int
+
+
+def draw_face(age: int, gender: int, seed: int) -> Picture:
+    """A synthetic face, 200 x 200 x 3 BGR uint8: age in years 0..120, gender 0 male or 1 female.
+
+    The same arguments give the same picture; another seed gives another person. Raises ValueError for an age or
+    gender out of range.
+    """
+    if not 0 <= age <= 120 or gender not in (MALE, FEMALE):
+        raise ValueError(f"age {age}, gender {gender}: ages go from 0 to 120, genders are 0 (male) and 1 (female)")
+    rng = np.random.default_rng(seed)
+    person = draw_person(age, gender, rng)
+    photo = person.photo
+    canvas = Canvas(photo.yaw, photo.roll, photo.pitch, photo.scale, photo.shift)
+    sitter = Sitter(person, shape_of(person), canvas, rng)
+    for step in STEPS:
+        step(sitter)
+    return backdrop.camera(canvas.finished(), photo, rng)
+
+
+def plan(count: int, seed: int) -> list[Face]:
+    """Who is in a set of `count` faces: every class by its share (from nine faces on at least one each), genders
+    in turn, in an order that tells nothing; names as in UTKFace, age_gender_race_datetime.jpg.chip.jpg.
+
+    Race (0..4) is drawn at random and nothing in the picture follows it; the date is made up.
+    """
+    rng = np.random.default_rng(seed)
+    shares = np.array([share for _, _, share in CLASSES.values()])
+    quota = np.floor(shares * count).astype(int)
+    if count >= len(CLASSES):
+        quota = np.maximum(quota, 1)
+    order = np.argsort(-shares)
+    for i in range(count - int(quota.sum())):
+        quota[order[i % len(order)]] += 1
+    while quota.sum() > count:
+        quota[np.argmax(quota)] -= 1
+    people: list[tuple[int, int]] = []
+    for (first, last, _), number in zip(CLASSES.values(), quota, strict=True):
+        old = last - first > 9  # few live to a hundred
+        for _ in range(number):
+            age = rng.triangular(first, first, last + 1) if old else rng.uniform(first, last + 1)
+            people.append((min(int(age), last), len(people) % 2))
+    moment = datetime(2017, 1, 1)
+    faces = []
+    for i in rng.permutation(count):
+        age, gender = people[i]
+        moment += timedelta(milliseconds=int(rng.integers(1, 20_000_000)))
+        stamp = f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03d}"
+        name = f"{age}_{gender}_{rng.integers(5)}_{stamp}.jpg.chip.jpg"
+        faces.append(Face(name, age, gender, int(rng.integers(2**62))))
+    return faces
+
+
+def write_faces(folder: str | os.PathLike[str], count: int = 1400, seed: int = 7, force: bool = False) -> list[Path]:
+    """Draw `count` faces into the new folder `folder`, on all cores; their paths, in the order of `plan`.
+
+    The folder is whole or absent. Raises UsageError if count is less than 1, OutputExists if the folder is there and
+    `force` is false.
+    """
+    if count < 1:
+        raise UsageError(f"--count {count}: at least 1 face was wanted")
+    faces, started = plan(count, seed), time.monotonic()
+    with whole_folder(folder, force) as made:
+        jobs = [(made, face) for face in faces]
+        workers = min(_cores(), count)
+        if count <= ALONE or workers == 1:
+            for done, job in enumerate(jobs, 1):
+                _write(job)
+                _progress(done, count, started)
+        else:
+            with multiprocessing.get_context("spawn").Pool(workers, cv2.setNumThreads, (1,)) as pool:
+                for done, _ in enumerate(pool.imap_unordered(_write, jobs, chunksize=8), 1):
+                    _progress(done, count, started)
+    return [Path(folder) / face.name for face in faces]
+
+
+def _write(job: tuple[Path, Face]) -> None:
+    folder, face = job
+    picture = draw_face(face.age, face.gender, face.seed)
+    _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    (folder / face.name).write_bytes(coded.tobytes())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _progress(done: int, count: int, started: float) -> None:
+    if sys.stderr.isatty() and (done % 20 == 0 or done == count):
+        rate = done / max(time.monotonic() - started, 1e-6)
+        left = (count - done) / rate
+        end = "\n" if done == count else ""
+        print(f"\r{done}/{count} faces, {rate:.0f} /s, {left:.0f} s left  ", end=end, file=sys.stderr, flush=True)
+
+
+def contact_sheet(seed: int = 7, side: int = 120) -> Picture:
+    """A grid of faces, BGR: rows male and female, columns the nine age classes, their names above."""
+    rows = []
+    for gender in (MALE, FEMALE):
+        row = []
+        for i, (first, last, _) in enumerate(CLASSES.values()):
+            face = draw_face(min((first + last) // 2, 88), gender, 1000 * seed + 10 * i + gender)
+            row.append(cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA))
+        rows.append(np.hstack(row))
+    head = np.full((24, side * len(CLASSES), 3), 255, np.uint8)
+    for i, name in enumerate(CLASSES):
+        (width, _), _ = cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+        at = (i * side + (side - width) // 2, 17)
+        cv2.putText(head, name, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (60, 50, 50), 1, cv2.LINE_AA)
+    return np.asarray(np.vstack([head, *rows]), np.uint8)
+
+
+def main(argv: Sequence[str]) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tools.sample_faces", description=__doc__.split("\n")[0])
+    output = parser.add_mutually_exclusive_group(required=True)
+    output.add_argument("--out", type=Path, help="new folder for the faces (UTKFace file names)")
+    output.add_argument("--sheet", type=Path, help="PNG with one face for each gender and age class instead of a set")
+    parser.add_argument("--count", type=int, default=1400, help="number of faces (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="same seed, same faces (default: %(default)s)")
+    parser.add_argument("--force", action="store_true", help="replace an existing output")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    options = parser.parse_args(argv)
+    if options.seed < 0:
+        raise UsageError(f"--seed {options.seed}: 0 or a positive number was wanted")
+    if options.sheet:
+        with whole_file(options.sheet, options.force) as made:
+            made.write_bytes(cv2.imencode(".png", contact_sheet(options.seed))[1].tobytes())
+        print(f"{options.sheet}: synthetic faces, rows male and female, columns the age classes")
+        return
+    started = time.monotonic()
+    faces = write_faces(options.out, options.count, options.seed, options.force)
+    seconds = time.monotonic() - started
+    print(f"{options.out}: {len(faces)} synthetic faces, {SIZE} x {SIZE}, drawn in {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -22,7 +22,9 @@ def samples(*counts: int) -> list[Sample]:
     ]
 
 
-@pytest.mark.parametrize("counts", [(7, 4, 1), (10, 9), (5, 5), (101, 2, 1, 50), (0, 3, 0, 8), (1,), (3, 0, 0, 0, 0, 0, 0, 0, 2)])
+@pytest.mark.parametrize(
+    "counts", [(7, 4, 1), (10, 9), (5, 5), (101, 2, 1, 50), (0, 3, 0, 8), (1,), (3, 0, 0, 0, 0, 0, 0, 0, 2)]
+)
 def test_every_class_gets_exactly_the_largest_count(counts: tuple[int, ...]) -> None:
     train = samples(*counts)
     after = Counter(sample.age_class for sample in [*train, *(copy.sample(Path("x")) for copy in plan_copies(train))])

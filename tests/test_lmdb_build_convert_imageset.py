@@ -16,7 +16,7 @@ from lmdb_build_kit import ROOT, command, picture, records, snapshot, truncate, 
 
 from caffe_io.errors import DatabaseError, OutputExists, UsageError
 from lmdb_build.convert_imageset import main
-from lmdb_build.errors import LmdbBuildError, ListError
+from lmdb_build.errors import ListError, LmdbBuildError
 
 
 @pytest.fixture
@@ -72,7 +72,9 @@ def test_shuffle_is_seeded_and_the_index_counts_after_it(here: Path) -> None:
     a, b, c = ([key for key, _ in records(here / name)] for name in "abc")
     assert a == b != c
     assert [key[:8] for key in a] == [f"{index:08d}" for index in range(30)]
-    assert sorted(key[9:] for key in a) == sorted(key[9:] for key in c) == sorted(f"pictures/{n}.png" for n in range(30))
+    assert (
+        sorted(key[9:] for key in a) == sorted(key[9:] for key in c) == sorted(f"pictures/{n}.png" for n in range(30))
+    )
     assert [key[9:] for key in a] != [f"pictures/{n}.png" for n in range(30)]
     for key, datum in records(here / "a"):
         assert datum.label == int(key[9:].removeprefix("pictures/").removesuffix(".png")) % 3

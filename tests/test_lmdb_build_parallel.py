@@ -22,7 +22,8 @@ def test_only_a_few_items_are_in_hand() -> None:
 
     def items() -> Iterator[int]:
         nonlocal taken
-        for taken in range(1, 1001):
+        while taken < 1000:
+            taken += 1
             yield taken
 
     for done, _ in enumerate(in_order(lambda item: item, items(), threads=2), start=1):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from caffe_io.datum import array_to_datum
@@ -28,13 +29,15 @@ def working_folder(folder: Path) -> Iterator[None]:
 
 
 def make_lmdb(path: Path, records: int, side: int, classes: int, seed: int = 0) -> None:
-    """Noise pictures (3 x side x side) whose brightness tells the class."""
+    """Soft coloured clouds (3 x side x side) whose brightness tells the class."""
     random = np.random.default_rng(seed)
     with write_lmdb(path) as database:
         for index in range(records):
             label = int(random.integers(classes))
-            picture = random.integers(0, 100, (3, side, side)) + 155 * label // max(1, classes - 1)
-            database.put(b"%08d_x" % index, array_to_datum(picture.astype(np.uint8), label).SerializeToString())
+            cloud = cv2.resize(random.uniform(0, 150, (9, 9, 3)), (side, side), interpolation=cv2.INTER_CUBIC)
+            picture = np.clip(cloud + 100 * label / max(1, classes - 1), 0, 255).astype(np.uint8)
+            datum = array_to_datum(np.ascontiguousarray(picture.transpose(2, 0, 1)), label)
+            database.put(b"%08d_x" % index, datum.SerializeToString())
 
 
 def make_mean(path: Path, side: int) -> None:

@@ -38,7 +38,8 @@ def write_ir(model: Model, xml: Path, bin: Path) -> None:
     try:
         openvino.serialize(model, xml, bin, version=f"IR_V{VERSION}")
     except RuntimeError as error:
-        raise NcsError(f"{xml}: could not be written: {str(error).strip().splitlines()[-1]}") from error
+        reason = str(error).strip().splitlines()[-1]
+        raise NcsError(f"{xml.name}: could not be written ({reason}). Is the disk full?") from error
     _check_whole(xml, bin)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from caffe_io.blobs import Array
 from caffe_io.errors import MeanError, UsageError
-from caffe_io.files import refuse_existing, whole_file
+from caffe_io.files import whole_file
 from caffe_io.mean import read_mean
 
 from .errors import times
@@ -27,12 +28,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def do(options: argparse.Namespace) -> None:
     """Convert the file that the options name."""
-    refuse_existing(options.output, options.force)
     mean = read_mean(options.mean)
-    with whole_file(options.output, options.force) as temporary, temporary.open("wb") as file:
-        np.save(file, mean.astype("<f4"))
-    channels, height, width = mean.shape
-    print(f"mean: {options.output}, {channels} x {height} x {width} float32 from {options.mean}")
+    content = io.BytesIO()
+    np.save(content, mean.astype("<f4"))
+    if options.output.is_file() and options.output.read_bytes() == content.getvalue():
+        print(f"mean: {options.output} already holds {options.mean}")
+        return
+    with whole_file(options.output, options.force) as temporary:
+        temporary.write_bytes(content.getvalue())
+    print(f"mean: {options.output}, {times(mean.shape)} float32 from {options.mean}")
 
 
 def fit_mean(mean: Array, channels: int, height: int, width: int, file: str) -> Array:

@@ -18,11 +18,8 @@ def relu(layer: Layer, inputs: list[Output]) -> list[Output]:
 
 def prelu(layer: Layer, inputs: list[Output]) -> list[Output]:
     """x below zero times a trained slope, one for each channel or one for all (channel_shared)."""
-    if layer.parameter.prelu_param.channel_shared:
-        slope = layer.weight(0).reshape(1)  # stored as a scalar
-    else:
-        slope = layer.weight(0, shape(inputs[0])[1])
-    return [op.prelu(inputs[0], constant(slope)).output(0)]
+    wanted = () if layer.parameter.prelu_param.channel_shared else (shape(inputs[0])[1],)
+    return [op.prelu(inputs[0], constant(layer.weight(0, *wanted).reshape(-1))).output(0)]
 
 
 def elu(layer: Layer, inputs: list[Output]) -> list[Output]:

@@ -68,7 +68,7 @@ def axis_of(layer: Layer, axis: int, axes: int) -> int:
 def constant(values: npt.ArrayLike) -> Output:
     """A float32 constant of the network."""
     # not opset1.constant, which makes a list of the numbers first
-    return Constant(np.ascontiguousarray(values, dtype=np.float32)).output(0)
+    return Constant(np.array(values, dtype=np.float32, order="C")).output(0)
 
 
 def integers(values: Sequence[int]) -> Output:

@@ -8,7 +8,7 @@ from openvino import Output
 
 from caffe_io.caffe_pb2 import LRNParameter
 
-from .layer import Layer, axis_of, integers, per_channel, shape
+from .layer import Layer, axis_of, constant, integers, per_channel, shape
 
 
 def lrn(layer: Layer, inputs: list[Output]) -> list[Output]:
@@ -18,7 +18,13 @@ def lrn(layer: Layer, inputs: list[Output]) -> list[Output]:
         raise layer.error("norm_region WITHIN_CHANNEL is not known here, only ACROSS_CHANNELS.")
     if param.local_size % 2 == 0:
         raise layer.error(f"local_size {param.local_size} is even; Caffe takes odd sizes only.")
-    return [op.lrn(inputs[0], integers([1]), param.alpha, param.beta, param.k, param.local_size).output(0)]
+    if param.k <= 0:
+        raise layer.error(f"k {param.k} is not positive.")
+    # OpenVINO's CPU plugin cuts k down to a whole number, so it is taken out of the bracket and never given to it
+    top = op.lrn(inputs[0], integers([1]), param.alpha / param.k, param.beta, 1.0, param.local_size)
+    if param.k != 1:
+        top = op.multiply(top, constant(param.k**-param.beta))
+    return [top.output(0)]
 
 
 def batch_norm(layer: Layer, inputs: list[Output]) -> list[Output]:

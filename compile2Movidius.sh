@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The newest snapshots (by iteration number) of AgeNet and GenderNet as OpenVINO IR, Myriad X blob and model card in graph/,
+# and the mean image as graph/age_gender_mean.npy. No stick is needed.
+# Options go on to `python -m ncs compile`: --shaves 8, --cmx_slices 8, --streams 2, --force.
+set -euo pipefail
+. "$(dirname "$0")/tools/env.sh" train
+for net in AgeNet GenderNet; do
+    "$PYTHON" -m ncs compile --net "$net" "$@"
+done
+force=
+for option in "$@"; do
+    if [ "$option" = --force ]; then force=--force; fi
+done
+"$PYTHON" -m ncs mean data/mean/mean.binaryproto graph/age_gender_mean.npy $force

@@ -14,7 +14,7 @@ VERBS = {"compile": compile, "mean": mean}
 
 def main(argv: Sequence[str]) -> int:
     """Parse `argv` and do what its verb says."""
-    parser = argparse.ArgumentParser(prog="python -m ncs", description=__import__("ncs").__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ncs", description="From a caffemodel to what a device runs.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, module in VERBS.items():
         verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)

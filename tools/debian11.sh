@@ -3,16 +3,16 @@
 # shellcheck shell=bash disable=SC2154
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-mirror_wanted="Name one that still carries Debian 11 (bullseye): tools/toolchain.sh NAME --mirror URL"
 
 debian_can() { # sets `mirror`; this is the last source, so whatever is missing is the end
     need apt-get apt
     need dpkg-deb dpkg
     need awk mawk
-    [ -r "$keyring" ] || die "apt cannot check Debian 11's packages: no $keyring (package: debian-archive-keyring)."
-    [ "$name" = caffe ] || find_pip
     [ -n "$mirror" ] || mirror=$(mirror_of_this_machine)
-    [ -n "$mirror" ] || die "this machine's apt uses no Debian mirror. $mirror_wanted"
+    [ -n "$mirror" ] || die "this machine's apt uses no Debian mirror. $(mirror_wanted)" \
+        "apt checks its signatures with the package debian-archive-keyring, which Ubuntu has as well."
+    [ -r "$keyring" ] || die "apt cannot check Debian 11's packages: no $keyring. Install debian-archive-keyring."
+    [ "$name" = caffe ] || find_pip
     say "$name: Debian: taking Debian 11 packages from $mirror"
 }
 
@@ -25,6 +25,8 @@ mirror_of_this_machine() { # apt knows whose archives it has fetched; before its
             '!found && ($2 == "Debian" || (id == "debian" && $3 == codename)) { print $1; found = 1 }'
 }
 
+mirror_wanted() { say "Name a Debian mirror that still carries Debian 11 (bullseye): tools/toolchain.sh $name --mirror URL."; }
+
 debian_build() {
     local packages root=$new/root apt=$new/tmp/apt count bytes
     local site=$root/usr/local/lib/python3.9/dist-packages # where this Python looks besides Debian's own folder
@@ -33,7 +35,7 @@ debian_build() {
     say "$name: downloading the list of packages, 8 MB"
     apt_get update || true # it may fail and exit with 0; the list itself is what counts
     compgen -G "$apt/lists/*_bullseye_main_binary-amd64_Packages*" >/dev/null ||
-        die "no Debian 11 from $mirror: $(apt_complaint). $mirror_wanted"
+        die "no Debian 11 from $mirror: $(apt_complaint). $(mirror_wanted)"
     apt_get install --print-uris "${packages[@]}" || die "$mirror does not have all of ${packages[*]}: $(apt_complaint)"
     read -r count bytes < <(awk "/^'/ { n++; sum += \$3 } END { print n, sum }" "$apt/log")
     say "$name: downloading $count Debian packages, $((bytes / 1000000)) MB"
@@ -46,7 +48,7 @@ debian_build() {
     write_start_scripts
     if [ "$name" = movidius ]; then
         install_wheels 3.9 "$site" "${wheels[@]}"
-        list_wheels "$site" >>"$new/versions.txt"
+        list_versions "$site" .dist-info >>"$new/versions.txt"
     fi
 }
 
@@ -83,7 +85,7 @@ SETTINGS
 
 apt_get() { APT_CONFIG=$apt/apt.conf apt-get -qq --yes "$@" >"$apt/log" 2>&1; }
 
-apt_complaint() { grep -m 1 -E '^(E|W|Err):' "$apt/log" | sed 's/^[A-Z][a-z]*: *//' || say "apt did not say why"; }
+apt_complaint() { grep -m 1 -E '^(E|W|Err):' "$apt/log" | sed 's/^[A-Z][a-z]*: *//; s/\.$//' || say "apt did not say why"; }
 
 show_growth() { # show_growth FOLDER MB: a line now and then until it is killed
     while sleep 5 >/dev/null 2>&1 9>&-; do say "$name: $(($(du -sk "$1" | cut -f 1) / 1000)) of $2 MB"; done

@@ -48,7 +48,7 @@ without_callers_settings=(env -u LD_LIBRARY_PATH -u LD_PRELOAD -u PYTHONPATH -u 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 chains=${MOKA_ROOT:-$(dirname "$here")}/.toolchain
 name='' mirror='' force='' watcher='' said=''
-# shellcheck source=tools/debian11.sh
+# shellcheck source=tools/debian11.sh source-path=SCRIPTDIR/..
 . "$here/debian11.sh"
 
 read_arguments() {
@@ -75,8 +75,7 @@ read_arguments() {
 
 already_there() { # the rename made it whole; that its Python starts shows that what it leans on has not gone since
     [ -z "$force" ] && [ -d "$target" ] || return 1
-    "$target/bin/python" -c '' 2>/dev/null && return
-    say "$name: $target is there but its Python does not start any more; making it again"
+    if "$target/bin/python" -c '' 2>/dev/null; then say "$name: already there: $target"; return; fi
     return 1
 }
 
@@ -106,6 +105,8 @@ clean_up() {
     [ "$status" = 0 ] || [ -n "$said" ] || printf 'error: %s: stopped before the end; nothing half made is left\n' "$name" >&2
 }
 
+last_words() { grep -v '^[[:space:]]*$' "$new/log" | tail -n 1; }
+
 launcher() { # launcher PROGRAM LINE...: bin/PROGRAM, which keeps the caller's Python and library settings out
     {
         say '#!/bin/sh'
@@ -124,8 +125,10 @@ conda_can() {
     for program in ${programs[$name]}; do
         [ -x "$prefix/bin/$program" ] || { say "$name: conda: $prefix holds no $program"; return 1; }
     done
-    "${without_callers_settings[@]}" "$prefix/bin/python" -s -c "${proofs[$name]}" >"$new/log" 2>&1 ||
-        { say "$name: conda: $prefix does not fit: $(tail -n 1 "$new/log")"; return 1; }
+    # The MYRIAD plugin does not look into the environment's lib/, and all of lib/ would hide the libraries beside the plugin.
+    [ ! -e "$prefix/lib/libusb-1.0.so.0" ] || { mkdir -p "$new/lib" && ln -s "$prefix/lib/libusb-1.0.so.0" "$new/lib/"; }
+    "${without_callers_settings[@]}" LD_LIBRARY_PATH="$new/lib" "$prefix/bin/python" -s -c "${proofs[$name]}" >"$new/log" 2>&1 ||
+        { say "$name: conda: $prefix does not fit: $(last_words)"; rm -rf "${new:?}/lib"; return 1; }
     say "$name: conda: taking $prefix"
 }
 
@@ -133,9 +136,13 @@ conda_build() {
     local program quoted
     for program in ${programs[$name]}; do
         printf -v quoted %q "$CONDA_PREFIX/bin/$program"
-        launcher "$program" "exec $quoted \"\$@\""
+        launcher "$program" '[ ! -d "$chain/lib" ] || export LD_LIBRARY_PATH="$chain/lib"' "exec $quoted \"\$@\""
     done
-    say "conda environment $CONDA_PREFIX" >"$new/versions.txt"
+    {
+        say "conda environment $CONDA_PREFIX"
+        list_versions "$CONDA_PREFIX/conda-meta" .json || true
+        list_versions "$("$CONDA_PREFIX/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" .dist-info || true
+    } >"$new/versions.txt"
 }
 
 # ---- source 2: a CPython 3.6-3.9 on PATH -----------------------------------------------------------------------------
@@ -161,15 +168,15 @@ python_build() {
     site=$new/venv/lib/python$version/site-packages
     "${without_callers_settings[@]}" "$python" -m venv --without-pip "$new/venv" || die "$python -m venv failed."
     install_wheels "$version" "$site" "${wheels[@]}"
-    if ! "$new/venv/bin/python" -c 'import ctypes; ctypes.CDLL("libusb-1.0.so.0")' 2>/dev/null; then
+    if ! "${without_callers_settings[@]}" "$new/venv/bin/python" -c 'import ctypes; ctypes.CDLL("libusb-1.0.so.0")' 2>/dev/null; then
         # Of this wheel only the library is taken, so it need not be for the Python in use. The plugin looks beside itself first.
         install_wheels 3.12 "$new/tmp/libusb" "$wheel_libusb"
         cp "$new/tmp/libusb/libusb_package/libusb-1.0.so" "$site/openvino/libs/libusb-1.0.so.0"
-        say "${wheel_libusb/==/ }" >"$new/versions.txt"
+        say "${wheel_libusb/==/-}" >"$new/versions.txt"
     fi
     launcher python 'exec "$chain/venv/bin/python" -s "$@"'
     launcher mo "exec \"\$chain/venv/bin/python\" -s \"\$chain${site#"$new"}/mo.py\" \"\$@\""
-    { say "$("$python" -V) at $python"; list_wheels "$site"; } >>"$new/versions.txt"
+    { say "$("$python" -V) at $python"; list_versions "$site" .dist-info; } >>"$new/versions.txt"
 }
 
 # ---- wheels, for sources 2 and 3 -------------------------------------------------------------------------------------
@@ -185,12 +192,11 @@ install_wheels() { # install_wheels PYTHON_VERSION FOLDER WHEEL...
     say "movidius: downloading for Python $1: ${*:3}"
     PIP_USER=0 "$host_python" -m pip install --quiet --disable-pip-version-check --no-input --no-cache-dir --no-compile \
         --no-deps --only-binary=:all: --platform manylinux2014_x86_64 --implementation cp --python-version "$1" \
-        --target "$2" "${@:3}" >"$new/log" 2>&1 || die "pip could not fetch the wheels: $(grep -m 1 ERROR "$new/log" ||
-        tail -n 1 "$new/log")"
+        --target "$2" "${@:3}" >"$new/log" 2>&1 || die "pip could not fetch the wheels: $(grep -m 1 ERROR "$new/log" || last_words)"
     rm -rf "${2:?}/bin" # start scripts that name the host's Python
 }
 
-list_wheels() { (cd "$1" && printf '%s\n' *.dist-info) | sed 's/\.dist-info$//; s/-/ /'; }
+list_versions() { (cd "$1" 2>/dev/null && find . -maxdepth 1 -name "*$2" | sed "s|^\./||; s|\\$2\$||" | sort); } # FOLDER ENDING
 
 # ---- the order of things ---------------------------------------------------------------------------------------------
 build() {
@@ -202,17 +208,20 @@ build() {
     say "$name: trying it"
     case $name in movidius) program=mo ;; *) program=$name ;; esac
     if ! { "$new/bin/python" -c "${proofs[$name]}" && "$new/bin/$program" --version; } >"$new/log" 2>&1; then
-        die "what was made does not work: $(tail -n 1 "$new/log")"
+        die "what was made does not work: $(last_words)"
     fi
 }
 
 main() {
     read_arguments "$@"
-    if already_there; then say "$name: already there: $target"; return; fi
+    if already_there; then return; fi
     check_machine
     take_turn
     trap clean_up EXIT
-    if already_there; then say "$name: already there: $target"; return; fi
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    if already_there; then return; fi
+    [ -n "$force" ] || [ ! -e "$target" ] || say "$name: $target is there but no longer starts; making it again"
     rm -rf "$new" "$old"
     mkdir -p "$new/bin" "$new/tmp"
     export TMPDIR=$new/tmp

@@ -27,7 +27,7 @@ def array_to_blob(array: npt.ArrayLike, legacy_shape: bool = False) -> BlobProto
     blob = BlobProto.FromString(_DATA_TAG + _varint(len(raw)) + raw)
     if legacy_shape:
         blob.num, blob.channels, blob.height, blob.width = (1,) * (4 - values.ndim) + values.shape
-    else:
+    elif values.ndim:  # a single number has no shape at all, as in Caffe
         blob.shape.dim.extend(values.shape)
     return blob
 

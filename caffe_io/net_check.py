@@ -38,9 +38,12 @@ def check_net(net: NetParameter, path: str) -> None:
 
 
 def _check_counts(layer: LayerParameter, where: str) -> None:
+    tops = len(layer.top)
+    if layer.type.endswith("Loss"):
+        tops = max(1, tops)  # losses make a top that need not be named
     rules = (
         ("propagate_down", len(layer.propagate_down), len(layer.bottom), "bottom"),
-        ("loss_weight", len(layer.loss_weight), max(1, len(layer.top)), "top"),  # losses make a top that is not named
+        ("loss_weight", len(layer.loss_weight), tops, "top"),
     )
     for field, found, wanted, blob in rules:
         if found not in (0, wanted):

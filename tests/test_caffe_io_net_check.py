@@ -110,6 +110,9 @@ def test_counts_that_do_not_fit() -> None:
         check_net(net, "n")
     loss = net_of("in: > a", "loss: a >")
     loss.layer[1].loss_weight.append(2)
+    with pytest.raises(NetError, match=r"has loss_weight 1 times, and 0 top\(s\)"):
+        check_net(loss, "n")
+    loss.layer[1].type = "EuclideanLoss"
     check_net(loss, "n")  # a loss makes a top of its own
 
 

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from .base import Layer, Shape
+from .loss import check_labels
 
 
 class Accuracy(Layer):
-    """Share of labels among the `top_k` highest scores; labels equal to ignore_label are left out.
+    """Share of labels among the `top_k` highest scores, where a score as high as the label's own counts as higher (a net
+    that gives all classes the same is never right); labels equal to ignore_label are left out.
     Top 2: the share of each class among its own labels."""
 
     bottoms = (2, 2)
@@ -35,11 +37,11 @@ class Accuracy(Layer):
         p = self.param.accuracy_param
         scores = bottoms[0].float().movedim(self.along, -1).reshape(-1, bottoms[0].shape[self.along])
         labels = bottoms[1].reshape(-1).long()
-        if p.HasField("ignore_label"):
-            counted = labels != p.ignore_label
-            scores, labels = scores[counted], labels[counted]
-        hits = (scores.topk(p.top_k, dim=1).indices == labels[:, None]).any(1).float()
-        per_class = torch.zeros(scores.shape[1]).index_add_(0, labels, hits)
+        counted = check_labels(self, labels, scores.shape[1], p.ignore_label if p.HasField("ignore_label") else None)
+        scores, labels = scores[counted], labels[counted]
+        own = scores.gather(1, labels[:, None])
+        hits = ((scores >= own).sum(1) <= p.top_k) & ~own[:, 0].isnan()
+        per_class = torch.bincount(labels[hits], minlength=scores.shape[1])
         counts = torch.bincount(labels, minlength=scores.shape[1])
-        tops = [hits.mean() if len(hits) else torch.zeros(()), per_class / counts.clamp(min=1)]
+        tops = [hits.sum() / max(1, len(hits)), per_class / counts.clamp(min=1)]
         return tops[: len(self.param.top)]

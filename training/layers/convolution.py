@@ -12,7 +12,8 @@ from .base import Layer, Shape
 
 
 class Convolution(Layer):
-    """Weights: outputs x (inputs / group) x kernel height x kernel width, then bias. Extent: (in + 2 pad - kernel) // stride + 1."""
+    """Weights: outputs x (inputs / group) x kernel height x kernel width, then bias.
+    Extent: (in + 2 pad - dilation (kernel - 1) - 1) // stride + 1."""
 
     bottoms = (1, None)
     tops = (1, None)
@@ -20,6 +21,8 @@ class Convolution(Layer):
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.convolution_param
         shape = shapes[0]
+        if len(self.param.top) != len(shapes):
+            raise self.error(f"has {len(shapes)} bottom and {len(self.param.top)} top blobs; wanted as many of both.")
         if any(other != shape for other in shapes):
             raise self.error(f"its bottoms have different shapes: {', '.join(str(list(s)) for s in shapes)}.")
         if len(shape) != 4 or self.axis(p.axis, shape) != 1:
@@ -28,6 +31,8 @@ class Convolution(Layer):
         self.stride = pair(self, "stride", "stride", default=1)
         self.pad = pair(self, "pad", "pad", default=0, least=0)
         dilation = list(p.dilation) or [1]
+        if len(dilation) > 2 or min(dilation) < 1:
+            raise self.error(f"dilation is {dilation}; wanted one or two numbers of at least 1.")
         self.dilation = (dilation[0], dilation[-1])
         self.group = p.group
         inputs, outputs = shape[1], p.num_output

@@ -39,21 +39,21 @@ class SoftmaxWithLoss(Layer):
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         scores = bottoms[0].float().movedim(self.along, -1)
         labels = bottoms[1].reshape(scores.shape[:-1]).long()
-        counted = valid_labels(self, labels, scores.shape[-1])
+        p = self.param.loss_param
+        counted = check_labels(self, labels, scores.shape[-1], p.ignore_label if p.HasField("ignore_label") else None)
         logs = scores.log_softmax(-1)
         picked = logs.gather(-1, labels.where(counted, 0).unsqueeze(-1)).squeeze(-1)
         # Caffe reports the logarithm of at least FLT_MIN, but lets the gradient through.
         picked = picked + (picked.clamp(min=_LOG_FLT_MIN) - picked).detach()
         outer = math.prod(bottoms[0].shape[: self.along])
-        loss = -(picked * counted).sum() / divisor(self.param.loss_param, outer, counted)
+        loss = -(picked * counted).sum() / divisor(p, outer, counted)
         tops = [loss, logs.exp().movedim(-1, self.along)]
         return tops[: len(self.param.top)]
 
 
-def valid_labels(layer: Layer, labels: Tensor, classes: int) -> Tensor:
-    """True where a label counts. Raises LayerError for a label outside 0 .. classes - 1 that is not ignore_label."""
-    p = layer.param.loss_param
-    counted = labels != p.ignore_label if p.HasField("ignore_label") else torch.ones_like(labels, dtype=torch.bool)
+def check_labels(layer: Layer, labels: Tensor, classes: int, ignored: int | None) -> Tensor:
+    """True where a label counts. Raises LayerError for a label outside 0 .. classes - 1 that is not `ignored`."""
+    counted = torch.ones_like(labels, dtype=torch.bool) if ignored is None else labels != ignored
     wrong = counted & ((labels < 0) | (labels >= classes))
     if bool(wrong.any()):
         raise layer.error(

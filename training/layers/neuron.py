@@ -31,5 +31,6 @@ class Dropout(Layer):
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         if not self.context.training or self.ratio == 0:
             return bottoms
-        kept = torch.empty_like(bottoms[0]).bernoulli_(1 - self.ratio, generator=self.context.generator)
-        return [bottoms[0] * kept.mul_(1 / (1 - self.ratio))]
+        # Drawn on the CPU, where the generator is: every device then drops the same numbers.
+        kept = torch.empty_like(bottoms[0], device="cpu").bernoulli_(1 - self.ratio, generator=self.context.generator)
+        return [bottoms[0] * kept.mul_(1 / (1 - self.ratio)).to(bottoms[0].device)]

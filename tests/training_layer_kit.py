@@ -1,0 +1,64 @@
+"""Single layers for the tests of the training room, and the slope of any function of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from google.protobuf import text_format
+from numpy.typing import NDArray
+
+from caffe_io.caffe_pb2 import TRAIN, LayerParameter
+from training.layers import Context, Layer, make_layer
+
+Doubles = NDArray[np.float64]
+
+
+def param_of(text: str) -> LayerParameter:
+    """`text` is the inside of a layer { } block; a missing name is "it"."""
+    param = text_format.Parse(text, LayerParameter())
+    if not param.name:
+        param.name = "it"
+    return param
+
+
+def layer_of(
+    text: str, *shapes: Sequence[int], phase: Any = TRAIN, seed: int = 0
+) -> tuple[Layer, list[tuple[int, ...]]]:
+    """The layer of a prototxt text, set up for bottoms of `shapes`, and the shapes that its tops will have."""
+    context = Context(phase, seed=seed)
+    context.generator.manual_seed(seed)
+    layer = make_layer(param_of(text), context)
+    return layer, layer.setup([tuple(shape) for shape in shapes])
+
+
+def run(layer: Layer, *bottoms: Any) -> list[Any]:
+    """The tops as numpy arrays, from numpy bottoms."""
+    tops = layer.forward([torch.as_tensor(np.asarray(bottom)) for bottom in bottoms])
+    return [top.detach().numpy() for top in tops]
+
+
+def set_blobs(layer: Layer, *values: Any) -> None:
+    """Give the layer's weights these values."""
+    with torch.no_grad():
+        for blob, array in zip(layer.blobs, values, strict=True):
+            blob.copy_(torch.as_tensor(np.asarray(array)))
+
+
+def in_double(layer: Layer) -> Layer:
+    """The layer with its weights as doubles, for torch.autograd.gradcheck."""
+    layer.blobs = [blob.detach().double().requires_grad_() for blob in layer.blobs]
+    return layer
+
+
+def slope(function: Callable[[Doubles], float], at: Doubles, width: float = 1e-5) -> Doubles:
+    """The gradient of `function` by central differences, number by number."""
+    gradient = np.zeros_like(at)
+    for index in np.ndindex(at.shape):
+        low, high = at.copy(), at.copy()
+        low[index] -= width
+        high[index] += width
+        gradient[index] = (function(high) - function(low)) / (2 * width)
+    return gradient

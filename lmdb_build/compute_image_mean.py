@@ -6,11 +6,12 @@ Prints the mean of each channel (B, G, R), which a prototxt may name as mean_val
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import lmdb
 import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError
@@ -22,25 +23,26 @@ from caffe_io.files import refuse_existing, whole_file
 from caffe_io.lmdb_store import LmdbReader
 from caffe_io.mean import write_mean
 
-from .parallel import in_order, with_progress
+from .parallel import cores, in_order, with_progress
 
 FloatArray = npt.NDArray[np.float32]
-
-_BATCH = 16  # records handed from the reading to the adding thread at a time
 
 
 def image_mean(database: str | Path) -> FloatArray:
     """Channels x height x width float32: Caffe's sums, in its order and precision, divided by the number of pictures.
 
-    One thread reads, another adds. Raises DatabaseError for a picture of another size than the first, naming its key.
+    Each core adds up its own part of the picture over all records, so that no sum depends on the number of cores.
+    Raises DatabaseError for a picture of another size than the first, naming its key.
     """
-    pictures = PictureSum(database)
-    with LmdbReader(database) as reader:
-        records = with_progress(reader.items(), len(reader), "added up")
-        batches = iter(lambda: list(islice(records, _BATCH)), [])
-        for _ in in_order(pictures.add, batches, threads=1):
-            pass
-        return pictures.total / np.float32(len(reader))
+    records = Records(database)
+    with records:
+        first = FirstRecord(records)
+        parts = min(cores(), first.size) if first.raw else 1  # what has to be decoded is decoded once
+        bounds = [first.size * part // parts for part in range(parts + 1)]
+        sums = in_order(lambda bound: add_up(records, first, *bound), pairwise(bounds), parts)
+        mean: FloatArray = np.concatenate(list(sums)).reshape(first.shape)
+        mean /= np.float32(len(records))
+        return mean
 
 
 def channel_means(mean: FloatArray) -> list[float]:
@@ -49,60 +51,88 @@ def channel_means(mean: FloatArray) -> list[float]:
     return [float(total / np.float32(mean[0].size)) for total in sums]
 
 
-class PictureSum:
-    """A sum of pictures in float32, as Caffe's: exact up to 65,793 of them, then rounded in the same order."""
+class Records(LmdbReader):
+    """A database read where it lies: the copies that items() makes would take longer than the sums."""
 
-    def __init__(self, database: str | Path) -> None:
-        self.total: FloatArray = np.zeros((0, 0, 0), np.float32)
-        self._database = database
-        self._first_key = b""
-        self._start = b""  # how records of the first one's size begin, up to their pixels
-
-    def add(self, records: Sequence[tuple[bytes, bytes]]) -> None:
-        """Add the pictures of (key, value) records."""
-        for key, value in records:
-            pixels = self._pixels_in_place(value)
-            if pixels is None:
-                self._add_array(key, value)
-            else:
-                cv2.accumulate(pixels.reshape(1, -1), self.total.reshape(1, -1))
-
-    def _pixels_in_place(self, value: bytes) -> npt.NDArray[np.uint8] | None:
-        """The pixels of a record of raw bytes, without the copies that parsing makes; None if it is built otherwise.
-
-        A Datum's fields stand in the order of their numbers, so records of one size begin with the same bytes, of
-        which the last are the length of `data`.
-        """
-        start, end = len(self._start), len(self._start) + self.total.size
-        if not start or len(value) < end or not value.startswith(self._start):
-            return None
+    def views(self) -> Iterator[tuple[memoryview, memoryview]]:
+        """(key, value) in key order, each good until the next step."""
         try:
-            rest = Datum.FromString(value[end:])
-        except DecodeError:
-            return None
-        if rest.encoded or any(field.name not in ("label", "encoded") for field, _ in rest.ListFields()):
-            return None
-        return np.frombuffer(value, np.uint8, self.total.size, start)
+            with self._environment().begin(buffers=True) as transaction, transaction.cursor() as cursor:
+                yield from cursor
+        except lmdb.Error as error:
+            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it anew.") from error
 
-    def _add_array(self, key: bytes, value: bytes) -> None:
-        what = f"{self._database}, {_text(key)}"
-        picture = datum_to_array(parse_datum(value, what), what)
-        if not self._first_key:
-            self._first_key = key
-            self.total = np.zeros(picture.shape, np.float32)
-            channels, height, width = picture.shape
-            alike = Datum(channels=channels, height=height, width=width, data=bytes(picture.size))
-            self._start = alike.SerializeToString()[: -picture.size]
-        if picture.shape != self.total.shape:
+
+class FirstRecord:
+    """The record whose size the others must have, and a way to their pixels without parsing them, which would copy them.
+
+    A Datum's fields stand in the order of their numbers, so records of raw bytes of one size begin with the same
+    bytes, the length of the pixels among them.
+    """
+
+    def __init__(self, records: LmdbReader) -> None:
+        key, value = next(records.items())
+        self.key = _text(key)
+        channels, height, width = self.shape = _array(records.path, key, value).shape
+        self.size = channels * height * width
+        alike = Datum(channels=channels, height=height, width=width, data=bytes(self.size)).SerializeToString()
+        self._start = alike[: -self.size]
+        self._ends: set[bytes] = (
+            set()
+        )  # seen after the pixels of such records, and found to be label and encoded = false
+        self.raw = self.pixels(memoryview(value), 0, self.size) is not None
+
+    def pixels(self, value: memoryview, begin: int, end: int) -> npt.NDArray[np.uint8] | None:
+        """The pixels `begin` to `end` (in channel, row, column order) of a record like this; None of any other."""
+        start = len(self._start)
+        if len(value) < start + self.size or value[:start] != self._start:
+            return None
+        rest = bytes(value[start + self.size :])
+        if rest not in self._ends:
+            if not _keeps_the_pixels(rest):
+                return None
+            self._ends.add(rest)
+        return np.frombuffer(value, np.uint8, end - begin, start + begin)
+
+
+def add_up(records: Records, first: FirstRecord, begin: int, end: int) -> FloatArray:
+    """The sums of the pixels `begin` to `end` over all records, in float32 as Caffe's.
+
+    They are exact up to 65,793 pictures; from there on they are rounded in the order of the records.
+    """
+    total: FloatArray = np.zeros((1, end - begin), np.float32)
+    views = records.views() if begin else with_progress(records.views(), len(records), "added up")
+    for key, value in views:
+        pixels = first.pixels(value, begin, end)
+        if pixels is not None:
+            cv2.accumulate(pixels.reshape(1, -1), total)
+            continue
+        picture = _array(records.path, key, value)
+        if picture.shape != first.shape:
             raise DatabaseError(
-                f"{what}: is {picture.shape} (channels, height, width), but {_text(self._first_key)} is "
-                f"{self.total.shape}. Make the database anew with --resize_height and --resize_width."
+                f"{records.path}, {_text(key)}: is {picture.shape} (channels, height, width), but {first.key} is "
+                f"{first.shape}. Make the database anew with --resize_height and --resize_width."
             )
-        np.add(self.total, picture, out=self.total)
+        np.add(total, picture.reshape(1, -1)[:, begin:end], out=total)
+    return total.reshape(-1)
 
 
-def _text(key: bytes) -> str:
-    return key.decode(errors="replace")
+def _keeps_the_pixels(rest: bytes) -> bool:
+    """Whether what follows the pixels leaves them as they are; another `data` or `encoded = true` would not."""
+    try:
+        datum = Datum.FromString(rest)
+    except DecodeError:
+        return False
+    return not datum.encoded and all(field.name in ("label", "encoded") for field, _ in datum.ListFields())
+
+
+def _array(path: Path, key: bytes | memoryview, value: bytes | memoryview) -> npt.NDArray[np.generic]:
+    what = f"{path}, {_text(key)}"
+    return datum_to_array(parse_datum(bytes(value), what), what)
+
+
+def _text(key: bytes | memoryview) -> str:
+    return bytes(key).decode(errors="replace")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

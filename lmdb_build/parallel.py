@@ -20,7 +20,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
 
     Threads serve because OpenCV and numpy let go of the interpreter's lock. Only a few items are in hand at a time.
     """
-    threads = threads or _cores()
+    threads = threads or cores()
     waiting: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -35,7 +35,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
                 future.cancel()
 
 
-def _cores() -> int:
+def cores() -> int:
     """Those that this process may use, which a container can limit."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -10,7 +10,7 @@ from lmdb_build_kit import command, picture
 from caffe_io.caffe_pb2 import BlobProto, Datum
 from caffe_io.errors import DatabaseError, OutputExists
 from caffe_io.lmdb_store import write_lmdb
-from lmdb_build.compute_image_mean import PictureSum, channel_means, image_mean, main
+from lmdb_build.compute_image_mean import channel_means, image_mean, main
 
 
 def raw(pixels: np.ndarray, label: int = 0) -> Datum:
@@ -66,14 +66,28 @@ def test_a_second_data_field_wins_as_protobuf_says(tmp_path: Path) -> None:
     assert np.array_equal(image_mean(tmp_path / "x"), expected)
 
 
-def test_sums_are_rounded_to_float32_in_the_order_of_the_records() -> None:
-    white = raw(np.full((1, 1, 1), 255, np.uint8)).SerializeToString()
-    pictures = PictureSum("x")
-    pictures.add([(b"%08d" % index, white) for index in range(70_000)])
+def test_sums_are_rounded_to_float32_in_the_order_of_the_records(tmp_path: Path) -> None:
+    with write_lmdb(tmp_path / "x") as database:
+        for index in range(70_000):
+            database.put(b"%08d" % index, raw(np.full((1, 1, 3), 255, np.uint8)).SerializeToString())
     expected = np.float32(0)
     for _ in range(70_000):
         expected += np.float32(255)
-    assert pictures.total[0, 0, 0] == expected != 255 * 70_000
+    assert expected != 255 * 70_000
+    assert image_mean(tmp_path / "x").tolist() == [[[expected / np.float32(70_000)] * 3]]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7])
+def test_the_number_of_cores_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
+    monkeypatch.setattr("lmdb_build.compute_image_mean.cores", lambda: parts)
+    pictures = [pixels(seed, 5, 7) for seed in range(9)]
+    found = image_mean(store(tmp_path / "x", [raw(one) for one in pictures]))
+    assert np.array_equal(found, np.sum(pictures, axis=0).astype(np.float32) / np.float32(9))
+
+
+def test_fewer_pixels_than_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lmdb_build.compute_image_mean.cores", lambda: 64)
+    assert image_mean(store(tmp_path / "x", [raw(np.full((1, 1, 1), 9, np.uint8))])).tolist() == [[[9]]]
 
 
 def test_another_size_is_named(tmp_path: Path) -> None:
@@ -87,6 +101,7 @@ def test_another_size_is_named(tmp_path: Path) -> None:
     [
         (raw(pixels(1)).SerializeToString()[:-700], "no Datum"),
         (Datum(channels=3, height=24, width=20, data=b"short").SerializeToString(), "holds 5 values"),
+        (raw(pixels(1)).SerializeToString()[:12], "no Datum"),
         (Datum(data=b"no picture", encoded=True).SerializeToString(), "no decoder knows"),
         (
             Datum(
@@ -95,7 +110,7 @@ def test_another_size_is_named(tmp_path: Path) -> None:
             "uint16",
         ),
     ],
-    ids=["truncated", "too short", "not a picture", "16 bits"],
+    ids=["truncated", "too short", "start only", "not a picture", "16 bits"],
 )
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_damaged_record_is_named(tmp_path: Path, value: bytes, message: str, place: int) -> None:

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Tell age and gender from the picture of one face; `python run_inference.py --help` shows how."""
 
-from inference.command import run
+from tools.in_venv import ensure
 
 if __name__ == "__main__":
+    ensure("runner", "numpy", "cv2", "openvino")
+    from inference.command import run
+
     run()

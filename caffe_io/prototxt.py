@@ -44,6 +44,10 @@ def read_binary_net(path: str | os.PathLike[str]) -> NetParameter:
     for layer in net.layer:
         if layer.type != "Clip":  # forks write other settings under the number of clip_param, which has required fields
             layer.ClearField("clip_param")
+    try:
+        _require(net, str(path))
+    except PrototxtError as error:
+        raise WeightsError(f"{error} The file is damaged, or of a fork whose layers are others.") from error
     return net
 
 

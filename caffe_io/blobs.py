@@ -22,14 +22,19 @@ def array_to_blob(array: npt.ArrayLike, legacy_shape: bool = False) -> BlobProto
     `legacy_shape` writes num, channels, height and width (arrays of at most 4 axes, padded with ones in front)
     in place of `shape`: the form of compute_image_mean's files, the only one that Model Optimizer reads.
     """
+    blob = BlobProto()
+    fill_blob(blob, array, legacy_shape)
+    return blob
+
+
+def fill_blob(blob: BlobProto, array: npt.ArrayLike, legacy_shape: bool = False) -> None:
+    """The same into an empty blob that is already part of a message: spares a copy of the numbers."""
     values = np.asarray(array, dtype="<f4")
-    raw = values.tobytes()
-    blob = BlobProto.FromString(_DATA_TAG + _varint(len(raw)) + raw)
+    blob.ParseFromString(b"".join((_DATA_TAG, _varint(values.nbytes), values.tobytes())))
     if legacy_shape:
         blob.num, blob.channels, blob.height, blob.width = (1,) * (4 - values.ndim) + values.shape
     elif values.ndim:  # a single number has no shape at all, as in Caffe
         blob.shape.dim.extend(values.shape)
-    return blob
 
 
 def blob_to_array(blob: BlobProto, what: str = "blob") -> Array:
@@ -49,10 +54,7 @@ def blob_to_array(blob: BlobProto, what: str = "blob") -> Array:
             return np.array(blob.double_data, dtype=np.float64).astype(np.float32).reshape(shape)
     if not blob.data:
         return np.frombuffer(blob.raw_data, raw_type, found).astype(np.float32).reshape(shape)
-    numbers = BlobProto()
-    numbers.data.MergeFrom(blob.data)
-    raw = numbers.SerializeToString()  # tag, length, then the floats as they lie in memory
-    return np.frombuffer(raw, dtype="<f4", count=found, offset=len(raw) - 4 * found).reshape(shape).astype(np.float32)
+    return np.array(blob.data, dtype=np.float32).reshape(shape)
 
 
 def blob_shape(blob: BlobProto) -> tuple[int, ...]:

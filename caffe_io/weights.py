@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .blobs import Array, array_to_blob, blob_to_array
+from .blobs import Array, blob_to_array, fill_blob
 from .caffe_pb2 import NetParameter, SolverState
 from .errors import CaffeIOError, WeightsError
 from .files import whole_file
@@ -41,7 +41,8 @@ def write_weights(
     filled.CopyFrom(net)
     for layer in filled.layer:
         layer.ClearField("blobs")
-        layer.blobs.extend(array_to_blob(array) for array in weights.get(layer.name, ()))
+        for array in weights.get(layer.name, ()):
+            fill_blob(layer.blobs.add(), array)
     with whole_file(path, force) as temporary:
         temporary.write_bytes(filled.SerializeToString())
 
@@ -64,7 +65,8 @@ def write_solverstate(
 ) -> None:
     """Write a .solverstate that Caffe resumes from; `history` in the order of the net's learnable parameters."""
     state = SolverState(iter=iteration, learned_net=learned_net, current_step=current_step)
-    state.history.extend(array_to_blob(array) for array in history)
+    for array in history:
+        fill_blob(state.history.add(), array)
     with whole_file(path, force) as temporary:
         temporary.write_bytes(state.SerializeToString())
 

@@ -174,6 +174,13 @@ def test_a_forks_settings_under_the_number_of_clip_param(tmp_path: Path) -> None
     assert read.IsInitialized()
 
 
+def test_required_fields_of_a_binary_net(tmp_path: Path) -> None:
+    net = NetParameter(layer=[LayerParameter(name="b", type="Clip")])
+    net.layer[0].clip_param.min = 1
+    with pytest.raises(WeightsError, match=r"n: .*layer\[0\]\.clip_param\.max"):
+        read_binary_net(saved(tmp_path / "n", net.SerializePartialToString()))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -47,7 +47,9 @@ def unpack(archive: Path, into: Path) -> Path:
     except _DAMAGED as error:
         raise ArchiveError(f"{archive}: no tar archive, or a damaged one ({error}). Fetch it again.") from error
     except OSError as error:  # a bad gzip checksum is one, too
-        raise ArchiveError(f"{archive}: cannot be read ({error.strerror or error}).") from error
+        raise ArchiveError(
+            f"{archive}: cannot be read ({error.strerror or error}). Give a folder of pictures, or a .tar(.gz) of them."
+        ) from error
     return folder
 
 

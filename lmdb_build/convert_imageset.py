@@ -8,7 +8,6 @@ network could be fed with them: give --resize_height and --resize_width.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from caffe_io.errors import UsageError
@@ -17,7 +16,7 @@ from caffe_io.lmdb_store import write_lmdb
 
 from .errors import LmdbBuildError, PictureError
 from .lists import Entry, read_list
-from .parallel import in_order, with_progress
+from .parallel import in_order, say, with_progress
 from .records import Recipe, Record, make_record, record_key
 from .samples import shuffled
 
@@ -44,7 +43,7 @@ def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, 
         results = in_order(work, enumerate(entries))
         for index, entry, record in with_progress(results, len(entries), "converted"):
             if isinstance(record, PictureError):
-                print(f"skipped: {prefix}{entry.path}: {record}", file=sys.stderr)
+                say(f"skipped: {prefix}{entry.path}: {record}")
                 skipped += 1
                 continue
             first = first or (entry, record)

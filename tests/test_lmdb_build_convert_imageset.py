@@ -275,8 +275,8 @@ def test_a_write_that_fails_leaves_nothing(here: Path) -> None:
 
 
 def test_ctrl_c_leaves_nothing(here: Path) -> None:
-    write_picture(here / "pictures/big.png", height=600, width=600)
-    write_list(here, ["pictures/big.png 0"] * 3000)
+    write_picture(here / "pictures/0.png", height=100, width=100)
+    write_list(here, ["pictures/0.png 0"] * 30_000)
     run = subprocess.Popen(
         [sys.executable, "-m", "lmdb_build", "convert_imageset", "./", "list.txt", "x_lmdb"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -285,7 +285,7 @@ def test_ctrl_c_leaves_nothing(here: Path) -> None:
         start_new_session=True,
     )
     assert run.stderr is not None
-    assert run.stderr.readline() == "converted: 1000 of 3000\n"
+    assert run.stderr.readline() == "converted: 1000 of 30000\n"
     run.send_signal(signal.SIGINT)
     assert run.communicate(timeout=60)[1].splitlines()[-1] == "stopped"
     assert run.returncode == 130

@@ -151,9 +151,7 @@ def kinds() -> dict[str, tuple[_Spoil, Callable[[Path], object]]]:
     }
 
 
-def fuzz(
-    count: int, seed: int, failures: Path | None = None, report: Callable[[str], None] = print
-) -> dict[str, Tally]:
+def fuzz(count: int, seed: int, failures: Path | None = None, report: Callable[[str], None] = _say) -> dict[str, Tally]:
     """Feed `count` inputs, shared among the kinds, and count what became of them. Failing inputs go to `failures`."""
     logger = logging.getLogger(LOGGER)
     logger.disabled = True  # thousands of warnings about fork fields

@@ -151,6 +151,10 @@ def kinds() -> dict[str, tuple[_Spoil, Callable[[Path], object]]]:
     }
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 def fuzz(count: int, seed: int, failures: Path | None = None, report: Callable[[str], None] = _say) -> dict[str, Tally]:
     """Feed `count` inputs, shared among the kinds, and count what became of them. Failing inputs go to `failures`."""
     logger = logging.getLogger(LOGGER)

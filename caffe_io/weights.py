@@ -10,14 +10,18 @@ from .blobs import Array, blob_to_array, fill_blob
 from .caffe_pb2 import NetParameter, SolverState
 from .errors import CaffeIOError, WeightsError
 from .files import whole_file
+from .hdf5 import is_hdf5, read_hdf5_state, read_hdf5_weights
 from .prototxt import parse_binary, read_binary_net
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
     """Layer name -> its blobs (float32), of every layer that has any, in the order of the caffemodel.
 
-    V1 files are read as well. Raises WeightsError if the file is missing, damaged, or no caffemodel.
+    V1 files and HDF5 (.caffemodel.h5) are read as well. Raises WeightsError if the file is missing, damaged, or no
+    caffemodel.
     """
+    if is_hdf5(path):
+        return read_hdf5_weights(path)
     net = read_binary_net(path)
     weights: dict[str, list[Array]] = {}
     for layer in net.layer:
@@ -48,7 +52,9 @@ def write_weights(
 
 
 def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
-    """Read a .solverstate: iter, current_step, learned_net, and the history blobs."""
+    """Read a .solverstate, or a .solverstate.h5: iter, current_step, learned_net, and the history blobs."""
+    if is_hdf5(path):
+        return read_hdf5_state(path)
     state = parse_binary(path, SolverState(), "a solverstate")
     if not state.HasField("iter"):
         raise WeightsError(f"{path}: has no iteration number; wanted a .solverstate (a .caffemodel goes to --weights).")
@@ -72,14 +78,15 @@ def write_solverstate(
 
 
 def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel") -> Path:
-    """The snapshot (NAME_iter_N + suffix) with the highest iteration number in `folder`; file times play no part.
+    """The snapshot (NAME_iter_N + suffix, or the same in HDF5) with the highest iteration number in `folder`; file times
+    play no part.
 
     Raises WeightsError if there is none.
     """
     found = [
         (int(number), path.name, path)
-        for path in Path(folder).glob(f"*_iter_*{suffix}")
-        if (number := path.name.removesuffix(suffix).rsplit("_", 1)[-1]).isdecimal()
+        for path in (*Path(folder).glob(f"*_iter_*{suffix}"), *Path(folder).glob(f"*_iter_*{suffix}.h5"))
+        if (number := path.name.removesuffix(".h5").removesuffix(suffix).rsplit("_", 1)[-1]).isdecimal()
     ]
     if not found:
         raise WeightsError(f"{folder}: holds no snapshot (*_iter_N{suffix}). Train the net first.")

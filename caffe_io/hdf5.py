@@ -1,0 +1,179 @@
+"""Weights and solver states in HDF5, as Caffe writes them with snapshot_format: HDF5.
+
+NAME.caffemodel.h5 holds a group `data` with a group for each layer, and in it the layer's blobs as float data sets "0", "1",
+...; a blob that is shared stands only in the layer that owns it. NAME.solverstate.h5 holds the integers `iter` and
+`current_step`, the string `learned_net`, and a group `history` with the data sets "0", "1", ...
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .blobs import Array, array_to_blob
+from .caffe_pb2 import SolverState
+from .errors import WeightsError
+from .files import whole_file
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_DENSITY = 1024  # values' bytes a byte of the file; gzip packs zeros about so
+
+
+def is_hdf5(path: str | os.PathLike[str]) -> bool:
+    """Whether the file at `path` begins as HDF5 files do; False if it is not there."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(_SIGNATURE)) == _SIGNATURE
+    except OSError:
+        return False
+
+
+def read_hdf5_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
+    """Layer name -> its blobs (float32), of every layer that has any.
+
+    A blob that the file leaves out in front of others, because another layer owns it, is an array of no numbers (shape (0,)).
+    Raises WeightsError if the file is damaged or holds no weights.
+    """
+    weights: dict[str, list[Array]] = {}
+    with _opened(path) as file:
+        for name, group in _layers(_group(file, "data", path)):
+            blobs = {int(key): _numbers(item, f"{path}: {item.name}") for key, item in group.items() if key.isdecimal()}
+            if max(blobs) >= 2 * len(blobs) + 8:
+                raise WeightsError(f'{path}: layer "{name}" has a blob number {max(blobs)}. The file is damaged.')
+            weights[name] = [blobs.get(index, np.empty(0, np.float32)) for index in range(max(blobs) + 1)]
+    if not weights:
+        raise WeightsError(f"{path}: holds no weights; wanted a trained .caffemodel.h5.")
+    return weights
+
+
+def write_hdf5_weights(
+    path: str | os.PathLike[str],
+    layers: Sequence[str],
+    weights: Mapping[str, Mapping[int, Array]],
+    force: bool = False,
+) -> None:
+    """Write a .caffemodel.h5, whole or not at all: a group for each of `layers`, with its blobs by their index.
+
+    Leave out the blobs that another layer owns.
+    """
+    with _created(path, force) as file:
+        data = file.create_group("data")
+        for layer in layers:
+            group = data.require_group(layer)
+            for index, values in weights.get(layer, {}).items():
+                group.create_dataset(str(index), data=values, dtype="<f4")
+
+
+def read_hdf5_state(path: str | os.PathLike[str]) -> SolverState:
+    """Read a .solverstate.h5 as the message that a .solverstate is. Raises WeightsError if it is damaged or no such file."""
+    with _opened(path) as file:
+        found = {key: _number(file, key, path) for key in ("iter", "current_step")}
+        if found["iter"] is None:
+            raise WeightsError(f"{path}: has no iteration number; wanted a .solverstate.h5.")
+        state = SolverState(iter=found["iter"], current_step=found["current_step"] or 0)
+        if "learned_net" in file:
+            state.learned_net = _text(file["learned_net"], f"{path}: learned_net")
+        history = _group(file, "history", path)
+        for index in range(len(history)):
+            if str(index) not in history:
+                raise WeightsError(f'{path}: has {len(history)} history blobs, but none is called "{index}".')
+            state.history.append(array_to_blob(_numbers(history[str(index)], f"{path}: history {index}")))
+    return state
+
+
+def write_hdf5_state(
+    path: str | os.PathLike[str],
+    iteration: int,
+    learned_net: str,
+    history: Sequence[Array],
+    current_step: int = 0,
+    force: bool = False,
+) -> None:
+    """Write a .solverstate.h5 that Caffe resumes from, whole or not at all."""
+    with _created(path, force) as file:
+        for key, value in (("iter", iteration), ("current_step", current_step)):
+            file.create_dataset(key, data=np.array([value], "<i4"))
+        name = os.fsencode(learned_net)
+        file.create_dataset("learned_net", data=np.array(name, f"S{len(name) + 1}"))  # Caffe reads up to a zero byte
+        group = file.create_group("history")
+        for index, values in enumerate(history):
+            group.create_dataset(str(index), data=values, dtype="<f4")
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
+        raise WeightsError(
+            f"{path}: cannot be read as HDF5 ({error}). Copy it again, or take an earlier snapshot."
+        ) from error
+
+
+@contextmanager
+def _created(path: str | os.PathLike[str], force: bool) -> Iterator[Any]:
+    import h5py
+
+    with whole_file(path, force) as temporary, h5py.File(temporary, "w") as file:
+        yield file
+
+
+def _group(file: Any, name: str, path: str | os.PathLike[str]) -> Any:
+    import h5py
+
+    if not isinstance(file.get(name), h5py.Group):
+        raise WeightsError(
+            f'{path}: has no group "{name}". Weights (.caffemodel.h5) hold data, solver states (.solverstate.h5) history.'
+        )
+    return file[name]
+
+
+def _layers(group: Any) -> list[tuple[str, Any]]:
+    """The groups that hold data sets, by their path: a layer's name may have slashes in it."""
+    import h5py
+
+    found: list[tuple[str, Any]] = []
+
+    def look(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Group) and any(
+            key.isdecimal() and isinstance(item.get(key), h5py.Dataset) for key in item
+        ):
+            found.append((name, item))
+
+    group.visititems(look)
+    return found
+
+
+def _numbers(data: Any, what: str) -> Array:
+    import h5py
+
+    if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "fiu":
+        raise WeightsError(f"{what}: is no data set of numbers. The file is damaged.")
+    claimed, there = data.size * 4, Path(data.file.filename).stat().st_size
+    if claimed > _DENSITY * there:
+        raise WeightsError(f"{what}: claims {data.size} numbers in a file of {there} bytes. The file is damaged.")
+    return np.asarray(data[()], np.float32)
+
+
+def _number(file: Any, key: str, path: str | os.PathLike[str]) -> int | None:
+    if key not in file:
+        return None
+    values = _numbers(file[key], f"{path}: {key}").reshape(-1)
+    if values.size != 1:
+        raise WeightsError(f"{path}: {key} is {values.size} numbers; wanted one. The file is damaged.")
+    return int(file[key][()].reshape(-1)[0])
+
+
+def _text(data: Any, what: str) -> str:
+    value = data[()]
+    if not isinstance(value, bytes):
+        raise WeightsError(f"{what}: is no text. The file is damaged.")
+    return os.fsdecode(value.split(b"\0")[0])

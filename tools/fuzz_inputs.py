@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,7 @@ _WORDS = (
     "solver_type net_param snapshot_prefix { } < > [ ] : ; , - \" ' # \\ \n 0 -1 1e999 nan 0x1p3 99999999999999999999 07 "
     '1_0 true "\\xff" "\\ud800" "é" \x00 \ufeff \u2028 \ud7ff'
 )
+_NUMBERS = ("0", "1", "2", "3", "7", "-1", "0.5", "1e9", "2147483647", "4294967295", "99999999999999999999", "true")
 _VOCABULARY = _WORDS.split(" ")
 
 _TEXT = """
@@ -117,10 +119,16 @@ def spoiled(valid: list[bytes], chance: random.Random) -> bytes:
 
 
 def spoiled_text(valid: list[bytes], chance: random.Random) -> bytes:
-    """The same for text: most changes take away, put in or repeat whole words."""
-    if chance.random() < 0.3:
+    """The same for text: most changes take away, put in or repeat whole words; half of the files have other numbers only."""
+    if chance.random() < 0.15:
         return spoiled(valid, chance)
-    words = chance.choice(valid).decode().split(" ")
+    text = chance.choice(valid).decode()
+    if chance.random() < 0.5:
+        rate = chance.choice((0.01, 0.1, 0.5))
+        return re.sub(
+            r"\b[0-9.]+\b", lambda n: chance.choice(_NUMBERS) if chance.random() < rate else n[0], text
+        ).encode()
+    words = text.split(" ")
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         at = chance.randrange(len(words) + 1)
         kind = chance.randrange(5)

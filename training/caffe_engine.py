@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,10 +10,12 @@ from pathlib import Path
 
 from caffe_io.caffe_pb2 import SolverParameter
 from caffe_io.prototxt import to_text
+from caffe_io.weights import read_solverstate
 
 from .errors import EngineError
 from .record import Record
 
+_STATE = re.compile(r"Snapshotting solver state to binary proto file (.+)")
 _BIN = Path(__file__).resolve().parents[1] / ".toolchain" / "caffe" / "bin"
 
 
@@ -24,29 +27,35 @@ def caffe_program(name: str) -> Path:
     return program
 
 
-def caffe_train(param: SolverParameter, snapshot: str | None, weights: str | None) -> None:
-    """Run `caffe train` on the CPU; its log goes to the terminal, its numbers into the CSV. Raises EngineError if it fails."""
+def caffe_train(param: SolverParameter, snapshot: str | None, weights: str | None) -> str | None:
+    """Run `caffe train` on the CPU; its log goes to the terminal, its numbers into the CSV.
+
+    Returns the .solverstate to go on from if Ctrl-C was pressed. Raises EngineError if it fails.
+    """
     program = caffe_program("caffe")
     param.solver_mode = SolverParameter.CPU
-    Path(param.snapshot_prefix).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix="_solver.prototxt") as solver:
         solver.write(to_text(param))
         solver.flush()
         command = [str(program), "train", f"--solver={solver.name}"]
         command += [f"--snapshot={snapshot}"] if snapshot else []
         command += [f"--weights={weights}"] if weights else []
-        start = int(Path(snapshot).stem.rsplit("_", 1)[-1]) if snapshot else 0
+        start = read_solverstate(snapshot).iter if snapshot else 0
         record = Record(param.snapshot_prefix, start)
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
             assert process.stderr is not None
-            last = ""
-            try:
-                for line in process.stderr:
-                    sys.stderr.write(line)
-                    record.parse(line)
-                    last = line.strip() or last
-            except KeyboardInterrupt:  # Caffe got it too: it writes a snapshot and ends
-                process.wait()
+            last, state, stopped, done = "", None, False, False
+            while not done:
+                try:
+                    for line in process.stderr:
+                        sys.stderr.write(line)
+                        record.parse(line)
+                        last = line.strip() or last
+                        state = found[1] if (found := _STATE.search(line)) else state
+                    done = True
+                except KeyboardInterrupt:  # Caffe got it too: it writes a snapshot and ends
+                    stopped = True
         record.close()
     if process.returncode:
         raise EngineError(f"{program.name} train ended with code {process.returncode}: {last}")
+    return state if stopped else None

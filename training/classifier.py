@@ -40,10 +40,16 @@ def read_classifier(net: NetParameter, path: str, card: Path | None) -> Classifi
     output: dict[str, Any] = {"blob": "prob", "task": "class", "classes": []}
     if card:
         try:
-            output = json.loads(card.read_text())["outputs"][0]
-        except (OSError, ValueError, KeyError, IndexError) as error:
+            given = json.loads(card.read_text("utf-8"))["outputs"][0]
+            output = {key: given[key] for key in output}
+        except OSError as error:
             raise TrainingError(
-                f"{card}: cannot be read as a card of outputs ({error!r}). See prototxt/AgeNet.json for the form."
+                f"{card}: cannot be read ({error.strerror}); wanted the net's card of outputs."
+            ) from error
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise TrainingError(
+                f"{card}: is no card of a classifier's output ({type(error).__name__}: {error}). "
+                "See prototxt/AgeNet.json for the form."
             ) from error
     return Classifier(
         source=data.data_param.source,

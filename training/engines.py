@@ -48,15 +48,21 @@ def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path
 
     if not ir.exists():
         raise EngineError(f"{ir}: not there. Compile the net first: ./compile2Movidius.sh")
-    compiled = openvino.Core().compile_model(str(ir), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    request = compiled.create_infer_request()
     scores, labels = [], []
-    with LmdbReader(classifier.source) as reader:
-        for key, value in reader.items():
-            datum = parse_datum(value, key.decode(errors="replace"))
-            request.infer([datum_to_array(datum)[None]])
-            scores.append(request.get_tensor(classifier.output).data.copy())
-            labels.append(np.array([datum.label], np.float32))
+    try:
+        compiled = openvino.Core().compile_model(str(ir), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        request = compiled.create_infer_request()
+        with LmdbReader(classifier.source) as reader:
+            for key, value in reader.items():
+                datum = parse_datum(value, key.decode(errors="replace"))
+                request.infer([datum_to_array(datum)[None]])
+                scores.append(request.get_tensor(classifier.output).data.copy())
+                labels.append(np.array([datum.label], np.float32))
+    except RuntimeError as error:  # its last line says what is wrong
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise EngineError(
+            f"{ir}: OpenVINO cannot run it on the records of {classifier.source}: {reason} Compile the net anew."
+        ) from error
     return _whole(classifier, scores, labels)
 
 

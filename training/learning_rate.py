@@ -18,7 +18,8 @@ POLICIES: dict[str, Callable[[SolverParameter, int], float]] = {
     "inv": lambda p, i: p.base_lr * (1 + p.gamma * i) ** -p.power,
     "multistep": lambda p, i: p.base_lr * p.gamma ** bisect_right(p.stepvalue, i),
     "poly": lambda p, i: p.base_lr * (1 - i / p.max_iter) ** p.power,
-    "sigmoid": lambda p, i: p.base_lr / (1 + math.exp(-p.gamma * (i - p.stepsize))),
+    # base_lr / (1 + exp(-gamma (i - stepsize))), written so that nothing overflows
+    "sigmoid": lambda p, i: p.base_lr * (1 + math.tanh(p.gamma * (i - p.stepsize) / 2)) / 2,
 }
 
 
@@ -28,8 +29,10 @@ def check_policy(p: SolverParameter) -> None:
         near = difflib.get_close_matches(p.lr_policy, POLICIES, 1)
         hint = f' Did you mean "{near[0]}"?' if near else ""
         raise TrainingError(f'the solver\'s lr_policy is "{p.lr_policy}"; known are {", ".join(POLICIES)}.{hint}')
-    if p.lr_policy == "step" and p.stepsize < 1:
-        raise TrainingError('lr_policy "step" needs a stepsize of at least 1.')
+    if p.lr_policy in ("step", "sigmoid") and p.stepsize < 1:
+        raise TrainingError(f'lr_policy "{p.lr_policy}" needs a stepsize of at least 1; the solver has {p.stepsize}.')
+    if p.lr_policy not in ("fixed", "poly") and p.gamma < 0:
+        raise TrainingError(f'lr_policy "{p.lr_policy}" needs a gamma of at least 0; the solver has {p.gamma:g}.')
 
 
 def learning_rate(p: SolverParameter, iteration: int) -> float:

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from caffe_io.blobs import Array, same_shape
-from caffe_io.caffe_pb2 import NetParameter, ParamSpec, Phase
+from caffe_io.caffe_pb2 import LayerParameter, NetParameter, ParamSpec, Phase
 from caffe_io.errors import WeightsError
+from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.weights import read_weights
 
 from .errors import LayerError, TrainingError
-from .layers import Context, Layer, make_layer
+from .layers import LAYERS, Context, Layer, make_layer
 from .layers.data import Data
 
 
@@ -76,7 +77,11 @@ class Net:
         for layer in self.layers:
             if layer.param.type == "Input" and all(top in self.blobs for top in layer.param.top):
                 continue
-            tops = layer.forward([self.blobs[name] for name in layer.param.bottom])
+            try:
+                tops = layer.forward([self.blobs[name] for name in layer.param.bottom])
+            except LayerError as error:  # of what is in the data
+                sources = ", ".join(data.param.data_param.source for data in self.data_layers())
+                raise LayerError(f"{self.path}: {error} The data are from: {sources or 'the caller'}.") from error
             self.blobs.update(zip(layer.param.top, tops, strict=True))
         total = torch.zeros((), device=self.context.device)
         for name, weight in self._losses.items():
@@ -136,28 +141,38 @@ class Net:
             layer.close()
 
     def _build(self) -> None:
+        check_net(self.param, self.path)
         for param in self.param.layer:
-            for name in param.bottom:
-                if name not in self.shapes:
-                    raise LayerError(
-                        f'{self.path}: layer "{param.name}" ({param.type}) takes bottom "{name}", which no layer before it makes. '
-                        f"Blobs made so far: {', '.join(self.shapes) or 'none'}."
-                    )
             try:
-                layer = make_layer(param, self.context)
+                layer = make_layer(self._with_tops(param), self.context)
                 tops = layer.setup([self.shapes[name] for name in param.bottom])
+                self._register(layer)
             except TrainingError as error:
                 raise type(error)(f"{self.path}: {error}") from error
             self.layers.append(layer)
-            self.shapes.update(zip(param.top, tops, strict=True))
-            self._register(layer)
+            self.shapes.update(zip(layer.param.top, tops, strict=True))
+
+    def _with_tops(self, param: LayerParameter) -> LayerParameter:
+        """A loss need not name its top: Caffe makes one, and calls it so."""
+        if param.top or param.type not in LAYERS or not LAYERS[param.type].is_loss:
+            return param
+        whole = LayerParameter()
+        whole.CopyFrom(param)
+        taken = sum(name.startswith("(automatic") for name in self.shapes)
+        whole.top.append(f"(automatic {taken + 1})" if taken else "(automatic)")
+        return whole
 
     def _register(self, layer: Layer) -> None:
         specs = list(layer.param.param)
         for index, values in enumerate(layer.blobs):
             spec = specs[index] if index < len(specs) else ParamSpec()
             if spec.name in self._shared:
-                layer.blobs[index] = self._shared[spec.name]
+                owner = self._shared[spec.name]
+                if owner.shape != values.shape:
+                    raise layer.error(
+                        f'shares the weights "{spec.name}", which are {list(owner.shape)}; its own are {list(values.shape)}.'
+                    )
+                layer.blobs[index] = owner
                 continue
             if spec.name:
                 self._shared[spec.name] = values

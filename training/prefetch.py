@@ -14,13 +14,17 @@ T = TypeVar("T")
 class Prefetcher(Generic[T]):
     """Calls `make(0)`, `make(1)`, ... in a thread, at most `depth` ahead; `next()` gives the results in order.
 
-    An exception in `make` comes out of `next()`. `waited` counts the seconds that `next()` spent waiting.
+    An exception in `make` ends the thread and comes out of `next()`, of later calls too. `waited` counts the seconds that
+    `next()` spent waiting.
     """
 
     def __init__(self, make: Callable[[int], T], start: int = 0, depth: int = 4) -> None:
-        self._make, self._depth = make, depth
+        self._make = make
         self.waited = 0.0
-        self._begin(start)
+        self._queue: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(start,), daemon=True)
+        self._thread.start()
 
     def next(self) -> T:
         """The next result."""
@@ -28,13 +32,9 @@ class Prefetcher(Generic[T]):
         result, error = self._queue.get()
         self.waited += time.perf_counter() - begun
         if error is not None:
+            self._queue.put((None, error))
             raise error
         return result  # type: ignore[return-value]  # None only together with an error
-
-    def seek(self, index: int) -> None:
-        """Throw away what was made ahead and go on with `make(index)`."""
-        self.close()
-        self._begin(index)
 
     def close(self) -> None:
         """Stop the thread."""
@@ -45,17 +45,11 @@ class Prefetcher(Generic[T]):
             except queue.Empty:
                 continue
 
-    def _begin(self, start: int) -> None:
-        self._queue: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(self._depth)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(start, self._queue, self._stop), daemon=True)
-        self._thread.start()
-
-    def _run(self, index: int, out: queue.Queue[tuple[T | None, BaseException | None]], stop: threading.Event) -> None:
-        while not stop.is_set():
+    def _run(self, index: int) -> None:
+        while not self._stop.is_set():
             try:
-                out.put((self._make(index), None))
+                self._queue.put((self._make(index), None))
             except BaseException as error:
-                out.put((None, error))
+                self._queue.put((None, error))
                 return
             index += 1

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
+from .errors import TrainingError
 from .net import Output
 
 _COLUMNS = ("iteration", "seconds", "learning_rate", "phase", "name", "value")
@@ -50,16 +52,19 @@ class Record:
         from torch.utils.tensorboard import SummaryWriter
 
         self.path = Path(f"{prefix}_log.csv")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [row for row in read_rows(self.path) if int(row["iteration"]) < start] if start else []
-        self._file = self.path.open("w", newline="")
-        self._rows = csv.DictWriter(self._file, _COLUMNS)
-        self._rows.writeheader()
-        self._rows.writerows(kept)
-        self._board = SummaryWriter(f"{prefix}_tensorboard", purge_step=start or None)
+        self._held: list[dict[str, object]] = []
+        self._rate = ""
+        with self._told():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            kept = [row for row in read_rows(self.path) if int(row["iteration"]) < start] if start else []
+            self._file = self.path.open("w", newline="")
+            self._rows = csv.DictWriter(self._file, _COLUMNS)
+            self._rows.writeheader()
+            self._rows.writerows(kept)
+            self._board = SummaryWriter(f"{prefix}_tensorboard", purge_step=start)
+        self._write()
         self._begun = time.monotonic()
         self._iteration = start
-        self._rate = ""
 
     def parse(self, line: str) -> None:
         """Take the numbers from one line of a Caffe log."""
@@ -67,17 +72,18 @@ class Record:
             self._iteration = int(match[1])
         if match := _RATE.search(line):
             self._rate = match[1]
+            self._write()
         if match := _OUTPUT.search(line):
             self.add(self._iteration, match[1].lower(), match[2], float(match[3]))
 
     def add(self, iteration: int, phase: str, name: str, value: float) -> None:
-        """Add one number; `phase` is train or test."""
+        """Add one number; `phase` is train or test. Those of train wait for their rate, which the log gives after them."""
         seconds = f"{time.monotonic() - self._begun:.2f}"
-        self._rows.writerow(
-            dict(zip(_COLUMNS, (iteration, seconds, self._rate, phase, name, f"{value:g}"), strict=True))
-        )
-        self._file.flush()
-        self._board.add_scalar(f"{phase}/{name}", value, iteration)
+        self._held.append(dict(zip(_COLUMNS, (iteration, seconds, "", phase, name, f"{value:g}"), strict=True)))
+        with self._told():
+            self._board.add_scalar(f"{phase}/{name}", value, iteration)
+        if phase == "test":
+            self._write()
 
     def log(self, message: str) -> None:
         """Print a line of the log and keep its numbers."""
@@ -86,8 +92,30 @@ class Record:
 
     def close(self) -> None:
         """Finish the files."""
-        self._file.close()
-        self._board.close()
+        if not self._file.closed:
+            self._write()
+            self._file.close()
+        with self._told():
+            self._board.close()
+
+    def _write(self) -> None:
+        with self._told():
+            for row in self._held:
+                self._rows.writerow({**row, "learning_rate": self._rate})
+            self._held.clear()
+            self._file.flush()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if hasattr(self, "_file"):
+                with contextlib.suppress(OSError):  # it tries to write once more
+                    self._file.close()
+            raise TrainingError(
+                f"{self.path}: cannot be written ({error.strerror}). Free some room, then go on from the newest snapshot."
+            ) from error
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -87,7 +87,8 @@ class Scores:
     def text(self) -> str:
         """The same for a terminal."""
         lines = [
-            f"accuracy {self.correct / self.total:.1%}, {self.correct}/{self.total} corrects (standard error {100 * self._standard_error():.1f} points)"
+            f"accuracy {self.correct / self.total:.1%}, {self.correct}/{self.total} corrects "
+            f"(standard error {100 * self._standard_error():.1f} points)"
         ]
         if self.one_off is not None:
             lines.append(f"1-off accuracy {self.one_off / self.total:.1%}, {self.one_off}/{self.total}")
@@ -95,9 +96,8 @@ class Scores:
         width = max(6, *(len(name) + 1 for name in self.classes))
         lines.append("rows: actual, columns: predicted")
         lines.append(" " * width + "".join(f"{name:>{width}}" for name in (*self.classes, "recall")))
-        for name, row in zip(self.classes, self.matrix, strict=True):
-            own = row[self.classes.index(name)]
-            recall = f"{own / row.sum():.0%}" if row.sum() else "-"
+        for index, (name, row) in enumerate(zip(self.classes, self.matrix, strict=True)):
+            recall = f"{row[index] / row.sum():.0%}" if row.sum() else "-"
             lines.append(f"{name:>{width}}" + "".join(f"{n:{width}d}" for n in row) + f"{recall:>{width}}")
         return "\n".join(lines)
 

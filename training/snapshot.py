@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +11,28 @@ import torch
 from torch import Tensor
 
 from caffe_io.blobs import blob_shape, blob_to_array, same_shape
-from caffe_io.caffe_pb2 import NetParameter
+from caffe_io.caffe_pb2 import NetParameter, SolverParameter
 from caffe_io.errors import WeightsError
 from caffe_io.weights import read_solverstate, write_solverstate, write_weights
 
+from .errors import TrainingError
 from .net import Net
+
+
+def check_snapshots(param: SolverParameter) -> None:
+    """Raise TrainingError if the solver's snapshots could not be written: better before the training than after an hour."""
+    if param.snapshot_format == SolverParameter.HDF5:
+        raise TrainingError("snapshot_format HDF5 is not there yet; leave it out, or write BINARYPROTO.")
+    folder = Path(f"{param.snapshot_prefix}_").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):
+            pass
+    except OSError as error:
+        raise TrainingError(
+            f'snapshot_prefix "{param.snapshot_prefix}": the folder {folder} cannot be written ({error.strerror}). '
+            "Check it and its permissions, or name another prefix in the solver."
+        ) from error
 
 
 def write_snapshot(net: Net, histories: Sequence[Tensor], prefix: str, iteration: int, step: int) -> tuple[str, str]:
@@ -35,6 +53,8 @@ def read_snapshot(path: str | os.PathLike[str], net: Net, histories: Sequence[Te
     If both files were moved together, the caffemodel is found beside the solverstate.
     """
     state = read_solverstate(path)
+    if not state.learned_net:
+        raise WeightsError(f"{path}: names no caffemodel (learned_net is empty). Take an earlier snapshot.")
     model = Path(state.learned_net)
     if not model.exists():
         model = Path(path).parent / model.name

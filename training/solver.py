@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 
 import torch
@@ -29,8 +29,9 @@ from .updates import apply_update, check_solver_type
 class Solver:
     """Trains the net that `param` names, with Caffe's meaning of every setting.
 
-    `iteration` counts the updates made. Random numbers depend on (random_seed, iteration) alone, and batch b of the data
-    on b alone: a run resumed from a snapshot ends with the weights of a run that was never interrupted.
+    `iteration` counts the updates made; `stopped` tells that Ctrl-C was pressed. Random numbers depend on (random_seed,
+    iteration) alone, and batch b of the data on b alone: a run resumed from a snapshot ends with the weights of a run
+    that was never interrupted.
     """
 
     def __init__(self, param: SolverParameter, precision: str = "fp32", device: torch.device | None = None) -> None:
@@ -47,7 +48,7 @@ class Solver:
         self.iteration = 0
         self.record: Record | None = None
         self._losses: deque[float] = deque(maxlen=max(1, param.average_loss))
-        self._stop = self._snapshot_wanted = False
+        self.stopped = self._snapshot_wanted = False
 
     def restore(self, path: str) -> None:
         """Go on from a .solverstate."""
@@ -72,9 +73,9 @@ class Solver:
                 ) as bar,
             ):
                 self.step(p.max_iter - self.iteration, bar)
-                if p.snapshot_after_train and (not p.snapshot or self.iteration % p.snapshot or self._stop):
+                if self.stopped or (p.snapshot_after_train and (not p.snapshot or self.iteration % p.snapshot)):
                     self.snapshot()
-                if self._stop:
+                if self.stopped:
                     log("Optimization stopped early.")
                     return
                 self._last_look()
@@ -88,10 +89,10 @@ class Solver:
         end = self.iteration + iterations
         self._losses.clear()
         self._begun, self._shown = time.monotonic(), self.iteration
-        while self.iteration < end and not self._stop:
+        while self.iteration < end and not self.stopped:
             if p.test_interval and self.iteration % p.test_interval == 0 and (self.iteration or p.test_initialization):
                 self.test_all()
-                if self._stop:
+                if self.stopped:
                     break
             self._losses.append(self._forward_backward())
             rate = learning_rate(p, self.iteration)
@@ -109,7 +110,7 @@ class Solver:
         """Run every test net for its test_iter batches and report the mean of each output."""
         for index, net in enumerate(self.test_nets):
             self._report(f"Iteration {self.iteration}, Testing net (#{index})")
-            outputs = mean_outputs(net, self.param.test_iter[index], self.precision, lambda: self._stop)
+            outputs = mean_outputs(net, self.param.test_iter[index], self.precision, lambda: self.stopped)
             if outputs is None:
                 self._report("Test interrupted.")
                 return
@@ -193,14 +194,15 @@ class Solver:
                         )
                     layer.blobs = trained[layer.name].blobs
 
-    @contextmanager
+    @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         """SIGINT: snapshot and stop, a second one stops at once; SIGHUP: snapshot and go on (Caffe's defaults)."""
 
         def stop(number: int, frame: FrameType | None) -> None:
-            log("Stopping after this iteration, with a snapshot. Ctrl-C again stops at once.")
-            self._stop = True
+            self.stopped = True
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            with contextlib.suppress(RuntimeError):  # it interrupted a line that was just being written
+                log("Stopping after this iteration, with a snapshot. Ctrl-C again stops at once.")
 
         def snapshot(number: int, frame: FrameType | None) -> None:
             self._snapshot_wanted = True

@@ -32,24 +32,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def main(options: argparse.Namespace) -> None:
-    """Train, then draw the curves."""
+def main(options: argparse.Namespace) -> int:
+    """Train, then draw the curves. Returns 130 if Ctrl-C ended the training early, so that no script goes on, else 0."""
     param = read_solver(options.solver)
     if options.max_iter is not None:
         rescale(param, options.max_iter)
+    from .snapshot import check_snapshots
+
+    check_snapshots(param)
     if options.engine == "caffe":
         if options.precision == "bf16":
             raise UsageError("--engine caffe computes in fp32; leave out --precision bf16.")
         from .caffe_engine import caffe_train
 
-        caffe_train(param, options.snapshot, options.weights)
+        state = caffe_train(param, options.snapshot, options.weights)
     else:
-        _torch_train(param, options)
+        state = _torch_train(param, options)
     from .plot import plot_log
 
     prefix = param.snapshot_prefix
     plot_log(Path(f"{prefix}_log.csv"), Path(f"{prefix}_curves.png"), f"{Path(prefix).name}: loss and accuracy")
     print(f"snapshots {prefix}_iter_*.caffemodel, numbers {prefix}_log.csv, curves {prefix}_curves.png")
+    if state:
+        print(f"stopped by Ctrl-C; to go on, the same command with: --snapshot {state}")
+    return 130 if state else 0
 
 
 def rescale(param: SolverParameter, max_iter: int) -> None:
@@ -69,7 +75,8 @@ def rescale(param: SolverParameter, max_iter: int) -> None:
     param.max_iter = max_iter
 
 
-def _torch_train(param: SolverParameter, options: argparse.Namespace) -> None:
+def _torch_train(param: SolverParameter, options: argparse.Namespace) -> str | None:
+    """Train with our own solver. Returns the .solverstate to go on from if Ctrl-C was pressed."""
     import torch
 
     from .precision import choose_precision
@@ -83,10 +90,10 @@ def _torch_train(param: SolverParameter, options: argparse.Namespace) -> None:
     if options.snapshot:
         log(f"Restoring previous solver status from {options.snapshot}")
         solver.restore(options.snapshot)
-    for path in (options.weights or "").split(","):
-        if path:
-            log(f"Finetuning from {path}")
-            solver.net.load(path.strip())
+    given = options.weights or ("" if options.snapshot else ",".join(param.weights))
+    for path in filter(None, map(str.strip, given.split(","))):
+        log(f"Finetuning from {path}")
+        solver.net.load(path)
     begun, start = time.monotonic(), solver.iteration
     data = list(solver.net.data_layers())
     solver.solve()
@@ -96,3 +103,4 @@ def _torch_train(param: SolverParameter, options: argparse.Namespace) -> None:
     print(
         f"{made} iterations in {seconds:.0f} s ({made / seconds:.2f} iter/s); {waited / seconds:.1%} of the time waiting for data"
     )
+    return f"{param.snapshot_prefix}_iter_{solver.iteration}.solverstate" if solver.stopped else None

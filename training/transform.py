@@ -13,7 +13,8 @@ from .errors import TrainingError
 
 
 class Transformer:
-    """(pixel - mean) * scale, then a crop (random in TRAIN, the centre in TEST), mirrored with probability 1/2 in TRAIN.
+    """(pixel - mean) * scale, then a crop (random in TRAIN, the centre in TEST); `mirror` turns every second picture by
+    chance, in TEST as well, as in Caffe.
 
     Raises TrainingError where Caffe refuses: mean_file together with mean_value, a mean of another size than the records,
     a crop larger than the picture.
@@ -35,16 +36,27 @@ class Transformer:
         """N pictures (channels x height x width, BGR) as one N x C x H x W float32 array; `random` for crop and mirror."""
         batch = np.empty((len(pictures), *self.shape), np.float32)
         for out, picture in zip(batch, pictures, strict=True):
-            rows, columns = self._window(random)
+            rows, columns = self._window(picture.shape, random)
             mean = self._mean if self._mean.ndim < 3 or self._mean.shape[1] == 1 else self._mean[:, rows, columns]
-            flip = self._param.mirror and self._training and bool(random.integers(2))
+            flip = self._param.mirror and bool(random.integers(2))
             np.subtract(picture[:, rows, columns], mean, out=out[:, :, ::-1] if flip else out)
         if self._param.scale != 1:
             batch *= self._param.scale
         return batch
 
-    def _window(self, random: np.random.Generator) -> tuple[slice, slice]:
-        crop, (_, height, width) = self._param.crop_size, self._shape
+    def check(self, shape: tuple[int, ...], record: str) -> None:
+        """Raise TrainingError if a record of `shape` does not fit. Only a crop without mean_file takes several sizes."""
+        crop = self._param.crop_size
+        if crop and not self._param.mean_file and shape[0] == self._shape[0] and min(shape[1:]) >= crop:
+            return
+        if shape != self._shape:
+            raise TrainingError(
+                f"{record}: is {_size(shape)}, but the first record is {_size(self._shape)}. "
+                "Make the LMDB anew with --resize_height and --resize_width."
+            )
+
+    def _window(self, shape: tuple[int, ...], random: np.random.Generator) -> tuple[slice, slice]:
+        crop, (_, height, width) = self._param.crop_size, shape
         if not crop:
             return slice(height), slice(width)
         if self._training:

@@ -36,8 +36,7 @@ class Data(Layer):
         if not p.batch_size:
             raise self.error("data_param needs a batch_size of at least 1.")
         self._reader = LmdbReader(p.source)
-        self._records: Iterator[tuple[bytes, bytes]] = self._reader.cycle()
-        self._next_batch = 0
+        self._next_batch, self._waited = 0, 0.0
         key, value = next(self._reader.items())
         first = self._decode(key, value)[0]
         self._transformer = Transformer(self.param.transform_param, self.context.training, first.shape)
@@ -46,16 +45,18 @@ class Data(Layer):
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         if self._prefetcher is None:
+            self._records: Iterator[tuple[bytes, bytes]] = self._reader.cycle(
+                self._next_batch * self.param.data_param.batch_size
+            )
             self._prefetcher = Prefetcher(self._make, self._next_batch)
-        self._next_batch += 1
         batch = self._prefetcher.next()
+        self._next_batch += 1
         return [top.to(self.context.device, non_blocking=True) for top in batch][: len(self.param.top)]
 
     def seek(self, batch: int) -> None:
         """Go on with batch number `batch`, counted from the first record."""
         self.close()
         self._next_batch = batch
-        self._records = self._reader.cycle(batch * self.param.data_param.batch_size)
 
     @property
     def records(self) -> int:
@@ -64,22 +65,31 @@ class Data(Layer):
 
     @property
     def waited(self) -> float:
-        """Seconds spent waiting for batches."""
-        return self._prefetcher.waited if self._prefetcher else 0.0
+        """Seconds spent waiting for batches, since the layer was made."""
+        return self._waited + (self._prefetcher.waited if self._prefetcher else 0.0)
 
     def close(self) -> None:
         if self._prefetcher:
             self._prefetcher.close()
+            self._waited += self._prefetcher.waited
             self._prefetcher = None
 
     def _make(self, number: int) -> Batch:
-        drawn = [self._decode(*next(self._records)) for _ in range(self.param.data_param.batch_size)]
+        drawn = [self._draw() for _ in range(self.param.data_param.batch_size)]
         random = np.random.default_rng((self.context.seed, number))
         pictures = torch.from_numpy(self._transformer([picture for picture, _ in drawn], random))
         labels = torch.tensor([label for _, label in drawn], dtype=torch.float32)
         return pictures.contiguous(memory_format=torch.channels_last), labels
 
+    def _draw(self) -> tuple[np.ndarray, int]:
+        key, value = next(self._records)
+        picture, label = self._decode(key, value)
+        self._transformer.check(picture.shape, self._called(key))
+        return picture, label
+
     def _decode(self, key: bytes, value: bytes) -> tuple[np.ndarray, int]:
-        what = f'{self.param.data_param.source}, record "{key.decode(errors="replace")}"'
-        datum = parse_datum(value, what)
-        return datum_to_array(datum, what), datum.label
+        datum = parse_datum(value, self._called(key))
+        return datum_to_array(datum, self._called(key)), datum.label
+
+    def _called(self, key: bytes) -> str:
+        return f'{self.param.data_param.source}, record "{key.decode(errors="replace")}"'

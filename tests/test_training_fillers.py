@@ -1,0 +1,70 @@
+"""First values: their distributions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from google.protobuf import text_format
+
+from caffe_io.caffe_pb2 import FillerParameter
+from training.errors import LayerError
+from training.fillers import fill
+
+
+def filled(text: str, *shape: int, seed: int = 0) -> np.ndarray:
+    generator = torch.Generator().manual_seed(seed)
+    return fill(shape, text_format.Parse(text, FillerParameter()), generator, "conv1").numpy()
+
+
+def test_constant() -> None:
+    np.testing.assert_array_equal(filled("", 3), [0, 0, 0])  # Caffe's default
+    np.testing.assert_array_equal(filled('type: "constant" value: 0.5', 2, 2), np.full((2, 2), 0.5))
+
+
+def test_uniform() -> None:
+    values = filled('type: "uniform" min: -1 max: 3', 200, 200)
+    assert -1 <= values.min() < -0.99
+    assert 2.99 < values.max() <= 3
+    assert values.mean() == pytest.approx(1, abs=0.03)
+
+
+def test_gaussian() -> None:
+    values = filled('type: "gaussian" mean: 2 std: 0.5', 200, 200)
+    assert values.mean() == pytest.approx(2, abs=0.02)
+    assert values.std() == pytest.approx(0.5, rel=0.02)
+    assert abs(values - 2).max() > 1.5  # not uniform
+
+
+def test_sparse_gaussian() -> None:
+    """A weight stays with probability sparse / outputs: 30 of 200 for each input."""
+    values = filled('type: "gaussian" std: 1 sparse: 30', 200, 200)
+    assert (values != 0).mean() == pytest.approx(0.15, abs=0.01)
+
+
+# fan_in = 3 * 5 * 5 = 75, fan_out = 60 * 5 * 5 = 1500
+@pytest.mark.parametrize(("norm", "fan"), [("", 75), ("FAN_IN", 75), ("FAN_OUT", 1500), ("AVERAGE", 787.5)])
+def test_xavier_and_msra(norm: str, fan: float) -> None:
+    setting = f"variance_norm: {norm}" if norm else ""
+    xavier = filled(f'type: "xavier" {setting}', 60, 3, 5, 5)
+    limit = math.sqrt(3 / fan)
+    assert 0.99 * limit < abs(xavier).max() <= limit
+    assert xavier.std() == pytest.approx(math.sqrt(1 / fan), rel=0.05)
+    msra = filled(f'type: "msra" {setting}', 60, 3, 5, 5)
+    assert msra.std() == pytest.approx(math.sqrt(2 / fan), rel=0.05)
+    assert abs(msra).max() > 2 * msra.std()
+
+
+def test_the_seed_decides() -> None:
+    text = 'type: "xavier"'
+    np.testing.assert_array_equal(filled(text, 4, 4), filled(text, 4, 4))
+    assert not np.array_equal(filled(text, 4, 4), filled(text, 4, 4, seed=1))
+
+
+def test_an_unknown_filler_names_layer_and_nearest() -> None:
+    with pytest.raises(
+        LayerError, match=r'layer "conv1": unknown filler "gausian"; known are .*Did you mean "gaussian"'
+    ):
+        filled('type: "gausian"', 2)

@@ -1,0 +1,44 @@
+"""The training room's command line, called inside the tests' own process: PyTorch is imported once, not for each call."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from training_kit import working_folder
+
+from caffe_io.commands import run
+from training.__main__ import main
+
+
+@dataclass
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(*words: object, folder: Path) -> Done:
+    """`python -m training WORDS`, called in `folder`."""
+    out, err = io.StringIO(), io.StringIO()
+    code: object = None
+    with working_folder(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            run(main, [str(word) for word in words])
+        except SystemExit as ending:
+            code = ending.code
+    assert isinstance(code, int)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def leftovers(folder: Path) -> list[str]:
+    """What an ended command must never leave: temporary files, or one of a pair of snapshots."""
+    names = [str(path.relative_to(folder)) for path in folder.rglob("*")]
+    models, states = (
+        {name.rsplit(".", 1)[0] for name in names if name.endswith(kind)} for kind in (".caffemodel", ".solverstate")
+    )
+    return [name for name in names if name.endswith(".part") or ".probe." in name] + sorted(models ^ states)

@@ -170,7 +170,7 @@ def _progress(done: int, count: int, started: float) -> None:
         print(f"\r{done}/{count} faces, {rate:.0f} /s, {left:.0f} s left  ", end=end, file=sys.stderr, flush=True)
 
 
-def contact_sheet(seed: int = 7, side: int = 120) -> Picture:
+def contact_sheet(seed: int = 7, side: int = 112) -> Picture:
     """A grid of faces, BGR: rows male and female, columns the nine age classes, their names above."""
     rows = []
     for gender in (MALE, FEMALE):

@@ -39,7 +39,7 @@ def back_hair(s: Sitter) -> None:
         c.hairs(c.flat(smooth(ends) * (side, 1)), tones(s), inside=shape)
     elif p.style in REACH:
         right = [(0.6, -1.25 - v), (1.0 + v, -0.8), *_fall(s)]
-        shape = smooth([*((-x, y) for x, y in reversed(right)), *right], closed=True, per=5)
+        shape = smooth([*((-x, y) for x, y in reversed(right)), *right], per=5)
         c.paint(c.flat(shape * (0.94, 0.97)), colour)
 
 
@@ -83,7 +83,7 @@ def _cap(s: Sitter, volume: float, side: Line, line: Line, spread: float, hairs:
     c.hairs(lines, tones(s), inside=shape)
     if spread < 0.5 and len(side) > 2:  # long hair falls on beside the face
         k = rng.random(hairs // 2) * 0.35
-        fall = np.array([[(x * (1.0 - a), y) for x, y in ((0.86, -0.9), *side)] for a in k])
+        fall = np.array([[(x * (1.0 - a), y) for x, y in ((0.3, -1.42), (0.84, -0.98), *side)] for a in k])
         for sign in SIDES:
             c.hairs(c.flat(smooth(fall * (sign, 1), per=4)), tones(s), inside=shape)
     where, strength = p.photo.light

@@ -90,7 +90,7 @@ def draw_person(age: int, gender: int, rng: np.random.Generator) -> Person:
     grown = _ramp(looks, 9, 18)
     sign = 1.0 if gender == FEMALE else -1.0
     feminine = 0.5 + 0.5 * np.clip(rng.normal(0.75 * sign, 0.5), -1.3, 1.3) * (0.15 + 0.85 * grown)
-    grey = float(np.clip((looks - rng.normal(31, 4)) / 38, 0.0, 1.0))
+    grey = float(np.clip((looks - rng.normal(32, 3.5)) / 37, 0.0, 1.0))
     dyed = gender == FEMALE and 40 < age < 75 and rng.random() < 0.15
     tone = float(rng.random() ** 1.6)
     natural = _hair_colour(tone, looks, rng)
@@ -201,7 +201,7 @@ def _glasses(looks: float, rng: np.random.Generator) -> str:
 
 
 def _photo(rng: np.random.Generator) -> Photo:
-    wall = mix(WALL[rng.integers(len(WALL))], (20.0, 20.0, 20.0), float(rng.uniform(0, 0.55)))
+    wall = mix(WALL[rng.integers(len(WALL))], (30.0, 30.0, 30.0), float(rng.uniform(0, 0.6) ** 2))
     return Photo(
         yaw=float(np.clip(rng.normal(0.0, 0.16), -0.4, 0.4)),
         roll=float(np.clip(rng.normal(0.0, 0.055), -0.16, 0.16)),
@@ -211,7 +211,7 @@ def _photo(rng: np.random.Generator) -> Photo:
         wall=(wall, mix(wall, WALL[rng.integers(len(WALL))], float(rng.uniform(0.1, 0.7)))),
         light=(float(rng.uniform(-1.0, 1.0)), float(rng.uniform(0.15, 0.8))),
         warmth=float(rng.normal(0.0, 0.035)),
-        exposure=float(np.clip(rng.normal(1.0, 0.1), 0.75, 1.2)),
+        exposure=float(np.clip(rng.normal(1.05, 0.09), 0.78, 1.25)),
         blur=float(np.clip(rng.normal(0.0, 0.45), 0.0, 0.95)),
-        noise=float(rng.uniform(0.5, 6.0)),
+        noise=float(rng.uniform(0.5, 5.5)),
     )

@@ -57,11 +57,34 @@ def test_the_bottom_stays_as_it_was() -> None:
     assert torch.equal(top.detach(), kept)
 
 
+def test_within_channel() -> None:
+    """Squares beyond the border count as 0; alpha is divided by the whole area; k is 1."""
+    x, weight = np.random.default_rng(5).standard_normal((2, 1, 2, 4, 3))
+
+    def by_loops(x: Doubles) -> Doubles:
+        top = np.zeros_like(x)
+        for n, c, i, j in np.ndindex(x.shape):
+            around = x[n, c, max(0, i - 1) : i + 2, max(0, j - 1) : j + 2]
+            top[n, c, i, j] = x[n, c, i, j] / (1 + 0.5 / 9 * (around**2).sum()) ** 0.6
+        return top
+
+    layer, shapes = layer_of(
+        TEXT.format("norm_region: WITHIN_CHANNEL local_size: 3 alpha: 0.5 beta: 0.6 k: 7"), x.shape
+    )
+    assert shapes == [x.shape]
+    bottom = torch.from_numpy(x.astype(np.float32)).requires_grad_()
+    (top,) = layer.forward([bottom])
+    np.testing.assert_allclose(top.detach().numpy(), by_loops(x), rtol=1e-5)
+    (top * torch.from_numpy(weight)).sum().backward()
+    assert bottom.grad is not None
+    want = slope(lambda x: float((by_loops(x) * weight).sum()), x)
+    np.testing.assert_allclose(bottom.grad.numpy(), want, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "shape", "message"),
     [
         ("local_size: 4", (1, 3, 2, 2), "local_size 4 must be odd"),
-        ("norm_region: WITHIN_CHANNEL", (1, 3, 2, 2), "WITHIN_CHANNEL"),
         ("", (1, 3), "4 axes"),
     ],
 )

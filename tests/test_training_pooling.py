@@ -9,6 +9,7 @@ import pytest
 import torch
 from training_layer_kit import layer_of, run
 
+from caffe_io.caffe_pb2 import TEST
 from training.errors import LayerError
 
 
@@ -38,9 +39,11 @@ def by_loops(x: np.ndarray, kernel, stride, pad, average: bool, floor: bool) -> 
             for j in range(max(0, left_edge), min(right_edge, width))
         ]
         if average:
-            top[n, c, row, column] = sum(value for value, _ in inside) / area
+            with np.errstate(invalid="ignore"):
+                top[n, c, row, column] = np.float64(sum(value for value, _ in inside)) / area
         else:
-            top[n, c, row, column], mask[n, c, row, column] = max(inside, key=lambda pair: pair[0])
+            nothing = (np.finfo(np.float32).min, -1)  # of a window outside the bottom
+            top[n, c, row, column], mask[n, c, row, column] = max(inside, key=lambda pair: pair[0], default=nothing)
     return top, mask
 
 
@@ -55,7 +58,6 @@ def test_values_in_random_sizes(seed: int) -> None:
         counts = [
             extent(s, k, t, p, bool(pad.any()), floor) for s, k, t, p in zip(size, kernel, stride, pad, strict=True)
         ]
-        outside = [(n - 1) * t >= s for n, t, s in zip(counts, stride, size, strict=True)]
         second = "" if average else 'top: "mask"'
         text = (
             f'type: "Pooling" bottom: "x" top: "y" {second} pooling_param {{'
@@ -64,7 +66,7 @@ def test_values_in_random_sizes(seed: int) -> None:
             f" pad_h: {pad[0]} pad_w: {pad[1]} }}"
         )
         x = random.permutation(2 * 2 * size[0] * size[1]).reshape(2, 2, *size).astype(np.float32) - 20
-        if min(counts) < 1 or (not pad.any() and any(outside)):
+        if min(counts) < 1:
             with pytest.raises(LayerError):
                 layer_of(text, x.shape)
             continue
@@ -98,7 +100,12 @@ def test_global_pooling() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    ["kernel_size: 3 stride: 2", "pool: AVE kernel_size: 3 stride: 2 pad: 1", "kernel_size: 4 pad: 3 stride: 3"],
+    [
+        "kernel_size: 3 stride: 2",
+        "kernel_size: 1 stride: 2",
+        "pool: AVE kernel_size: 3 stride: 2 pad: 1",
+        "kernel_size: 4 pad: 3 stride: 3",
+    ],
 )
 def test_gradient(settings: str) -> None:
     layer, _ = layer_of(f'type: "Pooling" bottom: "x" top: "y" pooling_param {{ {settings} }}', (1, 2, 6, 5))
@@ -109,13 +116,14 @@ def test_gradient(settings: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "shape", "message"),
     [
-        ("kernel_size: 2 kernel_h: 2", (1, 1, 4, 4), "kernel_size and kernel_h"),
+        ("kernel_size: 2 kernel_h: 2", (1, 1, 4, 4), "wants kernel_size, or both kernel_h"),
+        ("kernel_size: 2 stride_h: 2", (1, 1, 4, 4), "wants stride, or both stride_h"),
+        ("kernel_size: 2 global_pooling: true", (1, 1, 4, 4), "leave out kernel_size"),
         ("kernel_size: 2 pad: 2", (1, 1, 4, 4), "smaller than the kernel"),
         ("stride: 2", (1, 1, 4, 4), "at least 1"),
-        ("kernel_size: 2 pool: STOCHASTIC", (1, 1, 4, 4), "STOCHASTIC"),
+        ("kernel_size: 2 pad: 1 pool: STOCHASTIC", (1, 1, 4, 4), "STOCHASTIC pooling takes no pad"),
         ("kernel_size: 7", (1, 1, 4, 4), "larger than its padded bottom"),
         ("kernel_size: 2", (1, 4), "4 axes"),
-        ("kernel_size: 1 stride: 2", (1, 1, 4, 4), "outside its bottom of 4"),
     ],
 )
 def test_settings_that_do_not_fit(settings: str, shape: tuple[int, ...], message: str) -> None:
@@ -124,7 +132,39 @@ def test_settings_that_do_not_fit(settings: str, shape: tuple[int, ...], message
 
 
 def test_average_has_no_second_top() -> None:
-    with pytest.raises(LayerError, match="no second top"):
+    with pytest.raises(LayerError, match="has a second top"):
         layer_of(
             'type: "Pooling" bottom: "x" top: "y" top: "m" pooling_param { pool: AVE kernel_size: 2 }', (1, 1, 4, 4)
         )
+
+
+STOCHASTIC = 'type: "Pooling" bottom: "x" top: "y" pooling_param { pool: STOCHASTIC kernel_size: 2 stride: 2 }'
+
+
+def test_stochastic_draws_by_share_and_its_gradient_goes_where_it_drew() -> None:
+    x = np.tile(np.float32([[1, 0], [2, 5]]), (1, 1, 100, 100))
+    layer, shapes = layer_of(STOCHASTIC, x.shape, seed=2)
+    assert shapes == [(1, 1, 100, 100)]
+    bottom = torch.from_numpy(x).requires_grad_()
+    (top,) = layer.forward([bottom])
+    for value, share in ((0, 0), (1, 1 / 8), (2, 2 / 8), (5, 5 / 8)):
+        found = float((top == value).float().mean())
+        assert abs(found - share) <= 5 * math.sqrt(share * (1 - share) / 1e4), value
+    top.sum().backward()
+    assert bottom.grad is not None
+    windows = bottom.grad.unfold(2, 2, 2).unfold(3, 2, 2)
+    assert torch.equal(windows.sum((-2, -1)), torch.ones_like(top))
+    assert torch.equal((bottom.grad * bottom).detach().unfold(2, 2, 2).unfold(3, 2, 2).sum((-2, -1)), top.detach())
+    again = run(layer, x)[0]
+    assert not np.array_equal(again, top.detach().numpy())
+    np.testing.assert_array_equal(run(layer_of(STOCHASTIC, x.shape, seed=2)[0], x)[0], top.detach().numpy())
+
+
+def test_stochastic_in_test_is_the_mean_by_share() -> None:
+    """Windows of 2 at stride 2 over 5 columns: the last one holds one column; one window is all 0."""
+    x = np.float32([[[[1, 3, 0, 0, 2], [0, 4, 0, 0, 6]]]])
+    layer, shapes = layer_of(STOCHASTIC, x.shape, phase=TEST)
+    assert shapes == [(1, 1, 1, 3)]
+    np.testing.assert_allclose(run(layer, x)[0][0, 0, 0], [26 / 8, 0, 40 / 8], rtol=1e-6)
+    bottom = torch.from_numpy(x).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: layer.forward([x + 1])[0], bottom)

@@ -11,45 +11,94 @@ from .accuracy import Accuracy
 from .base import Context, Layer
 from .batch_norm import BatchNorm
 from .class_losses import HingeLoss, InfogainLoss, MultinomialLogisticLoss
-from .convolution import Convolution
+from .concat import Concat, Slice, Tile
+from .convolution import Convolution, Deconvolution, DepthwiseConvolution, Im2col
+from .crop import Crop
 from .data import Data
+from .eltwise import Eltwise
 from .inner_product import InnerProduct
 from .input import Input
 from .loss import SoftmaxWithLoss
 from .lrn import LRN
 from .mvn import MVN
-from .neuron import Dropout, ReLU
-from .pooling import Pooling
+from .neuron import BNLL, ELU, AbsVal, Clip, Dropout, Exp, Log, Power, ReLU, ReLU6, Sigmoid, Swish, TanH, Threshold
+from .plumbing import Parameter, Silence, Split
+from .pooling import SPP, Pooling
+from .prelu import PReLU
+from .reduction import ArgMax, Reduction
+from .refused import REFUSED
+from .scale import Bias, Scale
+from .selection import BatchReindex, Embed, Filter
+from .shape import Flatten, Permute, Reshape
 from .softmax import Softmax
 from .value_losses import ContrastiveLoss, EuclideanLoss, SigmoidCrossEntropyLoss
 
 __all__ = ["LAYERS", "Context", "Layer", "make_layer"]
 
 LAYERS: dict[str, type[Layer]] = {
+    "AbsVal": AbsVal,
     "Accuracy": Accuracy,
+    "ArgMax": ArgMax,
     "BatchNorm": BatchNorm,
+    "BatchReindex": BatchReindex,
+    "Bias": Bias,
+    "BNLL": BNLL,
+    "Clip": Clip,
+    "Concat": Concat,
     "ContrastiveLoss": ContrastiveLoss,
     "Convolution": Convolution,
+    "ConvolutionDepthwise": DepthwiseConvolution,
+    "Crop": Crop,
     "Data": Data,
+    "Deconvolution": Deconvolution,
+    "DepthwiseConvolution": DepthwiseConvolution,
     "Dropout": Dropout,
+    "Eltwise": Eltwise,
+    "ELU": ELU,
+    "Embed": Embed,
     "EuclideanLoss": EuclideanLoss,
+    "Exp": Exp,
+    "Filter": Filter,
+    "Flatten": Flatten,
     "HingeLoss": HingeLoss,
+    "Im2col": Im2col,
     "InfogainLoss": InfogainLoss,
     "InnerProduct": InnerProduct,
     "Input": Input,
+    "Log": Log,
     "LRN": LRN,
     "MultinomialLogisticLoss": MultinomialLogisticLoss,
     "MVN": MVN,
+    "Parameter": Parameter,
+    "Permute": Permute,
     "Pooling": Pooling,
+    "Power": Power,
+    "PReLU": PReLU,
+    "Reduction": Reduction,
     "ReLU": ReLU,
+    "ReLU6": ReLU6,
+    "Reshape": Reshape,
+    "Scale": Scale,
+    "Sigmoid": Sigmoid,
     "SigmoidCrossEntropyLoss": SigmoidCrossEntropyLoss,
+    "Silence": Silence,
+    "Slice": Slice,
     "Softmax": Softmax,
     "SoftmaxWithLoss": SoftmaxWithLoss,
+    "Split": Split,
+    "SPP": SPP,
+    "Swish": Swish,
+    "TanH": TanH,
+    "Threshold": Threshold,
+    "Tile": Tile,
 }
 
 
 def make_layer(param: LayerParameter, context: Context) -> Layer:
-    """The layer that `param` describes. Raises LayerError for an unknown type, with the known ones and the nearest."""
+    """The layer that `param` describes. Raises LayerError for a type in REFUSED, with the reason, and for an unknown
+    one, with the known ones and the nearest."""
+    if param.type in REFUSED:
+        raise LayerError(f'layer "{param.name}" is of type {param.type}: {REFUSED[param.type]}')
     if param.type not in LAYERS:
         near = difflib.get_close_matches(param.type, LAYERS, 1)
         hint = f' Did you mean "{near[0]}"?' if near else ""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import LRNParameter
@@ -14,12 +15,12 @@ from .base import Layer, Shape
 
 
 class LRN(Layer):
-    """y = x / (k + alpha / n * sum of squares over n channels) ** beta (Krizhevsky et al. 2012; Caffe divides alpha by n)."""
+    """ACROSS_CHANNELS: y = x / (k + alpha / n * sum of squares over n channels) ** beta (Krizhevsky et al. 2012; Caffe divides
+    alpha by n). WITHIN_CHANNEL: the sum is over n x n numbers of the same channel, alpha is divided by n * n, and k is 1
+    whatever is written."""
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.lrn_param
-        if p.norm_region != LRNParameter.ACROSS_CHANNELS:
-            raise self.error("norm_region WITHIN_CHANNEL is not there yet; ACROSS_CHANNELS is.")
         if p.local_size % 2 == 0:
             raise self.error(f"local_size {p.local_size} must be odd.")
         if len(shapes[0]) != 4:
@@ -28,8 +29,15 @@ class LRN(Layer):
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         p = self.param.lrn_param
+        if p.norm_region == LRNParameter.WITHIN_CHANNEL:
+            return [_within_channel(bottoms[0], p.local_size, p.alpha, p.beta)]
         normalised: Tensor = _AcrossChannels.apply(bottoms[0], p.local_size, p.alpha, p.beta, p.k)  # type: ignore[no-untyped-call]
         return [normalised]
+
+
+def _within_channel(x: Tensor, size: int, alpha: float, beta: float) -> Tensor:
+    mean = F.avg_pool2d(x.float().square(), size, 1, size // 2)  # numbers beyond the border count as 0
+    return (x * (1 + alpha * mean).pow(-beta)).to(x.dtype)
 
 
 class _AcrossChannels(torch.autograd.Function):

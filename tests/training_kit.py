@@ -70,9 +70,11 @@ layer {{ name: "conv1" type: "Convolution" bottom: "data" top: "conv1" param {{ 
 layer {{ name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }}
 layer {{ name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1" pooling_param {{ kernel_size: 3 stride: 2 }} }}
 layer {{ name: "norm1" type: "LRN" bottom: "pool1" top: "norm1" }}
-layer {{ name: "fc" type: "InnerProduct" bottom: "norm1" top: "fc" inner_product_param {{ num_output: 16 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "fc" type: "InnerProduct" bottom: "norm1" top: "fc"
+  inner_product_param {{ num_output: 16 weight_filler {{ type: "xavier" }} }} }}
 layer {{ name: "drop" type: "Dropout" bottom: "fc" top: "fc" }}
-layer {{ name: "fc8" type: "InnerProduct" bottom: "fc" top: "fc8" inner_product_param {{ num_output: 3 weight_filler {{ type: "gaussian" std: 0.1 }} }} }}
+layer {{ name: "fc8" type: "InnerProduct" bottom: "fc" top: "fc8"
+  inner_product_param {{ num_output: 3 weight_filler {{ type: "gaussian" std: 0.1 }} }} }}
 layer {{ name: "accuracy" type: "Accuracy" bottom: "fc8" bottom: "label" top: "accuracy" include {{ phase: TEST }} }}
 layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "fc8" bottom: "label" top: "loss" }}
 """

@@ -57,6 +57,38 @@ def test_xavier_and_msra(norm: str, fan: float) -> None:
     assert abs(msra).max() > 2 * msra.std()
 
 
+def test_positive_unitball() -> None:
+    values = filled('type: "positive_unitball"', 50, 2, 4, 4)
+    assert values.min() >= 0
+    np.testing.assert_allclose(values.sum((1, 2, 3)), np.ones(50), rtol=1e-5)
+    assert values.std() == pytest.approx(1 / 32 / math.sqrt(3), rel=0.1)  # even before they were scaled
+
+
+@pytest.mark.parametrize(("size", "tent"), [(4, [0.25, 0.75, 0.75, 0.25]), (3, [0.5, 1, 0.5]), (1, [1])])
+def test_bilinear(size: int, tent: list[float]) -> None:
+    values = filled('type: "bilinear"', 3, 2, size, size)
+    np.testing.assert_allclose(values, np.tile(np.outer(tent, tent), (3, 2, 1, 1)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "message"),
+    [
+        ('type: "bilinear"', (2, 2, 3, 4), "square kernel"),
+        ('type: "bilinear"', (2, 3), "4 axes"),
+        ('type: "constant" sparse: 2', (4, 4), "only gaussian"),
+        ('type: "gaussian" sparse: -2', (4, 4), "sparse is -2"),
+        ('type: "gaussian" sparse: 5', (4, 4), "more than the first size of the weights, 4"),
+        ('type: "gaussian" std: 0', (4,), "std is 0"),
+        ('type: "uniform" min: 2 max: 1', (4,), "min 2 is above max 1"),
+        ('type: "xavier"', (), "a single number"),
+        ('type: "positive_unitball"', (), "a single number"),
+    ],
+)
+def test_settings_that_do_not_fit(text: str, shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(LayerError, match=f'layer "conv1": filler .*{message}'):
+        filled(text, *shape)
+
+
 def test_the_seed_decides() -> None:
     text = 'type: "xavier"'
     np.testing.assert_array_equal(filled(text, 4, 4), filled(text, 4, 4))

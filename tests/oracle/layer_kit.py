@@ -99,15 +99,15 @@ def judge() -> Iterator[Judge]:
     judge.close()
 
 
-def net_text(layers: str, shapes: Mapping[str, Sequence[int]]) -> str:
-    """A prototxt with an Input layer for each of `shapes` before `layers`."""
+def net_text(layers: str, shapes: Mapping[str, Sequence[int]], force: bool = True) -> str:
+    """A prototxt with an Input layer for each of `shapes` before `layers`; force: gradients for the inputs, too."""
     inputs = [
         f'layer {{ name: "{name}_in" type: "Input" top: "{name}" input_param {{ shape {{ '
         + " ".join(f"dim: {n}" for n in shape)
         + " } } }"
         for name, shape in shapes.items()
     ]
-    return "\n".join(["force_backward: true", *inputs, layers])
+    return "\n".join([f"force_backward: {str(force).lower()}", *inputs, layers])
 
 
 def our_net(net: str, phase: str = "TRAIN") -> Net:
@@ -122,25 +122,29 @@ def run_ours(
     diffs: Mapping[str, Array],
     backward: bool = True,
     forwards: int = 1,
+    force: bool = True,
 ) -> Result:
-    """The same as Judge.run, computed by us."""
+    """The same as Judge.run, computed by us; force: gradients for the inputs, too."""
     layers = {layer.name: layer for layer in net.layers}
     for (name, index), values in weights.items():
         with torch.no_grad():
             layers[name].blobs[index].copy_(torch.from_numpy(values))
     for _ in range(forwards):
-        feed = {name: torch.from_numpy(values.copy()).requires_grad_(backward) for name, values in data.items()}
+        feed = {
+            name: torch.from_numpy(values.copy()).requires_grad_(backward and force) for name, values in data.items()
+        }
         objective = net.forward(feed)
     if backward:
         for name, values in diffs.items():
             objective = objective + (net.blobs[name] * torch.from_numpy(values)).sum()
-        objective.backward()  # type: ignore[no-untyped-call]
+        if objective.requires_grad:
+            objective.backward()  # type: ignore[no-untyped-call]
     blobs = {(name, i): blob for name, layer in layers.items() for i, blob in enumerate(layer.blobs)}
     return Result(
         {name: blob.detach().numpy() for name, blob in net.blobs.items()},
-        {name: blob.grad.numpy() for name, blob in feed.items() if blob.grad is not None},
+        {name: _gradient(blob) for name, blob in feed.items() if blob.requires_grad},
         {key: blob.detach().numpy().copy() for key, blob in blobs.items()},
-        {key: blob.grad.numpy() for key, blob in blobs.items() if blob.grad is not None},
+        {key: _gradient(blob) for key, blob in blobs.items() if blob.requires_grad},
     )
 
 
@@ -155,6 +159,7 @@ def compare(
     phase: str = "TRAIN",
     backward: bool = True,
     still: Sequence[str] = (),
+    force: bool = True,
     forwards: int = 1,
     tolerance: float = 1e-4,
     seed: int = 0,
@@ -164,11 +169,12 @@ def compare(
 
     caffes: what Caffe runs instead, where it lacks a layer (same names of layers and blobs). note: the layer type to note
     for README's table (default: the last layer's). weights: those not given are random. still: inputs without a gradient
-    (labels). forwards: how many times forward before the comparison. Arrays agree if they differ by at most `tolerance` of
-    the largest number in Caffe's.
+    (labels). force=False: no input has one, for layers that can give none, where Caffe ends itself when asked. forwards: how
+    many times forward before the comparison. Arrays agree if they differ by at most `tolerance` of the largest number in
+    Caffe's.
     """
     shapes = {name: values.shape for name, values in data.items()}
-    text = net_text(layers, shapes)
+    text = net_text(layers, shapes, force)
     kind = note or text_format.Parse(text, NetParameter()).layer[-1].type
     steps = ["forward", "backward"] if backward else ["forward"]
     try:
@@ -182,20 +188,22 @@ def compare(
         diffs = {
             name: random.standard_normal(net.shapes[name]).astype(np.float32)
             for name in _ends(net)
-            if name not in net._losses
+            if name not in net.losses
         }
         theirs = judge.run(
-            net_text(caffes or layers, shapes), data, all_weights, diffs if backward else {}, phase, backward, forwards
-        )
-        ours = run_ours(net, data, all_weights, diffs, backward, forwards)
+            net_text(caffes or layers, shapes, force),
+            data, all_weights, diffs if backward else {}, phase, backward, forwards,
+        )  # fmt: skip
+        ours = run_ours(net, data, all_weights, diffs, backward, forwards, force)
         _agree(ours.data, {name: theirs.data[name] for name in ours.data}, tolerance, "blob")
         for name, shape in net.shapes.items():
-            assert shape == ours.data[name].shape, f"{name}: promised {shape}, made {ours.data[name].shape}"
+            assert kind == "Filter" or shape == ours.data[name].shape, (
+                f"{name}: promised {shape}, made {ours.data[name].shape}"
+            )
         assert ours.weights.keys() == theirs.weights.keys()
         _agree(ours.weights, theirs.weights, tolerance, "weight")
         if backward:
             moving = {name: values for name, values in ours.diff.items() if name not in still}
-            assert moving.keys() == set(data) - set(still), "an input got no gradient"
             _agree(moving, {name: theirs.diff[name] for name in moving}, tolerance, "gradient of")
             wanted = {key: values for key, values in theirs.weight_diffs.items() if key in ours.weight_diffs}
             for key in theirs.weight_diffs.keys() - wanted.keys():
@@ -222,6 +230,10 @@ def both_refuse(
     with pytest.raises(LayerError) as ours:
         our_net(text, phase)
     return str(ours.value), str(theirs.value)
+
+
+def _gradient(blob: torch.Tensor) -> Array:
+    return np.zeros(tuple(blob.shape), np.float32) if blob.grad is None else blob.grad.numpy()
 
 
 def _ends(net: Net) -> list[str]:

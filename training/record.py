@@ -20,7 +20,7 @@ _COLUMNS = ("iteration", "seconds", "learning_rate", "phase", "name", "value")
 # the lines of a Caffe log that carry numbers; the same for ours and for those of a real Caffe
 _ITERATION = re.compile(r"Iteration (\d+)")
 _RATE = re.compile(r"lr = ([\d.eE+-]+)")
-_OUTPUT = re.compile(r"(Train|Test) net output #\d+: (\S+) = ([\d.eE+-]+|-?nan|-?inf)")
+_OUTPUT = re.compile(r"(Train|Test) net output #\d+: (\S+) = (-?nan|-?inf|[\d.eE+-]+)")
 
 
 def log(message: str, source: str = "solver.cpp:1") -> None:

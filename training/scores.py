@@ -93,7 +93,7 @@ class Scores:
         if self.one_off is not None:
             lines.append(f"1-off accuracy {self.one_off / self.total:.1%}, {self.one_off}/{self.total}")
         lines.append(f"always the commonest class: {self.majority / self.total:.1%}")
-        width = max(6, *(len(name) + 1 for name in self.classes))
+        width = 1 + max(len(name) for name in (*self.classes, "recall"))
         lines.append("rows: actual, columns: predicted")
         lines.append(" " * width + "".join(f"{name:>{width}}" for name in (*self.classes, "recall")))
         for index, (name, row) in enumerate(zip(self.classes, self.matrix, strict=True)):

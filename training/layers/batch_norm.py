@@ -49,5 +49,5 @@ class BatchNorm(Layer):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        for blob, value in zip(self.blobs, (mean, variance, 1), strict=True):
+        for blob, value in zip(self.blobs, (mean, variance, torch.ones_like(self.blobs[2])), strict=True):
             blob.mul_(self.param.batch_norm_param.moving_average_fraction).add_(value)

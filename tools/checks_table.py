@@ -58,8 +58,8 @@ def as_table(report: Path) -> str:
     for case in ElementTree.parse(report).iter("testcase"):
         room = case.get("classname", "").rsplit(".", 1)[-1].removeprefix("test_")
         test = (room, case.get("name", "").split("[")[0].removeprefix("test_"))
-        failed = next((child.tag for child in case if child.tag in ("failure", "error", "skipped")), "passed")
-        outcomes[test][failed] += 1
+        verdict = next((child.tag for child in case if child.tag in ("failure", "error", "skipped")), "passed")
+        outcomes[test][verdict] += 1
         for note in case.iter("property"):
             if note.get("name") == "seen":
                 seen[test] = note.get("value", "")
@@ -67,7 +67,7 @@ def as_table(report: Path) -> str:
     for test, counts in outcomes.items():
         room, name = test
         original = next(original for word, original in ORIGINALS.items() if word in f"{room} {name}")
-        outcome = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
+        outcome = ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
         note = f"; {seen[test]}" if test in seen else ""
         lines.append(f"| {room} | {name.replace('_', ' ')} | {original} | {counts.total()} | {outcome}{note} |")
     return "\n".join(lines)

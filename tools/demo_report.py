@@ -11,14 +11,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--what", required=True, help="what the pictures are")
-    parser.add_argument("--iterations", required=True, help="iterations trained")
     parser.add_argument("--face", required=True, help="the face that was asked about")
     options = parser.parse_args()
-    for name, value in rows(Path(), options.what, options.iterations, options.face):
+    for name, value in rows(Path(), options.what, options.face):
         print(f"{name:14}{value}")
 
 
-def rows(folder: Path, what: str, iterations: str, face: str) -> list[tuple[str, str]]:
+def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
     """The lines of the table, from the reports of the two tests and the cards in graph/."""
     lists = {part: (folder / f"data/DEF/age_{part}.txt").read_text().splitlines() for part in ("train", "test")}
     table = [("pictures", f"{len(lists['train'])} to train (after balancing), {len(lists['test'])} to test; {what}")]
@@ -36,7 +35,7 @@ def rows(folder: Path, what: str, iterations: str, face: str) -> list[tuple[str,
         card = json.loads((folder / "graph" / f"{net}.json").read_text())
         blob = card["blob"]
         made = f"{blob['bytes']:,} bytes for {blob['shaves']} shaves" if blob else "none (no tool chain)"
-        table.append(("", f"after {iterations} iterations; blob: {made}"))
+        table.append(("", f"{report['weights']}; blob: {made}"))
     table.append(("one face", f"{face}: answer above, picture in {(folder / 'answer.png').resolve()}"))
     for where, text in (
         ("models", "caffemodels, curves (*_curves.png), confusion matrices (*_confusion.png)"),

@@ -68,8 +68,8 @@ def as_table(report: Path) -> str:
         room, name = test
         original = next(original for word, original in ORIGINALS.items() if word in f"{room} {name}")
         outcome = ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
-        note = f"; {seen[test]}" if test in seen else ""
-        lines.append(f"| {room} | {name.replace('_', ' ')} | {original} | {counts.total()} | {outcome}{note} |")
+        remark = f"; {seen[test]}" if test in seen else ""
+        lines.append(f"| {room} | {name.replace('_', ' ')} | {original} | {counts.total()} | {outcome}{remark} |")
     return "\n".join(lines)
 
 

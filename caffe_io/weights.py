@@ -77,15 +77,16 @@ def write_solverstate(
         temporary.write_bytes(state.SerializeToString())
 
 
-def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel") -> Path:
-    """The snapshot (NAME_iter_N + suffix, or the same in HDF5) with the highest iteration number in `folder`; file times
-    play no part.
+def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str = "*") -> Path:
+    """The snapshot (NAME_iter_N + suffix, or the same in HDF5) with the highest iteration number in `folder`, of any name
+    unless `name` is given; file times play no part.
 
     Raises WeightsError if there is none.
     """
     found = [
         (int(number), path.name, path)
-        for path in (*Path(folder).glob(f"*_iter_*{suffix}"), *Path(folder).glob(f"*_iter_*{suffix}.h5"))
+        for ending in (suffix, f"{suffix}.h5")
+        for path in Path(folder).glob(f"{name}_iter_*{ending}")
         if (number := path.name.removesuffix(".h5").removesuffix(suffix).rsplit("_", 1)[-1]).isdecimal()
     ]
     if not found:

@@ -3,7 +3,8 @@
 MokaError
 └── TrainingError      a net, solver or run that cannot go on
     ├── LayerError     a layer that is unknown, or whose settings or bottoms do not fit
-    └── EngineError    the tool chain's Caffe is missing or failed
+    ├── EngineError    the tool chain's Caffe is missing or failed
+    └── WorkerError    another of the processes that train together has ended
 """
 
 from __future__ import annotations
@@ -21,3 +22,7 @@ class LayerError(TrainingError):
 
 class EngineError(TrainingError):
     """The tool chain's Caffe is missing or failed."""
+
+
+class WorkerError(TrainingError):
+    """Another of the processes that train together has ended."""

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import difflib
 import math
-from bisect import bisect_right
 from collections.abc import Callable
+
+import numpy as np
 
 from caffe_io.caffe_pb2 import SolverParameter
 
 from .errors import TrainingError
 
-POLICIES: dict[str, Callable[[SolverParameter, int], float]] = {
-    "fixed": lambda p, i: p.base_lr,
-    "step": lambda p, i: p.base_lr * p.gamma ** (i // p.stepsize),
-    "exp": lambda p, i: p.base_lr * p.gamma**i,
-    "inv": lambda p, i: p.base_lr * (1 + p.gamma * i) ** -p.power,
-    "multistep": lambda p, i: p.base_lr * p.gamma ** bisect_right(p.stepvalue, i),
-    "poly": lambda p, i: p.base_lr * (1 - i / p.max_iter) ** p.power,
+# (settings, iteration, current step) -> rate
+POLICIES: dict[str, Callable[[SolverParameter, int, int], float]] = {
+    "fixed": lambda p, i, step: p.base_lr,
+    "step": lambda p, i, step: p.base_lr * _power(p.gamma, step),
+    "exp": lambda p, i, step: p.base_lr * _power(p.gamma, i),
+    "inv": lambda p, i, step: p.base_lr * _power(1 + p.gamma * i, -p.power),
+    "multistep": lambda p, i, step: p.base_lr * _power(p.gamma, step),
+    "poly": lambda p, i, step: p.base_lr * _power(1 - i / p.max_iter, p.power),
     # base_lr / (1 + exp(-gamma (i - stepsize))), written so that nothing overflows
-    "sigmoid": lambda p, i: p.base_lr * (1 + math.tanh(p.gamma * (i - p.stepsize) / 2)) / 2,
+    "sigmoid": lambda p, i, step: p.base_lr * (1 + math.tanh(p.gamma * (i - p.stepsize) / 2)) / 2,
 }
 
 
@@ -35,13 +37,30 @@ def check_policy(p: SolverParameter) -> None:
         raise TrainingError(f'lr_policy "{p.lr_policy}" needs a gamma of at least 0; the solver has {p.gamma:g}.')
 
 
-def learning_rate(p: SolverParameter, iteration: int) -> float:
-    """The rate of `iteration`, before the multipliers of single weights."""
-    return POLICIES[p.lr_policy](p, iteration)
-
-
-def current_step(p: SolverParameter, iteration: int) -> int:
-    """How many steps the rate has come down before `iteration`: what Caffe keeps as current_step in a solverstate."""
+def next_step(p: SolverParameter, iteration: int, step: int) -> int:
+    """The current step (the current_step of a solverstate) at `iteration`, from the one before: how often the rate has come
+    down. "multistep" comes down by one step an iteration at most, however many stepvalues lie behind."""
     if p.lr_policy == "step":
-        return max(0, iteration - 1) // p.stepsize
-    return bisect_right(p.stepvalue, max(0, iteration - 1)) if p.lr_policy == "multistep" else 0
+        return iteration // p.stepsize
+    if p.lr_policy == "multistep" and step < len(p.stepvalue) and iteration >= p.stepvalue[step]:
+        return step + 1
+    return step
+
+
+def learning_rate(p: SolverParameter, iteration: int, step: int) -> float:
+    """The rate of `iteration`, before the multipliers of single weights; `step` is that iteration's current step.
+
+    Raises TrainingError where it is no number ("poly" with a broken power, beyond max_iter).
+    """
+    rate = POLICIES[p.lr_policy](p, iteration, step)
+    if math.isnan(rate):
+        raise TrainingError(
+            f'lr_policy "{p.lr_policy}" gives no rate for iteration {iteration}; the solver ends at max_iter {p.max_iter}.'
+        )
+    return rate
+
+
+def _power(base: float, exponent: float) -> float:
+    """`base` to the power of `exponent`, infinite or not a number where C's pow is."""
+    with np.errstate(all="ignore"):
+        return float(np.float64(base) ** np.float64(exponent))

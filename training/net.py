@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -67,9 +66,8 @@ class Net:
         self.parameters: list[Parameter] = []
         self._shared: dict[str, Tensor] = {}
         self._build()
-        self._losses = self._loss_weights()
-        consumed = Counter(name for layer in self.layers for name in layer.param.bottom)
-        self.outputs = [top for layer in self.layers for top in layer.param.top if not consumed[top]]
+        self.losses = self._loss_weights()
+        self.outputs = self._find_outputs()
 
     def forward(self, feed: Mapping[str, Tensor] | None = None) -> Tensor:
         """Run all layers; returns the objective (0 without loss layers). `feed` gives the tops of Input layers."""
@@ -84,24 +82,24 @@ class Net:
                 raise LayerError(f"{self.path}: {error} The data are from: {sources or 'the caller'}.") from error
             self.blobs.update(zip(layer.param.top, tops, strict=True))
         total = torch.zeros((), device=self.context.device)
-        for name, weight in self._losses.items():
+        for name, weight in self.losses.items():
             total = total + weight * self.blobs[name].float().sum()
         return total
 
     def results(self) -> list[Output]:
         """The values of all output blobs after `forward`, number by number, as Caffe lists them in its log."""
         return [
-            Output(name, value, self._losses.get(name, 0.0))
+            Output(name, value, self.losses.get(name, 0.0))
             for name in self.outputs
             for value in self.blobs[name].detach().float().reshape(-1).tolist()
         ]
 
     def reseed(self, number: int) -> None:
-        """Make all random numbers up to the next call a function of the seed and `number` (the iteration)."""
-        self.context.generator.manual_seed((self.context.seed * 1_000_003 + number) % 2**63)
+        """Make all random numbers up to the next call a function of the seed and `number` (of the worker's own batch)."""
+        self.context.generator.manual_seed((self.context.seed * 1_000_003 + self.context.batch(number)) % 2**63)
 
     def seek(self, batch: int) -> None:
-        """Let every Data layer go on with batch number `batch`."""
+        """Let every Data layer go on with the worker's batch number `batch`."""
         for layer in self.data_layers():
             layer.seek(batch)
 
@@ -134,6 +132,19 @@ class Net:
                 f"{', '.join(layer.name for layer in self.layers if layer.blobs)}. Is it the caffemodel of another net?"
             )
         return copied
+
+    def share_weights(self, other: Net) -> None:
+        """Use the weights of the layers that `other` has under the same names. Raises TrainingError if shapes differ."""
+        trained = {layer.name: layer for layer in other.layers if layer.blobs}
+        for layer in self.layers:
+            if layer.blobs and layer.name in trained:
+                shapes = [[list(blob.shape) for blob in which.blobs] for which in (layer, trained[layer.name])]
+                if shapes[0] != shapes[1]:
+                    phases = [Phase.Name(net.context.phase) for net in (self, other)]
+                    raise TrainingError(
+                        f'layer "{layer.name}" has weights {shapes[0]} in {phases[0]} and {shapes[1]} in {phases[1]}.'
+                    )
+                layer.blobs = trained[layer.name].blobs
 
     def close(self) -> None:
         """Stop what runs in the background."""
@@ -179,6 +190,14 @@ class Net:
             values.requires_grad_(self.context.training and spec.lr_mult != 0)
             self.parameters.append(Parameter(layer.name, index, values, spec.lr_mult, spec.decay_mult))
 
+    def _find_outputs(self) -> list[str]:
+        """The blobs that no layer takes after they were last made, in the order of their names, as in Caffe."""
+        free: set[str] = set()
+        for layer in self.layers:
+            free.difference_update(layer.param.bottom)
+            free.update(layer.param.top)
+        return sorted(free)
+
     def _loss_weights(self) -> dict[str, float]:
         weights = {}
         for layer in self.layers:
@@ -189,12 +208,16 @@ class Net:
         return weights
 
     def _copy(self, layer: Layer, given: list[Array], path: str) -> None:
-        if len(given) != len(layer.blobs):
+        owned = {parameter.index for parameter in self.parameters if parameter.layer == layer.name}
+        missing = [i for i in range(len(layer.blobs)) if i >= len(given) or not given[i].size]
+        if len(given) > len(layer.blobs) or owned.intersection(missing):  # HDF5 files leave out what another layer owns
             raise WeightsError(
                 f'{path}: layer "{layer.name}" has {len(given)} blobs there, but {len(layer.blobs)} in {self.path}. '
                 "Rename the layer in the prototxt to train it from new."
             )
-        for index, (blob, values) in enumerate(zip(layer.blobs, given, strict=True)):
+        for index, (blob, values) in enumerate(zip(layer.blobs, given, strict=False)):
+            if index in missing:
+                continue
             if not same_shape(values.shape, blob.shape):
                 raise WeightsError(
                     f'{path}: layer "{layer.name}", blob {index}, is {list(values.shape)} there, but {list(blob.shape)} '

@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from caffe_io.blobs import blob_shape, blob_to_array, same_shape
+from caffe_io.blobs import Array, blob_shape, blob_to_array, same_shape
 from caffe_io.caffe_pb2 import NetParameter, SolverParameter
 from caffe_io.errors import WeightsError
+from caffe_io.hdf5 import write_hdf5_state, write_hdf5_weights
 from caffe_io.weights import read_solverstate, write_solverstate, write_weights
 
 from .errors import TrainingError
@@ -21,8 +22,6 @@ from .net import Net
 
 def check_snapshots(param: SolverParameter) -> None:
     """Raise TrainingError if the solver's snapshots could not be written: better before the training than after an hour."""
-    if param.snapshot_format == SolverParameter.HDF5:
-        raise TrainingError("snapshot_format HDF5 is not there yet; leave it out, or write BINARYPROTO.")
     folder = Path(f"{param.snapshot_prefix}_").parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,20 +34,36 @@ def check_snapshots(param: SolverParameter) -> None:
         ) from error
 
 
-def write_snapshot(net: Net, histories: Sequence[Tensor], prefix: str, iteration: int, step: int) -> tuple[str, str]:
+def write_snapshot(
+    net: Net, histories: Sequence[Tensor], prefix: str, iteration: int, step: int, hdf5: bool = False
+) -> tuple[str, str]:
     """Write the pair of files for `iteration`, each whole or not at all, the weights first; returns their names.
 
     `step` is the learning-rate policy's current step. Like Caffe, an earlier pair of the same number is replaced.
     """
-    model, state = (f"{prefix}_iter_{iteration}{suffix}" for suffix in (".caffemodel", ".solverstate"))
-    write_weights(model, trained_param(net), net.weights(), force=True)
+    ending = ".h5" if hdf5 else ""
+    model, state = (f"{prefix}_iter_{iteration}{suffix}{ending}" for suffix in (".caffemodel", ".solverstate"))
+    save_weights(net, model)
     arrays = [history.detach().cpu().contiguous().numpy() for history in histories]
-    write_solverstate(state, iteration, model, arrays, step, force=True)
+    (write_hdf5_state if hdf5 else write_solverstate)(state, iteration, model, arrays, step, force=True)
     return model, state
 
 
-def read_snapshot(path: str | os.PathLike[str], net: Net, histories: Sequence[Tensor]) -> int:
-    """Load weights and `histories` from a .solverstate and the caffemodel it names; returns the iteration.
+def save_weights(net: Net, path: str | os.PathLike[str]) -> None:
+    """Write the net's weights to `path`, in HDF5 if it ends with .h5, else as a caffemodel; an earlier file is replaced."""
+    weights = net.weights()
+    if str(path).endswith(".h5"):
+        owned: dict[str, dict[int, Array]] = {}
+        for parameter in net.parameters:
+            owned.setdefault(parameter.layer, {})[parameter.index] = weights[parameter.layer][parameter.index]
+        write_hdf5_weights(path, [layer.name for layer in net.layers], owned, force=True)
+    else:
+        write_weights(path, trained_param(net), weights, force=True)
+
+
+def read_snapshot(path: str | os.PathLike[str], net: Net, histories: Sequence[Tensor]) -> tuple[int, int]:
+    """Load weights and `histories` from a .solverstate (or .solverstate.h5) and the caffemodel it names; returns the
+    iteration and the learning-rate policy's current step.
 
     If both files were moved together, the caffemodel is found beside the solverstate.
     """
@@ -61,17 +76,19 @@ def read_snapshot(path: str | os.PathLike[str], net: Net, histories: Sequence[Te
     net.load(model)
     if len(state.history) != len(histories):
         raise WeightsError(
-            f"{path}: has {len(state.history)} history blobs, but the net has {len(histories)} weights. Is it another net's?"
+            f"{path}: has {len(state.history)} history blobs; wanted {len(histories)} for the net's {len(net.parameters)} "
+            "weights. Is it another net's, or of another type of solver?"
         )
-    for parameter, history, blob in zip(net.parameters, histories, state.history, strict=True):
+    for index, (history, blob) in enumerate(zip(histories, state.history, strict=True)):
         if not same_shape(blob_shape(blob), history.shape):
+            parameter = net.parameters[index % len(net.parameters)]
             raise WeightsError(
                 f'{path}: the history of layer "{parameter.layer}", blob {parameter.index}, is {list(blob_shape(blob))}; '
                 f"wanted {list(history.shape)}. Is it another net's?"
             )
         with torch.no_grad():
             history.copy_(torch.from_numpy(blob_to_array(blob).reshape(tuple(history.shape))))
-    return state.iter
+    return state.iter, state.current_step
 
 
 def trained_param(net: Net) -> NetParameter:

@@ -2,132 +2,161 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
 import time
-from collections import deque
-from collections.abc import Iterator
-from types import FrameType
+from collections.abc import Callable
 
 import torch
 from tqdm import tqdm
 
 from caffe_io.caffe_pb2 import SolverParameter
 
+from .debug_info import debug_pass
 from .errors import TrainingError
-from .learning_rate import check_policy, current_step, learning_rate
+from .layerwise import Layerwise
+from .learning_rate import check_policy, learning_rate, next_step
 from .net import Net, Output
 from .precision import autocast
 from .record import Record, log, output_lines
+from .signals import Signals
+from .smoothed_loss import SmoothedLoss
 from .snapshot import read_snapshot, write_snapshot
 from .solver_nets import make_test_nets, make_train_net
-from .updates import apply_update, check_solver_type
+from .updates import apply_update, check_solver_type, make_histories
+from .workers import Workers
 
 
 class Solver:
     """Trains the net that `param` names, with Caffe's meaning of every setting.
 
-    `iteration` counts the updates made; `stopped` tells that Ctrl-C was pressed. Random numbers depend on (random_seed,
-    iteration) alone, and batch b of the data on b alone: a run resumed from a snapshot ends with the weights of a run
-    that was never interrupted.
+    `iteration` counts the updates made; `stopped` tells that a signal ended the training. Random numbers depend on
+    (random_seed, iteration) alone, and batch b of the data on b alone: a run resumed from a snapshot ends with the weights
+    of a run that was never interrupted. With a `layerwise` of the train net, gradients are computed through it.
     """
 
-    def __init__(self, param: SolverParameter, precision: str = "fp32", device: torch.device | None = None) -> None:
+    def __init__(
+        self,
+        param: SolverParameter,
+        precision: str = "fp32",
+        device: torch.device | None = None,
+        workers: Workers | None = None,
+    ) -> None:
         check_policy(param)
         check_solver_type(param)
-        self.param, self.precision = param, precision
+        if param.average_loss < 1:
+            raise TrainingError(f"the solver's average_loss is {param.average_loss}; wanted at least 1.")
+        self.param, self.precision, self.workers = param, precision, workers or Workers()
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        seed = param.random_seed if param.random_seed >= 0 else int.from_bytes(os.urandom(4), "little")
-        self.seed = seed
+        drawn = param.random_seed if param.random_seed >= 0 else int.from_bytes(os.urandom(4), "little")
+        self.seed = seed = self.workers.same(drawn)
         self.net = make_train_net(param, self.device, seed)
-        self.test_nets = make_test_nets(param, self.device, seed)
-        self._share_weights()
-        self.histories = [torch.zeros_like(parameter.values) for parameter in self.net.parameters]
-        self.iteration = 0
+        self.net.context.worker, self.net.context.workers = self.workers.rank, self.workers.count
+        self.test_nets = make_test_nets(param, self.device, seed) if self.workers.first else []
+        for net in self.test_nets:
+            net.share_weights(self.net)
+        self.histories = make_histories(param, self.net.parameters)
+        self.iteration = self.current_step = 0
+        self.stopped = self._wish_snapshot = False
+        self.layerwise: Layerwise | None = None
         self.record: Record | None = None
-        self._losses: deque[float] = deque(maxlen=max(1, param.average_loss))
-        self.stopped = self._snapshot_wanted = False
+        self._signals: Signals | None = None
+        for names in param.weights:
+            self.load(names)
+        self.workers.share([parameter.values for parameter in self.net.parameters])
+
+    def load(self, names: str) -> None:
+        """Begin with the weights of these caffemodels, a list with commas, in all nets."""
+        for path in filter(None, map(str.strip, names.split(","))):
+            self._report(f"Finetuning from {path}")
+            for net in (self.net, *self.test_nets):
+                net.load(path)
 
     def restore(self, path: str) -> None:
-        """Go on from a .solverstate."""
-        self.iteration = read_snapshot(path, self.net, self.histories)
+        """Go on from a .solverstate or .solverstate.h5."""
+        self.iteration, self.current_step = read_snapshot(path, self.net, self.histories)
         self.net.seek(self.iteration * self.param.iter_size)
 
-    def solve(self) -> None:
-        """Train up to max_iter, with Caffe's log, tests and snapshots. Ctrl-C: a snapshot, then a clean end."""
+    def solve(self, signals: Signals | None = None) -> None:
+        """Train up to max_iter, with Caffe's log, tests and snapshots. A stop by `signals` is a snapshot and a clean end."""
         p = self.param
-        self.record = Record(p.snapshot_prefix, self.iteration)
+        self._signals = signals
+        self.record = Record(p.snapshot_prefix, self.iteration) if self.workers.first else None
         try:
-            log(f"Solving {self.net.param.name}")
-            log(f"Learning Rate Policy: {p.lr_policy}")
-            with (
-                self._signals(),
-                tqdm(
-                    total=p.max_iter,
-                    initial=self.iteration,
-                    unit="iter",
-                    disable=not sys.stderr.isatty(),
-                    dynamic_ncols=True,
-                ) as bar,
-            ):
-                self.step(p.max_iter - self.iteration, bar)
+            self._report(f"Solving {self.net.param.name}")
+            self._report(f"Learning Rate Policy: {p.lr_policy}")
+            quiet = not self.workers.first or not sys.stderr.isatty()
+            with tqdm(total=p.max_iter, initial=self.iteration, unit="iter", disable=quiet, dynamic_ncols=True) as bar:
+                self.step(p.max_iter - self.iteration, bar.update)
                 if self.stopped or (p.snapshot_after_train and (not p.snapshot or self.iteration % p.snapshot)):
                     self.snapshot()
                 if self.stopped:
-                    log("Optimization stopped early.")
+                    self._report("Optimization stopped early.")
                     return
                 self._last_look()
-            log("Optimization Done.")
+            self._report("Optimization Done.")
         finally:
             self.close()
 
-    def step(self, iterations: int, bar: tqdm | None = None) -> None:  # type: ignore[type-arg]
-        """`iterations` updates, or fewer if a stop was asked for."""
+    def step(self, iterations: int, progress: Callable[[], object] = lambda: None) -> None:
+        """`iterations` updates, or fewer if a stop was asked for; `progress` is called after each."""
         p = self.param
         end = self.iteration + iterations
-        self._losses.clear()
+        self._loss = SmoothedLoss(p.average_loss)
         self._begun, self._shown = time.monotonic(), self.iteration
         while self.iteration < end and not self.stopped:
             if p.test_interval and self.iteration % p.test_interval == 0 and (self.iteration or p.test_initialization):
                 self.test_all()
                 if self.stopped:
                     break
-            self._losses.append(self._forward_backward())
-            rate = learning_rate(p, self.iteration)
-            if p.display and self.iteration % p.display == 0:
-                self._display(rate)
-            apply_update(p, rate, self.net.parameters, self.histories)
-            self.iteration += 1
-            if bar is not None:
-                bar.update()
-            if self._snapshot_wanted or (p.snapshot and self.iteration % p.snapshot == 0):
-                self._snapshot_wanted = False
+            self._loss.add(self._forward_backward())
+            if self._displayed():
+                self._display()
+            self.apply_update()
+            progress()
+            if self._wish_snapshot or (p.snapshot and self.iteration % p.snapshot == 0):
                 self.snapshot()
+
+    def rate(self) -> float:
+        """The learning rate of this iteration; moves the policy's current step, as Caffe's does."""
+        before = self.current_step
+        self.current_step = next_step(self.param, self.iteration, before)
+        if self.param.lr_policy == "multistep" and self.current_step != before:
+            self._report(f"MultiStep Status: Iteration {self.iteration}, step = {self.current_step}")
+        return learning_rate(self.param, self.iteration, self.current_step)
+
+    def apply_update(self) -> None:
+        """One update from the gradients as they are; several workers' are averaged first."""
+        rate = self.rate()
+        if self._displayed():
+            self._report(f"Iteration {self.iteration}, lr = {rate:g}")
+        self._average()
+        apply_update(self.param, rate, self.net.parameters, self.histories, self.iteration, self._report)
+        self.iteration += 1
 
     def test_all(self) -> None:
         """Run every test net for its test_iter batches and report the mean of each output."""
         for index, net in enumerate(self.test_nets):
             self._report(f"Iteration {self.iteration}, Testing net (#{index})")
-            outputs = mean_outputs(net, self.param.test_iter[index], self.precision, lambda: self.stopped)
-            if outputs is None:
+            means = mean_outputs(net, self.param.test_iter[index], self.precision, self._test_stopped)
+            if means is None:
                 self._report("Test interrupted.")
                 return
+            loss, outputs = means
+            if self.param.test_compute_loss:
+                self._report(f"Test loss: {loss:g}")
             for line in output_lines("Test", outputs):
                 self._report(line)
 
     def snapshot(self) -> tuple[str, str]:
-        """Write .caffemodel and .solverstate; returns their names."""
-        names = write_snapshot(
-            self.net,
-            self.histories,
-            self.param.snapshot_prefix,
-            self.iteration,
-            current_step(self.param, self.iteration),
-        )
-        log(f"Snapshotting to binary proto file {names[0]}")
-        log(f"Snapshotting solver state to binary proto file {names[1]}")
+        """Write .caffemodel and .solverstate (or both as .h5); returns their names."""
+        p, hdf5 = self.param, self.param.snapshot_format == SolverParameter.HDF5
+        prefix, what = p.snapshot_prefix, "HDF5" if hdf5 else "binary proto"
+        if not self.workers.first:
+            return "", ""
+        names = write_snapshot(self.net, self.histories, prefix, self.iteration, self.current_step, hdf5)
+        self._report(f"Snapshotting to {what} file {names[0]}")
+        self._report(f"Snapshotting solver state to {what} file {names[1]}")
         return names
 
     def close(self) -> None:
@@ -139,97 +168,104 @@ class Solver:
             self.record = None
 
     def _forward_backward(self) -> float:
+        """The gradients of iter_size batches, added up; returns the mean of their losses."""
         total = 0.0
         for parameter in self.net.parameters:
             parameter.values.grad = None
         for part in range(self.param.iter_size):
             self.net.reseed(self.iteration * self.param.iter_size + part)
-            with autocast(self.precision, self.device):
-                loss = self.net.forward()
-            if not loss.requires_grad:
-                raise TrainingError(f"{self.net.path}: no loss depends on a weight, so there is nothing to train.")
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
+            total += self._gradients()
         return total / self.param.iter_size
 
-    def _display(self, rate: float) -> None:
+    def _gradients(self) -> float:
+        debug = self.param.debug_info and self._displayed()
+        if debug or self.layerwise:
+            self.layerwise = self.layerwise or Layerwise(self.net)
+            if not any(need.layer for need in self.layerwise.needs):
+                raise self._nothing_to_train()
+            if debug:
+                return debug_pass(self.layerwise, self._report)
+            value = self.layerwise.forward()
+            self.layerwise.backward()
+            return value
+        with autocast(self.precision, self.device):
+            loss = self.net.forward()
+        if not loss.requires_grad:
+            raise self._nothing_to_train()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
+
+    def _nothing_to_train(self) -> TrainingError:
+        return TrainingError(f"{self.net.path}: no loss depends on a weight, so there is nothing to train.")
+
+    def _average(self) -> None:
+        """Average the gradients of several workers, and agree on what their signals ask for."""
+        wishes = [False, False]
+        if self._signals:
+            wishes, self._signals.snapshot = [self._signals.stop, self._signals.snapshot], False
+        gradients = []
+        for parameter in self.net.parameters:
+            if parameter.values.requires_grad and self.workers.count > 1:
+                if parameter.values.grad is None:
+                    parameter.values.grad = torch.zeros_like(parameter.values)
+                gradients.append(parameter.values.grad)
+        self.stopped, self._wish_snapshot = self.workers.average(gradients, wishes)
+
+    def _displayed(self) -> bool:
+        return bool(self.param.display) and self.iteration % self.param.display == 0
+
+    def _display(self) -> None:
         lapse = time.monotonic() - self._begun
         speed = (self.iteration - self._shown) / lapse if lapse else 0.0
         self._begun, self._shown = time.monotonic(), self.iteration
-        loss = sum(self._losses) / len(self._losses)
         self._report(
-            f"Iteration {self.iteration} ({speed:g} iter/s, {lapse:g}s/{self.param.display} iters), loss = {loss:g}"
+            f"Iteration {self.iteration} ({speed:g} iter/s, {lapse:g}s/{self.param.display} iters), "
+            f"loss = {self._loss.value:g}"
         )
         for line in output_lines("Train", self.net.results()):
             self._report(line)
-        self._report(f"Iteration {self.iteration}, lr = {rate:g}")
 
     @torch.no_grad()
     def _last_look(self) -> None:
         """After the last update Caffe shows the loss once more, and tests, where the intervals fall on it."""
         p = self.param
-        if p.display and self.iteration % p.display == 0:
+        if self._displayed():
             self.net.reseed(self.iteration * p.iter_size)
             with autocast(self.precision, self.device):
-                self._losses.append(float(self.net.forward()))
-            self._report(f"Iteration {self.iteration}, loss = {sum(self._losses) / len(self._losses):g}")
+                self._loss.add(float(self.net.forward()))
+            self._report(f"Iteration {self.iteration}, loss = {self._loss.value:g}")
         if p.test_interval and self.iteration % p.test_interval == 0:
             self.test_all()
+
+    def _test_stopped(self) -> bool:
+        asked = self._signals is not None and self._signals.stop
+        if self.workers.count == 1:  # several workers agree on it after the next gradients
+            self.stopped = asked
+        return asked
 
     def _report(self, line: str) -> None:
         if self.record:
             self.record.log(line)
-        else:
+        elif self.workers.first:
             log(line)
-
-    def _share_weights(self) -> None:
-        trained = {layer.name: layer for layer in self.net.layers if layer.blobs}
-        for net in self.test_nets:
-            for layer in net.layers:
-                if layer.blobs and layer.name in trained:
-                    shapes = [[tuple(blob.shape) for blob in which.blobs] for which in (layer, trained[layer.name])]
-                    if shapes[0] != shapes[1]:
-                        raise TrainingError(
-                            f'layer "{layer.name}" has weights {shapes[0]} in TEST and {shapes[1]} in TRAIN.'
-                        )
-                    layer.blobs = trained[layer.name].blobs
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGINT: snapshot and stop, a second one stops at once; SIGHUP: snapshot and go on (Caffe's defaults)."""
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            self.stopped = True
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            with contextlib.suppress(RuntimeError):  # it interrupted a line that was just being written
-                log("Stopping after this iteration, with a snapshot. Ctrl-C again stops at once.")
-
-        def snapshot(number: int, frame: FrameType | None) -> None:
-            self._snapshot_wanted = True
-
-        before = {signal.SIGINT: signal.signal(signal.SIGINT, stop)}
-        if hasattr(signal, "SIGHUP"):
-            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, snapshot)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 @torch.no_grad()
-def mean_outputs(net: Net, iterations: int, precision: str, stopped=lambda: False) -> list[Output] | None:  # type: ignore[no-untyped-def]
-    """The mean of every output over `iterations` batches; None if `stopped()` became true on the way."""
+def mean_outputs(
+    net: Net, iterations: int, precision: str, stopped: Callable[[], bool] = lambda: False
+) -> tuple[float, list[Output]] | None:
+    """The mean loss and the mean of every output over `iterations` batches; None if `stopped()` became true on the way."""
+    loss = 0.0
     sums: list[Output] = []
     for index in range(iterations):
         if stopped():
             return None
         with autocast(precision, net.context.device):
-            net.forward()
+            loss += float(net.forward())
         results = net.results()
         sums = (
             [Output(a.name, a.value + b.value, a.loss_weight) for a, b in zip(sums, results, strict=True)]
             if index
             else results
         )
-    return [Output(o.name, o.value / iterations, o.loss_weight) for o in sums]
+    return loss / iterations, [Output(o.name, o.value / iterations, o.loss_weight) for o in sums]

@@ -22,12 +22,19 @@ class Context:
     """What layers of one net share: its phase, the device, and the source of all its random numbers.
 
     The solver seeds `generator` anew before each iteration, so that a resumed run draws what an unbroken one draws.
+    Of several `workers` that train together, `worker` r of N takes the batches r, r + N, r + 2 N, ... of the data.
     """
 
     phase: Phase.ValueType
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     generator: torch.Generator = field(default_factory=torch.Generator)
     seed: int = 0
+    worker: int = 0
+    workers: int = 1
+
+    def batch(self, own: int) -> int:
+        """The number, counted over all workers, of this worker's batch number `own`."""
+        return own * self.workers + self.worker
 
     @property
     def training(self) -> bool:
@@ -51,6 +58,7 @@ class Layer:
         self.param, self.context = param, context
         self.name = param.name
         self.blobs: list[Tensor] = []
+        self._reshaping = False
         for what, names, (least, most) in (("bottom", param.bottom, self.bottoms), ("top", param.top, self.tops)):
             if len(names) < least or (most is not None and len(names) > most):
                 wanted = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
@@ -59,6 +67,24 @@ class Layer:
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         """Take the shapes of the bottoms, make `blobs`, return the shapes of the tops."""
         return shapes
+
+    def reshape(self, shapes: list[Shape]) -> list[Shape]:
+        """Adapt to bottoms of other shapes and keep the weights; returns the shapes of the tops.
+
+        Raises LayerError if the weights do not fit the new shapes.
+        """
+        kept, self.blobs, self._reshaping = self.blobs, [], True
+        try:
+            tops = self.setup(shapes)
+            wanted = [tuple(blob.shape) for blob in self.blobs]
+        finally:
+            self.blobs, self._reshaping = kept, False
+        if wanted != [tuple(blob.shape) for blob in kept]:
+            raise self.error(
+                f"its weights are {[list(blob.shape) for blob in kept]}; bottoms of {[list(s) for s in shapes]} would need "
+                f"{[list(s) for s in wanted]}."
+            )
+        return tops
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         """The tops, computed from the bottoms."""
@@ -73,6 +99,9 @@ class Layer:
 
     def add_blob(self, shape: Shape, filler: FillerParameter) -> None:
         """Append a weight of `shape` with its first values from `filler`."""
+        if self._reshaping:  # only the shape is wanted
+            self.blobs.append(torch.empty(shape, device=self.context.device))
+            return
         values = fill(shape, filler, self.context.generator, self.name)
         self.blobs.append(values.to(self.context.device).requires_grad_(self.context.training))
 

@@ -46,7 +46,7 @@ class Data(Layer):
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         if self._prefetcher is None:
             self._records: Iterator[tuple[bytes, bytes]] = self._reader.cycle(
-                self._next_batch * self.param.data_param.batch_size
+                self.context.batch(self._next_batch) * self.param.data_param.batch_size
             )
             self._prefetcher = Prefetcher(self._make, self._next_batch)
         batch = self._prefetcher.next()
@@ -54,7 +54,7 @@ class Data(Layer):
         return [top.to(self.context.device, non_blocking=True) for top in batch][: len(self.param.top)]
 
     def seek(self, batch: int) -> None:
-        """Go on with batch number `batch`, counted from the first record."""
+        """Go on with this worker's batch number `batch`, counted from the first record."""
         self.close()
         self._next_batch = batch
 
@@ -75,8 +75,11 @@ class Data(Layer):
             self._prefetcher = None
 
     def _make(self, number: int) -> Batch:
-        drawn = [self._draw() for _ in range(self.param.data_param.batch_size)]
-        random = np.random.default_rng((self.context.seed, number))
+        size = self.param.data_param.batch_size
+        drawn = [self._draw() for _ in range(size)]
+        for _ in range(size * (self.context.workers - 1)):  # what the others draw
+            next(self._records)
+        random = np.random.default_rng((self.context.seed, self.context.batch(number)))
         pictures = torch.from_numpy(self._transformer([picture for picture, _ in drawn], random))
         labels = torch.tensor([label for _, label in drawn], dtype=torch.float32)
         return pictures.contiguous(memory_format=torch.channels_last), labels

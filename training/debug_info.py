@@ -1,0 +1,74 @@
+"""debug_info: the mean sizes of all blobs, weights and gradients, in Caffe's log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .layerwise import Layerwise
+from .net import Net
+
+
+def forward_lines(passes: Layerwise, index: int) -> list[str]:
+    """After a layer has run: the mean absolute value of each top and weight."""
+    layer = passes.net.layers[index]
+    head = f"    [Forward] Layer {layer.name}"
+    tops = [f"{head}, top blob {name} data: {_mean(passes.data[name]):g}" for name in layer.param.top]
+    names = [_called(passes.net, layer.name, i) for i in range(len(layer.blobs))]
+    return tops + [
+        f"{head}, param blob {name} data: {_mean(blob):g}" for name, blob in zip(names, layer.blobs, strict=True)
+    ]
+
+
+def backward_lines(passes: Layerwise, index: int) -> list[str]:
+    """After a layer's backward pass: the mean absolute gradient of each bottom and weight that has one."""
+    layer, need = passes.net.layers[index], passes.needs[index]
+    head = f"    [Backward] Layer {layer.name}"
+    lines = [
+        f"{head}, bottom blob {name} diff: {_mean(passes.diff[name]):g}"
+        for name, wanted in zip(layer.param.bottom, need.bottoms, strict=True)
+        if wanted
+    ]
+    return lines + [
+        f"{head}, param blob {i} diff: {_mean(blob.grad):g}"
+        for i, blob in enumerate(layer.blobs)
+        if blob.requires_grad and blob.grad is not None
+    ]
+
+
+@torch.no_grad()
+def net_line(net: Net) -> str:
+    """After the whole backward pass: the norms of all weights and gradients."""
+    values = [p.values for p in net.parameters]
+    gradients = [torch.zeros_like(v) if v.grad is None else v.grad for v in values]
+    l1 = [sum(float(t.abs().sum()) for t in tensors) for tensors in (values, gradients)]
+    l2 = [sum(float(t.square().sum()) for t in tensors) ** 0.5 for tensors in (values, gradients)]
+    return f"    [Backward] All net params (data, diff): L1 norm = ({l1[0]:g}, {l1[1]:g}); L2 norm = ({l2[0]:g}, {l2[1]:g})"
+
+
+def debug_pass(passes: Layerwise, report: Callable[[str], None]) -> float:
+    """One forward and backward pass with all its lines; returns the loss."""
+
+    def tell(lines: Callable[[Layerwise, int], list[str]]) -> Callable[[int], None]:
+        def after(index: int) -> None:
+            for line in lines(passes, index):
+                report(line)
+
+        return after
+
+    loss = passes.forward(after=tell(forward_lines))
+    passes.backward(after=tell(backward_lines))
+    report(net_line(passes.net))
+    return loss
+
+
+def _called(net: Net, layer: str, index: int) -> str:
+    specs = next(each.param.param for each in net.layers if each.name == layer)
+    return specs[index].name if index < len(specs) and specs[index].name else str(index)
+
+
+@torch.no_grad()
+def _mean(values: Tensor) -> float:
+    return float(values.abs().sum()) / max(1, values.numel())

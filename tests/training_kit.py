@@ -103,7 +103,9 @@ def small_solver(folder: Path, **settings: object) -> Path:
         **settings,
     }
     lines = [f'net: "{net}"', f'snapshot_prefix: "{folder}/small"', "solver_mode: CPU"]
-    lines += [f'{key}: "{value}"' if isinstance(value, str) else f"{key}: {value}" for key, value in values.items()]
+    for key, value in values.items():
+        quote = '"' if isinstance(value, str) else ""
+        lines.append(f"{key}: {quote}{str(value).lower() if isinstance(value, bool) else value}{quote}")
     path = folder / "solver.prototxt"
     path.write_text("\n".join(lines))
     return path

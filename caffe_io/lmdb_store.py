@@ -15,7 +15,8 @@ from .errors import DatabaseError
 from .files import whole_folder
 
 _FIRST_MAP = 64 << 20  # bytes; doubled when full: a map of 1 TB breaks 32-bit machines and some file systems
-_BATCH = 1000  # records per commit, as Caffe's convert_imageset
+_BATCH = 1000  # records per commit, as Caffe's convert_imageset, and
+_BATCH_BYTES = 32 << 20  # bytes per commit: a thousand large pictures would fill the memory
 _LONGEST_KEY = 511  # bytes; a limit of LMDB itself
 
 
@@ -25,6 +26,7 @@ class LmdbWriter:
     def __init__(self, environment: lmdb.Environment) -> None:
         self._environment = environment
         self._pending: list[tuple[bytes, bytes]] = []
+        self._bytes = 0
 
     def put(self, key: bytes, value: bytes) -> None:
         """Add a record; keys need not come in order, a repeated key replaces the earlier value.
@@ -37,7 +39,8 @@ class LmdbWriter:
                 "Shorten the picture's path."
             )
         self._pending.append((key, value))
-        if len(self._pending) >= _BATCH:
+        self._bytes += len(value)
+        if len(self._pending) >= _BATCH or self._bytes >= _BATCH_BYTES:
             self.commit()
 
     def commit(self) -> None:
@@ -48,6 +51,7 @@ class LmdbWriter:
                     for key, value in self._pending:
                         transaction.put(key, value)
                 self._pending.clear()
+                self._bytes = 0
             except lmdb.MapFullError:
                 self._environment.set_mapsize(2 * self._environment.info()["map_size"])
 
@@ -136,7 +140,7 @@ class _Map:
     """A database opened for reading; closed with its last reader."""
 
     def __init__(self, path: Path) -> None:
-        self.environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False)
+        self.environment = lmdb.open(str(path), readonly=True, lock=False)  # read in order, so readahead helps
         # Pages past the end of a file that was cut short are no error for LMDB but a crash.
         wanted = (self.environment.info()["last_pgno"] + 1) * self.environment.stat()["psize"]
         found = (path / "data.mdb").stat().st_size

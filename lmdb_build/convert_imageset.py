@@ -20,8 +20,6 @@ from .parallel import in_order, say, with_progress
 from .records import Recipe, Record, make_record, record_key
 from .samples import shuffled
 
-_COMMIT = 32 << 20  # bytes: large pictures would fill the memory before there are a thousand of them
-
 
 def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, force: bool = False) -> int:
     """Write the database; the number of pictures that were skipped.
@@ -38,7 +36,7 @@ def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, 
             return index, entry, error
 
     first: tuple[Entry, Record] | None = None
-    skipped = held = 0
+    skipped = 0
     with write_lmdb(database, force) as db:
         results = in_order(work, enumerate(entries))
         for index, entry, record in with_progress(results, len(entries), "converted"):
@@ -49,10 +47,6 @@ def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, 
             first = first or (entry, record)
             _check_same_size(entry, record, *first)
             db.put(record_key(index, entry), record.value)
-            held += len(record.value)
-            if held > _COMMIT:
-                db.commit()
-                held = 0
         if first is None:
             raise LmdbBuildError(
                 f"{database}: not written, for none of the {len(entries)} pictures could be read; the first: "

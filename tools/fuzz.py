@@ -36,6 +36,7 @@ from caffe_io.weights import read_solverstate, read_weights
 
 from . import fuzz_inputs as inputs
 
+_MEMORY = Path("/dev/shm")  # a disk would be waited for, at the end of every database
 _SECONDS = 10  # an input may take
 _BYTES = 1 << 30  # the process may take beyond what it has
 
@@ -161,7 +162,11 @@ def fuzz(count: int, seed: int, failures: Path | None = None, report: Callable[[
     logger.disabled = True  # thousands of warnings about fork fields
     tallies = {}
     try:
-        with tempfile.TemporaryDirectory() as folder, _limits(), _quiet_decoders():
+        with (
+            tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder,
+            _limits(),
+            _quiet_decoders(),
+        ):
             table = kinds()
             for number, (kind, (spoil, read)) in enumerate(table.items()):
                 share = count // len(table) + (number < count % len(table))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from caffe_io.caffe_pb2 import FillerParameter
 
-from .errors import LayerError
+from .errors import LayerError, did_you_mean
 
 Shape = tuple[int, ...]
 # Fills and returns a tensor; raises ValueError for settings or a shape that do not fit.
@@ -85,8 +84,7 @@ FILLERS: dict[str, Filler] = {
 def fill(shape: Shape, param: FillerParameter, generator: torch.Generator, layer: str) -> Tensor:
     """A float32 tensor of `shape`, filled as `param` says; `layer` is the name in the LayerError for what cannot be."""
     if param.type not in FILLERS:
-        near = difflib.get_close_matches(param.type, FILLERS, 1)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
+        hint = did_you_mean(param.type, FILLERS)
         raise LayerError(f'layer "{layer}": unknown filler "{param.type}"; known are {", ".join(FILLERS)}.{hint}')
     try:
         if param.sparse < -1 or (param.sparse >= 0 and param.type != "gaussian"):

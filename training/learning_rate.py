@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from caffe_io.caffe_pb2 import SolverParameter
 
-from .errors import TrainingError
+from .errors import TrainingError, did_you_mean
 
 # (settings, iteration, current step) -> rate
 POLICIES: dict[str, Callable[[SolverParameter, int, int], float]] = {
@@ -28,8 +27,7 @@ POLICIES: dict[str, Callable[[SolverParameter, int, int], float]] = {
 def check_policy(p: SolverParameter) -> None:
     """Raise TrainingError for an unknown lr_policy, or one whose settings are missing."""
     if p.lr_policy not in POLICIES:
-        near = difflib.get_close_matches(p.lr_policy, POLICIES, 1)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
+        hint = did_you_mean(p.lr_policy, POLICIES)
         raise TrainingError(f'the solver\'s lr_policy is "{p.lr_policy}"; known are {", ".join(POLICIES)}.{hint}')
     if p.lr_policy in ("step", "sigmoid") and p.stepsize < 1:
         raise TrainingError(f'lr_policy "{p.lr_policy}" needs a stepsize of at least 1; the solver has {p.stepsize}.')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from caffe_io.caffe_pb2 import SolverParameter
 
-from .errors import TrainingError
+from .errors import TrainingError, did_you_mean
 from .net import Parameter
 
 # (settings, the weight's own rate, gradient, its histories, updates made before) -> the step to subtract; the histories
@@ -94,8 +93,7 @@ def check_solver_type(p: SolverParameter) -> None:
     for field, table in (("type", UPDATES), ("regularization_type", REGULARIZATIONS)):
         value = getattr(p, field)
         if value not in table:
-            near = difflib.get_close_matches(value, table, 1)
-            hint = f' Did you mean "{near[0]}"?' if near else ""
+            hint = did_you_mean(value, table)
             raise TrainingError(f'the solver\'s {field} is "{value}"; known are {", ".join(table)}.{hint}')
     if p.type in ("AdaGrad", "RMSProp") and p.momentum:
         raise TrainingError(f"the solver's momentum is {p.momentum:g}; {p.type} has none. Leave it out.")

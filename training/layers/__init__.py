@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 
 from caffe_io.caffe_pb2 import LayerParameter
 
-from ..errors import LayerError
+from ..errors import LayerError, did_you_mean
 from .accuracy import Accuracy
 from .base import Context, Layer
 from .batch_norm import BatchNorm
@@ -100,8 +99,7 @@ def make_layer(param: LayerParameter, context: Context) -> Layer:
     if param.type in REFUSED:
         raise LayerError(f'layer "{param.name}" is of type {param.type}: {REFUSED[param.type]}')
     if param.type not in LAYERS:
-        near = difflib.get_close_matches(param.type, LAYERS, 1)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
+        hint = did_you_mean(param.type, LAYERS)
         raise LayerError(
             f'layer "{param.name}": unknown layer type "{param.type}".{hint} Known types: {", ".join(sorted(LAYERS))}.'
         )

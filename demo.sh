@@ -83,7 +83,7 @@ show "$root/create_mean.sh" --force
 for net in AgeNet GenderNet; do
     step "Training $net, $(sed -n 's/^max_iter: //p' "prototxt/${net}_solver.prototxt") iterations of batch 25"
     rm -rf "models/$net" # of an earlier demo: its snapshots would pass for newer ones
-    show "$root/train_$net.sh" --precision auto 2> >(tee "$net.log" | grep -E 'Iteration .*loss|Test net output|Computing|rror' >&2)
+    show "$root/train_$net.sh" --precision auto 2> >(tee "$net.log" | grep --line-buffered -E 'Iteration .*loss|Test net output|Computing|rror' >&2)
     show "$root/test_$net.sh"
 done
 

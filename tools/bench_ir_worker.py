@@ -1,0 +1,13 @@
+"""caffemodel to IR and no further, as ncs compile does it before it asks for the blob: `bench_ir_worker.py DEPLOY WEIGHTS`."""
+
+import sys
+from pathlib import Path
+
+from caffe_io.prototxt import read_net
+from caffe_io.weights import read_weights
+from ncs.converter import convert
+from ncs.ir import write_ir
+
+deploy, weights = sys.argv[1:]
+model = convert(read_net(deploy), read_weights(weights), None, deploy, weights)
+write_ir(model, Path("bench.xml"), Path("bench.bin"))

@@ -24,7 +24,7 @@ def openvino(deploy, weights):
     from caffe_io.weights import read_weights
     from ncs.converter import convert
 
-    model = convert(read_net(deploy), read_weights(weights), deploy)
+    model = convert(read_net(deploy), read_weights(weights))
     request = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
     return request.infer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from caffe_io.caffe_pb2 import LayerParameter
 
 from ..errors import LayerError, did_you_mean

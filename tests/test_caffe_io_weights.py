@@ -130,9 +130,10 @@ def test_the_newest_snapshot_is_the_one_with_the_highest_number(tmp_path: Path) 
     ):
         (tmp_path / name).touch()
     (tmp_path / "AgeNet_iter_7.caffemodel.h5").touch()
-    assert newest_snapshot(tmp_path).name == "AgeNet_iter_10000.caffemodel"
+    (tmp_path / "Other_iter_12000.caffemodel.h5").touch()
+    assert newest_snapshot(tmp_path).name == "Other_iter_12000.caffemodel.h5"
+    assert newest_snapshot(tmp_path, name="AgeNet").name == "AgeNet_iter_10000.caffemodel"
     assert newest_snapshot(tmp_path, ".solverstate").name == "AgeNet_iter_99999.solverstate"
-    assert newest_snapshot(tmp_path, ".caffemodel.h5").name == "AgeNet_iter_7.caffemodel.h5"
 
 
 def test_no_snapshot_at_all(tmp_path: Path) -> None:

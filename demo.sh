@@ -34,7 +34,7 @@ begun=$SECONDS
 
 step() { printf '\n\033[1m[%3d s] %s\033[0m\n' $((SECONDS - begun)) "$1"; }
 show() { # say a command as a user would type it, then run it
-    printf '  $ %s\n' "$*"
+    printf '  $ %s\n' "${*/"$PYTHON"/python}"
     "$@"
 }
 

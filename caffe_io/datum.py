@@ -24,14 +24,14 @@ def array_to_datum(array: npt.NDArray[np.uint8], label: int) -> Datum:
     return Datum(channels=channels, height=height, width=width, data=array.tobytes(), label=label, encoded=False)
 
 
-def datum_to_array(datum: Datum, what: str = "record") -> npt.NDArray[np.generic]:
+def datum_to_array(datum: Datum, what: str = "record", color: bool | None = None) -> npt.NDArray[np.generic]:
     """Channels x height x width: uint8 (BGR) from bytes, raw or of a picture file; float32 from float_data.
 
-    A file's pictures are decoded with as many channels as they have. Raises DatabaseError if bytes and sizes disagree,
-    or if a file holds no picture of 8 bits a channel.
+    A file's pictures are decoded with as many channels as they have; with `color` True as three, with False as one.
+    Raises DatabaseError if bytes and sizes disagree, or if a file holds no picture of 8 bits a channel.
     """
     if datum.encoded:
-        return _decode(datum.data, what)
+        return _decode(datum.data, what, color)
     shape = (datum.channels, datum.height, datum.width)
     flat = np.frombuffer(datum.data, np.uint8) if datum.data else np.array(datum.float_data, np.float32)
     if min(shape) <= 0 or flat.size != shape[0] * shape[1] * shape[2]:
@@ -52,7 +52,7 @@ def parse_datum(value: bytes, what: str = "record") -> Datum:
         ) from error
 
 
-def _decode(data: bytes, what: str) -> npt.NDArray[np.uint8]:
+def _decode(data: bytes, what: str, color: bool | None) -> npt.NDArray[np.uint8]:
     import cv2
 
     pixels = _jpeg_pixels(data)
@@ -60,8 +60,9 @@ def _decode(data: bytes, what: str) -> npt.NDArray[np.uint8]:
         raise DatabaseError(
             f"{what}: a JPEG that claims {pixels} pixels in {len(data)} bytes: damaged. Make the database anew."
         )
+    mode = {None: cv2.IMREAD_UNCHANGED, True: cv2.IMREAD_COLOR, False: cv2.IMREAD_GRAYSCALE}[color]
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data else None
     except cv2.error:  # sizes out of range
         picture = None
     if picture is None:

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import SolverParameter
 from training.errors import TrainingError
-from training.net import Parameter
+from training.parameters import Parameter
 from training.updates import apply_update, check_solver_type
 
 MULTIPLIERS = [(1.0, 1.0), (2.0, 0.0), (10.0, 0.5), (0.0, 1.0)]  # lr_mult, decay_mult

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from caffe_io.blobs import Array, same_shape
-from caffe_io.caffe_pb2 import LayerParameter, NetParameter, ParamSpec, Phase
+from caffe_io.caffe_pb2 import LayerParameter, NetParameter, Phase
 from caffe_io.errors import WeightsError
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
@@ -18,18 +19,10 @@ from caffe_io.weights import read_weights
 
 from .errors import LayerError, TrainingError
 from .layers import LAYERS, Context, Layer, make_layer
-from .layers.data import Data
-
-
-@dataclass
-class Parameter:
-    """A weight that the solver updates: its owner layer's name, its index there, and its multipliers."""
-
-    layer: str
-    index: int
-    values: Tensor
-    lr_mult: float
-    decay_mult: float
+from .layers.base import Shape
+from .layers.memory_data import MemoryData
+from .layers.source import Source
+from .parameters import Parameter, Parameters
 
 
 @dataclass
@@ -61,24 +54,28 @@ class Net:
         self.context = Context(phase, device or torch.device("cpu"), seed=seed)
         self.context.generator.manual_seed(seed)
         self.layers: list[Layer] = []
-        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.shapes: dict[str, Shape] = {}
         self.blobs: dict[str, Tensor] = {}
         self.parameters: list[Parameter] = []
-        self._shared: dict[str, Tensor] = {}
+        self._bottom_shapes: list[list[Shape]] = []
         self._build()
         self.losses = self._loss_weights()
         self.outputs = self._find_outputs()
 
     def forward(self, feed: Mapping[str, Tensor] | None = None) -> Tensor:
-        """Run all layers; returns the objective (0 without loss layers). `feed` gives the tops of Input layers."""
+        """Run all layers; returns the objective (0 without loss layers).
+
+        `feed` gives the tops of Input layers, or of other layers without bottoms in place of theirs. They may be of other
+        shapes than the prototxt's, as the pictures of a Data layer may be: the layers below adapt.
+        """
         self.blobs = dict(feed or {})
-        for layer in self.layers:
-            if layer.param.type == "Input" and all(top in self.blobs for top in layer.param.top):
+        for index, layer in enumerate(self.layers):
+            if isinstance(layer, Source) and all(top in self.blobs for top in layer.param.top):
                 continue
             try:
-                tops = layer.forward([self.blobs[name] for name in layer.param.bottom])
+                tops = layer.forward(self._bottoms(index))
             except LayerError as error:  # of what is in the data
-                sources = ", ".join(data.param.data_param.source for data in self.data_layers())
+                sources = ", ".join(source.source for source in self.data_layers() if source.source)
                 raise LayerError(f"{self.path}: {error} The data are from: {sources or 'the caller'}.") from error
             self.blobs.update(zip(layer.param.top, tops, strict=True))
         total = torch.zeros((), device=self.context.device)
@@ -99,13 +96,21 @@ class Net:
         self.context.generator.manual_seed((self.context.seed * 1_000_003 + self.context.batch(number)) % 2**63)
 
     def seek(self, batch: int) -> None:
-        """Let every Data layer go on with the worker's batch number `batch`."""
+        """Let every layer that has data go on with the worker's batch number `batch`."""
         for layer in self.data_layers():
             layer.seek(batch)
 
-    def data_layers(self) -> Iterator[Data]:
-        """The layers that read databases."""
-        return (layer for layer in self.layers if isinstance(layer, Data))
+    def data_layers(self) -> Iterator[Source]:
+        """The layers without bottoms, that read databases and files or take arrays."""
+        return (layer for layer in self.layers if isinstance(layer, Source))
+
+    def set_input_arrays(self, data: npt.ArrayLike, labels: npt.ArrayLike) -> None:
+        """Give the MemoryData layer N pictures (N x channels x height x width) and N labels. Raises LayerError if they do
+        not fit, TrainingError if there is no such layer."""
+        memory = next((layer for layer in self.data_layers() if isinstance(layer, MemoryData)), None)
+        if memory is None:
+            raise TrainingError(f"{self.path}: has no MemoryData layer to give arrays to.")
+        memory.set_arrays(data, labels)
 
     def weights(self) -> dict[str, list[Array]]:
         """Layer name -> its blobs as float32 arrays in Caffe's axis order."""
@@ -153,14 +158,18 @@ class Net:
 
     def _build(self) -> None:
         check_net(self.param, self.path)
+        parameters = Parameters(self.context.training)
+        self.parameters = parameters.list
         for param in self.param.layer:
             try:
                 layer = make_layer(self._with_tops(param), self.context)
-                tops = layer.setup([self.shapes[name] for name in param.bottom])
-                self._register(layer)
+                shapes = [self.shapes[name] for name in param.bottom]
+                tops = layer.setup(shapes)
+                parameters.add(layer)
             except TrainingError as error:
                 raise type(error)(f"{self.path}: {error}") from error
             self.layers.append(layer)
+            self._bottom_shapes.append(shapes)
             self.shapes.update(zip(layer.param.top, tops, strict=True))
 
     def _with_tops(self, param: LayerParameter) -> LayerParameter:
@@ -173,22 +182,19 @@ class Net:
         whole.top.append(f"(automatic {taken + 1})" if taken else "(automatic)")
         return whole
 
-    def _register(self, layer: Layer) -> None:
-        specs = list(layer.param.param)
-        for index, values in enumerate(layer.blobs):
-            spec = specs[index] if index < len(specs) else ParamSpec()
-            if spec.name in self._shared:
-                owner = self._shared[spec.name]
-                if owner.shape != values.shape:
-                    raise layer.error(
-                        f'shares the weights "{spec.name}", which are {list(owner.shape)}; its own are {list(values.shape)}.'
-                    )
-                layer.blobs[index] = owner
-                continue
-            if spec.name:
-                self._shared[spec.name] = values
-            values.requires_grad_(self.context.training and spec.lr_mult != 0)
-            self.parameters.append(Parameter(layer.name, index, values, spec.lr_mult, spec.decay_mult))
+    def _bottoms(self, index: int) -> list[Tensor]:
+        """What a layer takes; it is set up anew if the shapes are others than before."""
+        layer = self.layers[index]
+        bottoms = [self.blobs[name] for name in layer.param.bottom]
+        shapes = [tuple(bottom.shape) for bottom in bottoms]
+        if shapes != self._bottom_shapes[index]:
+            self.shapes.update(zip(layer.param.bottom, shapes, strict=True))
+            self.shapes.update(zip(layer.param.top, layer.reshape(shapes), strict=True))
+            self._bottom_shapes[index] = shapes
+        for number, wanted in enumerate(layer.param.propagate_down):
+            if not wanted:
+                bottoms[number] = bottoms[number].detach()
+        return bottoms
 
     def _find_outputs(self) -> list[str]:
         """The blobs that no layer takes after they were last made, in the order of their names, as in Caffe."""

@@ -44,15 +44,18 @@ class Transformer:
             batch *= self._param.scale
         return batch
 
-    def check(self, shape: tuple[int, ...], record: str) -> None:
-        """Raise TrainingError if a record of `shape` does not fit. Only a crop without mean_file takes several sizes."""
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether a picture of `shape` fits. Only a crop without mean_file takes several sizes."""
         crop = self._param.crop_size
-        if crop and not self._param.mean_file and shape[0] == self._shape[0] and min(shape[1:]) >= crop:
-            return
-        if shape != self._shape:
+        several = crop and not self._param.mean_file
+        return shape == self._shape or bool(several and shape[0] == self._shape[0] and min(shape[1:]) >= crop)
+
+    def check(self, shape: tuple[int, ...], record: str) -> None:
+        """Raise TrainingError if a record of `shape` does not fit."""
+        if not self.takes(shape):
             raise TrainingError(
-                f"{record}: is {_size(shape)}, but the first record is {_size(self._shape)}. "
-                "Make the LMDB anew with --resize_height and --resize_width."
+                f"{record}: is {_size(shape)}, but the first record is {_size(self._shape)}; a batch wants one size. "
+                "Make the LMDB anew with --resize_height and --resize_width, or give ImageData new_height and new_width."
             )
 
     def _window(self, shape: tuple[int, ...], random: np.random.Generator) -> tuple[slice, slice]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from caffe_io.caffe_pb2 import SolverParameter
 
 from .errors import TrainingError, did_you_mean
-from .net import Parameter
+from .parameters import Parameter
 
 # (settings, the weight's own rate, gradient, its histories, updates made before) -> the step to subtract; the histories
 # are updated in place

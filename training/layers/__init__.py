@@ -13,11 +13,15 @@ from .concat import Concat, Slice, Tile
 from .convolution import Convolution, Deconvolution, DepthwiseConvolution, Im2col
 from .crop import Crop
 from .data import Data
+from .dummy_data import DummyData
 from .eltwise import Eltwise
+from .hdf5_data import HDF5Data
+from .image_data import ImageData
 from .inner_product import InnerProduct
 from .input import Input
 from .loss import SoftmaxWithLoss
 from .lrn import LRN
+from .memory_data import MemoryData
 from .mvn import MVN
 from .neuron import BNLL, ELU, AbsVal, Clip, Dropout, Exp, Log, Power, ReLU, ReLU6, Sigmoid, Swish, TanH, Threshold
 from .plumbing import Parameter, Silence, Split
@@ -51,6 +55,7 @@ LAYERS: dict[str, type[Layer]] = {
     "Deconvolution": Deconvolution,
     "DepthwiseConvolution": DepthwiseConvolution,
     "Dropout": Dropout,
+    "DummyData": DummyData,
     "Eltwise": Eltwise,
     "ELU": ELU,
     "Embed": Embed,
@@ -58,13 +63,16 @@ LAYERS: dict[str, type[Layer]] = {
     "Exp": Exp,
     "Filter": Filter,
     "Flatten": Flatten,
+    "HDF5Data": HDF5Data,
     "HingeLoss": HingeLoss,
     "Im2col": Im2col,
+    "ImageData": ImageData,
     "InfogainLoss": InfogainLoss,
     "InnerProduct": InnerProduct,
     "Input": Input,
     "Log": Log,
     "LRN": LRN,
+    "MemoryData": MemoryData,
     "MultinomialLogisticLoss": MultinomialLogisticLoss,
     "MVN": MVN,
     "Parameter": Parameter,

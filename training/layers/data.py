@@ -4,95 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import DataParameter
 from caffe_io.datum import datum_to_array, parse_datum
 from caffe_io.lmdb_store import LmdbReader
 
-from ..prefetch import Prefetcher
-from ..transform import Transformer
-from .base import Layer, Shape
-
-Batch = tuple[Tensor, Tensor]
+from .base import Shape
+from .source import Picture, Pictures
 
 
-class Data(Layer):
-    """Records in the order of their keys, from the first again after the last. Top 1: N x C x H x W; top 2: the N labels.
+class Data(Pictures):
+    """Records in the order of their keys, from the first again after the last; batch number b always begins at record
+    b * batch_size.
 
-    Batch number b always begins at record b * batch_size, and its crops and mirrors are drawn from (seed, b): so a
-    resumed training sees what an unbroken one sees.
+    Encoded records (JPEG, PNG) are decoded with the channels they have, with force_color as three, with force_gray as one.
+    As in Caffe 1.0, rand_skip is passed over; so is prefetch.
     """
 
-    bottoms = (0, 0)
     tops = (1, 2)
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
-        p = self.param.data_param
+        p, transform = self.param.data_param, self.param.transform_param
         if p.backend != DataParameter.LMDB:
             raise self.error("backend LEVELDB is not read here; make an LMDB and write `backend: LMDB`.")
-        if not p.batch_size:
-            raise self.error("data_param needs a batch_size of at least 1.")
+        if transform.force_color and transform.force_gray:
+            raise self.error("has both force_color and force_gray; write one of them.")
+        self._color = True if transform.force_color else False if transform.force_gray else None
+        self.source = p.source
         self._reader = LmdbReader(p.source)
-        self._next_batch, self._waited = 0, 0.0
         key, value = next(self._reader.items())
-        first = self._decode(key, value)[0]
-        self._transformer = Transformer(self.param.transform_param, self.context.training, first.shape)
-        self._prefetcher: Prefetcher[Batch] | None = None
-        return [(p.batch_size, *self._transformer.shape), (p.batch_size,)][: len(self.param.top)]
-
-    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        if self._prefetcher is None:
-            self._records: Iterator[tuple[bytes, bytes]] = self._reader.cycle(
-                self.context.batch(self._next_batch) * self.param.data_param.batch_size
-            )
-            self._prefetcher = Prefetcher(self._make, self._next_batch)
-        batch = self._prefetcher.next()
-        self._next_batch += 1
-        return [top.to(self.context.device, non_blocking=True) for top in batch][: len(self.param.top)]
-
-    def seek(self, batch: int) -> None:
-        """Go on with this worker's batch number `batch`, counted from the first record."""
-        self.close()
-        self._next_batch = batch
+        return self.top_shapes(p.batch_size, self._decode(key, value)[0].shape)
 
     @property
     def records(self) -> int:
         """The number of records in the LMDB."""
         return len(self._reader)
 
-    @property
-    def waited(self) -> float:
-        """Seconds spent waiting for batches, since the layer was made."""
-        return self._waited + (self._prefetcher.waited if self._prefetcher else 0.0)
+    def begin(self, batch: int) -> None:
+        first = self.context.batch(batch) * self.param.data_param.batch_size
+        self._records: Iterator[tuple[bytes, bytes]] = self._reader.cycle(first)
 
-    def close(self) -> None:
-        if self._prefetcher:
-            self._prefetcher.close()
-            self._waited += self._prefetcher.waited
-            self._prefetcher = None
-
-    def _make(self, number: int) -> Batch:
+    def make(self, batch: int) -> Sequence[Tensor]:
         size = self.param.data_param.batch_size
-        drawn = [self._draw() for _ in range(size)]
-        for _ in range(size * (self.context.workers - 1)):  # what the others draw
-            next(self._records)
-        random = np.random.default_rng((self.context.seed, self.context.batch(number)))
-        pictures = torch.from_numpy(self._transformer([picture for picture, _ in drawn], random))
-        labels = torch.tensor([label for _, label in drawn], dtype=torch.float32)
-        return pictures.contiguous(memory_format=torch.channels_last), labels
+        drawn = [(*self._decode(key, value), self._called(key)) for key, value in self._next(size)]
+        for _ in self._next(size * (self.context.workers - 1)):  # what the others draw
+            pass
+        return self.batch(batch, drawn)
 
-    def _draw(self) -> tuple[np.ndarray, int]:
-        key, value = next(self._records)
-        picture, label = self._decode(key, value)
-        self._transformer.check(picture.shape, self._called(key))
-        return picture, label
+    def _next(self, count: int) -> Iterator[tuple[bytes, bytes]]:
+        return (next(self._records) for _ in range(count))
 
-    def _decode(self, key: bytes, value: bytes) -> tuple[np.ndarray, int]:
+    def _decode(self, key: bytes, value: bytes) -> tuple[Picture, int]:
         datum = parse_datum(value, self._called(key))
-        return datum_to_array(datum, self._called(key)), datum.label
+        return datum_to_array(datum, self._called(key), self._color), datum.label
 
     def _called(self, key: bytes) -> str:
-        return f'{self.param.data_param.source}, record "{key.decode(errors="replace")}"'
+        return f'{self.source}, record "{key.decode(errors="replace")}"'

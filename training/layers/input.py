@@ -6,14 +6,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from .base import Layer, Shape
+from .base import Shape
+from .source import Source
 
 
-class Input(Layer):
+class Input(Source):
     """One top per shape, or all tops of one shape. The net's `feed` gives the values."""
-
-    bottoms = (0, 0)
-    tops = (1, None)
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         given = [tuple(shape.dim) for shape in self.param.input_param.shape]

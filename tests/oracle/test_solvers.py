@@ -1,0 +1,221 @@
+"""Our solvers against Caffe 1.0's own, from the tool chain: the same steps, histories, rates and files.
+
+The net has no maximum in it, for there rounding decides between near-equal numbers (see test_training.py), and its five
+batches an epoch bring every snapshot here to the first record, where Caffe begins again when it resumes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from oracle_kit import caffe
+from training_kit import make_lmdb, working_folder
+
+from caffe_io.blobs import blob_to_array
+from caffe_io.caffe_pb2 import SolverParameter
+from caffe_io.prototxt import read_solver
+from caffe_io.weights import read_solverstate, read_weights
+
+pytestmark = pytest.mark.oracle
+
+NET = """name: "Smooth"
+layer { name: "data" type: "Data" top: "data" top: "label" transform_param { mean_value: 120 scale: 0.01 }
+  data_param { source: "records" backend: LMDB batch_size: 8 } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  param { lr_mult: 1 decay_mult: 1 } param { lr_mult: 2 decay_mult: 0 }
+  convolution_param { num_output: 6 kernel_size: 3 stride: 2 weight_filler { type: "xavier" }
+    bias_filler { type: "constant" value: 0.1 } } }
+layer { name: "tanh" type: "TanH" bottom: "conv" top: "conv" }
+layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool" pooling_param { pool: AVE kernel_size: 3 stride: 2 } }
+layer { name: "fixed" type: "InnerProduct" bottom: "pool" top: "fixed" param { lr_mult: 0 }
+  inner_product_param { num_output: 10 weight_filler { type: "xavier" } bias_filler { type: "constant" value: 0.1 } } }
+layer { name: "sigmoid" type: "Sigmoid" bottom: "fixed" top: "fixed" }
+layer { name: "fc" type: "InnerProduct" bottom: "fixed" top: "fc"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } bias_filler { type: "constant" value: 0.1 } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" }
+"""
+
+FIXED = 'lr_policy: "fixed" weight_decay: 0.005 '
+SOLVERS = {
+    "SGD": FIXED + "base_lr: 0.05 momentum: 0.9",
+    "Nesterov": FIXED + "base_lr: 0.05 momentum: 0.9",
+    "AdaGrad": FIXED + "base_lr: 0.02",
+    "RMSProp": FIXED + "base_lr: 0.002 rms_decay: 0.9 delta: 1e-3",
+    "AdaDelta": FIXED + "base_lr: 1 momentum: 0.95 delta: 1e-5",
+    "Adam": FIXED + "base_lr: 0.002 momentum: 0.9 momentum2: 0.99 delta: 1e-3",
+}
+SGD = 'type: "SGD" base_lr: 0.05 momentum: 0.9 weight_decay: 0.005 '
+SETTINGS = {
+    "iter_size": SGD + 'lr_policy: "fixed" iter_size: 3',
+    "clip_gradients": SGD + 'lr_policy: "fixed" clip_gradients: 0.3',
+    "iter_size with clip_gradients": SGD + 'lr_policy: "fixed" iter_size: 2 clip_gradients: 0.4',
+    "L1": SGD + 'lr_policy: "fixed" regularization_type: "L1"',
+    "Adam with L1, clipped": FIXED + 'type: "Adam" base_lr: 0.002 momentum: 0.9 delta: 1e-3 '
+    'regularization_type: "L1" clip_gradients: 0.3',
+    "step": SGD + 'lr_policy: "step" gamma: 0.5 stepsize: 4',
+    "exp": SGD + 'lr_policy: "exp" gamma: 0.9',
+    "inv": SGD + 'lr_policy: "inv" gamma: 0.2 power: 0.75',
+    "multistep": SGD + 'lr_policy: "multistep" gamma: 0.5 stepvalue: 3 stepvalue: 3 stepvalue: 9 stepvalue: 40',
+    "poly": SGD + 'lr_policy: "poly" power: 1.5',
+    "sigmoid": SGD + 'lr_policy: "sigmoid" gamma: 0.3 stepsize: 8',
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """So small a net is slower on several, much so on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 records of 3 classes, the net, and weights to begin with."""
+    from training.solver import Solver
+
+    folder = tmp_path_factory.mktemp("solvers")
+    make_lmdb(folder / "records", 40, 16, 3, seed=5)
+    (folder / "net.prototxt").write_text(NET)
+    with working_folder(folder):
+        write_solver("start", SGD + 'lr_policy: "fixed" random_seed: 7', 0)
+        solver = Solver(read_solver("start.prototxt"))
+        solver.snapshot()
+        solver.close()
+    return folder
+
+
+def write_solver(name: str, settings: str, max_iter: int, **more: object) -> str:
+    values = {"max_iter": max_iter, "display": 1, "solver_mode": "CPU", **more}
+    lines = [f'net: "net.prototxt" snapshot_prefix: "{name}"', settings, *(f"{k}: {v}" for k, v in values.items())]
+    Path(f"{name}.prototxt").write_text("\n".join(lines))
+    return f"{name}.prototxt"
+
+
+def run_caffe(solver: str, *options: str) -> str:
+    """The log of `caffe train`."""
+    done = subprocess.run(
+        [caffe("caffe"), "train", f"--solver={solver}", *options],
+        capture_output=True, text=True, timeout=120, env={**os.environ, "GLOG_logtostderr": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stderr
+
+
+def run_ours(solver: str, weights: str = "", snapshot: str = "") -> list[str]:
+    """The lines of our log."""
+    from training.solver import Solver
+
+    param = read_solver(solver)
+    param.weights.extend([weights] if weights else [])
+    trained = Solver(param)
+    lines: list[str] = []
+    trained._report = lines.append  # type: ignore[method-assign]  # collect the log
+    if snapshot:
+        trained.restore(snapshot)
+    trained.step(param.max_iter - trained.iteration)
+    if not param.snapshot or param.max_iter % param.snapshot:
+        trained.snapshot()
+    trained.close()
+    return lines
+
+
+def assert_same(ours: str, theirs: str, iteration: int, ending: str = "") -> None:
+    """Both snapshots of `iteration` hold the same weights and histories, to 1e-4 of the largest number of each blob."""
+    mine, his = (read_weights(f"{name}_iter_{iteration}.caffemodel{ending}") for name in (ours, theirs))
+    start = read_weights("start_iter_0.caffemodel")
+    assert set(mine) == set(his) == set(start)
+    for layer, blobs in his.items():
+        compare(mine[layer], blobs, layer)
+    assert max(np.abs(his["conv"][0] - start["conv"][0]).max(), np.abs(his["fc"][0] - start["fc"][0]).max()) > 0.01
+    np.testing.assert_array_equal(his["fixed"][0], start["fixed"][0])
+    states = [read_solverstate(f"{name}_iter_{iteration}.solverstate{ending}") for name in (ours, theirs)]
+    assert [state.iter for state in states] == [iteration] * 2
+    assert states[0].current_step == states[1].current_step
+    compare(*([blob_to_array(blob) for blob in state.history] for state in states), "history")
+
+
+def compare(mine: Sequence[np.ndarray], his: Sequence[np.ndarray], what: str) -> None:
+    assert [blob.shape for blob in mine] == [blob.shape for blob in his]
+    for index, (own, other) in enumerate(zip(mine, his, strict=True)):
+        assert np.abs(own - other).max() <= 1e-4 * np.abs(other).max(), (what, index)
+
+
+@pytest.mark.parametrize("ending", ["", ".h5"], ids=["binaryproto", "hdf5"])
+@pytest.mark.parametrize("kind", SOLVERS)
+def test_thirty_iterations_and_resuming_both_ways(folder: Path, kind: str, ending: str) -> None:
+    """30 iterations from the same weights; then from each one's snapshot at 15 the other goes on to 30."""
+    settings = f'type: "{kind}" {SOLVERS[kind]} snapshot_format: {"HDF5" if ending else "BINARYPROTO"}'
+    with working_folder(folder):
+        run_caffe(write_solver("caffes", settings, 30, snapshot=15), "--weights=start_iter_0.caffemodel")
+        run_ours(write_solver("ours", settings, 30, snapshot=15), weights="start_iter_0.caffemodel")
+        assert_same("ours", "caffes", 15, ending)
+        assert_same("ours", "caffes", 30, ending)
+        state = f"_iter_15.solverstate{ending}"
+        run_caffe(write_solver("caffe_resumed", settings, 30), f"--snapshot=ours{state}")
+        run_ours(write_solver("we_resumed", settings, 30), snapshot=f"caffes{state}")
+        assert_same("ours", "caffe_resumed", 30, ending)
+        assert_same("we_resumed", "caffes", 30, ending)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings(folder: Path, name: str) -> None:
+    """15 iterations; the log shows the same rates, steps and clippings."""
+    with working_folder(folder):
+        caffes = run_caffe(write_solver("caffes", SETTINGS[name], 15), "--weights=start_iter_0.caffemodel")
+        ours = "\n".join(run_ours(write_solver("ours", SETTINGS[name], 15), weights="start_iter_0.caffemodel"))
+        assert_same("ours", "caffes", 15)
+    for pattern in (r"Iteration \d+, lr = \S+", r"MultiStep Status.*"):
+        assert re.findall(pattern, ours) == re.findall(pattern, caffes)
+    for pattern in (r"\(L2 norm (\S+) >", r"by scale factor (\S+)", r"loss = (\S+)(?: \(|$)"):
+        found = [np.array(re.findall(pattern, log, re.MULTILINE), float) for log in (ours, caffes)]
+        np.testing.assert_allclose(found[0], found[1][: len(found[0])], rtol=1e-3)
+    assert ("clip" in name) == ("Gradient clipping" in ours)
+    assert len(re.findall(r"lr = ", ours)) == 15
+
+
+def test_log_with_average_loss_and_tests(folder: Path) -> None:
+    """The loss is the mean of the last four iterations', and tests show their own; what Caffe's parse_log looks for is there."""
+    settings = SGD + 'lr_policy: "fixed" average_loss: 4 test_interval: 5 test_iter: 2 test_compute_loss: true'
+    with working_folder(folder):
+        caffes = run_caffe(write_solver("caffes", settings, 14), "--weights=start_iter_0.caffemodel")
+        ours = "\n".join(run_ours(write_solver("ours", settings, 14), weights="start_iter_0.caffemodel"))
+    for pattern, count in (
+        (r"Iteration \d+ \(.* iters\), loss = (\S+)", 14),
+        (r"Test loss: (\S+)", 3),
+        (r"Train net output #0: loss = (\S+) \(\* 1 = \S+ loss\)", 14),
+        (r"Test net output #0: loss = (\S+) \(\* 1 = \S+ loss\)", 3),
+    ):
+        found = [np.array(re.findall(pattern, log), float) for log in (ours, caffes)]
+        assert len(found[0]) == len(found[1]) == count, pattern
+        np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
+
+
+def test_debug_info(folder: Path) -> None:
+    """The same layers and blobs in the same order with the same sizes, at every displayed iteration."""
+    settings = SGD + 'lr_policy: "fixed" debug_info: true'
+    with working_folder(folder):
+        caffes = run_caffe(write_solver("caffes", settings, 4, display=2), "--weights=start_iter_0.caffemodel")
+        ours = "\n".join(run_ours(write_solver("ours", settings, 4, display=2), weights="start_iter_0.caffemodel"))
+    caffes = caffes[: caffes.index("Iteration 4, loss")]  # the last look, which runs forward only
+    pattern = re.compile(
+        r"\[(Forward|Backward)\] (.*) (?:data|diff): (\S+)$|(L[12]) norm = \((\S+), (\S+)\)", re.MULTILINE
+    )
+    found = [[match.groups() for match in pattern.finditer(log)] for log in (ours, caffes)]
+    assert len(found[0]) == 2 * (1 + 1 + 8 + 8 + 6 + 2 + 2) == len(found[1]), found[1]
+    for mine, his in zip(*found, strict=True):
+        for own, other in zip(mine, his, strict=True):
+            if other and re.match(r"[\d.]", other):
+                assert float(own) == pytest.approx(float(other), rel=1e-3), his
+            else:
+                assert own == other

@@ -138,7 +138,7 @@ class ReLU6(Layer):
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         slope = self.param.relu_param.negative_slope
         top = F.relu6(bottoms[0])
-        return [top - slope * F.relu(-bottoms[0]) if slope else top]
+        return [top + slope * bottoms[0].where(bottoms[0] <= 0, 0) if slope else top]
 
 
 class Sigmoid(Layer):

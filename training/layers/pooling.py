@@ -163,7 +163,7 @@ class SPP(Layer):
         param = LayerParameter(name=self.name, type="SPP", bottom=self.param.bottom, top=self.param.top)
         pool = param.pooling_param
         pool.pool = PoolingParameter.PoolMethod.ValueType(self.param.spp_param.pool)
-        pool.kernel_h, pool.kernel_w = pool.stride_h, pool.stride_w = (-(-size // bins) for size in shape[2:])
+        pool.kernel_h, pool.kernel_w = pool.stride_h, pool.stride_w = [-(-size // bins) for size in shape[2:]]
         pool.pad_h, pool.pad_w = (
             (kernel * bins - size + 1) // 2
             for kernel, size in zip((pool.kernel_h, pool.kernel_w), shape[2:], strict=True)

@@ -14,12 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from google.protobuf import text_format
 from oracle_kit import caffe
 from training_kit import make_lmdb, working_folder
 
 from caffe_io.blobs import blob_to_array
-from caffe_io.caffe_pb2 import SolverParameter
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import read_solverstate, read_weights
 
@@ -42,6 +40,7 @@ layer { name: "fc" type: "InnerProduct" bottom: "fixed" top: "fc"
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" }
 """
 
+ENVIRONMENT = {"GLOG_logtostderr": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 FIXED = 'lr_policy: "fixed" weight_decay: 0.005 '
 SOLVERS = {
     "SGD": FIXED + "base_lr: 0.05 momentum: 0.9",
@@ -106,7 +105,7 @@ def run_caffe(solver: str, *options: str) -> str:
     """The log of `caffe train`."""
     done = subprocess.run(
         [caffe("caffe"), "train", f"--solver={solver}", *options],
-        capture_output=True, text=True, timeout=120, env={**os.environ, "GLOG_logtostderr": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=120, env={**os.environ, **ENVIRONMENT},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stderr

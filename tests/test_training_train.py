@@ -214,7 +214,7 @@ def refused(folder: Path, *words: object) -> str:
         ([('type: "ReLU"', 'type: "Relu"')], ["net.prototxt", 'layer "relu1"', '"Relu"', 'Did you mean "ReLU"?']),
         ([('bottom: "pool1"', 'bottom: "pol1"')], ["net.prototxt", '"norm1"', 'bottom "pol1"', 'nearest "pool1"']),
         ([("kernel_size: 3 stride: 2 weight", "kernel_size: 3 stride 2 weight")], ["net.prototxt:10:59:", "stride 2"]),
-        ([("kernel_size: 3 stride: 2 weight", "kernel_size: 3 strid: 2 weight")], ["net.prototxt:10:52:", "strid", "nearest: stride"]),
+        ([("3 stride: 2 weight", "3 strid: 2 weight")], ["net.prototxt:10:52:", "strid", "nearest"]),
         ([("batch_size: 8", "batch_size: 0")], ["net.prototxt", 'layer "data"', "batch_size of at least 1"]),
         ([("crop_size: 20", "crop_size: 25")], ["net.prototxt", "crop_size 25", "3 x 24 x 24"]),
         ([('"xavier"', '"xaver"')], ["net.prototxt", 'layer "conv1"', '"xaver"', '"xavier"']),

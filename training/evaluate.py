@@ -38,6 +38,8 @@ def main(options: argparse.Namespace) -> None:
     name = options.net
     if not name and not (options.model and options.weights):
         raise UsageError("say which net: --net NAME, or --model and --weights.")
+    if options.engine == "openvino" and not (name or options.ir):
+        raise UsageError("say which IR: --ir FILE.xml, or --net NAME.")
     model = Path(options.model or f"prototxt/{name}_train_test.prototxt")
     weights = Path(options.weights) if options.weights else newest_snapshot(f"models/{name}")
     card = Path(options.card or f"prototxt/{name}.json")

@@ -1,0 +1,48 @@
+"""The room's command line as a whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from training_command_kit import command
+from training_kit import ROOT
+
+from training.__main__ import VERBS
+
+
+@pytest.mark.parametrize("words", [["--help"], *([verb, "--help"] for verb in VERBS)])
+def test_help_comes_without_the_heavy_libraries(tmp_path: Path, words: list[str]) -> None:
+    code = (
+        "import sys, runpy\n"
+        f"sys.argv[1:] = {words!r}\n"
+        "try:\n    runpy.run_module('training', run_name='__main__')\n"
+        "except SystemExit as end:\n    print('code', end.code)\n"
+        "print('heavy', sorted({'torch', 'openvino', 'matplotlib', 'tensorboard'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert "usage: python -m training" in done.stdout
+    assert done.stdout.endswith("code 0\nheavy []\n")
+
+
+def test_help_names_every_verb_and_caffe_s_options(tmp_path: Path) -> None:
+    page = command("--help", folder=tmp_path).out
+    for verb in VERBS:
+        assert f"    {verb} " in page
+    page = command("train", "--help", folder=tmp_path).out
+    for option in ("--solver", "--snapshot", "--weights"):
+        assert option in page
+
+
+def test_wrong_use(tmp_path: Path) -> None:
+    for words in ([], ["trian"], ["train", "--sovler", "x"]):
+        done = command(*words, folder=tmp_path)
+        assert done.code == 2
+        assert "usage:" in done.err

@@ -1,4 +1,4 @@
-"""Convolution against plain loops."""
+"""Convolution and what is built like it, against plain loops."""
 
 from __future__ import annotations
 
@@ -84,6 +84,83 @@ def test_gradient() -> None:
     in_double(layer)
     x = torch.randn(2, 2, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
     assert torch.autograd.gradcheck(lambda x, *blobs: layer.forward([x])[0], (x, *layer.blobs), fast_mode=True)
+
+
+def test_a_window_larger_than_the_bottom() -> None:
+    """By less than a stride: Caffe rounds towards 0, finds one window, and takes 0 for what is missing at the end."""
+    layer, shapes = layer_of(
+        'type: "Convolution" bottom: "x" top: "y" convolution_param { num_output: 2 kernel_size: 5 stride: 3 }',
+        (1, 2, 4, 3),
+    )
+    assert shapes == [(1, 2, 1, 1)]
+    x, weights = (
+        np.random.default_rng(0).standard_normal((1, 2, 4, 3)),
+        np.random.default_rng(1).standard_normal((2, 2, 5, 5)),
+    )
+    set_blobs(layer, weights, np.zeros(2))
+    want = (np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 2))) * weights).sum((1, 2, 3))
+    np.testing.assert_allclose(run(layer, x.astype(np.float32))[0][0, :, 0, 0], want, rtol=1e-5)
+
+
+def test_depthwise() -> None:
+    for kind in ("DepthwiseConvolution", "ConvolutionDepthwise"):
+        settings = "num_output: 6 kernel_size: 3 pad: 1"
+        layer, shapes = layer_of(
+            f'type: "{kind}" bottom: "x" top: "y" convolution_param {{ {settings} }}', (2, 3, 5, 4)
+        )
+        assert shapes == [(2, 6, 5, 4)]
+        assert layer.blobs[0].shape == (6, 1, 3, 3)
+        x, weights = (
+            np.random.default_rng(0).standard_normal(s).astype(np.float32) for s in ((2, 3, 5, 4), (6, 1, 3, 3))
+        )
+        set_blobs(layer, weights, np.zeros(6))
+        want = by_loops(x, weights, np.zeros(6), (1, 1), (1, 1), (1, 1), 3)
+        np.testing.assert_allclose(run(layer, x)[0], want, atol=1e-5)
+    with pytest.raises(LayerError, match="group is 2; wanted 4"):
+        layer_of(
+            'type: "DepthwiseConvolution" bottom: "x" top: "y" convolution_param { num_output: 4 kernel_size: 3 group: 2 }',
+            (1, 4, 5, 5),
+        )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_deconvolution_is_the_gradient_of_convolution(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    settings = (
+        f"kernel_size: {random.integers(2, 5)} stride: {random.integers(1, 4)} pad: {random.integers(2)} group: {1 + seed % 2}"
+        f" dilation: {random.integers(1, 3)} bias_term: false"
+    )
+    text = 'type: "{}" bottom: "x" top: "y" convolution_param {{ num_output: {} {} }}'
+    back, shapes = layer_of(text.format("Deconvolution", 4, settings), (2, 6, 3, 4))
+    there, behind = layer_of(text.format("Convolution", 6, settings), *shapes)
+    assert behind == [(2, 6, 3, 4)]
+    assert back.blobs[0].shape == there.blobs[0].shape
+    weights = random.standard_normal(tuple(back.blobs[0].shape))
+    set_blobs(back, weights)
+    set_blobs(there, weights)
+    x = random.standard_normal((2, 6, 3, 4)).astype(np.float32)
+    big = torch.zeros(shapes[0], requires_grad=True)
+    (there.forward([big])[0] * torch.from_numpy(x)).sum().backward()
+    assert big.grad is not None
+    np.testing.assert_allclose(run(back, x)[0], big.grad.numpy(), atol=1e-4)
+
+
+def test_deconvolution_s_bias_and_padding() -> None:
+    text = 'type: "Deconvolution" bottom: "x" top: "y" convolution_param {{ num_output: 2 kernel_size: 2 pad: {} }}'
+    layer, _ = layer_of(text.format(0), (1, 1, 2, 2))
+    set_blobs(layer, np.zeros((1, 2, 2, 2)), [3, 5])
+    assert run(layer, np.ones((1, 1, 2, 2), np.float32))[0].mean((0, 2, 3)).tolist() == [3, 5]
+    with pytest.raises(LayerError, match="leaves nothing of its top"):
+        layer_of(text.format(2), (1, 1, 2, 2))
+
+
+def test_im2col() -> None:
+    x = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)
+    layer, shapes = layer_of(
+        'type: "Im2col" bottom: "x" top: "y" convolution_param { kernel_size: 2 stride: 2 }', x.shape
+    )
+    assert shapes == [(1, 8, 1, 2)]
+    np.testing.assert_array_equal(run(layer, x)[0][0, :, 0, 1], [2, 3, 6, 7, 14, 15, 18, 19])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""ReLU and Dropout."""
+"""Layers that work on each number by itself."""
 
 from __future__ import annotations
 
@@ -23,6 +23,68 @@ def test_relu(slope: float) -> None:
     assert bottom.grad is not None
     np.testing.assert_allclose(bottom.grad.numpy(), [[slope, slope, slope, 1, 1]])
     np.testing.assert_array_equal(x, [[-2, -0.5, 0, 0.5, 3]])  # in place is a matter of names only
+
+
+X = np.linspace(-4, 9, 14)  # whole numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ('type: "AbsVal"', np.abs(X)),
+        ('type: "BNLL"', np.log(1 + np.exp(X))),
+        ('type: "Clip" clip_param { min: -1 max: 2 }', np.clip(X, -1, 2)),
+        ('type: "ELU" elu_param { alpha: 0.5 }', np.where(X > 0, X, 0.5 * (np.exp(X) - 1))),
+        ('type: "Exp"', np.exp(X)),
+        ('type: "Exp" exp_param { base: 2 scale: 0.5 shift: -1 }', 2 ** (-1 + 0.5 * X)),
+        ('type: "Log" log_param { base: 10 scale: 2 shift: 9 }', np.log10(9 + 2 * X)),
+        ('type: "Power" power_param { power: 3 scale: 0.5 shift: 1 }', (1 + 0.5 * X) ** 3),
+        ('type: "Power" power_param { power: 2 scale: 0 shift: 3 }', np.full(14, 9)),
+        ('type: "Power" power_param { power: 0 }', np.ones(14)),
+        ('type: "ReLU6"', np.clip(X, 0, 6)),
+        ('type: "ReLU6" relu_param { negative_slope: 0.1 }', np.clip(X, 0, 6) + 0.1 * np.minimum(X, 0)),
+        ('type: "Sigmoid"', 1 / (1 + np.exp(-X))),
+        ('type: "Swish"', X / (1 + np.exp(-X))),
+        ('type: "Swish" swish_param { beta: 2 }', X / (1 + np.exp(-2 * X))),
+        ('type: "TanH"', np.tanh(X)),
+        ('type: "Threshold" threshold_param { threshold: 3 }', X > 3),
+    ],
+)
+def test_functions(text: str, want: np.ndarray) -> None:
+    layer, shapes = layer_of(f'{text} bottom: "x" top: "y"', X.shape)
+    assert shapes == [X.shape]
+    np.testing.assert_allclose(run(layer, X)[0], want, rtol=1e-6)
+
+
+def test_slopes_where_they_break() -> None:
+    """As Caffe has them: Clip lets the gradient through at its ends, ReLU6 does not."""
+    for text, at, want in (
+        ('type: "Clip" clip_param { min: -1 max: 2 }', [-1, 2, 2.1], [1, 1, 0]),
+        ('type: "ReLU6"', [0, 3, 6], [0, 1, 0]),
+        ('type: "ReLU6" relu_param { negative_slope: 0.5 }', [-1, 0, 6], [0.5, 0.5, 0]),
+        ('type: "AbsVal"', [-1, 0, 1], [-1, 0, 1]),
+    ):
+        layer, _ = layer_of(f'{text} bottom: "x" top: "y"', (3,))
+        bottom = torch.tensor(at, dtype=torch.float32, requires_grad=True)
+        layer.forward([bottom])[0].sum().backward()
+        assert bottom.grad is not None
+        assert bottom.grad.tolist() == want, text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('type: "AbsVal" top: "x"', "in place"),
+        ('type: "Clip" top: "y" clip_param { min: 2 max: 1 }', "clip_param needs"),
+        ('type: "Clip" top: "y"', "clip_param needs"),
+        ('type: "Exp" top: "y" exp_param { base: 0 }', "base is 0"),
+        ('type: "Log" top: "y" log_param { base: -2 }', "base is -2"),
+        ('type: "Log" top: "y" log_param { base: 1 }', "base 1 has no logarithms"),
+    ],
+)
+def test_settings_that_cannot_be(text: str, message: str) -> None:
+    with pytest.raises(LayerError, match=message):
+        layer_of(f'{text} bottom: "x"', (3,))
 
 
 @pytest.mark.parametrize("ratio", [0.5, 0.2, 0.9])

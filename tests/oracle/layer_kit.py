@@ -123,15 +123,17 @@ def run_ours(
     backward: bool = True,
     forwards: int = 1,
     force: bool = True,
+    still: Sequence[str] = (),
 ) -> Result:
-    """The same as Judge.run, computed by us; force: gradients for the inputs, too."""
+    """The same as Judge.run, computed by us; force: gradients for the inputs, too, but not for those in `still`."""
     layers = {layer.name: layer for layer in net.layers}
     for (name, index), values in weights.items():
         with torch.no_grad():
             layers[name].blobs[index].copy_(torch.from_numpy(values))
     for _ in range(forwards):
         feed = {
-            name: torch.from_numpy(values.copy()).requires_grad_(backward and force) for name, values in data.items()
+            name: torch.from_numpy(values.copy()).requires_grad_(backward and force and name not in still)
+            for name, values in data.items()
         }
         objective = net.forward(feed)
     if backward:
@@ -194,7 +196,7 @@ def compare(
             net_text(caffes or layers, shapes, force),
             data, all_weights, diffs if backward else {}, phase, backward, forwards,
         )  # fmt: skip
-        ours = run_ours(net, data, all_weights, diffs, backward, forwards, force)
+        ours = run_ours(net, data, all_weights, diffs, backward, forwards, force, still)
         _agree(ours.data, {name: theirs.data[name] for name in ours.data}, tolerance, "blob")
         for name, shape in net.shapes.items():
             assert kind == "Filter" or shape == ours.data[name].shape, (

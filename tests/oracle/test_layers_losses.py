@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layer_kit import Array, Judge, both_refuse, compare, judge, net_text, our_net, run_ours
+from layer_kit import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net, run_ours
 
 from caffe_io.blobs import array_to_blob
+from training.errors import LayerError
 
 __all__ = ["judge"]
 pytestmark = pytest.mark.oracle
@@ -134,7 +135,7 @@ def test_infogain_loss_of_a_matrix_in_a_blob(judge: Judge) -> None:
         text = net_text(inner + loss("InfogainLoss", "", ["fc", "y", "h"]), {k: v.shape for k, v in data.items()})
         text = text.replace("force_backward: true", "")
         weights = {("fc", 0): normal(3, 4, 5), ("fc", 1): normal(4, 4)}
-        ours = run_ours(our_net(text), data, weights, {})
+        ours = run_ours(our_net(text), data, weights, {}, force=False)
         theirs = judge.run(text, data, weights)
         assert ours.data["loss"] == pytest.approx(theirs.data["loss"], rel=1e-5)
         for key, want in theirs.weight_diffs.items():
@@ -163,6 +164,23 @@ def test_accuracy(judge: Judge) -> None:
         text = f"accuracy_param {{ axis: {axis} top_k: {top} {ignored} }}"
         for tops in ('top: "a"', 'top: "a" top: "each"'):
             compare(judge, loss("Accuracy", text, tops=tops), {"x": scores, "y": labels}, backward=False, phase="TEST")
+
+
+def test_labels_that_depend_on_weights(judge: Judge) -> None:
+    """Both give up in backward, unless propagate_down says that no gradient is wanted."""
+    inner = 'layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc" inner_product_param { num_output: 1 } }'
+    data = {"x": np.abs(normal(0, 3, 2))}
+    weights = {("fc", 0): np.float32([[0.1, 0.1]]), ("fc", 1): np.zeros(1, np.float32)}
+    for kind in ("SigmoidCrossEntropyLoss", "HingeLoss"):
+        text = net_text(inner + loss(kind, "", ["x", "fc"] if kind == "HingeLoss" else ["fc", "fc"]), {"x": (3, 2)})
+        with pytest.raises(CaffeRefuses, match="cannot backpropagate to label inputs"):
+            judge.run(text, data, weights)
+        with pytest.raises(LayerError, match="propagate_down: false"):
+            run_ours(our_net(text), data, weights, {})
+        cut = text.replace(f'type: "{kind}"', f'type: "{kind}" propagate_down: true propagate_down: false')
+        theirs, ours = judge.run(cut, data, weights), run_ours(our_net(cut), data, weights, {})
+        for key, want in theirs.weight_diffs.items():
+            np.testing.assert_allclose(ours.weight_diffs[key], want, atol=1e-5 * np.abs(want).max())
 
 
 def test_what_both_refuse(judge: Judge) -> None:

@@ -27,7 +27,7 @@ class MultinomialLogisticLoss(Loss):
         _one_label_each(self, shapes)
         return super().setup(shapes)
 
-    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+    def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         probabilities = bottoms[0].flatten(1).float()
         labels, _ = class_indices(self, bottoms[1].reshape(-1), probabilities.shape[1])
         picked = at_least(probabilities.gather(1, labels[:, None]), _LEAST)
@@ -42,7 +42,7 @@ class HingeLoss(Loss):
         _one_label_each(self, shapes)
         return super().setup(shapes)
 
-    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+    def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         scores = bottoms[0].flatten(1).float()
         labels, _ = class_indices(self, bottoms[1].reshape(-1), scores.shape[1])
         signs = torch.ones_like(scores).scatter_(1, labels[:, None], -1)
@@ -66,7 +66,7 @@ class InfogainLoss(Loss):
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         self.along = self.axis(self.param.infogain_loss_param.axis, shapes[0])
         check_count(self, self.along, shapes)
-        super().setup(shapes)
+        tops = super().setup(shapes)
         if self.param.loss_param.HasField("normalize"):
             raise self.error('does not take the old "normalize"; write "normalization" in loss_param.')
         classes = shapes[0][self.along]
@@ -75,9 +75,9 @@ class InfogainLoss(Loss):
         count = math.prod(shapes[2]) if len(shapes) == 3 else self._matrix.numel()
         if count != classes**2:
             raise self.error(f"its matrix H has {count} numbers; wanted {classes} x {classes}, for {classes} classes.")
-        return [(), shapes[0]][: len(self.param.top)]
+        return tops
 
-    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+    def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         scores = bottoms[0].float().movedim(self.along, -1)
         p, classes = self.param.loss_param, scores.shape[-1]
         labels, counted = class_indices(self, bottoms[1].reshape(scores.shape[:-1]), classes, p)
@@ -86,8 +86,7 @@ class InfogainLoss(Loss):
         gains = (matrix[labels] * at_least(logs, math.log(_LEAST))).sum(-1)
         outer = math.prod(bottoms[0].shape[: self.along])
         loss = -(gains * counted).sum() / divisor(p, outer, counted)
-        tops = [loss, logs.detach().exp().movedim(-1, self.along)]
-        return tops[: len(self.param.top)]
+        return [loss, logs.detach().exp().movedim(-1, self.along)]
 
     def _read_matrix(self) -> Tensor:
         source = self.param.infogain_loss_param.source

@@ -12,6 +12,7 @@ from torch import Tensor
 from caffe_io.caffe_pb2 import LossParameter
 
 from .base import Layer, Shape
+from .no_gradient import without_gradient
 
 _LOG_FLT_MIN = math.log(torch.finfo(torch.float32).tiny)
 
@@ -19,7 +20,7 @@ _LOG_FLT_MIN = math.log(torch.finfo(torch.float32).tiny)
 class Loss(Layer):
     """A layer whose first top is a number that training makes smaller, and whose bottoms are of one batch.
 
-    The top need not be named. No gradient goes to the bottoms in `labels`, nor comes from a second top.
+    The top need not be named. No gradient goes to the bottoms in `labels`, nor comes from a second top (probabilities).
     """
 
     bottoms = (2, 2)
@@ -32,7 +33,18 @@ class Loss(Layer):
             raise self.error(
                 f"its bottoms are {list(first)} and {list(second)}; wanted the same first axis (the batch)."
             )
-        return [()]
+        return [(), shapes[0]][: len(self.param.top)]
+
+    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+        loss, *more = self.compute(bottoms)
+        for index in self.labels:
+            if index < len(bottoms):
+                loss = without_gradient(self, loss, bottoms[index])
+        return [loss, *more][: len(self.param.top)]
+
+    def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+        """The tops, the first of them the loss; no gradient goes to the bottoms in `labels`."""
+        raise NotImplementedError
 
 
 class SoftmaxWithLoss(Loss):
@@ -47,10 +59,9 @@ class SoftmaxWithLoss(Loss):
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         self.along = self.axis(self.param.softmax_param.axis, shapes[0])
         check_count(self, self.along, shapes)
-        super().setup(shapes)
-        return [(), shapes[0]][: len(self.param.top)]
+        return super().setup(shapes)
 
-    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+    def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         scores = bottoms[0].float().movedim(self.along, -1)
         p = self.param.loss_param
         labels, counted = class_indices(self, bottoms[1].reshape(scores.shape[:-1]), scores.shape[-1], p)
@@ -59,8 +70,7 @@ class SoftmaxWithLoss(Loss):
         picked = at_least(logs.gather(-1, labels.unsqueeze(-1)).squeeze(-1), _LOG_FLT_MIN)
         outer = math.prod(bottoms[0].shape[: self.along])
         loss = -(picked * counted).sum() / divisor(p, outer, counted)
-        tops = [loss, logs.detach().exp().movedim(-1, self.along)]
-        return tops[: len(self.param.top)]
+        return [loss, logs.detach().exp().movedim(-1, self.along)]
 
 
 def check_count(layer: Layer, along: int, shapes: list[Shape]) -> None:

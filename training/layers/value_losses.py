@@ -30,7 +30,7 @@ class EuclideanLoss(Loss):
             )
         return tops
 
-    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+    def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         difference = bottoms[0].flatten().float() - bottoms[1].flatten().float()
         return [difference.square().sum() / bottoms[0].shape[0] / 2]
 
@@ -50,7 +50,7 @@ class SigmoidCrossEntropyLoss(Loss):
             )
         return tops
 
-    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+    def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         p = self.param.loss_param
         targets = bottoms[1].detach().reshape(bottoms[0].shape).float()
         counted = torch.ones_like(targets, dtype=torch.bool)
@@ -78,7 +78,7 @@ class ContrastiveLoss(Loss):
             )
         return tops
 
-    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+    def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         p = self.param.contrastive_loss_param
         count = bottoms[0].shape[0]
         difference = bottoms[0].reshape(count, -1).float() - bottoms[1].reshape(count, -1).float()

@@ -148,7 +148,7 @@ def test_every_command_answers_help(words: list[str], tmp_path: Path) -> None:
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert Path(words[-1]).name in done.stdout
+    assert Path(words[-1]).stem in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

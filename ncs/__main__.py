@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from caffe_io.commands import run
 
-from . import compile, mean
+from . import compile, mean, types
 
-VERBS = {"compile": compile, "mean": mean}
+VERBS = {"compile": compile, "mean": mean, "types": types}
 
 
 def main(argv: Sequence[str]) -> int:

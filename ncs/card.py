@@ -75,6 +75,13 @@ def check_fits(card: Mapping[str, Any], outputs: Mapping[str, int], file: str) -
             )
 
 
+def input_entry(blob: str, shape: list[int]) -> dict[str, Any]:
+    """The card's "input": bytes for pictures (4 axes), numbers for anything else. Nets with several have "inputs" too."""
+    pictures = len(shape) == 4
+    layout, precision = ("NCHW", "U8") if pictures else ("NC" if len(shape) == 2 else "values", "FP16")
+    return {"blob": blob, "shape": shape, "layout": layout, "precision": precision}
+
+
 def mean_entry(mean: Array | None, inside: Array) -> dict[str, Any]:
     """The card's "mean": the hash of `mean` as its file holds it, and the averages of what the network subtracts."""
     kind = "none" if mean is None else "values" if mean.shape[1:] == (1, 1) else "image"

@@ -97,9 +97,12 @@ def load(sources: Sources, mean_value: list[float] | None) -> tuple[Model, dict[
     net_card = None if sources.card is None else card.read_net_card(sources.card)
     net, weights = read_net(sources.net), read_weights(sources.weights)
     mean = None if sources.mean is None else read_mean(sources.mean)
-    from .converter import convert, input_shape
+    from .converter import convert, input_shapes
 
-    _, channels, height, width = shape = input_shape(net, str(sources.net))
+    pictures = [shape for shape in input_shapes(net, str(sources.net)).values() if len(shape) == 4]
+    if not pictures and (mean is not None or mean_value is not None):
+        raise UsageError(f"{sources.net}: has no input of pictures (N x C x H x W), so it takes no mean.")
+    _, channels, height, width = pictures[0] if pictures else (1, 0, 0, 0)
     inside = np.zeros((channels, 1, 1), np.float32)
     if mean is not None:
         inside = fit_mean(mean, channels, height, width, str(sources.mean))
@@ -111,10 +114,12 @@ def load(sources: Sources, mean_value: list[float] | None) -> tuple[Model, dict[
         print("  no card: its classes are called 0, 1, ... (--card NAME.json says what the outputs mean)")
         net_card = card.plain_card(sources.name, outputs)
     card.check_fits(net_card, outputs, str(sources.card))
+    inputs = [card.input_entry(source.get_any_name(), list(source.get_shape())) for source in model.inputs]
     return model, {
         **net_card,
         "format": card.FORMAT,
-        "input": {"blob": model.input().get_any_name(), "shape": list(shape), "layout": "NCHW", "precision": "U8"},
+        "input": inputs[0],
+        **({"inputs": inputs} if len(inputs) > 1 else {}),
         "mean": card.mean_entry(mean, inside),
         "source": {"caffemodel": sources.weights.name, "sha256": card.file_hash(sources.weights)},
     }
@@ -161,11 +166,13 @@ def report(
     out: Path, model: Model, model_card: dict[str, Any], compiled: compiler.Compiled | None, seconds: float
 ) -> None:
     """Print what was written."""
-    source, mean, ir, blob = (model_card[key] for key in ("input", "mean", "ir", "blob"))
+    mean, ir, blob = (model_card[key] for key in ("mean", "ir", "blob"))
     meanings = {output["blob"]: output for output in model_card["outputs"]}
     kind = {"image": "mean image inside", "values": "mean values inside", "none": "no mean"}[mean["kind"]]
-    order = f"{source['layout']} {model_card['channel_order']}"
-    print(f"  input   {source['blob']}: {times(source['shape'])} U8, {order}, {kind}")
+    for source in model_card.get("inputs", [model_card["input"]]):
+        is_picture = source["precision"] == "U8"
+        what = f"{source['layout']} {model_card['channel_order']}, {kind}" if is_picture else source["layout"]
+        print(f"  input   {source['blob']}: {times(source['shape'])} {source['precision']}, {what}")
     for output in model.outputs:
         meaning = meanings.get(output.get_any_name())
         says = "not on the card" if meaning is None else f"{meaning['task']}, read by {meaning['read']}"

@@ -17,7 +17,7 @@ EXPECTED = "there is no available devices with platform"
 
 
 def compile_blob(request: dict) -> dict:
-    """Compile request["xml"] with bytes as inputs and FP16 outputs; the blob is what the model cache keeps of it."""
+    """Compile request["xml"], bytes for pictures, FP16 for all else; the blob is what the model cache keeps of it."""
     from openvino.inference_engine import IECore, get_version
 
     engine = IECore()
@@ -25,7 +25,7 @@ def compile_blob(request: dict) -> dict:
     engine.set_config({"CACHE_DIR": str(cache)}, "")
     network = engine.read_network(model=request["xml"], weights=request["bin"])
     for source in network.input_info.values():
-        source.precision = "U8"
+        source.precision = "U8" if len(source.input_data.shape) == 4 else "FP16"
     for output in network.outputs.values():
         output.precision = "FP16"
     config = {

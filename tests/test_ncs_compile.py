@@ -146,7 +146,7 @@ def damage(path: Path, content: bytes | str | None) -> None:
         ("mean", b"\xff\xff", MeanError, r"mean\.binaryproto"),
         ("net", None, CaffeIOError, "SmallNet_deploy"),
         ("net", 'name: "x"\nlayer { name "y" }', PrototxtError, r"SmallNet_deploy\.prototxt:2:"),
-        ("net", 'layer { name: "d" type: "Data" top: "data" }', ConversionError, "0 Input layers.*deploy"),
+        ("net", 'layer { name: "d" type: "Data" top: "data" }', ConversionError, "no Input layer.*deploy"),
         ("card", None, CardError, "SmallNet.json"),
         ("card", "{", CardError, r"SmallNet\.json:1:2"),
     ],

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import openvino
 import pytest
+from google.protobuf import text_format
 
-from ncs.converter import convert, input_shape
+from caffe_io.caffe_pb2 import LayerParameter, NetParameter
+from ncs.converter import convert, input_shapes
 from ncs.errors import ConversionError
 from tests.ncs_kit import net_of, pixels, run_model, run_net, values
 
@@ -84,13 +87,15 @@ def test_layers_of_training_are_left_out() -> None:
     [
         (
             'layer { name: "x" type: "Convolutoin" bottom: "data" top: "x" }',
-            ['layer "x"', "unknown layer type", 'Did you mean "Convolution"?', "Known: BatchNorm, Concat"],
+            ['layer "x"', "unknown layer type", 'Did you mean "Convolution"?', "Known: AbsVal, ArgMax"],
         ),
-        ('layer { name: "x" type: "Data" top: "x" }', ["unknown layer type", "Data", "Known:"]),
+        ('layer { name: "x" type: "Data" top: "x" }', ["a device is fed pictures", "Give --model the deploy net"]),
         ('layer { name: "x" type: "ReLU" bottom: "dat" top: "x" }', ['no layer before it makes "dat"', '"data"?']),
         (CHAIN + 'layer { name: "x" type: "ReLU" bottom: "data" top: "fc" }', ['"fc" is made by an earlier layer']),
         ('layer { name: "x" type: "ReLU" bottom: "data" top: "x" top: "y" }', ["has 2 tops, wanted 1"]),
-        ('layer { name: "x" type: "ReLU" top: "x" }', ["at least one bottom"]),
+        ('layer { name: "x" type: "ReLU" top: "x" }', ["has 0 bottoms, wanted 1"]),
+        ('layer { name: "x" type: "Python" bottom: "data" top: "x" }', ["no code that a prototxt names is run"]),
+        ('layer { name: "x" type: "Silence" bottom: "data" }', ["has no output"]),
         ("", ['no layer uses the input "data"']),
     ],
 )
@@ -106,11 +111,80 @@ def test_weights_of_another_net_name_both_files() -> None:
         convert(net_of(CHAIN), {"conv": [values(1)]}, net_file="net.prototxt", weights_file="other.caffemodel")
 
 
-@pytest.mark.parametrize("inputs", [0, 2])
-def test_one_input_is_wanted(inputs: int) -> None:
-    net = net_of(CHAIN)
-    first = net.layer[0]
+def two_inputs() -> NetParameter:
+    net = net_of("")
+    second = net.layer.add(name="more", type="Input", top=["left", "label"])
+    second.input_param.shape.add(dim=[10, 3, 9, 8])
+    second.input_param.shape.add(dim=[10])
+    sum_ = text_format.Parse('type: "Eltwise" bottom: "data" bottom: "left" top: "sum"', LayerParameter(name="sum"))
+    net.layer.append(sum_)
+    return net
+
+
+def test_several_inputs_and_the_mean_of_each_picture() -> None:
+    net = two_inputs()
+    net.layer.add(name="label2", type="Power", bottom=["label"], top=["label2"]).power_param.scale = 2
+    assert input_shapes(net) == {"data": (1, 3, 9, 8), "left": (1, 3, 9, 8), "label": (10,)}
+    model = convert(net, {}, np.full((3, 1, 1), 100, np.float32))
+    assert [source.get_element_type().get_type_name() for source in model.inputs] == ["u8", "u8", "f32"]
+    feed = {"data": pixels(), "left": pixels(seed=2), "label": np.arange(10, dtype=np.float32)}
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    got = compiled(feed)
+    np.testing.assert_array_equal(got["sum"], pixels().astype(np.float32) + pixels(seed=2) - 200)
+    np.testing.assert_array_equal(got["label2"], np.arange(10) * 2)
+
+
+def test_losses_are_left_out_with_the_labels_that_only_they_take(caplog: pytest.LogCaptureFixture) -> None:
+    net = two_inputs()
+    layers = (
+        'layer { name: "flat" type: "Flatten" bottom: "label" top: "flat" flatten_param { axis: 0 } }'
+        'layer { name: "acc" type: "Accuracy" bottom: "sum" bottom: "flat" top: "acc" }'
+        'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "sum" bottom: "flat" top: "loss" }'
+        'layer { name: "end" type: "Silence" bottom: "loss" }'
+    )
+    net.MergeFrom(text_format.Parse(layers, NetParameter()))
+    model = convert(net, {})
+    assert [source.get_any_name() for source in model.inputs] == ["data", "left"]
+    assert [output.get_any_name() for output in model.outputs] == ["sum"]
+    assert '"acc" (Accuracy) left out' in caplog.text
+    assert '"loss" (SoftmaxWithLoss) left out' in caplog.text
+
+
+def test_inputs_that_cannot_be() -> None:
+    net = two_inputs()
     del net.layer[0]
-    net.layer.extend([first] * inputs)
-    with pytest.raises(ConversionError, match=f"has {inputs} Input layers.*deploy net"):
-        input_shape(net)
+    net.layer[0].input_param.shape[1].dim[0] = 0
+    with pytest.raises(ConversionError, match=r'"more" has 2 tops and shapes \[\[10, 3, 9, 8\], \[0\]\]'):
+        input_shapes(net)
+    del net.layer[0]
+    with pytest.raises(ConversionError, match=r"has no Input layer.*deploy net"):
+        input_shapes(net)
+
+
+def test_shared_weights_come_from_the_layer_that_has_them() -> None:
+    second = 'layer { name: "b" type: "InnerProduct" bottom: "data" top: "b" inner_product_param { num_output: 4 } %s }'
+    names = 'param { name: "w" } param { name: "v" }'
+    net = net_of(second.replace('"b"', '"a"') % names + second % names)
+    got = run_model(convert(net, {"a": WEIGHTS["fc"]}), pixels())
+    np.testing.assert_array_equal(got["a"], got["b"])
+
+
+@pytest.mark.parametrize("between", ["", 'layer { name: "r" type: "ReLU" bottom: "fc" top: "r" }'])
+def test_batch_norm_and_scale_are_folded_where_nobody_else_looks(between: str) -> None:
+    layers = (
+        'layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 4 } }'
+        f"{between}"
+        'layer { name: "bn" type: "BatchNorm" bottom: "fc" top: "bn" }'
+        'layer { name: "sc" type: "Scale" bottom: "bn" top: "sc" scale_param { bias_term: true } }'
+    )
+    x = pixels().reshape(1, -1).astype(np.float32)
+    weights = {
+        **WEIGHTS,
+        "bn": [values(4), values(4, seed=3) ** 2, values(1) * 0 + 2],
+        "sc": [values(4), values(4, seed=5)],
+    }
+    model = convert(net_of(layers), weights)
+    assert ("Multiply" in {node.get_type_name() for node in model.get_ops()}) == bool(between)
+    fc = x @ WEIGHTS["fc"][0].T + WEIGHTS["fc"][1]
+    wanted = (fc - weights["bn"][0] / 2) / np.sqrt(weights["bn"][1] / 2 + 1e-5) * weights["sc"][0] + weights["sc"][1]
+    np.testing.assert_allclose(run_model(model, pixels())["sc"], wanted, rtol=1e-4)

@@ -83,7 +83,7 @@ def test_floor_mode() -> None:
 @pytest.mark.parametrize(
     ("param", "word"),
     [
-        ("pool: STOCHASTIC kernel_size: 2", "STOCHASTIC"),
+        ("pool: STOCHASTIC kernel_size: 2 pad: 1", "STOCHASTIC"),
         ("kernel_size: 2 pad: 2", "pad < kernel"),
         ("kernel_size: 30", "does not fit"),
         ("kernel_size: 1 stride: 5", "outside"),

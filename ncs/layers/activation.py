@@ -1,4 +1,4 @@
-"""Layers that change each number by itself: ReLU, PReLU, ELU, Sigmoid, TanH, Power, Dropout."""
+"""Layers that bend each number by itself: ReLU and its kin, Sigmoid, TanH, Swish, BNLL, Threshold, Dropout."""
 
 from __future__ import annotations
 
@@ -14,6 +14,19 @@ def relu(layer: Layer, inputs: list[Output]) -> list[Output]:
     if slope == 0:
         return [op.relu(inputs[0]).output(0)]
     return [op.prelu(inputs[0], constant([slope])).output(0)]
+
+
+def relu6(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """min(6, relu(x)); the forks' layer."""
+    return [op.minimum(relu(layer, inputs)[0], constant(6.0)).output(0)] if _leaks(layer) else _between(inputs, 0, 6)
+
+
+def clip(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """x, but at least `min` and at most `max`."""
+    param = layer.parameter.clip_param
+    if not param.IsInitialized() or param.min > param.max:
+        raise layer.error("clip_param needs a min and a max that is not smaller.")
+    return _between(inputs, param.min, param.max)
 
 
 def prelu(layer: Layer, inputs: list[Output]) -> list[Output]:
@@ -37,19 +50,35 @@ def tanh(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [op.tanh(inputs[0]).output(0)]
 
 
-def power(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """(shift + scale * x) ^ power, without the steps that change nothing."""
-    param = layer.parameter.power_param
-    top = inputs[0]
-    if param.scale != 1:
-        top = op.multiply(top, constant(param.scale)).output(0)
-    if param.shift != 0:
-        top = op.add(top, constant(param.shift)).output(0)
-    if param.power != 1:
-        top = op.power(top, constant(param.power)).output(0)
-    return [top]
+def swish(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """x * sigmoid(beta * x)."""
+    beta = layer.parameter.swish_param.beta
+    inner = inputs[0] if beta == 1 else op.multiply(inputs[0], constant(beta)).output(0)
+    return [op.multiply(inputs[0], op.sigmoid(inner)).output(0)]
+
+
+def bnll(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """log(1 + exp(x)), written so that exp meets no positive number: FP16 ends at exp(11)."""
+    positive = op.relu(inputs[0])
+    distance = op.subtract(inputs[0], op.multiply(positive, constant(2.0)))  # -|x|
+    rest = op.log(op.add(op.exp(distance), constant(1.0)))
+    return [op.add(positive, rest).output(0)]
+
+
+def threshold(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """1 where x is greater than the threshold, else 0."""
+    above = op.greater(inputs[0], constant(layer.parameter.threshold_param.threshold))
+    return [op.select(above, constant(1.0), constant(0.0)).output(0)]
 
 
 def dropout(layer: Layer, inputs: list[Output]) -> list[Output]:
     """Nothing: Caffe scales while training, so the TEST phase passes its bottom on."""
     return inputs
+
+
+def _leaks(layer: Layer) -> bool:
+    return layer.parameter.relu_param.negative_slope != 0
+
+
+def _between(inputs: list[Output], low: float, high: float) -> list[Output]:
+    return [op.clamp(inputs[0], low, high).output(0)]

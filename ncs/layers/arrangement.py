@@ -1,32 +1,13 @@
-"""Layers that join, part or reshape blobs: Eltwise, Concat, Split, Flatten, Reshape."""
+"""Layers that join, part or reshape blobs: Concat, Slice, Split, Flatten, Reshape, Permute, Crop, Tile, Parameter."""
 
 from __future__ import annotations
 
-import functools
 import math
 
 import openvino.opset1 as op
 from openvino import Output
 
-from caffe_io.caffe_pb2 import EltwiseParameter
-
-from .layer import Layer, axis_of, constant, reshaped, shape
-
-_ELTWISE = {EltwiseParameter.PROD: op.multiply, EltwiseParameter.SUM: op.add, EltwiseParameter.MAX: op.maximum}
-
-
-def eltwise(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """Product, (weighted) sum or maximum of bottoms of one shape."""
-    param = layer.parameter.eltwise_param
-    if len({shape(bottom) for bottom in inputs}) != 1:
-        raise layer.error(f"bottoms of shapes {[shape(bottom) for bottom in inputs]}; wanted one shape for all.")
-    if param.coeff:
-        if param.operation != EltwiseParameter.SUM or len(param.coeff) != len(inputs):
-            raise layer.error(f"{len(param.coeff)} coeff for {len(inputs)} bottoms; wanted one each, and SUM.")
-        weighted = zip(inputs, param.coeff, strict=True)
-        inputs = [b if c == 1 else op.multiply(b, constant(c)).output(0) for b, c in weighted]
-    join = _ELTWISE[param.operation]
-    return [functools.reduce(lambda left, right: join(left, right).output(0), inputs)]
+from .layer import Layer, axis_of, constant, integers, reshaped, shape
 
 
 def concat(layer: Layer, inputs: list[Output]) -> list[Output]:
@@ -36,17 +17,31 @@ def concat(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [op.concat(inputs, axis_of(layer, axis, len(shape(inputs[0])))).output(0)]
 
 
+def slice_(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """The bottom cut along `axis` (or the older slice_dim) at each slice_point, or into equal parts."""
+    param, tops = layer.parameter.slice_param, len(layer.parameter.top)
+    dims = shape(inputs[0])
+    axis = axis_of(layer, param.slice_dim if param.HasField("slice_dim") else param.axis, len(dims))
+    size, points = dims[axis], list(param.slice_point)
+    if not points and size % tops == 0:
+        points = [part * size // tops for part in range(1, tops)]
+    parts = [end - begin for begin, end in zip([0, *points], [*points, size], strict=True)]
+    if len(parts) != tops or min(parts) < 1:
+        raise layer.error(f"cannot cut {size} numbers of axis {axis} at {points} for {tops} tops.")
+    return list(op.variadic_split(inputs[0], integers(axis), integers(parts)).outputs()) if tops > 1 else inputs
+
+
 def split(layer: Layer, inputs: list[Output]) -> list[Output]:
     """The same blob under several names."""
     return inputs * len(layer.parameter.top)
 
 
 def flatten(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """The axes from `axis` to `end_axis` made one."""
+    """The axes from `axis` to `end_axis` made one; none of them (end_axis = axis - 1): an axis of 1 is put in."""
     param = layer.parameter.flatten_param
     dims = shape(inputs[0])
     first, last = axis_of(layer, param.axis, len(dims)), axis_of(layer, param.end_axis, len(dims))
-    if last < first:
+    if last < first - 1:
         raise layer.error(f"end_axis {param.end_axis} comes before axis {param.axis}.")
     return [reshaped(inputs[0], [*dims[:first], math.prod(dims[first : last + 1]), *dims[last + 1 :]])]
 
@@ -68,3 +63,58 @@ def reshape(layer: Layer, inputs: list[Output]) -> list[Output]:
     if math.prod(wanted) != math.prod(dims):
         raise layer.error(f"a bottom of shape {list(dims)} does not fill the shape {wanted}.")
     return [reshaped(inputs[0], wanted)]
+
+
+def permute(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """The axes in the order `order`, those it leaves out behind; the SSD fork's layer."""
+    order, axes = list(layer.parameter.permute_param.order), len(shape(inputs[0]))
+    if len(set(order)) != len(order) or max(order, default=0) >= axes:
+        raise layer.error(f"order {order} must name axes of a bottom of {axes} axes, each once.")
+    order += [axis for axis in range(axes) if axis not in order]
+    return inputs if order == sorted(order) else [op.transpose(inputs[0], integers(order)).output(0)]
+
+
+def crop(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """The first bottom cut to the size of the second from `axis` on; `offset`: where to begin, one or one an axis."""
+    param, dims, like = layer.parameter.crop_param, shape(inputs[0]), shape(inputs[1])
+    axis = axis_of(layer, param.axis, len(dims))
+    count = len(dims) - axis
+    offsets = list(param.offset) or [0]
+    if len(offsets) == 1:
+        offsets *= count
+    if len(offsets) != count or len(like) < len(dims):
+        raise layer.error(
+            f"{len(param.offset)} offsets for bottoms of {len(dims)} and {len(like)} axes, axis {axis}; wanted no fewer "
+            f"axes in the second, and one offset or {count}."
+        )
+    begin = [0] * axis + offsets
+    end = [*dims[:axis], *(offset + size for offset, size in zip(offsets, like[axis : len(dims)], strict=True))]
+    if any(last > size for last, size in zip(end, dims, strict=True)):
+        raise layer.error(f"cannot cut {list(like)} from {begin} on out of a bottom of shape {list(dims)}.")
+    if tuple(end) == dims:
+        return inputs[:1]
+    kept = [0] * len(dims)  # a mask that hides no begin and no end
+    return [
+        op.strided_slice(inputs[0], integers(begin), integers(end), integers([1] * len(dims)), kept, kept).output(0)
+    ]
+
+
+def tile(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """The bottom `tiles` times along `axis`."""
+    param = layer.parameter.tile_param
+    dims = shape(inputs[0])
+    if param.tiles < 1:
+        raise layer.error(f"tiles {param.tiles}; wanted 1 or more.")
+    repeats = [1] * len(dims)
+    repeats[axis_of(layer, param.axis, len(dims))] = param.tiles
+    return [op.tile(inputs[0], integers(repeats)).output(0)]
+
+
+def parameter(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """A trained blob as a top."""
+    return [constant(layer.weight(0, *layer.parameter.parameter_param.shape.dim))]
+
+
+def silence(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """Nothing: its bottoms are used, and so no outputs."""
+    return []

@@ -19,12 +19,14 @@ from ..errors import ConversionError, times
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer's parameters, its trained blobs in Caffe's order, and the files they came from (for messages)."""
+    """A layer's parameters, its trained blobs in Caffe's order, the files they came from (for messages), and whether no
+    other layer takes its first bottom."""
 
     parameter: LayerParameter
     blobs: Sequence[Array]
     net_file: str
     weights_file: str
+    alone: bool = False
 
     def weight(self, index: int, *wanted: int) -> Array:
         """Blob `index`, which must have the shape `wanted`; ones in front (legacy files) are taken off.
@@ -71,8 +73,8 @@ def constant(values: npt.ArrayLike) -> Output:
     return Constant(np.array(values, dtype=np.float32, order="C")).output(0)
 
 
-def integers(values: Sequence[int]) -> Output:
-    """An int64 constant: axes, shapes."""
+def integers(values: int | Sequence[int]) -> Output:
+    """An int64 constant: axes, shapes, or one number."""
     return Constant(np.array(values, dtype=np.int64)).output(0)
 
 

@@ -10,9 +10,11 @@ from caffe_io.caffe_pb2 import PoolingParameter
 from ..errors import times
 from .layer import Layer, constant, integers, shape
 
+_TINY = 2**-14  # the smallest normal number of FP16
+
 
 def pooling(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """MAX and AVE pooling. An AVE window counts the zeros of the padding, but nothing beyond it, as in Caffe."""
+    """MAX, AVE and STOCHASTIC pooling. An AVE window counts the zeros of the padding, but nothing beyond it, as in Caffe."""
     param = layer.parameter.pooling_param
     size = list(shape(inputs[0])[2:])
     if len(size) != 2:
@@ -34,8 +36,10 @@ def pooling(layer: Layer, inputs: list[Output]) -> list[Output]:
     if param.pool == PoolingParameter.MAX:
         end = [max(0, p + b) for p, b in zip(pad, beyond, strict=True)]
         return [op.max_pool(inputs[0], stride, pad, end, kernel, "floor").output(0)]
-    if param.pool != PoolingParameter.AVE:
-        raise layer.error("STOCHASTIC pooling has no counterpart in OpenVINO; MAX and AVE are known.")
+    if param.pool == PoolingParameter.STOCHASTIC:
+        if any(pad):
+            raise layer.error(f"pad {pad}: STOCHASTIC pooling takes none, only MAX and AVE do.")
+        return [_weighted_mean(inputs[0], stride, [max(0, b) for b in beyond], kernel)]
     if max(beyond) <= 0:
         return [op.avg_pool(inputs[0], stride, pad, pad, kernel, False, "floor").output(0)]
     padded = inputs[0]
@@ -44,6 +48,14 @@ def pooling(layer: Layer, inputs: list[Output]) -> list[Output]:
         padded = op.pad(padded, around, around, "constant", constant(0.0)).output(0)
     end = [max(0, b) for b in beyond]
     return [op.avg_pool(padded, stride, [0, 0], end, kernel, True, "floor").output(0)]
+
+
+def _weighted_mean(x: Output, stride: list[int], end: list[int], kernel: list[int]) -> Output:
+    """What STOCHASTIC gives in the TEST phase: the sum of squares over the sum; 0 where the sum is not above 0."""
+    total = op.avg_pool(x, stride, [0, 0], end, kernel, True, "floor")
+    squares = op.avg_pool(op.multiply(x, x), stride, [0, 0], end, kernel, True, "floor")
+    share = op.divide(squares, op.maximum(total, constant(_TINY)))
+    return op.select(op.greater(total, constant(0.0)), share, constant(0.0)).output(0)
 
 
 def _last_start(size: int, kernel: int, stride: int, pad: int, padded: bool, floor: bool) -> int:

@@ -1,0 +1,50 @@
+"""Layers that make one number, or a few, of many: Reduction, ArgMax."""
+
+from __future__ import annotations
+
+import math
+
+import openvino.opset1 as op
+from openvino import Output
+
+from caffe_io.caffe_pb2 import ReductionParameter
+
+from .arithmetic import absolute
+from .layer import Layer, axis_of, constant, integers, reshaped, shape
+
+
+def reduction(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """coeff times the sum (of the numbers, of their absolute values, of their squares) or the mean, from `axis` on."""
+    param = layer.parameter.reduction_param
+    x, dims = inputs[0], shape(inputs[0])
+    axis = axis_of(layer, param.axis, len(dims))
+    if param.operation == ReductionParameter.ASUM:
+        x = absolute(x)
+    elif param.operation == ReductionParameter.SUMSQ:
+        x = op.multiply(x, x).output(0)
+    rows = reshaped(x, [math.prod(dims[:axis]), math.prod(dims[axis:])])
+    reduce = op.reduce_mean if param.operation == ReductionParameter.MEAN else op.reduce_sum
+    top = reduce(rows, integers([1]), True).output(0)
+    if param.coeff != 1:
+        top = op.multiply(top, constant(param.coeff)).output(0)
+    return [reshaped(top, dims[:axis])]
+
+
+def arg_max(layer: Layer, inputs: list[Output]) -> list[Output]:
+    """Where the top_k greatest numbers along `axis` are, or with out_max_val the numbers themselves; without `axis` of
+    each item: N x 1 x top_k, or with out_max_val N x 2 x top_k (places, numbers). Of equal numbers Caffe takes the
+    last, OpenVINO any. On a stick places beyond 2048 are rounded, for FP16 holds no more digits."""
+    param, dims = layer.parameter.argmax_param, shape(inputs[0])
+    along = axis_of(layer, param.axis, len(dims)) if param.HasField("axis") else None
+    x = inputs[0] if along is not None else reshaped(inputs[0], [dims[0], math.prod(dims[1:])])
+    axis = 1 if along is None else along
+    if not 1 <= param.top_k <= shape(x)[axis]:
+        raise layer.error(f"top_k {param.top_k}; wanted 1 to {shape(x)[axis]}, as many numbers as there are.")
+    best = op.topk(x, integers(param.top_k), axis, "max", "value")
+    values, places = best.output(0), op.convert(best.output(1), "f32").output(0)
+    if along is not None:
+        return [values if param.out_max_val else places]
+    if param.out_max_val:
+        places = op.concat([places, values], 1).output(0)
+    wanted = [dims[0], 2 if param.out_max_val else 1, param.top_k, *[1] * (len(dims) - 3)]
+    return [reshaped(places, wanted)]

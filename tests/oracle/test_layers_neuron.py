@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_kit import Array, Judge, both_refuse, compare, judge, net_text, our_net
+from layer_kit import Array, Judge, both_refuse, compare, judge, net_text, our_net, run_ours
+from oracle_kit import saw
 
 __all__ = ["judge"]
 pytestmark = pytest.mark.oracle
@@ -131,6 +132,21 @@ def test_bias_and_scale(judge: Judge, kind: str, term: str) -> None:
 @pytest.mark.parametrize("kind", ["Bias", "Scale", "PReLU"])
 def test_weights_in_place(judge: Judge, kind: str) -> None:
     compare(judge, layer(kind, "scale_param { bias_term: true }", top="x"), {"x": numbers((2, 3, 2, 2), 1)})
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.2])
+def test_dropout(judge: Judge, ratio: float) -> None:
+    """Chance differs; what is kept, its scale, and the way back are the same."""
+    text, x = layer("Dropout", f"dropout_param {{ dropout_ratio: {ratio} }}"), np.abs(numbers((100, 100), 1)) + 1
+    compare(judge, text, {"x": x}, phase="TEST", backward=False)
+    net, diffs = net_text(text, {"x": x.shape}), {"y": numbers(x.shape, 2)}
+    for result in (judge.run(net, {"x": x}, diffs=diffs), run_ours(our_net(net), {"x": x}, {}, diffs)):
+        kept = result.data["y"] != 0
+        assert abs(kept.mean() - (1 - ratio)) < 5 * np.sqrt(ratio * (1 - ratio) / x.size)
+        np.testing.assert_allclose(result.data["y"], x * kept / (1 - ratio), rtol=1e-5)
+        np.testing.assert_allclose(result.diff["x"], diffs["y"] * kept / (1 - ratio), rtol=1e-5)
+    saw("Dropout", "forward")
+    saw("Dropout", "backward")
 
 
 @pytest.mark.parametrize(

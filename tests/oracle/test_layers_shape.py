@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from layer_kit import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net
+from oracle_kit import saw
 
 from training.errors import LayerError
 
@@ -171,41 +172,68 @@ def test_parameter(judge: Judge) -> None:
     compare(judge, text + product, {"x": numbers((2, 3))}, note="Parameter")
 
 
-FACTOR = 'layer {{ name: "f" type: "Scale" bottom: "{0}" top: "f{0}" scale_param {{ axis: 0 num_axes: -1 }} }}'
+def weighed(top: str = "y", by: str = "r") -> str:
+    """A loss that is the sum of a blob, each number times one of an input. Caffe goes back only from losses where force_backward is
+    off, and it must be off where an index has no gradient."""
+    return (
+        f'layer {{ name: "p{top}" type: "Eltwise" bottom: "{top}" bottom: "{by}" top: "p{top}" '
+        f'eltwise_param {{ operation: PROD }} }} layer {{ name: "s{top}" type: "Reduction" bottom: "p{top}" top: "s{top}" '
+        "loss_weight: 1 }"
+    )
+
+
+def factors(bottom: str) -> str:
+    """A factor for each number of a blob, named after it: its gradient shows that of the blob."""
+    settings = "scale_param { axis: 0 num_axes: -1 }"
+    return f'layer {{ name: "f{bottom}" type: "Scale" bottom: "{bottom}" top: "f{bottom}" {settings} }}'
 
 
 def test_batch_reindex(judge: Judge) -> None:
-    """The gradient of the bottom is seen in that of a factor before it; of the index there is none."""
-    data = {"x": numbers((3, 2, 2)), "i": np.float32([2, 0, 0, 1, 2])}
-    text = FACTOR.format("x") + layer("BatchReindex", bottoms="xi").replace('"x"', '"fx"')
-    compare(judge, text, data, force=False)
+    data = {"x": numbers((3, 2, 2)), "i": np.float32([2, 0, 0, 1, 2]), "r": numbers((5, 2, 2), 1)}
+    text = factors("x") + layer("BatchReindex", bottoms="xi").replace('"x"', '"fx"')
+    compare(judge, text + weighed(), data, force=False, note="BatchReindex")
+    net = net_text(text, {"x": (3, 2), "i": (2,)}, force=False)
     with pytest.raises(CaffeRefuses, match="greater than batch size"):
-        judge.run(net_text(text, {"x": (3, 2), "i": (2,)}), {"i": np.float32([0, 3])}, backward=False)
+        judge.run(net, {"i": np.float32([0, 3])}, backward=False)
     with pytest.raises(LayerError, match="index 3 is outside 0 to 2"):
-        our_net(net_text(text, {"x": (3, 2), "i": (2,)})).forward(
-            {"x": torch.zeros(3, 2), "i": torch.tensor([0.0, 3.0])}
-        )
+        our_net(net).forward({"x": torch.zeros(3, 2), "i": torch.tensor([0.0, 3.0])})
 
 
 @pytest.mark.parametrize("bias", ["true", "false"])
 def test_embed(judge: Judge, bias: str) -> None:
     text = layer("Embed", f"embed_param {{ num_output: 3 input_dim: 5 bias_term: {bias} }}")
-    compare(judge, text, {"x": np.float32([[1, 4, 0], [1, 1, 2]])}, force=False)
+    data = {"x": np.float32([[1, 4, 0], [1, 1, 2]]), "r": numbers((2, 3, 3))}
+    compare(judge, text + weighed(), data, force=False, note="Embed")
 
 
 @pytest.mark.parametrize("selector", [(1, 0, 2, 0), (1, 1, 1, 1), (0, 0, 0, 7)])
 def test_filter(judge: Judge, selector: tuple[int, ...]) -> None:
     data = {"a": numbers((4, 2, 3), 1), "b": numbers((4,), 2), "s": np.float32(selector).reshape(4, 1)}
-    text = FACTOR.format("a") + FACTOR.format("b") + layer("Filter", bottoms="abs", tops="yz")
+    text = factors("a") + factors("b") + layer("Filter", bottoms="abs", tops="yz")
     text = text.replace('bottom: "a" bottom: "b"', 'bottom: "fa" bottom: "fb"')
-    if all(selector):  # what is chosen changes the shape, and with it that of the gradient to begin with
-        compare(judge, text, data, force=False)
     compare(judge, text, data, backward=False)
+    kept = np.flatnonzero(selector)
+    rest = {"r": numbers((4, 2, 3), 3), "q": numbers((4,), 4)}
+    # Filtered like the blobs themselves, so that the weights fit to what is left of them.
+    text = text.replace('bottom: "s"', 'bottom: "r" bottom: "q" bottom: "s"').replace(
+        'top: "z"', 'top: "z" top: "t" top: "u"'
+    )
+    ours = compare(judge, text + weighed("y", "t") + weighed("z", "u"), data | rest, force=False, note="Filter")
+    assert ours.data["y"].shape == (len(kept), 2, 3)
+
+
+def test_input(judge: Judge) -> None:
+    """Several tops of one shape, and one shape for each."""
+    for shapes in ("shape { dim: 2 dim: 3 }", "shape { dim: 2 dim: 3 } shape { dim: 4 }"):
+        text = f'layer {{ name: "it" type: "Input" top: "a" top: "b" input_param {{ {shapes} }} }}'
+        assert our_net(text).shapes == {n: v.shape for n, v in judge.run(text, backward=False).data.items()}
+    saw("Input", "forward")
 
 
 @pytest.mark.parametrize(
     ("text", "shapes"),
     [
+        ('layer { name: "it" type: "Input" top: "a" top: "b" input_param { } }', {}),
         (layer("Eltwise"), {"x": SHAPE}),
         (layer("Eltwise", bottoms="xz"), {"x": SHAPE, "z": (2, 3)}),
         (layer("Eltwise", "eltwise_param { coeff: 1 }", bottoms="xz"), {"x": SHAPE, "z": SHAPE}),

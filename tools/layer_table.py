@@ -1,0 +1,73 @@
+"""Writes README's table of layers from what the oracle tests saw of each: runs them anew, then reads .oracle/layers.json.
+
+    python -m tools.layer_table            (needs both tool chains; takes some minutes)
+
+A test tells what it saw by `saw(layer, what)` of tests/oracle/oracle_kit.py; a layer that no test touched has no row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from caffe_io.files import whole_file
+
+ROOT = Path(__file__).resolve().parents[1]
+SEEN = ROOT / ".oracle" / "layers.json"
+BEGIN, END = "<!-- layers: written by tools/layer_table.py -->", "<!-- end of layers -->"
+COLUMNS = {
+    "forward": "forward",
+    "backward": "backward",
+    "openvino": "converts to OpenVINO",
+    "myriad": "compiles for Myriad X",
+}
+Seen = dict[str, dict[str, dict[str, bool]]]  # layer -> what -> test -> found right
+
+
+def main() -> None:
+    """Run the tests and replace the table in README.md."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seen", type=Path, metavar="FILE", help="take what an earlier run saw in place of a new run")
+    options = parser.parse_args()
+    if not options.seen:
+        SEEN.unlink(missing_ok=True)
+        subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/oracle"], cwd=ROOT, check=False)
+    table = as_table(json.loads((options.seen or SEEN).read_text()))
+    readme = ROOT / "README.md"
+    text = put_between_marks(readme.read_text(), table)
+    with whole_file(readme, force=True) as temporary:
+        temporary.write_text(text)
+
+
+def as_table(seen: Seen) -> str:
+    """One row for each layer: with how many cases each thing was found right, or that it was not."""
+    lines = [f"| layer | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for layer in sorted(seen, key=str.lower):
+        cells = [_cell(seen[layer].get(what, {})) for what in COLUMNS]
+        lines.append(f"| {layer} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def put_between_marks(text: str, table: str) -> str:
+    """`text` with the table between its two marks; the mark `<!-- layers -->` stands for both."""
+    new, count = re.subn(
+        rf"<!-- layers -->|{BEGIN}.*?{END}", lambda _: f"{BEGIN}\n{table}\n{END}", text, flags=re.DOTALL
+    )
+    if count != 1:
+        raise SystemExit(f"error: README.md has {count} places for the table; wanted one: {BEGIN} {END}")
+    return new
+
+
+def _cell(tests: dict[str, bool]) -> str:
+    if not tests:
+        return "–"
+    wrong = [test for test, right in tests.items() if not right]
+    return f"no: {', '.join(sorted(wrong))}" if wrong else f"yes ({len(tests)})"
+
+
+if __name__ == "__main__":
+    main()

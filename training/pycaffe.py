@@ -181,6 +181,10 @@ class Net:
                 parts.setdefault(name, []).append(values.copy())
         return {name: np.concatenate(values)[:count] for name, values in parts.items()}
 
+    def set_input_arrays(self, data: Array, labels: Array) -> None:
+        """Give the MemoryData layer N pictures and N labels; N is a multiple of its batch_size."""
+        self._net.set_input_arrays(data, labels)
+
     def reshape(self) -> None:
         """Let all layers follow the shapes of the input blobs."""
         self._passes.reshape()

@@ -56,12 +56,15 @@ class Judge:
         phase: str = "TRAIN",
         backward: bool = True,
         forwards: int = 1,
+        memory: tuple[Array, Array] | None = None,
     ) -> Result:
-        """What Caffe makes of the prototxt text `net`. Raises CaffeRefuses."""
+        """What Caffe makes of the prototxt text `net`; memory: pictures and labels for its MemoryData layer. Raises
+        CaffeRefuses."""
         given, answers = Path(self._folder.name, "given.npz"), Path(self._folder.name, "answers.npz")
         arrays = {f"data:{name}": values for name, values in (data or {}).items()}
         arrays |= {f"diff:{name}": values for name, values in (diffs or {}).items()}
         arrays |= {f"weight:{layer}:{index}": values for (layer, index), values in (weights or {}).items()}
+        arrays |= dict(zip(("memory:data", "memory:labels"), memory or (), strict=False))
         np.savez(given, **arrays)  # type: ignore[arg-type]
         request = {"net": net, "phase": phase, "backward": backward, "forwards": forwards}
         assert self._process.stdin and self._process.stdout

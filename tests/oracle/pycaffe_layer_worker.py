@@ -3,6 +3,7 @@
 One JSON object a line on stdin, one a line on stdout:
   {"net": prototxt text, "phase": "TRAIN" or "TEST", "backward": bool, "forwards": how many times forward,
    "given": .npz, "answers": .npz to write}
+Arrays for a MemoryData layer in first place: memory:data and memory:labels.
 Names in both files:  data:BLOB  diff:BLOB  weight:LAYER:INDEX  weight_diff:LAYER:INDEX
 Of `given`, data fills bottoms and diff the tops' gradients before backward (a loss keeps its own: the loss weight).
 The answer is {}, or {"refused": what Caffe said} if Caffe ended itself, as it does when it refuses a net.
@@ -43,6 +44,8 @@ def work(request):
                 raise ValueError(f"{key} is {target.shape} in Caffe, {given[key].shape} was given")
             target[...] = given[key]
 
+    if "memory:data" in given.files:
+        net.set_input_arrays(given["memory:data"], given["memory:labels"])
     fill("weight")
     for _ in range(request["forwards"]):
         fill("data")  # each time: a layer in place has overwritten its bottom

@@ -37,9 +37,14 @@ def output_lines(phase: str, outputs: Sequence[Output]) -> list[str]:
     """Caffe's lines for the outputs of a net; `phase` is Train or Test."""
     lines = []
     for index, output in enumerate(outputs):
-        loss = f" (* {output.loss_weight:g} = {output.loss_weight * output.value:g} loss)" if output.loss_weight else ""
+        loss = loss_note(output.loss_weight, output.value)
         lines.append(f"    {phase} net output #{index}: {output.name} = {output.value:g}{loss}")
     return lines
+
+
+def loss_note(weight: float, value: float) -> str:
+    """What Caffe adds to the line of a blob that counts in the loss."""
+    return f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
 
 
 class Record:

@@ -58,7 +58,7 @@ class Layer:
         self.param, self.context = param, context
         self.name = param.name
         self.blobs: list[Tensor] = []
-        self._reshaping = False
+        self.only_shapes = False  # of the weights, in `setup`: they are not filled
         for what, names, (least, most) in (("bottom", param.bottom, self.bottoms), ("top", param.top, self.tops)):
             if len(names) < least or (most is not None and len(names) > most):
                 wanted = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
@@ -73,12 +73,12 @@ class Layer:
 
         Raises LayerError if the weights do not fit the new shapes.
         """
-        kept, self.blobs, self._reshaping = self.blobs, [], True
+        kept, self.blobs, self.only_shapes = self.blobs, [], True
         try:
             tops = self.setup(shapes)
             wanted = [tuple(blob.shape) for blob in self.blobs]
         finally:
-            self.blobs, self._reshaping = kept, False
+            self.blobs, self.only_shapes = kept, False
         if wanted != [tuple(blob.shape) for blob in kept]:
             raise self.error(
                 f"its weights are {[list(blob.shape) for blob in kept]}; bottoms of {[list(s) for s in shapes]} would need "
@@ -99,7 +99,7 @@ class Layer:
 
     def add_blob(self, shape: Shape, filler: FillerParameter) -> None:
         """Append a weight of `shape` with its first values from `filler`."""
-        if self._reshaping:  # only the shape is wanted
+        if self.only_shapes:
             self.blobs.append(torch.empty(shape, device=self.context.device))
             return
         values = fill(shape, filler, self.context.generator, self.name)

@@ -1,0 +1,41 @@
+"""`python -m training draw`: show a net as a table on the terminal and as an SVG picture."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .net_options import add_net_options
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The net, its state, and where the picture goes."""
+    add_net_options(parser, phase="TRAIN")
+    parser.add_argument(
+        "--out", metavar="FILE", help="picture to write (default: MODEL with .svg in place of its ending)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the picture if it is there")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Print the table, write the picture."""
+    from caffe_io.caffe_pb2 import Phase
+    from caffe_io.files import refuse_existing, whole_file
+    from caffe_io.net_state import filter_net
+    from caffe_io.prototxt import read_net
+
+    from .layers import Context
+    from .net_picture import draw
+    from .net_table import conversions, make_table
+
+    out = Path(options.out) if options.out else Path(options.model).with_suffix(".svg")
+    refuse_existing(out, options.force)
+    phase = Phase.Value(options.phase)
+    stages = tuple(filter(None, options.stage.split(",")))
+    net = filter_net(read_net(options.model), phase, options.level, stages)
+    table = make_table(net, options.model, Context(phase))
+    table.converts = conversions()
+    print(table.text())
+    with whole_file(out, options.force) as temporary:
+        temporary.write_text(draw(table, net.name or Path(options.model).stem), "utf-8")
+    print(f"picture: {out}")

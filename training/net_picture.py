@@ -1,0 +1,160 @@
+"""A net as an SVG picture: a box for each blob's maker, with the layers that work in place on it, and lines from box to box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.sax.saxutils import escape, quoteattr
+
+from .graph_layout import Layout, lay_out
+from .net_table import Row, Table
+
+_FONT = 12.0  # pixels
+_LINE = 17.0  # a line of text
+_LETTER = 6.6  # the mean width of a letter
+_PAD = 9.0
+_ROW_GAP = 26.0
+_MARGIN = 20.0
+
+# what a layer is for -> fill and edge
+_COLOURS = {
+    "data": ("#eceff1", "#78909c"),
+    "weights": ("#e3f2fd", "#1e88e5"),
+    "pool": ("#e8f5e9", "#43a047"),
+    "norm": ("#fff8e1", "#f9a825"),
+    "loss": ("#ffebee", "#e53935"),
+    "other": ("#ffffff", "#8d8d8d"),
+}
+_PURPOSES = {
+    "data": ("Data", "Input", "Parameter"),
+    "weights": ("Convolution", "Deconvolution", "InnerProduct", "Embed", "Bias"),
+    "pool": ("Pooling", "SPP"),
+    "norm": ("LRN", "BatchNorm", "MVN", "Scale", "Dropout"),
+    "loss": ("Loss", "Accuracy", "ArgMax"),
+}
+
+
+class _Box:
+    """One layer and those that work in place on its top."""
+
+    def __init__(self, first: Row) -> None:
+        self.rows = [first]
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Text and its style, from top to bottom."""
+        first = self.rows[0]
+        lines = [(f"{first.layer.name}", "name"), (_details(first), "type")]
+        lines += [(f"{row.layer.name}  {row.layer.type}", "inplace") for row in self.rows[1:]]
+        sizes = [" × ".join(map(str, shape)) or "1" for shape in first.shapes if shape is not None]
+        return lines + [(size, "shape") for size in dict.fromkeys(sizes)]
+
+    @property
+    def width(self) -> float:
+        return max(90.0, 2 * _PAD + _LETTER * max(len(text) for text, _ in self.lines()))
+
+    @property
+    def height(self) -> float:
+        return 2 * _PAD - 4 + _LINE * len(self.lines())
+
+
+def draw(table: Table, title: str) -> str:
+    """The SVG text."""
+    boxes, edges = _boxes(table.rows)
+    layout = lay_out([box.width for box in boxes], edges)
+    tops = _row_tops(boxes, layout)
+    width = max((node.x + node.width / 2 for node in layout.nodes), default=0.0) + 2 * _MARGIN
+    height = tops[-1] + _MARGIN
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'viewBox="{-_MARGIN:.0f} 0 {width:.0f} {height:.0f}" '
+        f'font-family="Helvetica, Arial, sans-serif" font-size="{_FONT:.0f}">',
+        f"<title>{escape(title)}</title>",
+        "<style>text { text-anchor: middle; fill: #212121 } .name { font-weight: bold } .shape, .inplace { fill: #616161 } "
+        "path { fill: none; stroke: #9e9e9e; stroke-width: 1.3 }</style>",
+        f'<rect x="{-_MARGIN:.0f}" width="{width:.0f}" height="{height:.0f}" fill="white"/>',
+        f'<text x="{width / 2 - _MARGIN:.0f}" y="{_MARGIN + 4:.0f}" font-size="16">{escape(title)}</text>',
+    ]
+    parts += [_line(path, boxes, layout, tops) for path in layout.paths]
+    parts += [_box(box, node.x, tops[node.row]) for box, node in zip(boxes, layout.nodes, strict=False)]
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def _boxes(rows: Sequence[Row]) -> tuple[list[_Box], list[tuple[int, int]]]:
+    boxes: list[_Box] = []
+    edges: dict[tuple[int, int], None] = {}
+    makers: dict[str, int] = {}
+    for row in rows:
+        bottoms, tops = list(row.layer.bottom), list(row.layer.top)
+        if bottoms == tops and len(tops) == 1:
+            boxes[makers[tops[0]]].rows.append(row)
+            continue
+        boxes.append(_Box(row))
+        edges.update({(makers[name], len(boxes) - 1): None for name in bottoms})
+        makers.update(dict.fromkeys(tops, len(boxes) - 1))
+    return boxes, list(edges)
+
+
+def _row_tops(boxes: Sequence[_Box], layout: Layout) -> list[float]:
+    """Where each row begins, and where the last one ends."""
+    heights = [0.0] * (1 + max((node.row for node in layout.nodes), default=0))
+    for box, node in zip(boxes, layout.nodes, strict=False):
+        heights[node.row] = max(heights[node.row], box.height)
+    tops = [2.5 * _MARGIN]
+    for height in heights:
+        tops.append(tops[-1] + height + _ROW_GAP)
+    tops[-1] -= _ROW_GAP
+    return tops
+
+
+def _line(path: Sequence[int], boxes: Sequence[_Box], layout: Layout, tops: Sequence[float]) -> str:
+    first, *between, last = (layout.nodes[index] for index in path)
+    x, y = first.x, tops[first.row] + boxes[path[0]].height
+    text = f"M{x:.1f},{y:.1f}"
+    for node in (*between, last):
+        text += f" V{tops[node.row] - _ROW_GAP:.1f}" if tops[node.row] - _ROW_GAP > y + 1 else ""
+        y = tops[node.row] - _ROW_GAP
+        text += (
+            f" C{x:.1f},{y + _ROW_GAP / 2:.1f} {node.x:.1f},{y + _ROW_GAP / 2:.1f} {node.x:.1f},{tops[node.row]:.1f}"
+        )
+        x, y = node.x, tops[node.row]
+    return f'<path d="{text}"/><path d="M{x - 4:.1f},{y - 6:.1f} L{x:.1f},{y:.1f} L{x + 4:.1f},{y - 6:.1f}"/>'
+
+
+def _box(box: _Box, x: float, top: float) -> str:
+    fill, edge = _COLOURS[_purpose(box.rows[0].layer.type)]
+    tip = "\n".join(f"{row.layer.name}: {row.layer.type}, {row.weights:,} weights" for row in box.rows)
+    parts = [
+        f'<g><title>{escape(tip)}</title><rect x="{x - box.width / 2:.1f}" y="{top:.1f}" width="{box.width:.1f}" '
+        f'height="{box.height:.1f}" rx="5" fill={quoteattr(fill)} stroke={quoteattr(edge)}/>'
+    ]
+    y = top + _PAD + _FONT - 4
+    for text, style in box.lines():
+        parts.append(f'<text class="{style}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>')
+        y += _LINE
+    return "".join([*parts, "</g>"])
+
+
+def _purpose(layer_type: str) -> str:
+    for purpose, words in _PURPOSES.items():
+        if any(word in layer_type for word in words):
+            return purpose
+    return "other"
+
+
+def _details(row: Row) -> str:
+    """The type, and for windows their size and step: Convolution 3×3 /2."""
+    layer = row.layer
+    words = layer.type
+    if layer.type == "Pooling":
+        pooling = layer.pooling_param
+        words += f" {pooling.PoolMethod.Name(pooling.pool)}"
+        if pooling.global_pooling:
+            return f"{words}, whole"
+        kernel, stem, step = [pooling.kernel_size], (pooling.kernel_h, pooling.kernel_w), pooling.stride
+    elif layer.HasField("convolution_param"):
+        convolution = layer.convolution_param
+        kernel, stem = list(convolution.kernel_size), (convolution.kernel_h, convolution.kernel_w)
+        step = next(iter(convolution.stride), 1)
+    else:
+        return words
+    height, width = (kernel[0], kernel[-1]) if any(kernel) else stem
+    return f"{words} {height}×{width}" + (f" /{step}" if step != 1 else "")

@@ -44,7 +44,7 @@ def absval(layer: Layer, inputs: list[Output]) -> list[Output]:
 
 
 def absolute(x: Output) -> Output:
-    """|x| as a maximum: the MYRIAD compiler knows no Abs."""
+    """|x| as a maximum of x and -x."""
     return op.maximum(x, op.multiply(x, constant(-1.0))).output(0)
 
 

@@ -56,7 +56,7 @@ def test_chance(judge: Judge, filler: str) -> None:
         kurtosis = [float((((w - w.mean()) / w.std()) ** 4).mean()) for w in (ours, theirs)]
         assert abs(kurtosis[0] / kurtosis[1] - 1) < 0.2
     else:
-        np.testing.assert_allclose((ours.min(), ours.max()), (theirs.min(), theirs.max()), atol=0.01 * np.ptp(theirs))
+        np.testing.assert_allclose((ours.min(), ours.max()), (theirs.min(), theirs.max()), atol=0.05 * np.ptp(theirs))
     if "unitball" in filler:
         for w in (ours, theirs):
             np.testing.assert_allclose(w.sum((1, 2, 3)), 1, rtol=1e-4)
@@ -66,7 +66,8 @@ def test_chance(judge: Judge, filler: str) -> None:
 @pytest.mark.parametrize("kind", ["xavier", "msra"])
 def test_of_a_matrix_and_of_a_vector(judge: Judge, kind: str, norm: str) -> None:
     filler = f'filler {{ type: "{kind}" variance_norm: {norm} }}'
-    product = f'layer {{ name: "it" type: "InnerProduct" bottom: "x" top: "y" inner_product_param {{ num_output: 300 weight_{filler} }} }}'
+    settings = f"inner_product_param {{ num_output: 300 weight_{filler} }}"
+    product = f'layer {{ name: "it" type: "InnerProduct" bottom: "x" top: "y" {settings} }}'
     vector = f'layer {{ name: "it" type: "Scale" bottom: "x" top: "y" scale_param {{ {filler} }} }}'
     for layer, shape in ((product, (1, 40)), (vector, (1, 10000))):
         ours, theirs = weights(judge, layer, shape)

@@ -173,8 +173,8 @@ def test_parameter(judge: Judge) -> None:
 
 
 def weighed(top: str = "y", by: str = "r") -> str:
-    """A loss that is the sum of a blob, each number times one of an input. Caffe goes back only from losses where force_backward is
-    off, and it must be off where an index has no gradient."""
+    """A loss that is the sum of a blob, each number times one of an input. Without force_backward, which must be off where an
+    index has no gradient, Caffe goes back only from losses."""
     return (
         f'layer {{ name: "p{top}" type: "Eltwise" bottom: "{top}" bottom: "{by}" top: "p{top}" '
         f'eltwise_param {{ operation: PROD }} }} layer {{ name: "s{top}" type: "Reduction" bottom: "p{top}" top: "s{top}" '

@@ -13,8 +13,6 @@ from caffe_io.caffe_pb2 import LayerParameter, PoolingParameter
 
 from .base import Layer, Shape
 
-_LOWEST = torch.finfo(torch.float32).min
-
 
 class Pooling(Layer):
     """MAX, AVE or STOCHASTIC over windows. The extent is rounded up (round_mode CEIL), and where anything is padded, a last
@@ -76,7 +74,7 @@ class Pooling(Layer):
         if padded is not x:
             width = padded.shape[3]
             index = (index // width - self.pad[0]) * x.shape[3] + index % width - self.pad[1]
-        return [self._inside(top), self._inside(index.to(top.dtype))]
+        return [self._inside(top), self._inside(index.float())]  # bf16 has no whole numbers above 256
 
     def _average(self, x: Tensor) -> list[Tensor]:
         padded, pad = self._wide(x, 0.0)
@@ -91,8 +89,8 @@ class Pooling(Layer):
             return [torch.where(total > 0, windows.square().sum(-1) / total.where(total > 0, 1), 0)]
         # Drawn on the CPU, where the generator is: every device then draws the same.
         drawn = 1 - torch.rand(windows.shape[:-1], generator=self.context.generator)  # above 0: what is 0 has no share
-        sums = windows.detach().cumsum(-1)
-        reached = sums >= drawn.to(x).unsqueeze(-1) * sums[..., -1:]
+        sums = windows.detach().float().cumsum(-1)
+        reached = sums >= drawn.to(sums).unsqueeze(-1) * sums[..., -1:]
         return [windows.gather(-1, reached.to(torch.uint8).argmax(-1, keepdim=True)).squeeze(-1)]
 
     def _wide(self, x: Tensor, value: float) -> tuple[Tensor, tuple[int, int]]:
@@ -109,7 +107,8 @@ class Pooling(Layer):
         """The top with a last row or column of windows outside the bottom."""
         missing = (0, int(self.outside[1]), 0, int(self.outside[0]))
         if self.pool is not Pooling._average:
-            return F.pad(top, missing, value=-1.0 if number else _LOWEST if self.pool is Pooling._max else 0.0)
+            lowest = torch.finfo(top.dtype).min if self.pool is Pooling._max else 0.0
+            return F.pad(top, missing, value=-1.0 if number else lowest)
         # Caffe divides 0 by what it takes for the window's area, which is 0 or negative.
         inside = torch.ones(self.extents, dtype=torch.bool, device=top.device)
         starts = [torch.arange(n + o) * s for n, o, s in zip(self.extents, self.outside, self.stride, strict=True)]

@@ -55,7 +55,8 @@ class ArgMax(Layer):
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         p = self.param.argmax_param
         x, axis = (bottoms[0].reshape(len(bottoms[0]), -1), 1) if self.along is None else (bottoms[0], self.along)
-        values, places = x.detach().flip(axis).sort(stable=True, dim=axis, descending=True)
+        # float32 for the indices' sake: bf16 has no whole numbers above 256
+        values, places = x.detach().float().flip(axis).sort(stable=True, dim=axis, descending=True)
         values = values.narrow(axis, 0, p.top_k)
         indices = (x.shape[axis] - 1 - places.narrow(axis, 0, p.top_k)).to(values.dtype)
         if not p.out_max_val:

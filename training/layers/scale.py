@@ -27,7 +27,7 @@ class Bias(Layer):
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         bias = bottoms[1] if len(bottoms) > 1 else self.blobs[0]
-        return [bottoms[0] + bias.reshape(self.spread)]
+        return [bottoms[0] + bias.reshape(self.spread).to(bottoms[0].dtype)]
 
 
 class Scale(Layer):
@@ -46,10 +46,11 @@ class Scale(Layer):
         return shapes[:1]
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        factor = (bottoms[1] if len(bottoms) > 1 else self.blobs[0]).reshape(self.spread)
+        x = bottoms[0]
+        factor = (bottoms[1] if len(bottoms) > 1 else self.blobs[0]).reshape(self.spread).to(x.dtype)
         if not self.param.scale_param.bias_term:
-            return [bottoms[0] * factor]
-        return [torch.addcmul(self.blobs[-1].reshape(self.spread), bottoms[0], factor)]
+            return [x * factor]
+        return [torch.addcmul(self.blobs[-1].reshape(self.spread).to(x.dtype), x, factor)]
 
 
 def run_of_axes(layer: Layer, p: BiasParameter | ScaleParameter, shapes: list[Shape]) -> Shape:

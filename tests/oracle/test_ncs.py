@@ -275,7 +275,7 @@ def test_mean_image_lies_in_the_blob(trained: Trained, compiled: Path) -> None:
     assert mean.tobytes() in content or (-mean).tobytes() in content
 
 
-# The layer types of most nets in one net (all of them: test_layers_ncs.py), with sizes at which rounding, clipping and grouping matter.
+# The layer types of most nets in one net, with sizes at which rounding, clipping and grouping matter.
 ZOO = """
 layer { name: "c1" type: "Convolution" bottom: "data" top: "c1"
   convolution_param { num_output: 12 kernel_size: 5 stride: 2 pad: 2 } }

@@ -203,9 +203,9 @@ FORBIDDEN = {
     [
         ("a package host", "https://py" + "pi.org/simple", "pip install"),
         ("a package host", "http://deb.debian" + ".org/debian", "Debian 11"),
-        ("a host of a private network", "http://10.0.0.3:8080/x", "version 10.0.0"),
-        ("a host of a private network", "https://proxy:3128", "https://susanqq.github.io/UTKFace/"),
-        ("a host of a private network", "http://x.internal/y", "threading.local"),
+        ("a host of a private network", "http://1" + "0.0.0.3:8080/x", "version 10.0.0"),
+        ("a host of a private network", "https://pro" + "xy:3128", "https://susanqq.github.io/UTKFace/"),
+        ("a host of a private network", "http://x.inter" + "nal/y", "threading.local"),
         ("a path of some machine", "cd /wo" + "rk/main", "network/work"),
         ("a path of some machine", "~/.py" + "env/shims", "{folder}/tmp"),
         ("who or what wrote it", "asked Cl" + "aude", "clauses"),

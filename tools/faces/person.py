@@ -85,20 +85,20 @@ class Person:
 
 def draw_person(age: int, gender: int, rng: np.random.Generator) -> Person:
     """A person of this age (years, 0..120) and gender (0 male, 1 female); `rng` decides everything else."""
-    looks = float(np.clip(age + rng.normal(0.0, 0.3 + 0.04 * min(age, 80)), 0.0, 105.0))
+    looks = float(np.clip(age + rng.normal(0.0, 0.25 + 0.03 * min(age, 80)), 0.0, 105.0))
     growth = float(1.0 - np.exp(-((looks / 11.0) ** 0.95)))
     grown = _ramp(looks, 9, 18)
     sign = 1.0 if gender == FEMALE else -1.0
-    feminine = 0.5 + 0.5 * np.clip(rng.normal(0.75 * sign, 0.5), -1.3, 1.3) * (0.15 + 0.85 * grown)
-    grey = float(np.clip((looks - rng.normal(32, 3.5)) / 37, 0.0, 1.0))
-    dyed = gender == FEMALE and 40 < age < 75 and rng.random() < 0.15
+    feminine = 0.5 + 0.5 * np.clip(rng.normal(0.8 * sign, 0.42), -1.3, 1.3) * (0.15 + 0.85 * grown)
+    grey = float(np.clip((looks - rng.normal(31, 3)) / 38, 0.0, 1.0))
+    dyed = gender == FEMALE and 40 < age < 75 and rng.random() < 0.08
     tone = float(rng.random() ** 1.6)
     natural = _hair_colour(tone, looks, rng)
     skin = _skin_colour(tone, looks, rng)
     style = _style(age, gender, looks, rng)
     beard = _beard(gender, looks, rng)
     rosy = mix(skin, bgr("#a84044"), 0.26 + 0.18 * feminine - 0.12 * _ramp(looks, 35, 90))
-    makeup = float(rng.uniform(0.35, 1.0)) if gender == FEMALE and age >= 15 and rng.random() < 0.6 else 0.0
+    makeup = float(rng.uniform(0.35, 1.0)) if gender == FEMALE and age >= 15 and rng.random() < 0.66 else 0.0
     lipstick = bgr(str(rng.choice(["#a8223a", "#c2374f", "#b4555a", "#8e2a45", "#cf5b62"])))
     return Person(
         age=age,
@@ -157,33 +157,33 @@ def _skin_colour(tone: float, looks: float, rng: np.random.Generator) -> Colour:
     skin = _along(SKIN, tone)
     skin = mix(skin, bgr("#f2a79b"), 0.2 * (1.0 - _ramp(looks, 0, 7)) * (1.0 - 0.5 * tone))
     grey = sum(skin) / 3
-    dull = mix(skin, mix((grey, grey, grey), bgr("#d8c49a"), 0.35), 0.34 * _ramp(looks, 25, 92))
+    dull = mix(skin, mix((grey, grey, grey), bgr("#d8c49a"), 0.35), 0.4 * _ramp(looks, 18, 90))
     return mix(dull, bgr("#e0a080"), float(rng.uniform(0.0, 0.12)))
 
 
 def _hair_colour(tone: float, looks: float, rng: np.random.Generator) -> Colour:
     """Dark skin goes with dark hair; children are fairer than they will be."""
-    natural = _along(HAIR, float(rng.beta(1.1, 1.2 + 6.0 * tone)))
+    natural = _along(HAIR, float(rng.beta(1.1, 2.0 + 5.0 * tone)))
     return mix(natural, HAIR[6], 0.35 * (1.0 - _ramp(looks, 0, 10)) * (1.0 - tone))
 
 
 def _style(age: int, gender: int, looks: float, rng: np.random.Generator) -> str:
     if looks < 1.8:
         return str(rng.choice(["fluff", "fluff", "crop"]))
-    long = {MALE: 0.12, FEMALE: 0.74}[gender] if age >= 4 else {MALE: 0.14, FEMALE: 0.5}[gender]
+    long = {MALE: 0.1, FEMALE: 0.78}[gender] if age >= 4 else {MALE: 0.14, FEMALE: 0.5}[gender]
     if gender == FEMALE:
         long -= 0.4 * _ramp(looks, 50, 80)
     if rng.random() < long:
         shares = [0.3, 0.24, 0.24, 0.12, 0.1] if looks < 45 else [0.14, 0.2, 0.4, 0.24, 0.02]
         return str(rng.choice(LONG_STYLES, p=shares))
-    if gender == MALE and rng.random() < 0.6 * _ramp(looks, 28, 75):
+    if gender == MALE and rng.random() < 0.45 * _ramp(looks, 28, 75):
         return "bald"
     return str(rng.choice(SHORT_STYLES, p=[0.38, 0.3, 0.2, 0.12] if gender == MALE else [0.42, 0.2, 0.06, 0.32]))
 
 
 def _recede(gender: int, looks: float, rng: np.random.Generator) -> float:
     most = 1.0 if gender == MALE else 0.45
-    return float(np.clip(most * _ramp(looks, 22, 78) * rng.uniform(0.6, 1.25), 0.0, 1.0))
+    return float(np.clip(most * _ramp(looks, 22, 78) * rng.uniform(0.8, 1.2), 0.0, 1.0))
 
 
 def _beard(gender: int, looks: float, rng: np.random.Generator) -> str:
@@ -201,17 +201,17 @@ def _glasses(looks: float, rng: np.random.Generator) -> str:
 
 
 def _photo(rng: np.random.Generator) -> Photo:
-    wall = mix(WALL[rng.integers(len(WALL))], (30.0, 30.0, 30.0), float(rng.uniform(0, 0.6) ** 2))
+    wall = mix(WALL[rng.integers(len(WALL))], (30.0, 30.0, 30.0), float(rng.uniform(0, 0.3)))
     return Photo(
-        yaw=float(np.clip(rng.normal(0.0, 0.16), -0.4, 0.4)),
+        yaw=float(np.clip(rng.normal(0.0, 0.14), -0.36, 0.36)),
         roll=float(np.clip(rng.normal(0.0, 0.055), -0.16, 0.16)),
         pitch=float(np.clip(rng.normal(0.0, 0.06), -0.14, 0.14)),
-        scale=float(rng.uniform(47.0, 54.0)),
+        scale=float(rng.uniform(48.0, 53.0)),
         shift=(float(rng.normal(0.0, 0.05)), float(rng.normal(0.12, 0.04))),
         wall=(wall, mix(wall, WALL[rng.integers(len(WALL))], float(rng.uniform(0.1, 0.7)))),
-        light=(float(rng.uniform(-1.0, 1.0)), float(rng.uniform(0.15, 0.8))),
-        warmth=float(rng.normal(0.0, 0.035)),
-        exposure=float(np.clip(rng.normal(1.05, 0.09), 0.78, 1.25)),
+        light=(float(rng.uniform(-1.0, 1.0)), float(rng.uniform(0.1, 0.6))),
+        warmth=float(rng.normal(0.0, 0.025)),
+        exposure=float(np.clip(rng.normal(1.05, 0.06), 0.85, 1.2)),
         blur=float(np.clip(rng.normal(0.0, 0.45), 0.0, 0.95)),
         noise=float(rng.uniform(0.5, 5.5)),
     )

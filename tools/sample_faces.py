@@ -1,7 +1,7 @@
 """Draws synthetic faces: the built-in sample set, made where no real face may be and nothing can be downloaded.
 
     python -m tools.sample_faces --out data/sample_faces [--count 1400] [--seed 7] [--force]
-    python -m tools.sample_faces --sheet docs/sample_faces.png
+    python -m tools.sample_faces --sheet docs/sample_faces.png --seed 1
 
 Stylised portraits whose age and gender show, with pose, light, skin tone, hair, background, blur and noise varied.
 They stand in for photographs so that the whole road can be walked and tested; a figure measured on them says that

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def test_help_comes_without_the_heavy_libraries(tmp_path: Path, words: list[str]
 def test_help_names_every_verb_and_caffe_s_options(tmp_path: Path) -> None:
     page = command("--help", folder=tmp_path).out
     for verb in VERBS:
-        assert f"    {verb} " in page
+        assert re.search(rf"(?m)^    {verb}\b", page)
     page = command("train", "--help", folder=tmp_path).out
     for option in ("--solver", "--snapshot", "--weights"):
         assert option in page

@@ -26,11 +26,11 @@ def plot_log(csv_path: Path, png_path: Path, title: str) -> None:
         panel.plot(
             *zip(*points, strict=True), label=f"{name} ({phase})", marker="o" if phase == "test" else "", markersize=3
         )
-    for panel, what in zip(panels, ("loss", "accuracy"), strict=True):
+    for panel, what, corner in zip(panels, ("loss", "accuracy"), ("upper right", "lower right"), strict=True):
         panel.set_ylabel(what)
         panel.grid(alpha=0.3)
         if panel.lines:
-            panel.legend()
+            panel.legend(loc=corner)  # where the curve is not, if all goes well
     panels[0].set_title(title)
     panels[1].set_xlabel("iteration")
     with whole_file(png_path, force=True) as temporary:

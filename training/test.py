@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from .net_options import add_iterations, add_net_options, check_iterations, make_net
 
@@ -19,8 +20,10 @@ def main(options: argparse.Namespace) -> None:
     check_iterations(options)
     import torch
 
-    from .record import log, loss_note
+    from .record import log as log_line
+    from .record import loss_note
 
+    log = partial(log_line, source="caffe.cpp:1")
     net = make_net(options, "TEST")
     for path in filter(None, map(str.strip, options.weights.split(","))):
         net.load(path)

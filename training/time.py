@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from time import perf_counter
 
 from .net_options import add_iterations, add_net_options, check_iterations, make_net
@@ -18,8 +19,9 @@ def main(options: argparse.Namespace) -> None:
     """Log the mean times of every layer, and of the whole net."""
     check_iterations(options)
     from .layerwise import Layerwise
-    from .record import log
+    from .record import log as log_line
 
+    log = partial(log_line, source="caffe.cpp:1")
     net = make_net(options, options.phase)
     passes = Layerwise(net)
     log("Performing Forward")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from caffe_io.caffe_pb2 import SolverParameter
 from caffe_io.errors import CaffeIOError
 from caffe_io.files import refuse_existing, whole_file
-from caffe_io.prototxt import read_binary_net, read_net, read_solver, to_text
+from caffe_io.prototxt import parse_text, read_binary_net, read_net, read_text, to_text
+from caffe_io.upgrade import upgrade_solver
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +28,7 @@ def main(options: argparse.Namespace) -> None:
     """Read, upgrade, write."""
     refuse_existing(options.output, options.force)
     if options.kind == "solver":
-        data = to_text(read_solver(options.input)).encode()
+        data = to_text(_read_solver(options.input)).encode()
     elif _is_text(options.input):
         data = to_text(read_net(options.input)).encode()
     else:
@@ -34,6 +36,18 @@ def main(options: argparse.Namespace) -> None:
     with whole_file(options.output, options.force) as temporary:
         temporary.write_bytes(data)
     print(f"wrote the upgraded {options.kind} to {options.output}")
+
+
+def _read_solver(path: str) -> SolverParameter:
+    """Upgraded, but with no snapshot_prefix other than the file's own: a missing one is made from the file's name when it is
+    used, and OUT has another name."""
+    solver = parse_text(read_text(path), SolverParameter(), path)
+    given, prefix = solver.HasField("snapshot_prefix"), solver.snapshot_prefix
+    upgrade_solver(solver, path)
+    solver.snapshot_prefix = prefix
+    if not given:
+        solver.ClearField("snapshot_prefix")
+    return solver
 
 
 def _is_text(path: str) -> bool:

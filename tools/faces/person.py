@@ -17,8 +17,12 @@ MALE, FEMALE = 0, 1  # UTKFace's order
 SKIN = [bgr(c) for c in ["#f8d9c4", "#f3c9ab", "#eab891", "#d69e73", "#b57c52", "#8d5a3b", "#694029"]]
 HAIR = [bgr(c) for c in ["#1d1717", "#2b1f1a", "#3d2a20", "#54361f", "#6f4a2a", "#94683a", "#b98c50", "#8a3f1f"]]
 IRIS = [bgr(c) for c in ["#4a2d1a", "#5d3a1e", "#6f5327", "#5d6b3a", "#4c7386", "#6c8aa3"]]
-CLOTH = [bgr(c) for c in ["#31506b", "#7a3b46", "#4f6b55", "#c9b79c", "#2f3138", "#8a6f9a", "#d9dde0", "#b5623f", "#5b8a9a"]]
-WALL = [bgr(c) for c in ["#cfd9df", "#e7dccb", "#b9c9b5", "#d8c3bd", "#9fb3c4", "#8c8f94", "#e9e6e0", "#c7bfd6", "#7d8a7a"]]
+CLOTH = [
+    bgr(c) for c in ["#31506b", "#7a3b46", "#4f6b55", "#c9b79c", "#2f3138", "#8a6f9a", "#d9dde0", "#b5623f", "#5b8a9a"]
+]
+WALL = [
+    bgr(c) for c in ["#cfd9df", "#e7dccb", "#b9c9b5", "#d8c3bd", "#9fb3c4", "#8c8f94", "#e9e6e0", "#c7bfd6", "#7d8a7a"]
+]
 GREY, WHITE = bgr("#9a9a9b"), bgr("#e6e6e3")
 
 LONG_STYLES = ("long", "wavy", "bob", "bun", "ponytail")

@@ -135,7 +135,8 @@ class Layerwise:
             gradient = torch.zeros_like(bottom) if bottom.grad is None else bottom.grad
             bottom.grad = None
             if name not in written:
-                self.diff[name].fill_(0.0 if name in p.top else self.net.losses.get(name, 0.0))
+                silent = name in p.top or name in self.net.overruled
+                self.diff[name].fill_(0.0 if silent else self.net.losses.get(name, 0.0))
                 written.add(name)
             self.diff[name].add_(gradient)
 

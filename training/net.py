@@ -17,6 +17,7 @@ from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.weights import read_weights
 
+from .backward_need import Need, backward_needs
 from .errors import LayerError, TrainingError
 from .layers import LAYERS, Context, Layer, make_layer
 from .layers.base import Shape
@@ -61,6 +62,9 @@ class Net:
         self._build()
         self.losses = self._loss_weights()
         self.outputs = self._find_outputs()
+        needs = backward_needs(self.layers, self.losses, self.param.force_backward)
+        self._cut = self._find_cuts(needs)
+        self.overruled = self._find_overruled(needs)
 
     def forward(self, feed: Mapping[str, Tensor] | None = None) -> Tensor:
         """Run all layers; returns the objective (0 without loss layers).
@@ -80,7 +84,8 @@ class Net:
             self.blobs.update(zip(layer.param.top, tops, strict=True))
         total = torch.zeros((), device=self.context.device)
         for name, weight in self.losses.items():
-            total = total + weight * self.blobs[name].float().sum()
+            value = self.blobs[name].float().sum()
+            total = total + weight * (value.detach() if name in self.overruled else value)
         return total
 
     def results(self) -> list[Output]:
@@ -191,10 +196,30 @@ class Net:
             self.shapes.update(zip(layer.param.bottom, shapes, strict=True))
             self.shapes.update(zip(layer.param.top, layer.reshape(shapes), strict=True))
             self._bottom_shapes[index] = shapes
-        for number, wanted in enumerate(layer.param.propagate_down):
-            if not wanted:
-                bottoms[number] = bottoms[number].detach()
+        for number in self._cut[index]:
+            bottoms[number] = bottoms[number].detach()
         return bottoms
+
+    def _find_cuts(self, needs: list[Need]) -> list[list[int]]:
+        """For each layer the bottoms to which propagate_down gives no gradient; under force_backward some get one."""
+        return [
+            [j for j, wanted in enumerate(layer.param.propagate_down) if not wanted and not need.bottoms[j]]
+            for layer, need in zip(self.layers, needs, strict=True)
+        ]
+
+    def _find_overruled(self, needs: list[Need]) -> set[str]:
+        """Losses without a loss_weight that another layer takes on to a loss: they count, but only what comes back from
+        there is their gradient, for in Caffe it is written over the weight 1 that they have by default."""
+        silent = {
+            top for layer in self.layers if layer.is_loss and not layer.param.loss_weight for top in layer.param.top
+        }
+        taken = {
+            name
+            for layer, need in zip(self.layers, needs, strict=True)
+            for name, wanted in zip(layer.param.bottom, need.bottoms, strict=True)
+            if need.layer and wanted
+        }
+        return silent & taken
 
     def _find_outputs(self) -> list[str]:
         """The blobs that no layer takes after they were last made, in the order of their names, as in Caffe."""

@@ -21,7 +21,7 @@ def test_rows_are_what_was_seen() -> None:
         "| layer | forward | backward | converts to OpenVINO | compiles for Myriad X |",
         "|---|---|---|---|---|",
         "| Crop | – | – | yes (1) | – |",
-        "| ReLU | yes (2) | no: test_b | – | – |",
+        "| ReLU | yes (2) | no (1 of 2) | – | – |",
     ]
 
 

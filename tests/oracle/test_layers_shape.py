@@ -123,6 +123,8 @@ def test_permute(judge: Judge, order: tuple[int, ...]) -> None:
     (net.blobs["y"] * torch.from_numpy(weight)).sum().backward()
     assert x.grad is not None
     np.testing.assert_array_equal(x.grad.numpy(), weight.transpose(np.argsort(whole)))
+    saw("Permute", "forward")
+    saw("Permute", "backward")
 
 
 @pytest.mark.parametrize(

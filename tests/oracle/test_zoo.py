@@ -91,7 +91,7 @@ def test_zoo(judge: Judge, name: str, tmp_path: Path) -> None:
         wanted = run.wanted[blob]
         assert found.shape == halved[blob].shape == wanted.shape
         scale = float(np.abs(wanted).max())
-        assert not blob.startswith("prob") or scale < 0.99, "one class has it all: the comparison would say nothing"
+        assert not blob.startswith("prob") or wanted.ndim > 2 or scale < 0.99, "one class has it all"
         assert math.isfinite(scale) and wanted.std() > 1e-3 * scale  # or the comparison would say little
         differences = [float(np.abs(answer[blob] - wanted).max()) / scale for answer in (exact, halved)]
         print(f"\n{name}, {blob} {wanted.shape}: FP32 {differences[0]:.1e}, FP16 {differences[1]:.1e}, of {scale:.3g}")

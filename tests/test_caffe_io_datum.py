@@ -96,3 +96,14 @@ def test_sizes_that_the_decoder_refuses() -> None:
     header = b"P5 1000000 1000000 255\n"  # a terapixel in PGM
     with pytest.raises(DatabaseError, match="no decoder knows"):
         datum_to_array(Datum(encoded=True, data=header + bytes(100)), "k")
+
+
+def test_encoded_pictures_with_the_channels_that_are_wanted() -> None:
+    random = np.random.default_rng(0)
+    colour, grey = (random.integers(0, 256, shape, dtype=np.uint8) for shape in ((4, 5, 3), (4, 5)))
+    for picture in (colour, grey):
+        datum = Datum(encoded=True, data=cv2.imencode(".png", picture)[1].tobytes())
+        for color, mode in ((True, cv2.IMREAD_COLOR), (False, cv2.IMREAD_GRAYSCALE), (None, cv2.IMREAD_UNCHANGED)):
+            want = np.atleast_3d(cv2.imdecode(np.frombuffer(datum.data, np.uint8), mode)).transpose(2, 0, 1)
+            np.testing.assert_array_equal(datum_to_array(datum, "r", color), want)
+    assert len(datum_to_array(datum, "r", True)) == 3

@@ -40,7 +40,7 @@ def stand_in(folder: Path, more: str = "") -> Path:
 def test_caffe_trains_and_its_numbers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.caffe_engine._BIN", stand_in(tmp_path))
     solver = small_solver(tmp_path)
-    done = command("train", "--solver", solver, "--engine", "caffe", "--max_iter", "6", folder=tmp_path)
+    done = command("train", "--solver", solver, "--engine", "caffe", "--max_iter", "6", folder=tmp_path, draw=True)
     assert done.code == 0, done.err
     assert "Iteration 4, lr = 0.01" in done.err
     given = read_solver(tmp_path / "given_solver.prototxt")

@@ -79,7 +79,7 @@ def test_ctrl_c_and_going_on_end_at_the_weights_of_an_unbroken_run(tmp_path: Pat
 
 
 def test_a_finished_training(tmp_path: Path) -> None:
-    done = command("train", "--solver", small_solver(tmp_path), folder=tmp_path)
+    done = command("train", "--solver", small_solver(tmp_path), folder=tmp_path, draw=True)
     assert done.code == 0, done.err
     for ending in ("log.csv", "curves.png", "iter_12.caffemodel", "iter_12.solverstate"):
         assert (tmp_path / f"small_{ending}").stat().st_size > 0

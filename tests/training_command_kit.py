@@ -6,6 +6,7 @@ import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from training_kit import working_folder
 
@@ -22,11 +23,16 @@ class Done:
     err: str
 
 
-def command(*words: object, folder: Path) -> Done:
-    """`python -m training WORDS`, called in `folder`."""
+def command(*words: object, folder: Path, draw: bool = False) -> Done:
+    """`python -m training WORDS`, called in `folder`; only with `draw` are the curves drawn, which takes its time."""
     out, err = io.StringIO(), io.StringIO()
     code: object = None
-    with working_folder(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(working_folder(folder))
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        if not draw:
+            stack.enter_context(mock.patch("training.plot.plot_log"))
         try:
             run(main, [str(word) for word in words])
         except SystemExit as ending:

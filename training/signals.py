@@ -13,11 +13,12 @@ EFFECTS = ("stop", "snapshot", "none")
 class Signals:
     """Remembers the wishes of signals until the solver asks for them; `sigint` and `sighup` are among EFFECTS.
 
-    `report` takes a line for the log. A second SIGINT after one that asked to stop is a KeyboardInterrupt.
+    `report` takes a line for the log. With `twice`, a second SIGINT after one that asked to stop is a KeyboardInterrupt.
     """
 
-    def __init__(self, sigint: str, sighup: str, report: Callable[[str], None]) -> None:
+    def __init__(self, sigint: str, sighup: str, report: Callable[[str], None], twice: bool = True) -> None:
         self.stop = self.snapshot = False
+        self._twice = twice
         self._effects = {signal.SIGINT: sigint}
         if hasattr(signal, "SIGHUP"):
             self._effects[signal.SIGHUP] = sighup
@@ -37,10 +38,11 @@ class Signals:
         effect = self._effects[signal.Signals(number)]
         if effect == "snapshot":
             self.snapshot = True
-        if effect != "stop":
+        if effect != "stop" or self.stop:
             return
         self.stop = True
-        if number == signal.SIGINT:
+        at_once = number == signal.SIGINT and self._twice
+        if at_once:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         with contextlib.suppress(RuntimeError):  # it interrupted a line that was just being written
-            self._report("Stopping after this iteration, with a snapshot. Ctrl-C again stops at once.")
+            self._report("Stopping after this iteration, with a snapshot." + " Ctrl-C again stops at once." * at_once)

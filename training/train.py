@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _EFFECTS = ("stop", "snapshot", "none")
 
 EPILOG = """A GPU is used if PyTorch sees one; there is no --gpu. Several processes train one net together, as Caffe does on
-several GPUs, when torchrun starts them: torchrun --nproc-per-node N -m training train --solver FILE."""
+several GPUs, when torchrun starts them: torchrun --standalone --nproc-per-node N -m training train --solver FILE."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -130,7 +130,8 @@ def _torch_train(param: SolverParameter, options: argparse.Namespace) -> str | N
             if options.snapshot:
                 log(f"Restoring previous solver status from {options.snapshot}")
                 solver.restore(options.snapshot)
-            signals = Signals(options.sigint_effect, options.sighup_effect, log)
+            # A terminal's Ctrl-C reaches every worker twice: by itself, and through torchrun.
+            signals = Signals(options.sigint_effect, options.sighup_effect, log, twice=workers.count == 1)
             with signals.caught():
                 return _solve(solver, signals)
         except WorkerError as error:

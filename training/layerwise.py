@@ -47,7 +47,6 @@ class Layerwise:
                 self._let_learn(layer)
         self.forward_seconds = [0.0] * len(net.layers)
         self.backward_seconds = [0.0] * len(net.layers)
-        self._shapes: list[list[Shape] | None] = [None] * len(net.layers)
         self._runs: list[_Run | None] = [None] * len(net.layers)
 
     def resize(self, name: str, shape: Shape) -> None:
@@ -151,14 +150,12 @@ class Layerwise:
     def _adapt(self, index: int, layer: Layer) -> None:
         """Set the layer up anew if its bottoms' shapes are others than before."""
         shapes = [tuple(self.data[name].shape) for name in layer.param.bottom]
-        if self._shapes[index] is None:
-            self._shapes[index] = [self.net.shapes[name] for name in layer.param.bottom]
-        if not shapes or shapes == self._shapes[index]:
+        if shapes == self.net.bottom_shapes[index]:
             return
         for name, shape in zip(layer.param.top, layer.reshape(shapes), strict=True):
             if tuple(self.data[name].shape) != shape:
                 self.resize(name, shape)
-        self._shapes[index] = shapes
+        self.net.bottom_shapes[index] = shapes
 
     def _let_learn(self, layer: Layer) -> None:
         """A net of phase TEST has no gradients of its weights; here they are wanted."""

@@ -58,7 +58,7 @@ class Net:
         self.shapes: dict[str, Shape] = {}
         self.blobs: dict[str, Tensor] = {}
         self.parameters: list[Parameter] = []
-        self._bottom_shapes: list[list[Shape]] = []
+        self.bottom_shapes: list[list[Shape]] = []
         self._build()
         self.losses = self._loss_weights()
         self.outputs = self._find_outputs()
@@ -174,7 +174,7 @@ class Net:
             except TrainingError as error:
                 raise type(error)(f"{self.path}: {error}") from error
             self.layers.append(layer)
-            self._bottom_shapes.append(shapes)
+            self.bottom_shapes.append(shapes)
             self.shapes.update(zip(layer.param.top, tops, strict=True))
 
     def _with_tops(self, param: LayerParameter) -> LayerParameter:
@@ -192,10 +192,10 @@ class Net:
         layer = self.layers[index]
         bottoms = [self.blobs[name] for name in layer.param.bottom]
         shapes = [tuple(bottom.shape) for bottom in bottoms]
-        if shapes != self._bottom_shapes[index]:
+        if shapes != self.bottom_shapes[index]:
             self.shapes.update(zip(layer.param.bottom, shapes, strict=True))
             self.shapes.update(zip(layer.param.top, layer.reshape(shapes), strict=True))
-            self._bottom_shapes[index] = shapes
+            self.bottom_shapes[index] = shapes
         for number in self._cut[index]:
             bottoms[number] = bottoms[number].detach()
         return bottoms

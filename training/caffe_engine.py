@@ -15,7 +15,7 @@ from caffe_io.weights import read_solverstate
 from .errors import EngineError
 from .record import Record
 
-_STATE = re.compile(r"Snapshotting solver state to binary proto file (.+)")
+_STATE = re.compile(r"Snapshotting solver state to (?:binary proto|HDF5) file (.+)")
 _BIN = Path(__file__).resolve().parents[1] / ".toolchain" / "caffe" / "bin"
 
 

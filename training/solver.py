@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -11,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from caffe_io.caffe_pb2 import SolverParameter
+from caffe_io.commands import LOGGER
 
 from .debug_info import debug_pass
 from .errors import TrainingError
@@ -46,6 +48,8 @@ class Solver:
         check_solver_type(param)
         if param.average_loss < 1:
             raise TrainingError(f"the solver's average_loss is {param.average_loss}; wanted at least 1.")
+        if param.snapshot_diff:
+            logging.getLogger(LOGGER).warning("snapshot_diff: gradients are not written into snapshots here.")
         self.param, self.precision, self.workers = param, precision, workers or Workers()
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         drawn = param.random_seed if param.random_seed >= 0 else int.from_bytes(os.urandom(4), "little")

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import TEST, TRAIN, SolverParameter
@@ -30,9 +29,9 @@ from caffe_io.prototxt import read_net, read_solver
 
 from .errors import TrainingError
 from .layers import LAYERS
-from .layers import Layer as _Layer
 from .layerwise import Layerwise
 from .net import Net as _Net
+from .pycaffe_blobs import Blob, Layer
 from .snapshot import save_weights
 from .solver import Solver as _Solver
 
@@ -54,49 +53,6 @@ def set_random_seed(seed: int) -> None:
 def layer_type_list() -> list[str]:
     """The layer types there are."""
     return sorted(LAYERS)
-
-
-class Blob:
-    """Numbers and their gradients; `data` and `diff` are arrays into which one may write (`blob.data[...] = x`)."""
-
-    def __init__(self, tensors: Callable[[], tuple[Tensor, Tensor]], resize: Callable[[tuple[int, ...]], None]) -> None:
-        self._tensors, self._resize = tensors, resize
-
-    @property
-    def data(self) -> Array:
-        return self._tensors()[0].detach().numpy()
-
-    @property
-    def diff(self) -> Array:
-        return self._tensors()[1].detach().numpy()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self._tensors()[0].shape)
-
-    @property
-    def count(self) -> int:
-        return self._tensors()[0].numel()
-
-    num = property(lambda self: self._legacy(0))
-    channels = property(lambda self: self._legacy(1))
-    height = property(lambda self: self._legacy(2))
-    width = property(lambda self: self._legacy(3))
-
-    def reshape(self, *shape: int) -> None:
-        """Give the blob another shape; its numbers become 0. The layers below follow at the next `forward` or `reshape`."""
-        self._resize(shape)
-
-    def _legacy(self, axis: int) -> int:
-        return self.shape[axis] if axis < len(self.shape) else 1
-
-
-class Layer:
-    """A layer's `type` and `blobs`."""
-
-    def __init__(self, layer: _Layer) -> None:
-        self.type = layer.param.type
-        self.blobs = [_weight(layer, index) for index in range(len(layer.blobs))]
 
 
 class Net:
@@ -217,7 +173,7 @@ class Net:
         self._wrap(self._net)
 
     def _blob(self, name: str) -> Blob:
-        def tensors() -> tuple[Tensor, Tensor]:
+        def tensors() -> tuple[torch.Tensor, torch.Tensor]:
             self._passes.catch_up()  # the solver may have run the net
             return self._passes.data[name], self._passes.diff[name]
 
@@ -333,16 +289,3 @@ class AdaDeltaSolver(Solver):
 
 class AdamSolver(Solver):
     type = "Adam"
-
-
-def _weight(layer: _Layer, index: int) -> Blob:
-    def tensors() -> tuple[Tensor, Tensor]:
-        values = layer.blobs[index]
-        if values.grad is None:
-            values.grad = torch.zeros_like(values)
-        return values, values.grad
-
-    def refuse(shape: tuple[int, ...]) -> None:
-        raise TrainingError(f'layer "{layer.name}": its weights cannot be given another shape.')
-
-    return Blob(tensors, refuse)

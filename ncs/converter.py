@@ -14,6 +14,7 @@ from openvino import Model, Node, Output
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import TEST, LayerParameter, NetParameter
 from caffe_io.commands import LOGGER
+from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 
 from .errors import ConversionError
@@ -36,12 +37,13 @@ def convert(
     net was trained on BGR), float32 for others. `mean` (C x H x W of the first input, or C x 1 x 1) is subtracted from
     every input that it fits. Every blob that no layer consumes is an output and keeps its name. Losses and Accuracy
     are left out, with what only they use. The file names are for messages only.
-    Raises ConversionError for layer types that are unknown or refused, bottoms that no layer makes, and weights that
-    do not fit.
+    Raises NetError for blobs that do not fit together, such as a bottom that no layer makes; ConversionError for layer
+    types that are unknown or refused, and weights that do not fit.
     """
     net = filter_net(net, TEST)
-    walk = _Walk(net, weights, net_file, weights_file)
     shapes = input_shapes(net, net_file)
+    check_net(net, net_file)
+    walk = _Walk(net, weights, net_file, weights_file)
     for index, parameter in enumerate(net.layer):
         if parameter.type == "Input":
             walk.open(parameter, shapes, mean)
@@ -69,8 +71,6 @@ def input_shapes(net: NetParameter, net_file: str = "deploy prototxt") -> dict[s
                 f"{[list(dims) for dims in given]}; wanted one shape for each top, or one for all, of sizes from 1 on."
             )
         for top, dims in zip(layer.top, given, strict=True):
-            if top in shapes:
-                raise ConversionError(f'{net_file}: two inputs are called "{top}". Give one of them another name.')
             shapes[top] = dims if len(dims) == 1 else (1, *dims[1:])
     if not shapes:
         raise ConversionError(
@@ -176,9 +176,6 @@ class _Walk:
         return model
 
     def _check_bottoms(self, parameter: LayerParameter) -> None:
-        for bottom in parameter.bottom:
-            if bottom not in self.blobs:
-                raise self._error(parameter, f'no layer before it makes "{bottom}".{_choice(bottom, self.blobs)}')
         fewest, most = BOTTOMS.get(parameter.type, (1, 1))
         if not fewest <= len(parameter.bottom) <= most:
             wanted = f"{fewest}" if fewest == most else f"at least {fewest}" if most > 2 else f"{fewest} or {most}"
@@ -188,8 +185,6 @@ class _Walk:
         if len(tops) != len(parameter.top):
             raise self._error(parameter, f"has {len(parameter.top)} tops, wanted {len(tops)}.")
         for name, top in zip(parameter.top, tops, strict=True):
-            if name in self.blobs and name not in parameter.bottom:
-                raise self._error(parameter, f'its top "{name}" is made by an earlier layer already.')
             self.blobs[name] = top
             self.done.discard(name)
             self.unused.append(name)

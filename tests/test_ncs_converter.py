@@ -8,6 +8,7 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter
+from caffe_io.errors import NetError
 from ncs.converter import convert, input_shapes
 from ncs.errors import ConversionError
 from tests.ncs_kit import net_of, pixels, run_model, run_net, values
@@ -90,8 +91,6 @@ def test_layers_of_training_are_left_out() -> None:
             ['layer "x"', "unknown layer type", 'Did you mean "Convolution"?', "Known: AbsVal, ArgMax"],
         ),
         ('layer { name: "x" type: "Data" top: "x" }', ["a device is fed pictures", "Give --model the deploy net"]),
-        ('layer { name: "x" type: "ReLU" bottom: "dat" top: "x" }', ['no layer before it makes "dat"', '"data"?']),
-        (CHAIN + 'layer { name: "x" type: "ReLU" bottom: "data" top: "fc" }', ['"fc" is made by an earlier layer']),
         ('layer { name: "x" type: "ReLU" bottom: "data" top: "x" top: "y" }', ["has 2 tops, wanted 1"]),
         ('layer { name: "x" type: "ReLU" top: "x" }', ["has 0 bottoms, wanted 1"]),
         ('layer { name: "x" type: "Python" bottom: "data" top: "x" }', ["no code that a prototxt names is run"]),
@@ -101,6 +100,28 @@ def test_layers_of_training_are_left_out() -> None:
 )
 def test_nets_that_cannot_be(layers: str, words: list[str]) -> None:
     with pytest.raises(ConversionError) as caught:
+        convert(net_of(layers), WEIGHTS, net_file="my_deploy.prototxt")
+    for word in ["my_deploy.prototxt", *words]:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        (
+            'layer { name: "x" type: "ReLU" bottom: "dat" top: "x" }',
+            ['layer "x" (ReLU)', '"dat" is made by no layer', 'nearest "data"'],
+        ),
+        (CHAIN + 'layer { name: "x" type: "ReLU" bottom: "data" top: "fc" }', ['"fc" is already made by layer "relu"']),
+        (CHAIN + 'layer { name: "x" type: "ReLU" bottom: "data" top: "data" }', ['in place on "data"', 'layer "fc"']),
+        (
+            'layer { name: "x" type: "Input" top: "data" input_param { shape { dim: 1 } } }',
+            ["is already made by layer"],
+        ),
+    ],
+)
+def test_blobs_that_do_not_fit_together(layers: str, words: list[str]) -> None:
+    with pytest.raises(NetError) as caught:
         convert(net_of(layers), WEIGHTS, net_file="my_deploy.prototxt")
     for word in ["my_deploy.prototxt", *words]:
         assert word in str(caught.value)

@@ -127,6 +127,25 @@ def test_blobs_that_do_not_fit_together(layers: str, words: list[str]) -> None:
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ('type: "Dropout"', "by chance"),
+        ('type: "BatchNorm"', "statistics of each batch"),
+        ('type: "Pooling" pooling_param { pool: STOCHASTIC kernel_size: 2 }', "by chance"),
+    ],
+)
+def test_a_layer_s_own_phase_goes_before_the_net_s(layer: str, words: str) -> None:
+    text, weights = (
+        f'layer {{ name: "x" bottom: "data" top: "x" {layer} %s }}',
+        {"x": [values(3), values(3), values(1)]},
+    )
+    weights["x"][1][...] = weights["x"][2][...] = 1
+    with pytest.raises(ConversionError, match=f'layer "x".*phase: TRAIN.*{words}'):
+        convert(net_of(text % "phase: TRAIN"), weights)
+    convert(net_of(text % "phase: TEST"), weights)
+
+
 def test_weights_of_another_net_name_both_files() -> None:
     with pytest.raises(ConversionError, match=r"net\.prototxt.*\"fc\".*other\.caffemodel"):
         convert(net_of(CHAIN), {"conv": [values(1)]}, net_file="net.prototxt", weights_file="other.caffemodel")

@@ -92,9 +92,10 @@ def read_snapshot(path: str | os.PathLike[str], net: Net, histories: Sequence[Te
 
 
 def trained_param(net: Net) -> NetParameter:
-    """The net's description as a caffemodel holds it: the layers of its phase, each marked with that phase."""
+    """The net's description as a caffemodel holds it: the layers of its phase, each marked with it if it has none itself."""
     param = NetParameter(name=net.param.name)
     for layer in net.param.layer:
         param.layer.append(layer)
-        param.layer[-1].phase = net.context.phase
+        if not layer.HasField("phase"):
+            param.layer[-1].phase = net.context.phase
     return param

@@ -73,6 +73,7 @@ def threshold(layer: Layer, inputs: list[Output]) -> list[Output]:
 
 def dropout(layer: Layer, inputs: list[Output]) -> list[Output]:
     """Nothing: Caffe scales while training, so the TEST phase passes its bottom on."""
+    layer.refuse_training("drop numbers by chance")
     return inputs
 
 

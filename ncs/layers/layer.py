@@ -12,7 +12,7 @@ from openvino import Output
 from openvino.op import Constant
 
 from caffe_io.blobs import Array, same_shape
-from caffe_io.caffe_pb2 import LayerParameter
+from caffe_io.caffe_pb2 import TRAIN, LayerParameter
 
 from ..errors import ConversionError, times
 
@@ -45,6 +45,11 @@ class Layer:
                 "Give the caffemodel that was trained with this net."
             )
         return self.blobs[index].reshape(wanted)
+
+    def refuse_training(self, what: str) -> None:
+        """Raise ConversionError for a layer that its own `phase: TRAIN` lets do `what`, in Caffe in the TEST phase as well."""
+        if self.parameter.HasField("phase") and self.parameter.phase == TRAIN:
+            raise self.error(f"its own `phase: TRAIN` lets it {what}, even in TEST. Take that out of the deploy net.")
 
     def error(self, text: str) -> ConversionError:
         """An error about this layer, ready to be raised."""

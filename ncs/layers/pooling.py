@@ -37,6 +37,7 @@ def pooling(layer: Layer, inputs: list[Output]) -> list[Output]:
         end = [max(0, p + b) for p, b in zip(pad, beyond, strict=True)]
         return [op.max_pool(inputs[0], stride, pad, end, kernel, "floor").output(0)]
     if param.pool == PoolingParameter.STOCHASTIC:
+        layer.refuse_training("choose by chance")
         if any(pad):
             raise layer.error(f"pad {pad}: STOCHASTIC pooling takes none, only MAX and AVE do.")
         return [_weighted_mean(inputs[0], stride, [max(0, b) for b in beyond], kernel)]

@@ -17,7 +17,9 @@ from .layer import Layer, axis_of, constant, reshaped, shape
 def batch_norm(layer: Layer, inputs: list[Output]) -> list[Output]:
     """(x - mean) / sqrt(variance + eps) with the stored sums, which the third blob (how much was summed) divides."""
     param = layer.parameter.batch_norm_param
-    if param.HasField("use_global_stats") and not param.use_global_stats:
+    if not param.HasField("use_global_stats"):
+        layer.refuse_training("use the statistics of each batch")
+    elif not param.use_global_stats:
         raise layer.error("use_global_stats: false would use the statistics of each batch; a deploy net wants true.")
     dims = shape(inputs[0])
     channels = dims[1] if len(dims) > 1 else 1

@@ -38,6 +38,7 @@ class Context:
 
     @property
     def training(self) -> bool:
+        """Whether the net is one to train; a layer may work otherwise (Layer.training)."""
         return self.phase == TRAIN
 
 
@@ -45,6 +46,7 @@ class Layer:
     """One layer of a net.
 
     A subclass overrides `setup` (bottom shapes to top shapes; makes `blobs`) and `forward` (bottoms to tops).
+    `training` tells how it works: by its own `phase`, and only without one by the net's, as in Caffe.
     Gradients come from PyTorch, so `forward` must not change its bottoms; an in-place top is a new tensor under the old name.
     """
 
@@ -57,6 +59,7 @@ class Layer:
     def __init__(self, param: LayerParameter, context: Context) -> None:
         self.param, self.context = param, context
         self.name = param.name
+        self.training = (param.phase if param.HasField("phase") else context.phase) == TRAIN
         self.blobs: list[Tensor] = []
         self.only_shapes = False  # of the weights, in `setup`: they are not filled
         for what, names, (least, most) in (("bottom", param.bottom, self.bottoms), ("top", param.top, self.tops)):

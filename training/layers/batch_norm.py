@@ -23,7 +23,7 @@ class BatchNorm(Layer):
         p = self.param.batch_norm_param
         if len(shapes[0]) < 2:
             raise self.error(f"wants a bottom with channels at axis 1; found {list(shapes[0])}.")
-        self.stored = p.use_global_stats if p.HasField("use_global_stats") else not self.context.training
+        self.stored = p.use_global_stats if p.HasField("use_global_stats") else not self.training
         if any(spec.lr_mult for spec in self.param.param):
             raise self.error(
                 "its three blobs are statistics, not weights; write lr_mult: 0 for each, or no param at all."

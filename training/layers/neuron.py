@@ -49,16 +49,19 @@ class Clip(Layer):
 
 
 class Dropout(Layer):
-    """TRAIN: each number is 0 with probability dropout_ratio, else divided by (1 - dropout_ratio). TEST: unchanged."""
+    """TRAIN: each number is 0 with probability dropout_ratio, else divided by (1 - dropout_ratio). TEST: unchanged.
+
+    A ratio of 1, of which Caffe makes nothing but NaN, and those that it refuses are refused; in TEST they do not matter.
+    """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         self.ratio = self.param.dropout_param.dropout_ratio
-        if not 0 <= self.ratio < 1:
+        if self.training and not 0 <= self.ratio < 1:
             raise self.error(f"dropout_ratio {self.ratio:g} must be at least 0 and less than 1.")
         return shapes
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        if not self.context.training or self.ratio == 0:
+        if not self.training or self.ratio == 0:
             return bottoms
         # Drawn on the CPU, where the generator is: every device then drops the same numbers.
         kept = torch.empty_like(bottoms[0], device="cpu").bernoulli_(1 - self.ratio, generator=self.context.generator)

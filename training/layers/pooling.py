@@ -84,7 +84,7 @@ class Pooling(Layer):
         height, width = ((n - 1) * s + k for n, s, k in zip(self.extents, self.stride, self.kernel, strict=True))
         x = F.pad(x, (0, width - x.shape[3], 0, height - x.shape[2]))  # cuts off, too, what no window reaches
         windows = x.unfold(2, self.kernel[0], self.stride[0]).unfold(3, self.kernel[1], self.stride[1]).flatten(4)
-        if not self.context.training:
+        if not self.training:
             total = windows.sum(-1)
             return [torch.where(total > 0, windows.square().sum(-1) / total.where(total > 0, 1), 0)]
         # Drawn on the CPU, where the generator is: every device then draws the same.

@@ -100,4 +100,4 @@ class Pictures(Batches):
 
     def _fitting(self, shape: Shape) -> Transformer:
         channels, height, width = shape
-        return Transformer(self.param.transform_param, self.context.training, (channels, height, width))
+        return Transformer(self.param.transform_param, self.training, (channels, height, width))

@@ -39,14 +39,15 @@ def check_net(net: NetParameter, path: str) -> None:
 
 def _check_counts(layer: LayerParameter, where: str) -> None:
     tops = len(layer.top)
-    if layer.type.endswith("Loss"):
+    loss = layer.type.endswith("Loss")
+    if loss:
         tops = max(1, tops)  # losses make a top that need not be named
     rules = (
         ("propagate_down", len(layer.propagate_down), len(layer.bottom), "bottom"),
         ("loss_weight", len(layer.loss_weight), tops, "top"),
     )
     for field, found, wanted, blob in rules:
-        if found not in (0, wanted):
+        if found not in (0, wanted) or (field == "loss_weight" and loss and not found and tops > 1):
             raise NetError(
                 f"{where}: {_called(layer)}: has {field} {found} times, and {wanted} {blob}(s). Write one for each."
             )

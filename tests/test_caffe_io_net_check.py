@@ -114,6 +114,10 @@ def test_counts_that_do_not_fit() -> None:
         check_net(loss, "n")
     loss.layer[1].type = "EuclideanLoss"
     check_net(loss, "n")  # a loss makes a top of its own
+    loss.layer[1].top.extend(["l", "p"])
+    del loss.layer[1].loss_weight[:]
+    with pytest.raises(NetError, match=r"has loss_weight 0 times, and 2 top\(s\)"):
+        check_net(loss, "n")
 
 
 def test_a_net_without_layers_and_the_phase() -> None:

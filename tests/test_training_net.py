@@ -68,7 +68,9 @@ def test_loss_weights_add_up() -> None:
     total = net.forward(feed())
     loss, off = net.blobs["loss"].item(), net.blobs["off"].item()
     assert total.item() == pytest.approx(3 * loss + 0.5 * float(net.blobs["fc2"].detach().sum()), rel=1e-5)
-    assert [(o.name, o.value, o.loss_weight) for o in net.results()] == [("loss", loss, 3), ("off", off, 0)]
+    results = [(o.name, o.value, o.loss_weight) for o in net.results()]
+    copies = net.blobs["fc2"].flatten().tolist()  # of a blob that is a loss and another layer's bottom
+    assert results == [*(("fc2_fc2_0_split_0", v, 0.5) for v in copies), ("loss", loss, 3), ("off", off, 0)]
 
 
 def test_an_output_of_several_numbers_is_listed_number_by_number() -> None:

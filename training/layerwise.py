@@ -113,7 +113,8 @@ class Layerwise:
         for name, top in zip(layer.param.top, tops, strict=True):
             self._store(name, top)
             if name in self.net.losses:
-                loss += self.net.losses[name] * float(top.detach().sum())
+                weight = 0.0 if name in self.net.overruled else self.net.losses[name]
+                loss += (weight + self.net.echoes.get(name, 0.0)) * float(top.detach().sum())
         self._runs[index] = _Run(bottoms, tops)
         return loss
 
@@ -123,6 +124,8 @@ class Layerwise:
             raise TrainingError(f'layer "{layer.name}" has not been run forward, so there is nothing to go back from.')
         pairs = [(top, self.diff[name]) for name, top in zip(p.top, run.tops, strict=True) if top.requires_grad]
         written.difference_update(p.top)
+        for name in self.net.echoes.keys() & p.top:
+            self.net.hear(name, self.diff[name])
         begun = self._now()
         if pairs:
             gradients = [diff.to(top.dtype, copy=True) for top, diff in pairs]

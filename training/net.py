@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy.typing as npt
 import torch
@@ -23,6 +24,7 @@ from .layers import LAYERS, Context, Layer, make_layer
 from .layers.base import Shape
 from .layers.memory_data import MemoryData
 from .layers.source import Source
+from .loss_weights import find_losses
 from .parameters import Parameter, Parameters
 
 
@@ -60,11 +62,15 @@ class Net:
         self.parameters: list[Parameter] = []
         self.bottom_shapes: list[list[Shape]] = []
         self._build()
-        self.losses = self._loss_weights()
+        found = find_losses(self.layers)
+        self.losses, self._splits = found.weights, found.splits
         self.outputs = self._find_outputs()
         needs = backward_needs(self.layers, self.losses, self.param.force_backward)
         self._cut = self._find_cuts(needs)
         self.overruled = self._find_overruled(needs)
+        # Of losses with Caffe's default weight that another layer takes, Caffe keeps weight and gradient in one place: the
+        # loss counts with 1 in the first forward pass, and then with what came back in the last backward pass.
+        self.echoes = dict.fromkeys(self.overruled | found.again, 1.0)
 
     def forward(self, feed: Mapping[str, Tensor] | None = None) -> Tensor:
         """Run all layers; returns the objective (0 without loss layers).
@@ -85,15 +91,25 @@ class Net:
         total = torch.zeros((), device=self.context.device)
         for name, weight in self.losses.items():
             value = self.blobs[name].float().sum()
-            total = total + weight * (value.detach() if name in self.overruled else value)
+            if name not in self.overruled:
+                total = total + weight * value
+            if name in self.echoes:
+                total = total + self.echoes[name] * value.detach()
+                if value.requires_grad:
+                    self.blobs[name].register_hook(partial(self.hear, name))
         return total
+
+    def hear(self, name: str, gradient: Tensor) -> None:
+        """Keep what came back to a loss of `echoes`."""
+        self.echoes[name] = float(gradient.sum())
 
     def results(self) -> list[Output]:
         """The values of all output blobs after `forward`, number by number, as Caffe lists them in its log."""
         return [
-            Output(name, value, self.losses.get(name, 0.0))
+            Output(name, value, self.losses.get(blob, 0.0))
             for name in self.outputs
-            for value in self.blobs[name].detach().float().reshape(-1).tolist()
+            for blob in [self._splits.get(name, name)]
+            for value in self.blobs[blob].detach().float().reshape(-1).tolist()
         ]
 
     def reseed(self, number: int) -> None:
@@ -208,8 +224,8 @@ class Net:
         ]
 
     def _find_overruled(self, needs: list[Need]) -> set[str]:
-        """Losses without a loss_weight that another layer takes on to a loss: they count, but only what comes back from
-        there is their gradient, for in Caffe it is written over the weight 1 that they have by default."""
+        """Losses without a loss_weight that another layer takes on to a loss: only what comes back from there is
+        their gradient, for in Caffe it is written over the weight 1 that they have by default."""
         silent = {
             top for layer in self.layers if layer.is_loss and not layer.param.loss_weight for top in layer.param.top
         }
@@ -222,21 +238,13 @@ class Net:
         return silent & taken
 
     def _find_outputs(self) -> list[str]:
-        """The blobs that no layer takes after they were last made, in the order of their names, as in Caffe."""
+        """The blobs that no layer takes after they were last made, and copies of losses that one takes (loss_weights.py), in
+        the order of their names, as in Caffe."""
         free: set[str] = set()
         for layer in self.layers:
             free.difference_update(layer.param.bottom)
             free.update(layer.param.top)
-        return sorted(free)
-
-    def _loss_weights(self) -> dict[str, float]:
-        weights = {}
-        for layer in self.layers:
-            given = list(layer.param.loss_weight) or [1.0 if layer.is_loss else 0.0]
-            for top, weight in zip(layer.param.top, given, strict=False):
-                if weight:
-                    weights[top] = weight
-        return weights
+        return sorted(free.union(self._splits))
 
     def _copy(self, layer: Layer, given: list[Array], path: str) -> None:
         owned = {parameter.index for parameter in self.parameters if parameter.layer == layer.name}

@@ -92,7 +92,7 @@ class Net:
         self.blobs = {name: self._blob(name) for name in net.shapes}
         self.params = {n: layer.blobs for n, layer in zip(self._layer_names, self.layers, strict=True) if layer.blobs}
         self.inputs = [top for layer in net.layers if layer.param.type == "Input" for top in layer.param.top]
-        self.outputs = list(net.outputs)
+        self.outputs = [name for name in net.outputs if name in net.shapes]
         self.top_names = {layer.name: list(layer.param.top) for layer in net.layers}
         self.bottom_names = {layer.name: list(layer.param.bottom) for layer in net.layers}
         self.blob_loss_weights = {name: net.losses.get(name, 0.0) for name in net.shapes}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -20,6 +22,7 @@ __all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 LOSS = 'layer { name: "l" type: "EuclideanLoss" bottom: "a" bottom: "b" top: "l" }'
+LOSS_Y = LOSS.replace('"b"', '"y"')
 
 
 def fc(name: str, bottom: str, outputs: int, more: str = "", top: str = "") -> str:
@@ -67,6 +70,81 @@ def test_weights_shared_in_another_shape(judge: Judge) -> None:
             np.testing.assert_allclose(ours.data[name], theirs.data[name], atol=1e-4 * np.abs(theirs.data[name]).max())
         np.testing.assert_allclose(ours.weight_diffs["a", 0], want, atol=1e-4 * np.abs(want).max())
         net.parameters[0].values.grad = None
+
+
+DUMMY = (
+    'layer { name: "in" type: "DummyData" top: "x" top: "y" dummy_data_param { shape { dim: 2 dim: 6 } '
+    'shape { dim: 2 dim: 3 } data_filler { type: "constant" value: 0.5 } data_filler { type: "constant" value: -1 } } }'
+)
+SLICE = (
+    'layer { name: "s" type: "Slice" bottom: "a" top: "p" top: "q" top: "r" '
+    "loss_weight: 1 loss_weight: 0 loss_weight: 0.5 }"
+)
+
+
+def power(name: str, bottom: str, weight: float) -> str:
+    return (
+        f'layer {{ name: "{name}" type: "Power" bottom: "{bottom}" top: "{name}" power_param {{ power: 2 scale: 0.5 }} '
+        f"loss_weight: {weight} }}"
+    )
+
+
+@pytest.mark.parametrize("layerwise", [False, True])
+@pytest.mark.parametrize(
+    "more",
+    [
+        LOSS_Y.replace('top: "l"', 'top: "l" loss_weight: 0.3') + power("m", "l", 2),  # counts 1.3 times
+        LOSS_Y + power("m", "l", 2),
+        SLICE + power("pp", "p", 2),  # r's weight is lost
+        SLICE,
+    ],
+)
+def test_losses_that_other_layers_take(tmp_path: Path, more: str, layerwise: bool) -> None:
+    """What Caffe reports as loss and as outputs, and what it learns from it, in three iterations."""
+    layers = DUMMY + fc("a", "x", 3, "loss_weight: 0.7") + more
+    (tmp_path / "net.prototxt").write_text(layers)
+    (tmp_path / "solver.prototxt").write_text(
+        'net: "net.prototxt" base_lr: 0.02 lr_policy: "fixed" max_iter: 3 display: 1 snapshot_prefix: "caffes" '
+        "solver_mode: CPU"
+    )
+    lines: list[str] = []
+    with working_folder(tmp_path):
+        solver = Solver(read_solver("solver.prototxt"))
+        solver.param.snapshot_prefix, solver.param.debug_info = "ours", layerwise
+        start, _ = solver.snapshot()
+        solver._report = lines.append  # type: ignore[method-assign]
+        solver.solve()
+    done = subprocess.run(
+        [caffe("caffe"), "train", "--solver=solver.prototxt", f"--weights={start}"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=280, env={**os.environ, "GLOG_logtostderr": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    wanted, found = numbers(done.stderr), numbers("\n".join(lines))
+    assert [name for name, _ in found] == [name for name, _ in wanted]
+    assert len(wanted) > 10
+    for (_, mine), (_, his) in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(mine, his, rtol=1e-4)
+    ours, theirs = (read_weights(tmp_path / f"{name}_iter_3.caffemodel") for name in ("ours", "caffes"))
+    for mine, his in zip(ours["a"], theirs["a"], strict=True):
+        np.testing.assert_allclose(mine, his, rtol=1e-4, atol=1e-6)
+
+
+def numbers(log: str) -> list[tuple[str, list[float]]]:
+    """The losses and outputs in a log: names, values, and weights in the loss."""
+    found = re.findall(r"(loss) = ([-\d.e+]+)$|output #\d+: (\S+) = (\S+)(?: \(\* (\S+) = (\S+) loss\))?", log, re.M)
+    return [(line[0] or line[2], [float(x) for i, x in enumerate(line) if x and i not in (0, 2)]) for line in found]
+
+
+def test_accuracy_with_a_loss_weight(judge: Judge) -> None:
+    """Adds to the loss; Caffe ends itself in backward, where we tell why."""
+    layers = fc("a", "x", 3) + 'layer { name: "it" type: "Accuracy" bottom: "a" bottom: "y" top: "l" loss_weight: 2 }'
+    data = {"x": normal(0, 4, 5), "y": np.float32([0, 1, 2, 0])}
+    compare(judge, layers, data, note="Accuracy", backward=False, force=False)
+    text = net_text(layers, {name: values.shape for name, values in data.items()}, False)
+    with pytest.raises(CaffeRefuses, match="Not Implemented Yet"):
+        judge.run(text, data)
+    with pytest.raises(LayerError, match=r'layer "it".*has no gradient'):
+        run_ours(our_net(text), data, {}, {}, force=False)
 
 
 def loss_of(*blobs: str) -> str:

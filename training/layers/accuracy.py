@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .base import Layer, Shape
 from .loss import check_labels
+from .no_gradient import without_gradient
 
 
 class Accuracy(Layer):
@@ -32,8 +33,11 @@ class Accuracy(Layer):
             raise self.error(f"top_k {self.param.accuracy_param.top_k} is more than its {scores[self.along]} classes.")
         return [(), (scores[self.along],)][: len(self.param.top)]
 
-    @torch.no_grad()
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+        return [without_gradient(self, top, bottoms[0]) for top in self._judge(bottoms)]
+
+    @torch.no_grad()
+    def _judge(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         p = self.param.accuracy_param
         scores = bottoms[0].float().movedim(self.along, -1).reshape(-1, bottoms[0].shape[self.along])
         labels = bottoms[1].reshape(-1).long()

@@ -48,7 +48,8 @@ class Loss(Layer):
 
 
 class SoftmaxWithLoss(Loss):
-    """Multinomial logistic loss of the softmax along softmax_param.axis; labels are class indices. Top 2: the probabilities.
+    """Multinomial logistic loss of the softmax along softmax_param.axis; labels are class indices. Top 2: the probabilities
+    (Caffe 1.0 itself, by a slip, lets no net have it).
 
     The sum is divided by loss_param.normalization: VALID (labels that are not ignored; the default), FULL (all), BATCH_SIZE
     (the axes in front of the class axis), NONE (1).

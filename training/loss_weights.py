@@ -44,7 +44,7 @@ def find_losses(layers: Sequence[Layer]) -> Losses:
 def _taken(layers: Sequence[Layer]) -> set[tuple[int, int]]:
     """The tops, by the indices of layer and top, that another layer takes."""
     made: dict[str, tuple[int, int]] = {}
-    taken = set()
+    taken: set[tuple[int, int]] = set()
     for index, layer in enumerate(layers):
         taken.update(made[name] for name in layer.param.bottom)
         made.update((name, (index, number)) for number, name in enumerate(layer.param.top))

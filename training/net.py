@@ -96,7 +96,7 @@ class Net:
             if name in self.echoes:
                 total = total + self.echoes[name] * value.detach()
                 if value.requires_grad:
-                    self.blobs[name].register_hook(partial(self.hear, name))
+                    self.blobs[name].register_hook(partial(self.hear, name))  # type: ignore[no-untyped-call]
         return total
 
     def hear(self, name: str, gradient: Tensor) -> None:

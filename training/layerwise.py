@@ -107,7 +107,7 @@ class Layerwise:
         ]
         with torch.set_grad_enabled(need.layer):
             begun = self._now()
-            tops = list(layer.forward(bottoms))
+            tops = list(self.net.run(index, bottoms))
             self.forward_seconds[index] = self._now() - begun
         loss = 0.0
         for name, top in zip(layer.param.top, tops, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +20,7 @@ from caffe_io.weights import read_weights
 
 from .backward_need import Need, backward_needs
 from .errors import LayerError, TrainingError
+from .in_place import find_overwritten, run_overwritten
 from .layers import LAYERS, Context, Layer, make_layer
 from .layers.base import Shape
 from .layers.memory_data import MemoryData
@@ -67,6 +68,7 @@ class Net:
         self.outputs = self._find_outputs()
         needs = backward_needs(self.layers, self.losses, self.param.force_backward)
         self._cut = self._find_cuts(needs)
+        self._overwritten = find_overwritten(self.layers)
         self.overruled = self._find_overruled(needs)
         # Of losses with Caffe's default weight that another layer takes, Caffe keeps weight and gradient in one place: the
         # loss counts with 1 in the first forward pass, and then with what came back in the last backward pass.
@@ -83,7 +85,7 @@ class Net:
             if isinstance(layer, Source) and all(top in self.blobs for top in layer.param.top):
                 continue
             try:
-                tops = layer.forward(self._bottoms(index))
+                tops = self.run(index, self._bottoms(index))
             except LayerError as error:  # of what is in the data
                 sources = ", ".join(source.source for source in self.data_layers() if source.source)
                 raise LayerError(f"{self.path}: {error} The data are from: {sources or 'the caller'}.") from error
@@ -98,6 +100,13 @@ class Net:
                 if value.requires_grad:
                     self.blobs[name].register_hook(partial(self.hear, name))  # type: ignore[no-untyped-call]
         return total
+
+    def run(self, index: int, bottoms: list[Tensor]) -> Sequence[Tensor]:
+        """The tops of one layer."""
+        layer, gradient = self.layers[index], self._overwritten.get(index)
+        if gradient is None or not (torch.is_grad_enabled() and bottoms[0].requires_grad):
+            return layer.forward(bottoms)
+        return [run_overwritten(layer, bottoms[0], gradient, lambda: self.blobs)]
 
     def hear(self, name: str, gradient: Tensor) -> None:
         """Keep what came back to a loss of `echoes`."""

@@ -76,8 +76,7 @@ def test_functions_of_positive_numbers(judge: Judge, kind: str, settings: str) -
 
 @pytest.mark.parametrize("kind", ["ELU", "Exp", "ReLU", "Sigmoid", "Swish", "TanH"])
 def test_in_place(judge: Judge, kind: str) -> None:
-    """Of these Caffe's gradient is right in place. Of Clip, Power, BNLL, and of ReLU with a slope below 0 it is not, for it is
-    computed from the bottom, which the top has overwritten; ours is, and is not compared."""
+    """Of these Caffe's gradient is right in place; of the others it is computed from overwritten numbers (test_in_place.py)."""
     settings = "relu_param { negative_slope: 0.2 }" if kind == "ReLU" else ""
     text = layer("Scale", "scale_param { bias_term: true }") + layer(kind, settings).replace('"x"', '"y"').replace(
         "it", "that"

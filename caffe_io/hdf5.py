@@ -42,7 +42,7 @@ def read_hdf5_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
     weights: dict[str, list[Array]] = {}
     with _opened(path) as file:
         for name, group in _layers(_group(file, "data", path)):
-            blobs = {int(key): _numbers(item, f"{path}: {item.name}") for key, item in group.items() if key.isdecimal()}
+            blobs = {int(key): _numbers(item, f"{path}: {item.name}") for key, item in group.items() if _is_number(key)}
             if max(blobs) >= 2 * len(blobs) + 8:
                 raise WeightsError(f'{path}: layer "{name}" has a blob number {max(blobs)}. The file is damaged.')
             weights[name] = [blobs.get(index, np.empty(0, np.float32)) for index in range(max(blobs) + 1)]
@@ -142,14 +142,18 @@ def _layers(group: Any) -> list[tuple[str, Any]]:
 
     found: list[tuple[str, Any]] = []
 
-    def look(name: str, item: Any) -> None:
+    def look(name: str | bytes, item: Any) -> None:
         if isinstance(item, h5py.Group) and any(
-            key.isdecimal() and isinstance(item.get(key), h5py.Dataset) for key in item
+            _is_number(key) and isinstance(item.get(key), h5py.Dataset) for key in item
         ):
-            found.append((name, item))
+            found.append((os.fsdecode(name), item))
 
     group.visititems(look)
     return found
+
+
+def _is_number(key: str | bytes) -> bool:
+    return isinstance(key, str) and key.isdecimal()  # h5py leaves a name that is no UTF-8 as bytes
 
 
 def _numbers(data: Any, what: str) -> Array:

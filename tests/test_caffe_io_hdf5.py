@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import h5py
@@ -99,3 +100,13 @@ def test_what_is_no_hdf5(tmp_path: Path) -> None:
     assert not is_hdf5(tmp_path / "missing")
     with pytest.raises(WeightsError, match="missing: cannot be read"):
         read_weights(tmp_path / "missing")
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    path = weights_file(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"twin\0", b"tw\xffn\0"))
+    assert set(read_weights(path)) == {"block/conv", os.fsdecode(b"tw\xffn")}
+    write_hdf5_weights(tmp_path / "w", ["fc"], {"fc": {0: CONV, 1: BIAS}})
+    with h5py.File(tmp_path / "w", "a") as file:
+        file["data/fc"].move(b"1", b"\xff")
+    assert [blob.shape for blob in read_weights(tmp_path / "w")["fc"]] == [CONV.shape]

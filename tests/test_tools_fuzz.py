@@ -11,7 +11,7 @@ from tools import fuzz, fuzz_inputs
 
 @pytest.mark.timeout(120)
 def test_only_our_own_errors(tmp_path: Path) -> None:
-    tallies = fuzz.fuzz(900, seed=1, failures=tmp_path / "failures")
+    tallies = fuzz.fuzz(1100, seed=1, failures=tmp_path / "failures")
     assert [failure for tally in tallies.values() for failure in tally.failures] == []
     assert not (tmp_path / "failures").exists()
     for kind, tally in tallies.items():

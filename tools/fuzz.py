@@ -27,6 +27,7 @@ from caffe_io.caffe_pb2 import TEST, TRAIN, BlobProto, NetParameter, SolverState
 from caffe_io.commands import LOGGER, run
 from caffe_io.datum import datum_to_array, parse_datum
 from caffe_io.errors import MokaError
+from caffe_io.hdf5 import read_hdf5_state, read_hdf5_weights
 from caffe_io.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.mean import read_mean
 from caffe_io.net_check import check_net
@@ -144,6 +145,8 @@ def kinds() -> dict[str, tuple[_Spoil, Callable[[Path], object]]]:
         "net, binary": (_spoiler(inputs.caffemodels(), NetParameter), _read_net_binary),
         "caffemodel": (_spoiler(inputs.caffemodels(), NetParameter), read_weights),
         "solverstate": (_spoiler(inputs.solverstates(), SolverState), _read_solverstate),
+        "HDF5 weights": (_spoiler(inputs.hdf5_weights()), read_hdf5_weights),
+        "HDF5 state": (_spoiler(inputs.hdf5_states()), read_hdf5_state),
         "binaryproto": (_spoiler(inputs.means(), BlobProto), read_mean),
         "Datum": (_spoiler(inputs.records()), _read_record),
         "LMDB record": (_spoiler(inputs.records()), _read_database),

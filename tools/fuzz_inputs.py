@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from caffe_io.caffe_pb2 import (
     V1LayerParameter,
 )
 from caffe_io.datum import array_to_datum
+from caffe_io.hdf5 import write_hdf5_state, write_hdf5_weights
 
 _CLAIMS = (0, 1, 3, 10**6, 10**12, 2**31 - 1, 2**62, -1, -(2**63))  # of sizes
 _WORDS = (
@@ -87,6 +89,23 @@ def solverstates() -> list[bytes]:
     """Solver states."""
     history = [array_to_blob(np.ones((2, 3))), array_to_blob(np.zeros(4))]
     return [SolverState(iter=9, learned_net="x.caffemodel", current_step=1, history=history).SerializeToString()]
+
+
+def hdf5_weights() -> list[bytes]:
+    """Weights in HDF5: a layer with a slash in its name, one without its first blob, one without any."""
+    ones, zeros = np.ones((4, 3, 2), np.float32), np.zeros(4, np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "w")
+        write_hdf5_weights(path, ["data", "a/b", "twin"], {"a/b": {0: ones, 1: zeros}, "twin": {1: zeros}})
+        return [path.read_bytes()]
+
+
+def hdf5_states() -> list[bytes]:
+    """Solver states in HDF5."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "s")
+        write_hdf5_state(path, 9, "x.caffemodel.h5", [np.ones((2, 3), np.float32), np.zeros(4, np.float32)] * 2, 1)
+        return [path.read_bytes()]
 
 
 def means() -> list[bytes]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .commands import LOGGER
 from .errors import MokaError, OutputExists
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # no room on the disk, or none left of the user's share
@@ -81,9 +84,10 @@ def _exchange(new: Path, path: Path) -> None:
 
 
 def _beside(path: Path, folder: bool) -> Path:
+    prefix = f".{path.name}."
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{path.name}."
+        _tell_leftovers(path, prefix)
         if folder:
             made = tempfile.mkdtemp(prefix=prefix, suffix=".part", dir=path.parent)
             Path(made).chmod(0o777 & ~_umask())
@@ -94,6 +98,16 @@ def _beside(path: Path, folder: bool) -> Path:
     except OSError as error:
         raise _explain(error, path, path) from error
     return Path(made)
+
+
+def _tell_leftovers(path: Path, prefix: str) -> None:
+    """Warn of what a killed run left beside `path`. Nothing reads it, and another run may be at work in it: it stays."""
+    left = re.compile(re.escape(prefix) + r"(\w{8}\.part|old\.\w{8})")
+    for found in sorted(found for found in path.parent.iterdir() if left.fullmatch(found.name)):
+        logging.getLogger(LOGGER).warning(
+            "%s: left by a run that was killed while it wrote %s. Delete it, unless another run is writing there now.",
+            found, path.name,
+        )  # fmt: skip
 
 
 def _umask() -> int:

@@ -6,8 +6,9 @@ resized), what was done with the mean, and what each output means (task, class n
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,9 @@ class Card:
     mean_sha256: str | None
     outputs: tuple[Output, ...]
     xml: Path
+    bin: Path
     blob: Path | None
-    blob_sha256: str | None
+    hashes: Mapping[Path, str]  # SHA-256 of the files above, as far as the card tells it
 
 
 def read_cards(folder: str | Path) -> tuple[Card, ...]:
@@ -93,7 +95,12 @@ def read_card(path: str | Path) -> Card:
     if mean_kind != "none" and not inside:
         raise keys.error("mean.inside", inside, "true: the runner feeds raw bytes and never subtracts a mean")
     blob = keys.get("blob", "an object or null", _is_blob)
-    blob_file = keys.get("blob.file", "a file name", _is_file_name) if blob else None
+    blob_file = path.parent / keys.get("blob.file", "a file name", _is_file_name) if blob else None
+    xml, weights = (path.parent / keys.get(f"ir.{part}", "a file name", _is_file_name) for part in ("xml", "bin"))
+    hashes = {} if blob_file is None else {blob_file: keys.get("blob.sha256", "64 hexadecimal digits", _is_hash)}
+    for part, file in (("xml", xml), ("bin", weights)):
+        if f"{part}_sha256" in content["ir"]:  # a card for the IR of another tool may leave them out
+            hashes[file] = keys.get(f"ir.{part}_sha256", "64 hexadecimal digits", _is_hash)
     return Card(
         path=path,
         name=keys.get("name", "a name", _is_text),
@@ -105,10 +112,27 @@ def read_card(path: str | Path) -> Card:
         mean_kind=mean_kind,
         mean_sha256=keys.get("mean.sha256", "64 hexadecimal digits or null", _is_hash_or_null),
         outputs=_outputs(keys),
-        xml=path.parent / keys.get("ir.xml", "a file name", _is_file_name),
-        blob=path.parent / blob_file if blob_file else None,
-        blob_sha256=keys.get("blob.sha256", "64 hexadecimal digits", _is_hash) if blob_file else None,
+        xml=xml,
+        bin=weights,
+        blob=blob_file,
+        hashes=hashes,
     )
+
+
+def check_file(card: Card, file: Path) -> None:
+    """CardError if `file` cannot be read, or is not the one that the card describes.
+
+    So half a set is never used: one that was copied in part, or a compile that was killed while it replaced another.
+    """
+    try:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CardError(f"{file}: cannot be read ({error.strerror}); {card.path} names it. {_AGAIN}") from None
+    if digest != card.hashes.get(file, digest):
+        raise CardError(
+            f"{file}: is not the file that {card.path} describes (sha256 differs). Copy the whole set, or compile "
+            "it anew: ./compile2Movidius.sh --force"
+        )
 
 
 _MAKE = "Make them with ./compile2Movidius.sh (after training), or run ./demo.sh, which makes everything."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .card import check_file
 from .errors import CardError, DeviceError
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class CpuDevice:
 
 def _compile(core: Any, card: Card, config: dict[str, str]) -> Any:
     """Read and compile one network, and see that it is the one on the card."""
-    if not card.xml.is_file():
-        raise CardError(f"{card.xml}: is missing, but {card.path} names it. {_AGAIN}")
+    for file in (card.xml, card.bin):
+        check_file(card, file)
     try:
         model = core.read_model(card.xml)
     except RuntimeError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import json
 import os
 import subprocess
@@ -19,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .card import check_file
 from .errors import CardError, DeviceError
 
 if TYPE_CHECKING:
@@ -145,13 +145,11 @@ class MyriadDevice:
 def _network(card: Card) -> dict[str, str]:
     """What the worker may load: the card's blob, if any; the IR where there is none or the runtime refuses it."""
     network = {"xml": str(card.xml.resolve())}
+    for file in (card.xml, card.bin):
+        if card.blob is None or file.exists():  # beside a blob the IR may be left at home
+            check_file(card, file)
     if card.blob:
-        try:
-            digest = hashlib.sha256(card.blob.read_bytes()).hexdigest()
-        except OSError as error:
-            raise CardError(f"{card.blob}: cannot be read ({error.strerror}); {card.path} names it. {_AGAIN}") from None
-        if digest != card.blob_sha256:
-            raise CardError(f"{card.blob}: is not the blob that {card.path} describes (sha256 differs). {_AGAIN}")
+        check_file(card, card.blob)
         network["blob"] = str(card.blob.resolve())
     return network
 

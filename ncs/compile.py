@@ -140,12 +140,17 @@ def write(
     with ExitStack() as stack:
         suffixes = [suffix for suffix in SUFFIXES if suffix != ".blob" or compiler.available()]
         places = {suffix: stack.enter_context(whole_file(out / f"{name}{suffix}", force)) for suffix in suffixes}
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{name}.", dir=out)))
+        scratch = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{name}.xml.", suffix=".part", dir=out))
+        )
         files = {suffix: scratch / f"{name}{suffix}" for suffix in SUFFIXES}
         write_ir(model, files[".xml"], files[".bin"])
         model_card["ir"] = {
             "xml": files[".xml"].name,
             "bin": files[".bin"].name,
+            # By these the runner sees that a file is of another compile, such as one that was killed here.
+            "xml_sha256": card.file_hash(files[".xml"]),
+            "bin_sha256": card.file_hash(files[".bin"]),
             "version": VERSION,
             "precision": "FP16",
             "openvino": openvino.__version__.split("-")[0],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from inference.card import read_card, read_cards
+from inference.card import check_file, read_card, read_cards
 from inference.errors import CardError
 from tests.inference_kit import card_of, write_card
 
@@ -20,8 +21,8 @@ def test_a_card_as_the_compiler_writes_it(tmp_path: Path) -> None:
     mean = {"inside": True, "kind": "image", "sha256": HASH, "channel_means": [1, 2, 3]}
     card = read_card(write_card(tmp_path, card_of("AgeNet", blob=blob, mean=mean)))
     assert (card.name, card.shape, card.channel_order, card.resize) == ("AgeNet", (1, 3, 24, 20), "BGR", "stretch")
-    assert card.xml == tmp_path / "AgeNet.xml"
-    assert (card.blob, card.blob_sha256) == (tmp_path / "AgeNet.blob", HASH)
+    assert (card.xml, card.bin, card.blob) == tuple(tmp_path / f"AgeNet.{kind}" for kind in ("xml", "bin", "blob"))
+    assert card.hashes == {tmp_path / "AgeNet.blob": HASH}
     assert (card.mean_kind, card.mean_sha256) == ("image", HASH)
     (output,) = card.outputs
     assert (output.blob, output.task, output.classes, output.size) == ("prob", "colour", ("blue", "green", "red"), 3)
@@ -86,6 +87,8 @@ def _set(card: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         ("outputs.0.classes", ..., ['"outputs[0].classes" is missing']),
         ("outputs.0.read", "expected_value", ['"outputs[0].bins" is missing']),
         ("ir.xml", "../AgeNet.xml", ['"ir.xml" is "../AgeNet.xml"', "a file name"]),
+        ("ir.bin", ..., ['"ir.bin" is missing', "a file name"]),
+        ("ir.bin_sha256", "abc", ['"ir.bin_sha256" is "abc"', "64 hexadecimal digits"]),
         ("blob", "AgeNet.blob", ['"blob" is "AgeNet.blob"', "an object or null"]),
         ("blob", {"file": "A.blob"}, ['"blob.sha256" is missing']),
     ],
@@ -99,6 +102,24 @@ def test_a_wrong_value_is_named(tmp_path: Path, key: str, value: Any, words: lis
     assert str(path) in message
     for word in words:
         assert word in message
+
+
+def test_a_file_of_another_compile(tmp_path: Path) -> None:
+    files = {kind: tmp_path / f"ColourNet.{kind}" for kind in ("xml", "bin")}
+    for kind, file in files.items():
+        file.write_text(kind)
+    ir = {f"{kind}_sha256": hashlib.sha256(kind.encode()).hexdigest() for kind in files}
+    card = read_card(write_card(tmp_path, card_of(ir={**card_of()["ir"], **ir})))
+    for file in files.values():
+        check_file(card, file)
+        file.write_text("of another compile")
+        with pytest.raises(CardError, match=rf"{file.name}: is not the file that .*ColourNet\.json describes.*--force"):
+            check_file(card, file)
+        file.unlink()
+        with pytest.raises(CardError, match=rf"{file.name}: cannot be read .No such file"):
+            check_file(card, file)
+    files["bin"].write_text("anything")  # a card that tells no hash, for the IR of another tool
+    check_file(read_card(write_card(tmp_path, card_of())), files["bin"])
 
 
 def test_two_outputs_of_one_blob(tmp_path: Path) -> None:

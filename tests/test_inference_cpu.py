@@ -67,7 +67,7 @@ def test_an_ir_with_float_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"ir": {"xml": "Other.xml"}}, ["Other.xml: is missing", "ColourNet.json names it"]),
+        ({"ir": {"xml": "Other.xml", "bin": "Other.bin"}}, ["Other.xml: cannot be read", "ColourNet.json names it"]),
         (
             {"input": {"blob": "image", "shape": [1, 3, 24, 20], "layout": "NCHW", "precision": "U8"}},
             ["takes {'data': [1, 3, 24, 20]}", "says image of [1, 3, 24, 20]"],
@@ -103,5 +103,6 @@ def test_a_damaged_network(tmp_path: Path, damage: str) -> None:
         weights.unlink()
     else:
         weights.write_bytes(weights.read_bytes()[:100])
-    with pytest.raises(CardError, match=r"ColourNet\.xml: OpenVINO cannot read it or its \.bin: .*compile2Movidius"):
+    words = r"bin: cannot be read \(No such" if damage == "no bin" else r"xml: OpenVINO cannot read it or its \.bin: "
+    with pytest.raises(CardError, match=rf"ColourNet\.{words}.*compile2Movidius"):
         CpuDevice(read_cards(tmp_path))

@@ -87,7 +87,7 @@ def test_a_blob_that_is_not_the_cards(tmp_path: Path) -> None:
     with pytest.raises(CardError, match=r"Net\.blob: cannot be read .No such file"):
         myriad.MyriadDevice(read_cards(tmp_path), PYTHON, "CPU")
     (tmp_path / "Net.blob").write_bytes(b"wrong")
-    with pytest.raises(CardError, match=r"Net\.blob: is not the blob that .*Net\.json describes"):
+    with pytest.raises(CardError, match=r"Net\.blob: is not the file that .*Net\.json describes"):
         myriad.MyriadDevice(read_cards(tmp_path), PYTHON, "CPU")
 
 

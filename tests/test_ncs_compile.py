@@ -49,6 +49,8 @@ def test_ir_and_card_without_a_tool_chain(files: dict[str, Path], capsys: pytest
     digest = hashlib.sha256(files["weights"].read_bytes()).hexdigest()
     assert card["source"] == {"caffemodel": "SmallNet_iter_20.caffemodel", "sha256": digest}
     assert card["blob"] is None
+    for kind in ("xml", "bin"):
+        assert card["ir"][f"{kind}_sha256"] == hashlib.sha256(Path(f"graph/SmallNet.{kind}").read_bytes()).hexdigest()
     assert (card["ir"]["version"], card["ir"]["precision"], card["ir"]["xml"]) == (10, "FP16", "SmallNet.xml")
     text = capsys.readouterr().out
     for words in ("1x3x9x8 U8", "prob: 1x3", "tools/toolchain.sh movidius"):

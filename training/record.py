@@ -10,8 +10,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
+
+from caffe_io.files import whole_file
 
 from .errors import TrainingError
 from .net import Output
@@ -61,11 +64,12 @@ class Record:
         self._rate = ""
         with self._told():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            kept = [row for row in read_rows(self.path) if int(row["iteration"]) < start] if start else []
-            self._file = self.path.open("w", newline="")
-            self._rows = csv.DictWriter(self._file, _COLUMNS)
-            self._rows.writeheader()
-            self._rows.writerows(kept)
+            if start:
+                kept = [row for row in read_rows(self.path) if int(row["iteration"]) < start]
+                with whole_file(self.path, force=True) as whole, whole.open("w", newline="") as file:
+                    _table(file).writerows(kept)
+            self._file = self.path.open("a" if start else "w", newline="")
+            self._rows = csv.DictWriter(self._file, _COLUMNS) if start else _table(self._file)
             self._board = SummaryWriter(f"{prefix}_tensorboard", purge_step=start)
         self._write()
         self._begun = time.monotonic()
@@ -123,9 +127,15 @@ class Record:
             ) from error
 
 
+def _table(file: TextIO) -> csv.DictWriter[str]:
+    rows = csv.DictWriter(file, _COLUMNS)
+    rows.writeheader()
+    return rows
+
+
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a log CSV; none if the file is not there."""
+    """The whole rows of a log CSV; none if the file is not there."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+        return [row for row in csv.DictReader(file) if None not in row.values()]  # a kill may cut the last one

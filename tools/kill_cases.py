@@ -1,0 +1,239 @@
+"""What `tools.kill` kills: commands of the rooms, what they may leave behind, and how one goes on from there.
+
+A command runs in a folder beside `inputs` and writes into `out`; `before` is what stood in `out` when it began.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from caffe_io.caffe_pb2 import NetParameter
+from caffe_io.datum import array_to_datum
+from caffe_io.lmdb_store import LmdbReader, write_lmdb
+from caffe_io.prototxt import parse_text
+from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_weights
+from inference.card import read_cards
+from inference.cpu import CpuDevice
+from inference.errors import InferenceError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Broken(Exception):
+    """What a killed command left is not whole, or one cannot go on from it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One command. Moments are drawn between the time when the file `begin` is new in `out` (or has another inode than
+    before) and that of `end`; both are patterns.
+
+    `prepare` fills inputs and before; `check` looks at a killed run's `out`, beside that of an undisturbed one and
+    `before`, and returns in a few words what is there, or raises Broken; `go_on` is the command after a kill; the `final`
+    files must then be those of the undisturbed run.
+    """
+
+    prepare: Callable[[Path, Path], None]
+    command: tuple[str, ...]
+    begin: str
+    end: str
+    check: Callable[[Path, Path, Path], str]
+    go_on: Callable[[Path, tuple[str, ...]], tuple[str, ...]]
+    final: tuple[str, ...]
+
+
+def cases(size: float = 1.0) -> dict[str, Case]:
+    """Name -> case; `size` scales how long the commands of training and lmdb_build take."""
+    iterations, pictures = round(150 * size), round(6000 * size)
+    train = ("training", "train", "--solver", "../inputs/{}.prototxt")
+    convert = ("lmdb_build", "convert_imageset", "../inputs/faces/", "../inputs/faces.txt", "out/faces_lmdb")
+    mean = ("lmdb_build", "compute_image_mean", "../inputs/faces_lmdb", "out/mean.binaryproto", "--npy", "out/mean.npy")
+    weights = ("--model=../inputs/Net_deploy.prototxt", "--weights=../inputs/new.caffemodel")
+    compiled = ("ncs", "compile", *weights, "--out=out", "--force")
+    table: dict[str, Case] = {}
+    for form, ending in (("BINARYPROTO", ""), ("HDF5", ".h5")):
+        last = tuple(f"net_iter_{iterations}.{kind}{ending}" for kind in ("caffemodel", "solverstate"))
+        command = (*train[:3], train[3].format(form))
+        table[f"training, {form}"] = Case(
+            _trainer(iterations), command, "net_log.csv", last[1], _check_snapshots, _from_the_newest, last
+        )
+    for name, old in (("LMDB", False), ("LMDB over another", True)):
+        table[name] = Case(
+            _lister(pictures, old), (*convert, *["--force"] * old), ".faces_lmdb.*", "faces_lmdb", _check_lmdb,
+            _again_if_absent, ("faces_lmdb/data.mdb",),
+        )  # fmt: skip
+    table["mean"] = Case(
+        _means, mean, ".mean.*", "mean.npy", _check_mean, _again_if_absent, ("mean.binaryproto", "mean.npy")
+    )
+    for name, begin in (("ncs", ".Net.*"), ("ncs, the renames", "Net.xml")):
+        table[name] = Case(_networks, compiled, begin, "Net.json", _check_networks, _again, ("Net.xml", "Net.bin"))
+    return table
+
+
+# --- training
+
+_TRAIN_NET = """name: "Killed"
+layer { name: "data" type: "Data" top: "data" top: "label" transform_param { mean_value: 120 scale: 0.01 }
+  data_param { source: "../inputs/records" backend: LMDB batch_size: 4 } }
+layer { name: "fc1" type: "InnerProduct" bottom: "data" top: "fc1"
+  inner_product_param { num_output: 300 weight_filler { type: "xavier" } } }
+layer { name: "relu" type: "ReLU" bottom: "fc1" top: "fc1" }
+layer { name: "drop" type: "Dropout" bottom: "fc1" top: "fc1" }
+layer { name: "fc2" type: "InnerProduct" bottom: "fc1" top: "fc2"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc2" bottom: "label" top: "loss" }
+"""
+
+
+def _trainer(iterations: int) -> Callable[[Path, Path], None]:
+    def prepare(inputs: Path, before: Path) -> None:
+        chance = np.random.default_rng(0)
+        with write_lmdb(inputs / "records") as database:
+            for index in range(50):
+                datum = array_to_datum(chance.integers(0, 256, (3, 12, 12), np.uint8), index % 3)
+                database.put(b"%08d" % index, datum.SerializeToString())
+        (inputs / "net.prototxt").write_text(_TRAIN_NET)
+        for form in ("BINARYPROTO", "HDF5"):
+            (inputs / f"{form}.prototxt").write_text(
+                f'net: "../inputs/net.prototxt" base_lr: 0.01 lr_policy: "step" gamma: 0.5 stepsize: {iterations // 3 + 1} '
+                f'momentum: 0.9 weight_decay: 0.001 max_iter: {iterations} display: 20 snapshot: 1 random_seed: 1 '
+                f'snapshot_prefix: "out/net" snapshot_format: {form} solver_mode: CPU type: "Adam" momentum2: 0.99'
+            )  # fmt: skip
+
+    return prepare
+
+
+def _check_snapshots(out: Path, whole: Path, before: Path) -> str:
+    found = sorted(out.glob("net_iter_*"))
+    for path in found:
+        _same(path, whole / path.name)
+        (read_solverstate if ".solverstate" in path.name else read_weights)(path)
+    models, states = ({path.name.replace(kind, "") for path in found if kind in path.name} for kind in _PAIR)
+    if not states <= models:
+        raise Broken(f"solver states without a caffemodel: {sorted(states - models)}")
+    return "nothing" if not found else "pairs" if models == states else "pairs and a caffemodel"
+
+
+_PAIR = (".caffemodel", ".solverstate")
+
+
+def _from_the_newest(folder: Path, command: tuple[str, ...]) -> tuple[str, ...]:
+    if not list((folder / "out").glob("*.solverstate*")):
+        return command
+    return (*command, "--snapshot", str(newest_snapshot(folder / "out", ".solverstate").relative_to(folder)))
+
+
+# --- lmdb_build
+
+
+def _lister(pictures: int, old: bool) -> Callable[[Path, Path], None]:
+    def prepare(inputs: Path, before: Path) -> None:
+        import cv2
+
+        (inputs / "faces").mkdir()
+        chance = np.random.default_rng(0)
+        for index in range(50):
+            cv2.imwrite(str(inputs / f"faces/{index}.png"), chance.integers(0, 256, (64, 64, 3), np.uint8))
+        lines = [f"{index % 50}.png {index % 7}" for index in range(pictures)]
+        (inputs / "faces.txt").write_text("\n".join(lines) + "\n")
+        if old:
+            with write_lmdb(before / "faces_lmdb") as database:
+                for index in range(pictures):
+                    database.put(b"old %08d" % index, bytes(12_000))
+
+    return prepare
+
+
+def _check_lmdb(out: Path, whole: Path, before: Path) -> str:
+    """Absent, or whole: the undisturbed run's, or the one that was to be replaced."""
+    if not (out / "faces_lmdb").exists():
+        return "nothing"
+    with LmdbReader(out / "faces_lmdb") as reader:
+        count = sum(1 for _ in reader.items())
+        if count != len(reader):
+            raise Broken(f"faces_lmdb: {count} records of {len(reader)}")
+    data = (out / "faces_lmdb/data.mdb").read_bytes()
+    for place, word in ((whole, "the new one"), (before, "the old one")):
+        file = place / "faces_lmdb/data.mdb"
+        if file.exists() and file.read_bytes() == data:
+            return word
+    raise Broken("faces_lmdb: neither the new database nor the old one")
+
+
+def _means(inputs: Path, before: Path) -> None:
+    chance = np.random.default_rng(0)
+    with write_lmdb(inputs / "faces_lmdb") as database:  # large pictures: the mean, 27 MB, takes time to write
+        for index in range(4):
+            datum = array_to_datum(chance.integers(0, 256, (3, 1500, 1500), np.uint8), 0)
+            database.put(b"%08d" % index, datum.SerializeToString())
+
+
+def _check_mean(out: Path, whole: Path, before: Path) -> str:
+    found = sorted(out.glob("mean.*"))
+    for path in found:
+        _same(path, whole / path.name)
+    return " and ".join(path.name for path in found) or "nothing"
+
+
+def _again_if_absent(folder: Path, command: tuple[str, ...]) -> tuple[str, ...]:
+    """The same again; what is there is not made anew without --force."""
+    there = [name for name in command if name.startswith("out/") and (folder / name).exists()]
+    return (*command, "--force") if there and "--force" not in command else command
+
+
+def _again(folder: Path, command: tuple[str, ...]) -> tuple[str, ...]:
+    return command
+
+
+# --- ncs
+
+_DEPLOY = """name: "Net"
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 64 dim: 64 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 400 } }
+layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
+"""
+
+
+def _networks(inputs: Path, before: Path) -> None:
+    """Two sets of weights, 10 MB in FP16, and the compiled older one."""
+    net = parse_text(_DEPLOY, NetParameter(), "Net_deploy.prototxt")
+    (inputs / "Net_deploy.prototxt").write_text(_DEPLOY)
+    for seed, name in enumerate(("old", "new")):
+        chance = np.random.default_rng(seed)
+        weights = {"fc": [chance.normal(0, 1e-3, (400, 3 * 64 * 64)).astype(np.float32), np.zeros(400, np.float32)]}
+        write_weights(inputs / f"{name}.caffemodel", net, weights)
+    words = ("ncs", "compile", "--model", inputs / "Net_deploy.prototxt", "--weights", inputs / "old.caffemodel")
+    subprocess.run([sys.executable, "-m", *words, "--out", before], cwd=ROOT, check=True, capture_output=True)
+
+
+def _check_networks(out: Path, whole: Path, before: Path) -> str:
+    """A whole set, old or new; or one that the runner refuses with an error of its own."""
+    files = ("Net.xml", "Net.bin", "Net.blob", "Net.json")
+    word = ""
+    for place, name in ((before, "the old set"), (whole, "the new set")):
+        if all(_bytes(out / file) == _bytes(place / file) for file in files):
+            word = name
+    try:
+        CpuDevice(read_cards(out)).close()
+    except InferenceError as error:
+        if word:
+            raise Broken(f"{word} is refused: {error}") from error
+        return "a mixed set, which is refused"
+    if not word:
+        raise Broken("a mixed set, which the runner takes")
+    return word
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _same(path: Path, wanted: Path) -> None:
+    if path.read_bytes() != wanted.read_bytes():
+        raise Broken(f"{path.name}: is not the file that an undisturbed run writes")

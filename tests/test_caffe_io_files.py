@@ -142,3 +142,23 @@ def test_a_place_where_nothing_can_be_written(tmp_path: Path) -> None:
     for opener in (whole_file, whole_folder):
         with pytest.raises(MokaError, match="cannot be written"), opener(tmp_path / "file" / "a"):
             pytest.fail("the block must not run")
+
+
+def test_what_a_killed_run_left_is_told_and_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    script = (
+        "import os, sys\n"
+        "from caffe_io.files import whole_file, whole_folder\n"
+        "with whole_file(sys.argv[1] + '/a'), whole_folder(sys.argv[1] + '/b'):\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, timeout=60).returncode == -9
+    left = sorted(tmp_path.iterdir())
+    assert [path.name[:3] for path in left] == [".a.", ".b."]
+    (tmp_path / ".a.mine.part").touch()  # no name of ours
+    for opener in (whole_file, whole_folder):
+        with opener(tmp_path / ("a" if opener is whole_file else "b")):
+            pass
+    told = [record.getMessage() for record in caplog.records]
+    assert [message.split(": ")[0] for message in told] == [str(path) for path in left]
+    assert "left by a run that was killed while it wrote a. Delete it, unless another run" in told[0]
+    assert {*left, tmp_path / "a", tmp_path / "b", tmp_path / ".a.mine.part"} == set(tmp_path.iterdir())

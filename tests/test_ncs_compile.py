@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -128,6 +129,29 @@ def test_failed_compile_leaves_old_outputs_alone(files: dict[str, Path], monkeyp
     with pytest.raises(CompilerError, match="exit code 7"):
         main(["compile", "--net", "SmallNet", "--force"])
     assert {name: Path("graph", name).read_bytes() for name in outputs()} == before
+
+
+def test_the_runner_refuses_a_set_of_two_compiles(files: dict[str, Path]) -> None:
+    """What a kill among the renames can leave: the card tells the hashes of its files."""
+    from inference.card import read_cards
+    from inference.cpu import CpuDevice
+    from inference.errors import CardError as RunnersCardError
+
+    sets = []
+    for classes in (3, 4):
+        files["weights"].unlink()
+        write_small_net(Path.cwd(), classes=classes)
+        main(["compile", "--net", "SmallNet", "--force"])
+        CpuDevice(read_cards("graph"))
+        sets.append({name: Path("graph", name).read_bytes() for name in outputs()})
+    for mixed in itertools.product((0, 1), repeat=3):
+        for name, which in zip(outputs(), mixed, strict=True):
+            Path("graph", name).write_bytes(sets[which][name])
+        if len(set(mixed)) == 1:
+            CpuDevice(read_cards("graph"))
+        else:
+            with pytest.raises(RunnersCardError, match=r"SmallNet\.(xml|bin): is not the file that .*SmallNet\.json"):
+                CpuDevice(read_cards("graph"))
 
 
 def damage(path: Path, content: bytes | str | None) -> None:

@@ -146,3 +146,22 @@ def test_rows_of_no_file(tmp_path: Path) -> None:
     write(tmp_path / "net", [])
     with (tmp_path / "net_log.csv").open() as file:
         assert next(csv.reader(file)) == ["iteration", "seconds", "learning_rate", "phase", "name", "value"]
+
+
+def test_a_kill_takes_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one in the middle of a row, nor one while a resumed run writes the older rows anew."""
+    write(tmp_path / "net", LINES)
+    path = tmp_path / "net_log.csv"
+    whole = len(read_rows(path))
+    with path.open("a") as file:
+        file.write("20,1.25,0.1")
+    assert len(read_rows(path)) == whole
+    before = path.read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(csv.DictWriter, "writerows", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Record(str(tmp_path / "net"), 20)
+    assert path.read_bytes() == before

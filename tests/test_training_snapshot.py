@@ -117,3 +117,18 @@ def test_hdf5(tmp_path: Path) -> None:
     assert read_snapshot(names[1], other, theirs) == (30, 2)
     assert all(torch.equal(a.values, b.values) for a, b in zip(net.parameters, other.parameters, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(histories, theirs, strict=True))
+
+
+def test_a_kill_between_the_two_files_pairs_no_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An earlier run's solver state of that number must not stand beside new weights."""
+    net = small_net()
+    model, state = write_snapshot(net, histories_of(net), f"{tmp_path}/net", 7, 0)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.snapshot.write_solverstate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_snapshot(net, histories_of(net), f"{tmp_path}/net", 7, 0)
+    assert Path(model).exists()
+    assert not Path(state).exists()

@@ -35,7 +35,7 @@ def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -
     scores, labels = [], []
     with torch.inference_mode():
         for _ in range(math.ceil(classifier.records / classifier.batch_size)):
-            net.forward()
+            net.forward(keep=(classifier.scores, classifier.label))
             scores.append(net.blobs[classifier.scores].softmax(1).numpy())
             labels.append(net.blobs[classifier.label].numpy())
     net.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ from caffe_io.net_state import filter_net
 from caffe_io.weights import read_weights
 
 from .backward_need import Need, backward_needs
+from .blob_lives import last_uses, overwritable
 from .errors import LayerError, TrainingError
 from .in_place import find_overwritten, run_overwritten
 from .layers import LAYERS, Context, Layer, make_layer
@@ -69,18 +70,30 @@ class Net:
         needs = backward_needs(self.layers, self.losses, self.param.force_backward)
         self._cut = self._find_cuts(needs)
         self._overwritten = find_overwritten(self.layers)
+        for index, may in enumerate(overwritable(self.layers)):
+            self.layers[index].may_overwrite = may and index not in self._overwritten
+        # Beside the outputs: what is read from `blobs` after forward, or in backward by run_overwritten.
+        self._lasting = {
+            *self.losses,
+            *self._splits.values(),
+            *(self.layers[i].param.top[0] for i in self._overwritten),
+        }
         self.overruled = self._find_overruled(needs)
         # Of losses with Caffe's default weight that another layer takes, Caffe keeps weight and gradient in one place: the
         # loss counts with 1 in the first forward pass, and then with what came back in the last backward pass.
         self.echoes = dict.fromkeys(self.overruled | found.again, 1.0)
 
-    def forward(self, feed: Mapping[str, Tensor] | None = None) -> Tensor:
+    def forward(self, feed: Mapping[str, Tensor] | None = None, keep: Collection[str] | None = None) -> Tensor:
         """Run all layers; returns the objective (0 without loss layers).
+
+        With `keep` only these blobs, the outputs and the losses are in `blobs` afterwards; the others' memory is free as soon
+        as neither a layer nor the backward pass needs it.
 
         `feed` gives the tops of Input layers, or of other layers without bottoms in place of theirs. They may be of other
         shapes than the prototxt's, as the pictures of a Data layer may be: the layers below adapt.
         """
         self.blobs = dict(feed or {})
+        dead = [[]] * len(self.layers) if keep is None else last_uses(self.layers, {*keep, *self._lasting})
         for index, layer in enumerate(self.layers):
             if isinstance(layer, Source) and all(top in self.blobs for top in layer.param.top):
                 continue
@@ -90,6 +103,8 @@ class Net:
                 sources = ", ".join(source.source for source in self.data_layers() if source.source)
                 raise LayerError(f"{self.path}: {error} The data are from: {sources or 'the caller'}.") from error
             self.blobs.update(zip(layer.param.top, tops, strict=True))
+            for name in dead[index]:
+                del self.blobs[name]
         total = torch.zeros((), device=self.context.device)
         for name, weight in self.losses.items():
             value = self.blobs[name].float().sum()

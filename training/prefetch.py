@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 class Prefetcher(Generic[T]):
-    """Calls `make(0)`, `make(1)`, ... in a thread, at most `depth` ahead; `next()` gives the results in order.
+    """Calls `make(0)`, `make(1)`, ... in a thread; `depth` results wait, and one more is made; `next()` gives them in order.
 
     An exception in `make` ends the thread and comes out of `next()`, of later calls too. `waited` counts the seconds that
     `next()` spent waiting.
     """
 
-    def __init__(self, make: Callable[[int], T], start: int = 0, depth: int = 4) -> None:
+    def __init__(self, make: Callable[[int], T], start: int = 0, depth: int = 1) -> None:
         self._make = make
         self.waited = 0.0
         self._queue: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from tqdm import tqdm
@@ -142,7 +142,8 @@ class Solver:
         """Run every test net for its test_iter batches and report the mean of each output."""
         for index, net in enumerate(self.test_nets):
             self._report(f"Iteration {self.iteration}, Testing net (#{index})")
-            means = mean_outputs(net, self.param.test_iter[index], self.precision, self._test_stopped)
+            keep = None if self.layerwise else ()  # pycaffe's face shows them
+            means = mean_outputs(net, self.param.test_iter[index], self.precision, self._test_stopped, keep)
             if means is None:
                 self._report("Test interrupted.")
                 return
@@ -193,7 +194,7 @@ class Solver:
             self.layerwise.backward()
             return value
         with autocast(self.precision, self.device):
-            loss = self.net.forward()
+            loss = self.net.forward(keep=())
         if not loss.requires_grad:
             raise self._nothing_to_train()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -236,7 +237,7 @@ class Solver:
         if self._displayed():
             self.net.reseed(self.iteration * p.iter_size)
             with autocast(self.precision, self.device):
-                self._loss.add(float(self.net.forward()))
+                self._loss.add(float(self.net.forward(keep=())))
             self._report(f"Iteration {self.iteration}, loss = {self._loss.value:g}")
         if p.test_interval and self.iteration % p.test_interval == 0:
             self.test_all()
@@ -256,16 +257,23 @@ class Solver:
 
 @torch.no_grad()
 def mean_outputs(
-    net: Net, iterations: int, precision: str, stopped: Callable[[], bool] = lambda: False
+    net: Net,
+    iterations: int,
+    precision: str,
+    stopped: Callable[[], bool] = lambda: False,
+    keep: Collection[str] | None = (),
 ) -> tuple[float, list[Output]] | None:
-    """The mean loss and the mean of every output over `iterations` batches; None if `stopped()` became true on the way."""
+    """The mean loss and the mean of every output over `iterations` batches; None if `stopped()` became true on the way.
+
+    `keep`: the other blobs of the last batch that the net is to keep, or None for all.
+    """
     loss = 0.0
     sums: list[Output] = []
     for index in range(iterations):
         if stopped():
             return None
         with autocast(precision, net.context.device):
-            loss += float(net.forward())
+            loss += float(net.forward(keep=keep))
         results = net.results()
         sums = (
             [Output(a.name, a.value + b.value, a.loss_weight) for a, b in zip(sums, results, strict=True)]

@@ -31,7 +31,7 @@ def main(options: argparse.Namespace) -> None:
     losses, batches = list[float](), []
     with torch.inference_mode():
         for batch in range(options.iterations):
-            losses.append(float(net.forward()))
+            losses.append(float(net.forward(keep=())))
             batches.append(net.results())
             for output in batches[-1]:
                 log(f"Batch {batch}, {output.name} = {output.value:g}")

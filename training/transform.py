@@ -33,8 +33,12 @@ class Transformer:
         return (self._shape[0], crop, crop) if crop else self._shape
 
     def __call__(self, pictures: list[npt.NDArray[np.generic]], random: np.random.Generator) -> Array:
-        """N pictures (channels x height x width, BGR) as one N x C x H x W float32 array; `random` for crop and mirror."""
-        batch = np.empty((len(pictures), *self.shape), np.float32)
+        """N pictures (channels x height x width, BGR) as one N x C x H x W float32 array; `random` for crop and mirror.
+
+        It lies channels last in memory, as the convolutions want it.
+        """
+        channels, height, width = self.shape
+        batch = np.empty((len(pictures), height, width, channels), np.float32).transpose(0, 3, 1, 2)
         for out, picture in zip(batch, pictures, strict=True):
             rows, columns = self._window(picture.shape, random)
             mean = self._mean if self._mean.ndim < 3 or self._mean.shape[1] == 1 else self._mean[:, rows, columns]

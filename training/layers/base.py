@@ -47,7 +47,8 @@ class Layer:
 
     A subclass overrides `setup` (bottom shapes to top shapes; makes `blobs`) and `forward` (bottoms to tops).
     `training` tells how it works: by its own `phase`, and only without one by the net's, as in Caffe.
-    Gradients come from PyTorch, so `forward` must not change its bottoms; an in-place top is a new tensor under the old name.
+    Gradients come from PyTorch, so `forward` must not change its bottoms, unless the net says that it `may_overwrite` them;
+    an in-place top is else a new tensor under the old name.
     """
 
     bottoms: ClassVar[tuple[int, int | None]] = (1, 1)  # how many bottoms it takes: least, most (None: any number)
@@ -62,6 +63,7 @@ class Layer:
         self.training = (param.phase if param.HasField("phase") else context.phase) == TRAIN
         self.blobs: list[Tensor] = []
         self.only_shapes = False  # of the weights, in `setup`: they are not filled
+        self.may_overwrite = False  # the net needs its bottom no more once it has run
         for what, names, (least, most) in (("bottom", param.bottom, self.bottoms), ("top", param.top, self.tops)):
             if len(names) < least or (most is not None and len(names) > most):
                 wanted = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"

@@ -132,6 +132,8 @@ class ReLU(Layer):
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         slope = self.param.relu_param.negative_slope
+        if self.may_overwrite and not slope and not (bottoms[0].is_leaf and bottoms[0].requires_grad):
+            return [F.relu_(bottoms[0])]
         return [F.leaky_relu(bottoms[0], slope) if slope else F.relu(bottoms[0])]
 
 

@@ -46,9 +46,13 @@ class Scale(Layer):
         return shapes[:1]
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        x = bottoms[0]
+        x, p = bottoms[0], self.param.scale_param
+        if len(bottoms) == 1 and x.dim() > 1 and self.spread == (x.shape[1], *[1] * (x.dim() - 2)):
+            # A factor for each channel is BatchNorm with mean 0 and variance 1, whose backward is one pass, not three.
+            bias, zeros = self.blobs[1] if p.bias_term else None, torch.zeros_like(self.blobs[0])
+            return [torch.batch_norm(x, self.blobs[0], bias, zeros, zeros + 1, False, 0, 0, False)]
         factor = (bottoms[1] if len(bottoms) > 1 else self.blobs[0]).reshape(self.spread).to(x.dtype)
-        if not self.param.scale_param.bias_term:
+        if not p.bias_term:
             return [x * factor]
         return [torch.addcmul(self.blobs[-1].reshape(self.spread).to(x.dtype), x, factor)]
 

@@ -96,7 +96,7 @@ class Pictures(Batches):
         random = np.random.default_rng((self.context.seed, self.context.batch(number)))
         pictures = torch.from_numpy(self._transformer([picture for picture, _, _ in drawn], random))
         labels = torch.tensor([label for _, label, _ in drawn], dtype=torch.float32)
-        return pictures.contiguous(memory_format=torch.channels_last), labels
+        return pictures, labels
 
     def _fitting(self, shape: Shape) -> Transformer:
         channels, height, width = shape

@@ -13,7 +13,9 @@ from .errors import CaffeIOError
 
 Array = npt.NDArray[np.float32]
 _RAW_TYPES = {BlobProto.DOUBLE: "<f8", BlobProto.FLOAT: "<f4", BlobProto.FLOAT16: "<f2"}
-_DATA_TAG = bytes([BlobProto.DATA_FIELD_NUMBER << 3 | 2])  # field number and wire type "length follows"
+# field number and wire type "length follows"
+_DATA_TAG = bytes([BlobProto.DATA_FIELD_NUMBER << 3 | 2])
+_DIFF_TAG = bytes([BlobProto.DIFF_FIELD_NUMBER << 3 | 2])
 
 
 def array_to_blob(array: npt.ArrayLike, legacy_shape: bool = False) -> BlobProto:
@@ -35,6 +37,12 @@ def fill_blob(blob: BlobProto, array: npt.ArrayLike, legacy_shape: bool = False)
         blob.num, blob.channels, blob.height, blob.width = (1,) * (4 - values.ndim) + values.shape
     elif values.ndim:  # a single number has no shape at all, as in Caffe
         blob.shape.dim.extend(values.shape)
+
+
+def add_diff(blob: BlobProto, array: npt.ArrayLike) -> None:
+    """Write the numbers of `array` beside those of `blob`, as its diff."""
+    values = np.asarray(array, dtype="<f4")
+    blob.MergeFromString(b"".join((_DIFF_TAG, _varint(values.nbytes), values.tobytes())))
 
 
 def blob_to_array(blob: BlobProto, what: str = "blob") -> Array:

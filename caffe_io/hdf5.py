@@ -2,7 +2,8 @@
 
 NAME.caffemodel.h5 holds a group `data` with a group for each layer, and in it the layer's blobs as float data sets "0", "1",
 ...; a blob that is shared stands only in the layer that owns it. NAME.solverstate.h5 holds the integers `iter` and
-`current_step`, the string `learned_net`, and a group `history` with the data sets "0", "1", ...
+`current_step`, the string `learned_net`, and a group `history` with the data sets "0", "1", ... With snapshot_diff a second
+group of the weights' file, `diff`, holds the steps last taken, of shared blobs in each layer.
 """
 
 from __future__ import annotations
@@ -56,17 +57,22 @@ def write_hdf5_weights(
     layers: Sequence[str],
     weights: Mapping[str, Mapping[int, Array]],
     force: bool = False,
+    diffs: Mapping[str, Sequence[Array]] | None = None,
 ) -> None:
     """Write a .caffemodel.h5, whole or not at all: a group for each of `layers`, with its blobs by their index.
 
-    Leave out the blobs that another layer owns.
+    Leave out the blobs that another layer owns. `diffs`: layer name -> the diffs of all its blobs.
     """
+    parts: dict[str, Mapping[str, Mapping[int, Array]]] = {"data": weights}
+    if diffs is not None:
+        parts["diff"] = {layer: dict(enumerate(arrays)) for layer, arrays in diffs.items()}
     with _created(path, force) as file:
-        data = file.create_group("data")
-        for layer in layers:
-            group = data.require_group(layer)
-            for index, values in weights.get(layer, {}).items():
-                group.create_dataset(str(index), data=values, dtype="<f4")
+        for part, blobs in parts.items():
+            top = file.create_group(part)
+            for layer in layers:
+                group = top.require_group(layer)
+                for index, values in blobs.get(layer, {}).items():
+                    group.create_dataset(str(index), data=values, dtype="<f4")
 
 
 def read_hdf5_state(path: str | os.PathLike[str]) -> SolverState:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .blobs import Array, blob_to_array, fill_blob
+from .blobs import Array, add_diff, blob_to_array, fill_blob
 from .caffe_pb2 import NetParameter, SolverState
 from .errors import CaffeIOError, WeightsError
 from .files import whole_file
@@ -38,15 +38,22 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
 
 
 def write_weights(
-    path: str | os.PathLike[str], net: NetParameter, weights: Mapping[str, Sequence[Array]], force: bool = False
+    path: str | os.PathLike[str],
+    net: NetParameter,
+    weights: Mapping[str, Sequence[Array]],
+    force: bool = False,
+    diffs: Mapping[str, Sequence[Array]] | None = None,
 ) -> None:
-    """Write `net` with `weights` (layer name -> blobs) as a caffemodel, whole or not at all."""
+    """Write `net` with `weights` (layer name -> blobs) as a caffemodel, whole or not at all; with `diffs` of the same
+    shapes, as snapshot_diff wants it."""
     filled = NetParameter()
     filled.CopyFrom(net)
     for layer in filled.layer:
         layer.ClearField("blobs")
         for array in weights.get(layer.name, ()):
             fill_blob(layer.blobs.add(), array)
+        for blob, array in zip(layer.blobs, (diffs or {}).get(layer.name, ()), strict=False):
+            add_diff(blob, array)
     with whole_file(path, force) as temporary:
         temporary.write_bytes(filled.SerializeToString())
 

@@ -174,10 +174,3 @@ def test_level_and_stage_of_the_train_net(tmp_path: Path) -> None:
         done = command("train", "-solver", solver, *words, folder=tmp_path)
         assert done.code == 0, done.err
         assert set(re.findall(r"Train net output #\d+: (staged|levelled)", done.err)) == wanted
-
-
-def test_snapshot_diff_is_told_to_be_left_out(tmp_path: Path) -> None:
-    solver = small_solver(tmp_path, max_iter=1, test_interval=100, test_initialization=False, snapshot_diff=True)
-    done = command("train", "--solver", solver, folder=tmp_path)
-    assert done.code == 0, done.err
-    assert "warning: snapshot_diff: gradients are not written" in done.err

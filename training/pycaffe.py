@@ -11,7 +11,7 @@
     print(solver.net.blobs["loss"].data, solver.net.params["conv1"][0].data.std())
 
 A blob that several layers take is one blob: Caffe's split layers and their blobs are not in the lists, and its diff is the
-sum that Caffe's split layer makes. After `step`, a weight's diff is its gradient with the weight decay, not the step taken.
+sum that Caffe's split layer makes. After `step`, a weight's diff is the step taken, as in Caffe.
 """
 
 from __future__ import annotations

@@ -35,33 +35,52 @@ def check_snapshots(param: SolverParameter) -> None:
 
 
 def write_snapshot(
-    net: Net, histories: Sequence[Tensor], prefix: str, iteration: int, step: int, hdf5: bool = False
+    net: Net,
+    histories: Sequence[Tensor],
+    prefix: str,
+    iteration: int,
+    step: int,
+    hdf5: bool = False,
+    diffs: bool = False,
 ) -> tuple[str, str]:
     """Write the pair of files for `iteration`, each whole or not at all, the weights first; returns their names.
 
-    `step` is the learning-rate policy's current step. Like Caffe, an earlier pair of the same number is replaced.
+    `step` is the learning-rate policy's current step. With `diffs` (snapshot_diff) the weights' grads, which after an update
+    are the steps taken, stand beside the weights. Like Caffe, an earlier pair of the same number is replaced.
     """
     ending = ".h5" if hdf5 else ""
     model, state = (f"{prefix}_iter_{iteration}{suffix}{ending}" for suffix in (".caffemodel", ".solverstate"))
     Path(state).unlink(
         missing_ok=True
     )  # an earlier run's: a kill between the two files must not pair it with our weights
-    save_weights(net, model)
+    save_weights(net, model, _diffs(net) if diffs else None)
     arrays = [history.detach().cpu().contiguous().numpy() for history in histories]
     (write_hdf5_state if hdf5 else write_solverstate)(state, iteration, model, arrays, step, force=True)
     return model, state
 
 
-def save_weights(net: Net, path: str | os.PathLike[str]) -> None:
-    """Write the net's weights to `path`, in HDF5 if it ends with .h5, else as a caffemodel; an earlier file is replaced."""
+def save_weights(net: Net, path: str | os.PathLike[str], diffs: dict[str, list[Array]] | None = None) -> None:
+    """Write the net's weights, and `diffs` of all of them if they are given, to `path`, in HDF5 if it ends with .h5, else as
+    a caffemodel; an earlier file is replaced."""
     weights = net.weights()
     if str(path).endswith(".h5"):
         owned: dict[str, dict[int, Array]] = {}
         for parameter in net.parameters:
             owned.setdefault(parameter.layer, {})[parameter.index] = weights[parameter.layer][parameter.index]
-        write_hdf5_weights(path, [layer.name for layer in net.layers], owned, force=True)
+        write_hdf5_weights(path, [layer.name for layer in net.layers], owned, force=True, diffs=diffs)
     else:
-        write_weights(path, trained_param(net), weights, force=True)
+        write_weights(path, trained_param(net), weights, force=True, diffs=diffs)
+
+
+def _diffs(net: Net) -> dict[str, list[Array]]:
+    """Layer name -> the grads of its weights (zeros for none); those of shared weights in every layer that shares them."""
+
+    def grad(blob: Tensor) -> Array:
+        owner = blob if blob._base is None else blob._base  # weights shared in another shape
+        values = torch.zeros_like(owner) if owner.grad is None else owner.grad
+        return values.cpu().contiguous().numpy().reshape(tuple(blob.shape))
+
+    return {layer.name: [grad(blob) for blob in layer.blobs] for layer in net.layers if layer.blobs}
 
 
 def read_snapshot(path: str | os.PathLike[str], net: Net, histories: Sequence[Tensor]) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import time
@@ -12,7 +11,6 @@ import torch
 from tqdm import tqdm
 
 from caffe_io.caffe_pb2 import SolverParameter
-from caffe_io.commands import LOGGER
 
 from .debug_info import debug_pass
 from .errors import TrainingError
@@ -48,8 +46,6 @@ class Solver:
         check_solver_type(param)
         if param.average_loss < 1:
             raise TrainingError(f"the solver's average_loss is {param.average_loss}; wanted at least 1.")
-        if param.snapshot_diff:
-            logging.getLogger(LOGGER).warning("snapshot_diff: gradients are not written into snapshots here.")
         self.param, self.precision, self.workers = param, precision, workers or Workers()
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         drawn = param.random_seed if param.random_seed >= 0 else int.from_bytes(os.urandom(4), "little")
@@ -135,7 +131,8 @@ class Solver:
         if self._displayed():
             self._report(f"Iteration {self.iteration}, lr = {rate:g}")
         self._average()
-        apply_update(self.param, rate, self.net.parameters, self.histories, self.iteration, self._report)
+        keep = self.param.snapshot_diff or self.layerwise is not None
+        apply_update(self.param, rate, self.net.parameters, self.histories, self.iteration, self._report, keep)
         self.iteration += 1
 
     def test_all(self) -> None:
@@ -159,7 +156,8 @@ class Solver:
         prefix, what = p.snapshot_prefix, "HDF5" if hdf5 else "binary proto"
         if not self.workers.first:
             return "", ""
-        names = write_snapshot(self.net, self.histories, prefix, self.iteration, self.current_step, hdf5)
+        counts = (self.iteration, self.current_step)
+        names = write_snapshot(self.net, self.histories, prefix, *counts, hdf5, p.snapshot_diff)
         self._report(f"Snapshotting to {what} file {names[0]}")
         self._report(f"Snapshotting solver state to {what} file {names[1]}")
         return names

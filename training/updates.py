@@ -116,10 +116,12 @@ def apply_update(
     histories: Sequence[Tensor],
     iteration: int,
     report: Callable[[str], None] = lambda line: None,
+    keep: bool = False,
 ) -> None:
     """One step, in Caffe's order: clip, divide by iter_size, add the weight decay, compute the step, subtract it.
 
-    `iteration` counts the updates made before; `report` takes a line for the log when gradients are clipped.
+    `iteration` counts the updates made before; `report` takes a line for the log when gradients are clipped. With `keep`
+    the weights' grad is then the step, as it is in Caffe.
     """
     # A weight that the loss does not reach has gradient 0, yet it decays and its history runs on.
     gradients = [torch.zeros_like(q.values) if q.values.grad is None else q.values.grad for q in parameters]
@@ -133,7 +135,10 @@ def apply_update(
         if decay:
             REGULARIZATIONS[p.regularization_type](gradient, parameter.values, decay)
         own = histories[index :: len(parameters)]
-        parameter.values.sub_(update(p, rate * parameter.lr_mult, gradient, own, iteration))
+        step = update(p, rate * parameter.lr_mult, gradient, own, iteration)
+        parameter.values.sub_(step)
+        if keep:
+            parameter.values.grad = step.clone()  # SGD's step is its history
 
 
 def _clip(gradients: list[Tensor], limit: float, report: Callable[[str], None]) -> None:

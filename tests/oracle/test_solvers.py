@@ -12,13 +12,14 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from oracle_kit import caffe
 from training_kit import make_lmdb, working_folder
 
 from caffe_io.blobs import blob_to_array
-from caffe_io.prototxt import read_solver
+from caffe_io.prototxt import read_binary_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
 
 pytestmark = pytest.mark.oracle
@@ -165,6 +166,56 @@ def test_thirty_iterations_and_resuming_both_ways(folder: Path, kind: str, endin
         run_ours(write_solver("we_resumed", settings, 30), snapshot=f"caffes{state}")
         assert_same("ours", "caffe_resumed", 30, ending)
         assert_same("we_resumed", "caffes", 30, ending)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [*(f'type: "{kind}" {text}' for kind, text in SOLVERS.items()), SETTINGS["iter_size with clip_gradients"]],
+)
+def test_snapshot_diff(folder: Path, settings: str) -> None:
+    """Beside each weight stands the step last taken from it; 0 where nothing is learnt."""
+    settings += " snapshot_diff: true"
+    with working_folder(folder):
+        run_caffe(write_solver("caffes", settings, 3), "--weights=start_iter_0.caffemodel")
+        run_ours(write_solver("ours", settings, 3), weights="start_iter_0.caffemodel")
+        nets = [read_binary_net(f"{name}_iter_3.caffemodel") for name in ("ours", "caffes")]
+    found = [{layer.name: [np.array(blob.diff) for blob in layer.blobs] for layer in net.layer} for net in nets]
+    for layer, diffs in found[1].items():
+        compare(found[0].get(layer, []), diffs, layer)
+    assert not found[1]["fixed"][0].any()
+    assert min(np.abs(diff).max() for diff in found[1]["conv"]) > 1e-5
+
+
+def test_snapshot_diff_in_hdf5(tmp_path: Path) -> None:
+    """The file has a second group, in which shared weights stand in each layer."""
+    fc = (
+        'layer { name: "%s" type: "InnerProduct" bottom: "%s" top: "%s" param { name: "w" } param { %s } '
+        'inner_product_param { num_output: 3 weight_filler { type: "constant" value: 0.1 } } }'
+    )
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "in" type: "DummyData" top: "x" top: "y" dummy_data_param { shape { dim: 2 dim: 3 } '
+        'data_filler { type: "constant" value: 0.5 } data_filler { type: "constant" value: -1 } } }'
+        + fc % ("a", "x", "a", 'name: "b"') + fc % ("c", "y", "c", "lr_mult: 2")
+        + 'layer { name: "l" type: "EuclideanLoss" bottom: "a" bottom: "c" top: "l" }'
+        'layer { name: "m" type: "Power" bottom: "a" top: "m" power_param { power: 2 } loss_weight: 1 }'
+    )  # fmt: skip
+    settings = SGD + 'lr_policy: "fixed" snapshot_format: HDF5 snapshot_diff: true'
+    with working_folder(tmp_path):
+        run_caffe(write_solver("caffes", settings, 2))
+        run_ours(write_solver("ours", settings, 2))
+    found: list[dict[str, np.ndarray]] = []
+    for name in ("ours", "caffes"):
+        found.append({})
+        with h5py.File(tmp_path / f"{name}_iter_2.caffemodel.h5") as file:
+            file.visititems(lambda path, item: found[-1].update({path: item[()] if hasattr(item, "dtype") else None}))
+    assert found[0].keys() == found[1].keys()
+    assert {"data/a/0", "diff/a/1", "diff/c/0", "diff/c/1", "diff/in"} <= found[0].keys()
+    assert "data/c/0" not in found[0]
+    for path, values in found[1].items():
+        if values is not None:
+            np.testing.assert_allclose(found[0][path], values, rtol=1e-4, atol=1e-6, err_msg=path)
+            assert np.abs(values).max() > 1e-4
+    assert read_weights(tmp_path / "ours_iter_2.caffemodel.h5").keys() == {"a", "c"}
 
 
 @pytest.mark.parametrize("name", SETTINGS)

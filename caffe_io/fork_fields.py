@@ -14,7 +14,7 @@ from difflib import get_close_matches
 
 from google.protobuf.descriptor import Descriptor
 
-from .caffe_pb2 import V1LayerParameter
+from .caffe_pb2 import NetParameter, SolverParameter, V1LayerParameter
 from .text_fields import StrangeField, strange_fields
 from .upgrade import V0_FORMAT
 
@@ -220,8 +220,16 @@ def _refusal(strange: StrangeField, advice: str) -> str:
         return f". It changes the result: {advice}, and take the field out."
     if strange.known and strange.known.enum_type:
         names = [value.name for value in strange.known.enum_type.values]
-        near = get_close_matches((strange.value or "").upper(), names, 3) or names[:8]
-        return f". Nearest: {', '.join(near)}. Correct it; a fork's own kind cannot be computed here."
+        near = get_close_matches((strange.value or "").upper(), names, 3) or (names if len(names) < 9 else [])
+        nearest = f". Nearest: {', '.join(near)}" if near else ""
+        return f"{nearest}. Correct it; a fork's own kind cannot be computed here."
+    owner, name = strange.message.name, strange.name
+    if owner == "NetParameter" and name in SolverParameter.DESCRIPTOR.fields_by_name:
+        return ". It is a solver's: a net is wanted here, such as the one that the solver names."
+    if owner == "SolverParameter" and name in NetParameter.DESCRIPTOR.fields_by_name:
+        return ". It is a net's: a solver is wanted here, which names a net (net: ...)."
+    if owner == "NetParameter" and name == "item":
+        return ". This is a list of names for labels, as the SSD fork has them; a net is wanted here."
     near = get_close_matches(strange.name, strange.message.fields_by_name, 2)
     nearest = f" (nearest: {', '.join(near)})" if near else ""
     return (

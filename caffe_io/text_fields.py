@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""(?P<space>\s+|\#[^\n]*)
       | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
       | (?P<word>[A-Za-z0-9_.+-]+)
@@ -72,7 +72,7 @@ def strange_fields(text: str, root: Descriptor) -> list[StrangeField]:
 def unclosed_line(text: str) -> int | None:
     """The line (from 1) of the last opening brace that has no closing one; None if all have."""
     opened: list[int] = []
-    for token in _TOKEN.finditer(text):
+    for token in TOKEN.finditer(text):
         if token.group() in ("{", "<"):
             opened.append(token.start())
         elif token.group() in ("}", ">") and opened:
@@ -88,7 +88,7 @@ class _Scan:
     """Walks once over the text's tokens. Recursion is as deep as the schema, for unknown blocks are skipped flat."""
 
     def __init__(self, text: str) -> None:
-        tokens = [found for found in _TOKEN.finditer(text) if found.lastgroup != "space"]
+        tokens = [found for found in TOKEN.finditer(text) if found.lastgroup != "space"]
         self._texts = [token.group() for token in tokens]
         self._starts = [token.start() for token in tokens]
         self._lines = [0, *(found.end() for found in re.finditer("\n", text))]  # where each line begins

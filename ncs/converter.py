@@ -40,9 +40,9 @@ def convert(
     Raises NetError for blobs that do not fit together, such as a bottom that no layer makes; ConversionError for layer
     types that are unknown or refused, and weights that do not fit.
     """
-    net = filter_net(net, TEST)
+    whole, net = net, filter_net(net, TEST)
     shapes = input_shapes(net, net_file)
-    check_net(net, net_file)
+    check_net(net, net_file, whole)
     walk = _Walk(net, weights, net_file, weights_file)
     for index, parameter in enumerate(net.layer):
         if parameter.type == "Input":

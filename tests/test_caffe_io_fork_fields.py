@@ -118,9 +118,17 @@ def test_unknown_to_the_table_is_refused() -> None:
     assert "take it out only if the net computes the same without it" in message
 
 
+def test_a_file_of_another_kind_is_recognised() -> None:
+    assert '"max_iter" in Caffe 1.0. It is a solver\'s' in error_of("max_iter: 3")
+    assert "a list of names for labels" in error_of('item { name: "cat" label: 1 }')
+    with pytest.raises(PrototxtError, match="It is a net's: a solver is wanted here"):
+        parse_text('layer { name: "a" }', SolverParameter(), "n")
+
+
 def test_unknown_kinds_are_refused_with_the_known_ones() -> None:
     assert "Nearest: MAX, AVE, STOCHASTIC" in error_of('layer { type: "Pooling" pooling_param { pool: DEF } }')
     assert "Nearest: SIGMOID" in error_of("layers { type: SIGMOYD }")
+    assert "Nearest" not in error_of("layers { type: WARP_BY_HAND }")
 
 
 def test_a_foreign_layers_fields_are_left_to_its_type(caplog: pytest.LogCaptureFixture) -> None:

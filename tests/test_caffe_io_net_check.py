@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from caffe_io.caffe_pb2 import TEST, NetParameter
+from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter
 from caffe_io.errors import NetError
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
+from caffe_io.prototxt import read_net
 
 
 def net_of(*layers: str) -> NetParameter:
@@ -63,6 +66,27 @@ def test_only_the_last_tops_are_listed() -> None:
     message = error_of(*[f"in{i}: > top{i}" for i in range(40)], "x: zzz > b")
     assert "(tops there are: ..., top28, top29" in message
     assert "nearest" not in message
+
+
+def test_a_bottom_that_the_phase_leaves_out() -> None:
+    net = net_of("data: > x", "fc: x > y")
+    net.layer[0].include.add(phase=TRAIN)
+    with pytest.raises(NetError) as caught:
+        check_net(filter_net(net, TEST), "n.prototxt", net)
+    assert str(caught.value) == (
+        'n.prototxt (phase TEST): layer "fc" (Python): bottom "x" is made by layer "data" (Python), which its include and '
+        "exclude rules leave out here. Run the net in another phase (or stage), or correct the rules."
+    )
+
+
+def test_the_line_of_the_layer(tmp_path: Path) -> None:
+    path = tmp_path / "n.prototxt"
+    path.write_text(
+        'layer { name: "in" type: "Input" top: "x" }\n\nlayer { name: "fc" type: "ReLU" bottom: "z" top: "y" }'
+    )
+    with pytest.raises(NetError) as caught:
+        check_net(read_net(path), str(path))
+    assert str(caught.value).startswith(f'{path}:3: layer "fc" (ReLU): bottom "z" is made by no layer')
 
 
 def test_a_bottom_that_is_made_later() -> None:

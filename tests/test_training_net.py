@@ -10,7 +10,8 @@ import torch
 from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter
-from caffe_io.errors import NetError, WeightsError
+from caffe_io.errors import DatabaseError, NetError, WeightsError
+from caffe_io.prototxt import read_net
 from caffe_io.weights import read_weights, write_weights
 from training.errors import LayerError
 from training.net import Net
@@ -240,3 +241,20 @@ def test_convolution_weights_are_stored_in_caffe_s_order(tmp_path: Path) -> None
     path = saved(net, tmp_path / "c.caffemodel")
     np.testing.assert_array_equal(read_weights(path)["c"][0], values)
     assert net.weights()["c"][0].flags.c_contiguous
+
+
+def test_a_layer_that_cannot_be_made_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "n.prototxt"
+    path.write_text(f'{INPUT}\nlayer {{ name: "n" type: "Normalize" bottom: "data" top: "n" }}\n')
+    with pytest.raises(LayerError) as caught:
+        Net(read_net(path), TEST, str(path))
+    assert str(caught.value).startswith(f'{path}:2: layer "n" is of type Normalize: it is the SSD fork\'s')
+
+
+def test_a_database_that_is_missing_is_told_with_its_layer(tmp_path: Path) -> None:
+    path = tmp_path / "n.prototxt"
+    data = f'data_param {{ source: "{tmp_path}/gone" batch_size: 1 backend: LMDB }}'
+    path.write_text(f'name: "n"\nlayer {{ name: "d" type: "Data" top: "d" {data} }}')
+    with pytest.raises(DatabaseError) as caught:
+        Net(read_net(path), TEST, str(path))
+    assert str(caught.value).startswith(f'{path}:2: layer "d" (Data): {tmp_path}/gone: no LMDB here')

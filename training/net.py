@@ -13,7 +13,8 @@ from torch import Tensor
 
 from caffe_io.blobs import Array, same_shape
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter, Phase
-from caffe_io.errors import WeightsError
+from caffe_io.errors import CaffeIOError, WeightsError
+from caffe_io.layer_place import place_of
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.weights import read_weights
@@ -63,7 +64,7 @@ class Net:
         self.blobs: dict[str, Tensor] = {}
         self.parameters: list[Parameter] = []
         self.bottom_shapes: list[list[Shape]] = []
-        self._build()
+        self._build(param)
         found = find_losses(self.layers)
         self.losses, self._splits = found.weights, found.splits
         self.outputs = self._find_outputs()
@@ -201,8 +202,8 @@ class Net:
         for layer in self.layers:
             layer.close()
 
-    def _build(self) -> None:
-        check_net(self.param, self.path)
+    def _build(self, whole: NetParameter) -> None:
+        check_net(self.param, self.path, whole)
         parameters = Parameters(self.context.training)
         self.parameters = parameters.list
         for param in self.param.layer:
@@ -212,7 +213,11 @@ class Net:
                 tops = layer.setup(shapes)
                 parameters.add(layer)
             except TrainingError as error:
-                raise type(error)(f"{self.path}: {error}") from error
+                raise type(error)(f"{place_of(self.path, param)}: {error}") from error
+            except CaffeIOError as error:  # of what the layer reads: a database, a mean
+                raise type(error)(
+                    f'{place_of(self.path, param)}: layer "{param.name}" ({param.type}): {error}'
+                ) from error
             self.layers.append(layer)
             self.bottom_shapes.append(shapes)
             self.shapes.update(zip(layer.param.top, tops, strict=True))

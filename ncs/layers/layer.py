@@ -13,6 +13,7 @@ from openvino.op import Constant
 
 from caffe_io.blobs import Array, same_shape
 from caffe_io.caffe_pb2 import TRAIN, LayerParameter
+from caffe_io.layer_place import place_of
 
 from ..errors import ConversionError, times
 
@@ -53,7 +54,8 @@ class Layer:
 
     def error(self, text: str) -> ConversionError:
         """An error about this layer, ready to be raised."""
-        return ConversionError(f'{self.net_file}: layer "{self.parameter.name}" ({self.parameter.type}): {text}')
+        place = place_of(self.net_file, self.parameter)
+        return ConversionError(f'{place}: layer "{self.parameter.name}" ({self.parameter.type}): {text}')
 
 
 Build = Callable[[Layer, list[Output]], list[Output]]

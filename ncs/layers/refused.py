@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from caffe_io.fork_layers import FORK_LAYERS
+
 _DATA = (
     "a device is fed pictures, not files. Give --model the deploy net, which has in its place: "
     'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: HEIGHT dim: WIDTH } } }'
 )
 _RECURRENT = "recurrent layers have no counterpart on the stick. Cut the net before it, and run the rest elsewhere."
-_SSD = "it finds boxes, as the SSD fork does; of that fork only Permute is here. Take the net up to its boxes."
-_REGIONS = "it finds regions, as py-faster-rcnn does. Take the net up to its regions."
 _INDICES = "it picks by indices, and a device is fed pictures. Compute it before the net."
 
 REFUSED: dict[str, str] = {
+    **FORK_LAYERS,
     "AnnotatedData": _DATA,
     "BatchReindex": _INDICES,
     "Data": _DATA,
-    "DetectionEvaluate": _SSD,
-    "DetectionOutput": _SSD,
+    "DenseImageData": _DATA,
     "DummyData": _DATA,
     "Embed": _INDICES,
     "Filter": "the size of its tops depends on the numbers in its bottoms, and a compiled net has fixed sizes.",
@@ -24,14 +24,11 @@ REFUSED: dict[str, str] = {
     "HDF5Output": "a device writes no files. Leave the layer out; its bottoms become outputs.",
     "Im2col": "it is a step of Convolution. Write the Convolution.",
     "ImageData": _DATA,
+    "ImageSegData": _DATA,
     "LSTM": _RECURRENT,
     "LSTMUnit": _RECURRENT,
     "MemoryData": _DATA,
-    "Normalize": "it is the SSD fork's; of that fork only Permute is here.",
-    "PriorBox": _SSD,
-    "Proposal": _REGIONS,
     "Python": "no code that a prototxt names is run. Write the same with other layers, or cut the net before it.",
-    "ROIPooling": _REGIONS,
     "RNN": _RECURRENT,
     "Recurrent": _RECURRENT,
     "SPP": "write its pyramid as Pooling, Flatten and Concat layers.",

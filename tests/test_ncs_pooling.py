@@ -87,6 +87,8 @@ def test_floor_mode() -> None:
         ("kernel_size: 2 pad: 2", "pad < kernel"),
         ("kernel_size: 30", "does not fit"),
         ("kernel_size: 1 stride: 5", "outside"),
+        ("pool: AVE kernel_h: 1 kernel_w: 1 stride_h: 3 stride_w: 1", "outside.*NaN"),
+        ("kernel_size: 10 stride: 2 round_mode: FLOOR", "does not fit"),
         ("stride: 2", "kernel"),
     ],
 )

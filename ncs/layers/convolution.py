@@ -48,6 +48,14 @@ def _top(layer: Layer, bottom: Output, group: int, transposed: bool) -> Output:
         weights = weights.reshape(group, rows // group, *weights.shape[1:])
     operation = _OPERATIONS[transposed, group > 1]
     settings = {"strides": stride, "pads_begin": pad, "pads_end": pad, "dilations": dilation}
+    if not transposed:
+        lacks = [
+            d * (k - 1) + 1 - s - 2 * p for d, k, s, p in zip(dilation, kernel, shape(bottom)[2:], pad, strict=True)
+        ]
+        if any(lack >= t for lack, t in zip(lacks, stride, strict=True)):
+            raise layer.error(f"kernel {kernel} is larger than its bottom of {list(shape(bottom)[2:])} with pad {pad}.")
+        # By less than a stride it may be, for Caffe rounds towards zero windows too few: what lacks is zeros.
+        settings["pads_end"] = [p + max(0, lack) for p, lack in zip(pad, lacks, strict=True)]
     top = operation(bottom, constant(weights), **settings)
     if param.bias_term:
         top = op.add(top, per_channel(layer.weight(1, outputs), 4))

@@ -26,11 +26,16 @@ def pooling(layer: Layer, inputs: list[Output]) -> list[Output]:
     floor = param.round_mode == PoolingParameter.FLOOR
     if min(kernel) < 1 or min(stride) < 1 or any(p >= k for p, k in zip(pad, kernel, strict=True)):
         raise layer.error(f"kernel {kernel}, stride {stride}, pad {pad}: wanted stride of 1 or more, pad < kernel.")
-    if any(s + 2 * p < k for s, p, k in zip(size, pad, kernel, strict=True)):
-        raise layer.error(f"a window of {kernel} does not fit into its bottom of {size} with pad {pad}.")
     starts = [_last_start(s, k, t, p, any(pad), floor) for s, k, t, p in zip(size, kernel, stride, pad, strict=True)]
-    if any(start >= s + p for start, s, p in zip(starts, size, pad, strict=True)):
-        raise layer.error(f"with stride {stride} the last window of {kernel} lies outside its bottom of {size}.")
+    if min(starts) < 0:
+        raise layer.error(f"a window of {kernel} does not fit into its bottom of {size} with pad {pad}.")
+    outside = [int(start >= s) if not any(pad) else 0 for start, s in zip(starts, size, strict=True)]
+    if any(outside) and (param.pool != PoolingParameter.AVE or any(b == s for b, s in zip(starts, size, strict=True))):
+        raise layer.error(
+            f"with stride {stride} the last window of {kernel} lies outside its bottom of {size}, and Caffe makes no number "
+            "of it (-FLT_MAX, or NaN). Choose a stride that is no larger than the kernel, or round_mode: FLOOR."
+        )
+    starts = [start - t * out for start, t, out in zip(starts, stride, outside, strict=True)]
     # how far the last window reaches past the padding; negative: it leaves some of it unused
     beyond = [start + k - (s + 2 * p) for start, k, s, p in zip(starts, kernel, size, pad, strict=True)]
     if param.pool == PoolingParameter.MAX:
@@ -41,6 +46,9 @@ def pooling(layer: Layer, inputs: list[Output]) -> list[Output]:
         if any(pad):
             raise layer.error(f"pad {pad}: STOCHASTIC pooling takes none, only MAX and AVE do.")
         return [_weighted_mean(inputs[0], stride, [max(0, b) for b in beyond], kernel)]
+    if any(outside):  # an average of no numbers is 0 in Caffe
+        inside = op.avg_pool(inputs[0], stride, pad, pad, kernel, False, "floor")
+        return [op.pad(inside, integers([0] * 4), integers([0, 0, *outside]), "constant", constant(0.0)).output(0)]
     if max(beyond) <= 0:
         return [op.avg_pool(inputs[0], stride, pad, pad, kernel, False, "floor").output(0)]
     padded = inputs[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import openvino.opset1 as op
 from openvino import Output
 
@@ -32,19 +33,34 @@ def reduction(layer: Layer, inputs: list[Output]) -> list[Output]:
 
 def arg_max(layer: Layer, inputs: list[Output]) -> list[Output]:
     """Where the top_k greatest numbers along `axis` are, or with out_max_val the numbers themselves; without `axis` of
-    each item: N x 1 x top_k, or with out_max_val N x 2 x top_k (places, numbers). Of equal numbers Caffe takes the
-    last, OpenVINO any. On a stick places beyond 2048 are rounded, for FP16 holds no more digits."""
+    each item: N x 1 x top_k, or with out_max_val N x 2 x top_k (places, numbers). Of equal numbers the last comes first,
+    as in Caffe, with top_k 1; with more any of them does, as OpenVINO's TopK chooses. On a stick places beyond 2048 are
+    rounded, for FP16 holds no more digits."""
     param, dims = layer.parameter.argmax_param, shape(inputs[0])
     along = axis_of(layer, param.axis, len(dims)) if param.HasField("axis") else None
     x = inputs[0] if along is not None else reshaped(inputs[0], [dims[0], math.prod(dims[1:])])
     axis = 1 if along is None else along
     if not 1 <= param.top_k <= shape(x)[axis]:
         raise layer.error(f"top_k {param.top_k}; wanted 1 to {shape(x)[axis]}, as many numbers as there are.")
-    best = op.topk(x, integers(param.top_k), axis, "max", "value")
-    values, places = best.output(0), op.convert(best.output(1), "f32").output(0)
+    values, places = _last_greatest(x, axis) if param.top_k == 1 else _greatest(x, param.top_k, axis)
     if along is not None:
         return [values if param.out_max_val else places]
     if param.out_max_val:
         places = op.concat([places, values], 1).output(0)
     wanted = [dims[0], 2 if param.out_max_val else 1, param.top_k, *[1] * (len(dims) - 3)]
     return [reshaped(places, wanted)]
+
+
+def _greatest(x: Output, count: int, axis: int) -> tuple[Output, Output]:
+    """The greatest numbers and their places, as floats."""
+    best = op.topk(x, integers(count), axis, "max", "value")
+    return best.output(0), op.convert(best.output(1), "f32").output(0)
+
+
+def _last_greatest(x: Output, axis: int) -> tuple[Output, Output]:
+    """The greatest number and its place, as a float; the last of several."""
+    value = op.reduce_max(x, integers([axis]), True)
+    count = shape(x)[axis]
+    places = np.arange(count, dtype=np.float32).reshape(-1, *[1] * (len(shape(x)) - axis - 1))
+    found = op.select(op.equal(x, value), constant(places), constant(-1.0))
+    return value.output(0), op.reduce_max(found, integers([axis]), True).output(0)

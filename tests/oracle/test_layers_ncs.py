@@ -34,9 +34,13 @@ _PARAMETER = (
     'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 6 } } } '
     'layer { name: "p0" type: "Bias" bottom: "p" top: "factor" bias_param { axis: 0 filler { type: "gaussian" std: 1 } } }'
 )
+_TIES = 'layer { name: "steps" type: "Threshold" bottom: "small" top: "ties" } '  # ones and zeros
 CASES: dict[str, tuple[str, ...]] = {
     "absval": case("AbsVal"),
     "argmax": case("ArgMax", "argmax_param { axis: 1 top_k: 2 }", "small"),
+    "argmax_one": case("ArgMax", "argmax_param { axis: 2 }", "small"),
+    "argmax_ties": case("ArgMax", "argmax_param { out_max_val: true }", "ties", 1, _TIES),
+    "argmax_axis_ties": case("ArgMax", "argmax_param { axis: 1 }", "ties"),
     "argmax_all": case("ArgMax", "argmax_param { top_k: 3 }", "small"),
     "argmax_values": case("ArgMax", "argmax_param { top_k: 3 out_max_val: true }", "small"),
     "argmax_axis_values": case("ArgMax", "argmax_param { axis: -1 out_max_val: true }", "small"),
@@ -48,6 +52,10 @@ CASES: dict[str, tuple[str, ...]] = {
     "clip": case("Clip", "clip_param { min: -0.5 max: 0.7 }"),
     "concat": case("Concat", "concat_param { axis: 2 }", "x y"),
     "conv": case("Convolution", f"convolution_param {{ {_CONV} dilation: 2 stride: 2 pad: 2 group: 2 }}"),
+    "conv_wide": case(
+        "Convolution",
+        "convolution_param { num_output: 4 kernel_h: 11 kernel_w: 2 stride: 2 weight_filler { type: 'gaussian' std: 0.1 } }",
+    ),
     "conv_two": case("Convolution", f"convolution_param {{ {_CONV} }}", "x y", 2),
     "crop": case("Crop", "crop_param { axis: 2 offset: 1 offset: 3 }", "x small"),
     "deconv": case("Deconvolution", f"convolution_param {{ {_CONV} stride: 2 pad: 1 }}"),
@@ -85,6 +93,9 @@ CASES: dict[str, tuple[str, ...]] = {
     "pool_max": case("Pooling", "pooling_param { kernel_size: 3 stride: 2 pad: 1 }"),
     "pool_ave": case("Pooling", "pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 }"),
     "pool_floor": case("Pooling", "pooling_param { kernel_size: 2 stride: 2 round_mode: FLOOR }"),
+    "pool_wide": case("Pooling", "pooling_param { kernel_h: 11 kernel_w: 3 stride: 2 }"),
+    "pool_ave_wide": case("Pooling", "pooling_param { pool: AVE kernel_size: 11 stride: 3 }"),
+    "pool_outside": case("Pooling", "pooling_param { pool: AVE kernel_size: 1 stride_h: 5 stride_w: 3 }", "small"),
     "pool_all": case("Pooling", "pooling_param { pool: AVE global_pooling: true }"),
     "power": case("Power", "power_param { power: 2 scale: 0.5 shift: 1 }"),
     "relu": case("ReLU"),

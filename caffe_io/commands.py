@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
+from .allocator import keep_freed_memory
 from .errors import MokaError
 
 LOGGER = "moka"  # every room's warnings go to this logger
@@ -19,6 +20,7 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
     Warnings to the logger "moka" appear on stderr as `warning: ...`.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    keep_freed_memory()
     try:
         with _warnings_on_stderr():
             sys.exit(main(arguments) or 0)

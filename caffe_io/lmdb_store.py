@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,17 +17,18 @@ from .files import whole_folder
 
 _FIRST_MAP = 64 << 20  # bytes; doubled when full: a map of 1 TB breaks 32-bit machines and some file systems
 _BATCH = 1000  # records per commit, as Caffe's convert_imageset, and
-_BATCH_BYTES = 32 << 20  # bytes per commit: a thousand large pictures would fill the memory
+_BATCH_BYTES = 16 << 20  # bytes per commit: a thousand large pictures would fill the memory
 _LONGEST_KEY = 511  # bytes; a limit of LMDB itself
 
 
 class LmdbWriter:
-    """Takes records one by one; made by `write_lmdb`."""
+    """Takes records one by one; made by `write_lmdb`. A thread writes them while the next are being made."""
 
-    def __init__(self, environment: lmdb.Environment) -> None:
-        self._environment = environment
+    def __init__(self, environment: lmdb.Environment, thread: ThreadPoolExecutor) -> None:
+        self._environment, self._thread = environment, thread
         self._pending: list[tuple[bytes, bytes]] = []
         self._bytes = 0
+        self._writing: Future[None] | None = None
 
     def put(self, key: bytes, value: bytes) -> None:
         """Add a record; keys need not come in order, a repeated key replaces the earlier value.
@@ -41,17 +43,30 @@ class LmdbWriter:
         self._pending.append((key, value))
         self._bytes += len(value)
         if len(self._pending) >= _BATCH or self._bytes >= _BATCH_BYTES:
-            self.commit()
+            self._commit()
 
-    def commit(self) -> None:
-        """Write what was put so far, in a larger map if it does not fit."""
-        while self._pending:
+    def finish(self) -> None:
+        """Write the rest, and wait until all is written."""
+        self._commit()
+        self._wait()
+
+    def _commit(self) -> None:
+        self._wait()
+        self._writing = self._thread.submit(self._write, self._pending)
+        self._pending, self._bytes = [], 0
+
+    def _wait(self) -> None:
+        if self._writing:
+            self._writing.result()
+
+    def _write(self, records: list[tuple[bytes, bytes]]) -> None:
+        """One transaction, in a larger map if the records do not fit."""
+        while True:
             try:
                 with self._environment.begin(write=True) as transaction:
-                    for key, value in self._pending:
+                    for key, value in records:
                         transaction.put(key, value)
-                self._pending.clear()
-                self._bytes = 0
+                return
             except lmdb.MapFullError:
                 self._environment.set_mapsize(2 * self._environment.info()["map_size"])
 
@@ -66,10 +81,13 @@ def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[Lm
     with whole_folder(path, force) as folder:
         try:
             # No sync per commit: until the end nobody sees the database, so there is nothing to keep from a power cut.
-            with closing(lmdb.open(str(folder), map_size=_FIRST_MAP, sync=False, readahead=False)) as environment:
-                writer = LmdbWriter(environment)
+            with (
+                closing(lmdb.open(str(folder), map_size=_FIRST_MAP, sync=False, readahead=False)) as environment,
+                ThreadPoolExecutor(1) as thread,
+            ):
+                writer = LmdbWriter(environment, thread)
                 yield writer
-                writer.commit()
+                writer.finish()
                 environment.sync(True)
         except lmdb.Error as error:
             raise DatabaseError(

@@ -53,7 +53,7 @@ def make_record(path: str, entry: Entry, recipe: Recipe) -> Record:
     height, width = picture.shape[:2]
     encoding = encoding_of(entry.path, recipe)
     if not encoding:
-        datum = array_to_datum(np.atleast_3d(picture).transpose(2, 0, 1), entry.label)
+        datum = array_to_datum(np.array(cv2.split(picture)), entry.label)  # split is much faster than a transposed copy
     elif recipe.resize_height or not _ends_as(path, encoding):
         datum = Datum(data=_encode(picture, encoding, entry.path), label=entry.label, encoded=True)
     else:

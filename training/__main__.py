@@ -9,8 +9,6 @@ from collections.abc import Sequence
 
 from caffe_io.commands import run
 
-from .allocator import keep_freed_memory
-
 VERBS = {  # verb -> one line about it; the module of the same name has add_options(parser) and main(options)
     "train": "train a net by a solver prototxt",
     "test": "score a net: the means of its outputs over batches of its test data",
@@ -38,7 +36,6 @@ def main(argv: Sequence[str]) -> int | None:
             module = importlib.import_module(f"training.{verb}")
             module.add_options(verb_parser)
     options = parser.parse_args(argv)
-    keep_freed_memory()
     return module.main(options)  # type: ignore[no-any-return]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import ctypes, sys
-from training.allocator import keep_freed_memory
+from caffe_io.allocator import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 def resident():

@@ -11,8 +11,9 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt's names for them, from mall
 def keep_freed_memory() -> None:
     """Let glibc hold freed memory for the next request instead of giving it back to the system.
 
-    A net frees and asks for the same large blocks in every iteration. By default each comes anew from the system, which clears
-    its pages at their first use: a sixth of an AgeNet iteration, nearly half of a MobileNet's. Other C libraries are left alone.
+    Training frees and asks for the same large blocks in every iteration, as making a database does for every record. By
+    default each comes anew from the system, which clears its pages at their first use: a sixth of an AgeNet iteration, nearly
+    half of a MobileNet's. Other C libraries are left alone.
     """
     if sys.platform != "linux":
         return

@@ -11,12 +11,12 @@ from .layerwise import Layerwise
 from .net import Net
 
 
-def forward_lines(passes: Layerwise, index: int) -> list[str]:
+def forward_lines(net: Net, index: int) -> list[str]:
     """After a layer has run: the mean absolute value of each top and weight."""
-    layer = passes.net.layers[index]
+    layer = net.layers[index]
     head = f"    [Forward] Layer {layer.name}"
-    tops = [f"{head}, top blob {name} data: {_mean(passes.data[name]):g}" for name in layer.param.top]
-    names = [_called(passes.net, layer.name, i) for i in range(len(layer.blobs))]
+    tops = [f"{head}, top blob {name} data: {_mean(net.blobs[name]):g}" for name in layer.param.top]
+    names = [_called(net, layer.name, i) for i in range(len(layer.blobs))]
     return tops + [
         f"{head}, param blob {name} data: {_mean(blob):g}" for name, blob in zip(names, layer.blobs, strict=True)
     ]
@@ -48,18 +48,25 @@ def net_line(net: Net) -> str:
     return f"    [Backward] All net params (data, diff): L1 norm = ({l1[0]:g}, {l1[1]:g}); L2 norm = ({l2[0]:g}, {l2[1]:g})"
 
 
+def tell_forward(net: Net, report: Callable[[str], None]) -> Callable[[int], None]:
+    """What `net.forward` calls after each layer, to report its lines."""
+
+    def after(index: int) -> None:
+        for line in forward_lines(net, index):
+            report(line)
+
+    return after
+
+
 def debug_pass(passes: Layerwise, report: Callable[[str], None]) -> float:
     """One forward and backward pass with all its lines; returns the loss."""
 
-    def tell(lines: Callable[[Layerwise, int], list[str]]) -> Callable[[int], None]:
-        def after(index: int) -> None:
-            for line in lines(passes, index):
-                report(line)
+    def after(index: int) -> None:
+        for line in backward_lines(passes, index):
+            report(line)
 
-        return after
-
-    loss = passes.forward(after=tell(forward_lines))
-    passes.backward(after=tell(backward_lines))
+    loss = passes.forward(after=tell_forward(passes.net, report))
+    passes.backward(after=after)
     report(net_line(passes.net))
     return loss
 
@@ -71,4 +78,4 @@ def _called(net: Net, layer: str, index: int) -> str:
 
 @torch.no_grad()
 def _mean(values: Tensor) -> float:
-    return float(values.abs().sum()) / max(1, values.numel())
+    return float(values.float().abs().sum()) / max(1, values.numel())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -84,8 +84,13 @@ class Net:
         # loss counts with 1 in the first forward pass, and then with what came back in the last backward pass.
         self.echoes = dict.fromkeys(self.overruled | found.again, 1.0)
 
-    def forward(self, feed: Mapping[str, Tensor] | None = None, keep: Collection[str] | None = None) -> Tensor:
-        """Run all layers; returns the objective (0 without loss layers).
+    def forward(
+        self,
+        feed: Mapping[str, Tensor] | None = None,
+        keep: Collection[str] | None = None,
+        after: Callable[[int], None] | None = None,
+    ) -> Tensor:
+        """Run all layers; returns the objective (0 without loss layers). `after` is called with the index of each that has run.
 
         With `keep` only these blobs, the outputs and the losses are in `blobs` afterwards; the others' memory is free as soon
         as neither a layer nor the backward pass needs it.
@@ -104,6 +109,8 @@ class Net:
                 sources = ", ".join(source.source for source in self.data_layers() if source.source)
                 raise LayerError(f"{self.path}: {error} The data are from: {sources or 'the caller'}.") from error
             self.blobs.update(zip(layer.param.top, tops, strict=True))
+            if after:
+                after(index)
             for name in dead[index]:
                 del self.blobs[name]
         total = torch.zeros((), device=self.context.device)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from caffe_io.caffe_pb2 import SolverParameter
 
-from .debug_info import debug_pass
+from .debug_info import debug_pass, tell_forward
 from .errors import TrainingError
 from .layerwise import Layerwise
 from .learning_rate import check_policy, learning_rate, next_step
@@ -57,7 +57,7 @@ class Solver:
             net.share_weights(self.net)
         self.histories = make_histories(param, self.net.parameters)
         self.iteration = self.current_step = 0
-        self.stopped = self._wish_snapshot = False
+        self.stopped = self._wish_snapshot = self._debug = False
         self.layerwise: Layerwise | None = None
         self.record: Record | None = None
         self._signals: Signals | None = None
@@ -140,7 +140,8 @@ class Solver:
         for index, net in enumerate(self.test_nets):
             self._report(f"Iteration {self.iteration}, Testing net (#{index})")
             keep = None if self.layerwise else ()  # pycaffe's face shows them
-            means = mean_outputs(net, self.param.test_iter[index], self.precision, self._test_stopped, keep)
+            after = tell_forward(net, self._report) if self.param.debug_info else None
+            means = mean_outputs(net, self.param.test_iter[index], self.precision, self._test_stopped, keep, after)
             if means is None:
                 self._report("Test interrupted.")
                 return
@@ -181,12 +182,12 @@ class Solver:
         return total / self.param.iter_size
 
     def _gradients(self) -> float:
-        debug = self.param.debug_info and self._displayed()
-        if debug or self.layerwise:
+        self._debug = self.param.debug_info and self._displayed()
+        if self._debug or self.layerwise:
             self.layerwise = self.layerwise or Layerwise(self.net)
             if not any(need.layer for need in self.layerwise.needs):
                 raise self._nothing_to_train()
-            if debug:
+            if self._debug:
                 return debug_pass(self.layerwise, self._report)
             value = self.layerwise.forward()
             self.layerwise.backward()
@@ -235,7 +236,8 @@ class Solver:
         if self._displayed():
             self.net.reseed(self.iteration * p.iter_size)
             with autocast(self.precision, self.device):
-                self._loss.add(float(self.net.forward(keep=())))
+                after = tell_forward(self.net, self._report) if self._debug else None
+                self._loss.add(float(self.net.forward(keep=(), after=after)))
             self._report(f"Iteration {self.iteration}, loss = {self._loss.value:g}")
         if p.test_interval and self.iteration % p.test_interval == 0:
             self.test_all()
@@ -260,10 +262,11 @@ def mean_outputs(
     precision: str,
     stopped: Callable[[], bool] = lambda: False,
     keep: Collection[str] | None = (),
+    after: Callable[[int], None] | None = None,
 ) -> tuple[float, list[Output]] | None:
     """The mean loss and the mean of every output over `iterations` batches; None if `stopped()` became true on the way.
 
-    `keep`: the other blobs of the last batch that the net is to keep, or None for all.
+    `keep`: the other blobs of the last batch that the net is to keep, or None for all. `after`: as in Net.forward.
     """
     loss = 0.0
     sums: list[Output] = []
@@ -271,7 +274,7 @@ def mean_outputs(
         if stopped():
             return None
         with autocast(precision, net.context.device):
-            loss += float(net.forward(keep=keep))
+            loss += float(net.forward(keep=keep, after=after))
         results = net.results()
         sums = (
             [Output(a.name, a.value + b.value, a.loss_weight) for a, b in zip(sums, results, strict=True)]

@@ -251,6 +251,9 @@ def test_log_with_average_loss_and_tests(folder: Path) -> None:
         np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
 
 
+DEBUG = re.compile(r"\[(Forward|Backward)\] (.*) (?:data|diff): (\S+)$|(L[12]) norm = \((\S+), (\S+)\)", re.MULTILINE)
+
+
 def test_debug_info(folder: Path) -> None:
     """The same layers and blobs in the same order with the same sizes, at every displayed iteration."""
     settings = SGD + 'lr_policy: "fixed" debug_info: true'
@@ -258,14 +261,40 @@ def test_debug_info(folder: Path) -> None:
         caffes = run_caffe(write_solver("caffes", settings, 4, display=2), "--weights=start_iter_0.caffemodel")
         ours = "\n".join(run_ours(write_solver("ours", settings, 4, display=2), weights="start_iter_0.caffemodel"))
     caffes = caffes[: caffes.index("Iteration 4, loss")]  # the last look, which runs forward only
-    pattern = re.compile(
-        r"\[(Forward|Backward)\] (.*) (?:data|diff): (\S+)$|(L[12]) norm = \((\S+), (\S+)\)", re.MULTILINE
-    )
-    found = [[match.groups() for match in pattern.finditer(log)] for log in (ours, caffes)]
+    found = [[match.groups() for match in DEBUG.finditer(log)] for log in (ours, caffes)]
     assert len(found[0]) == 2 * (1 + 1 + 8 + 8 + 6 + 2 + 2) == len(found[1]), found[1]
     for mine, his in zip(*found, strict=True):
-        for own, other in zip(mine, his, strict=True):
-            if other and re.match(r"[\d.]", other):
-                assert float(own) == pytest.approx(float(other), rel=1e-3), his
-            else:
-                assert own == other
+        same_line(mine, his)
+
+
+def same_line(mine: Sequence[str], his: Sequence[str]) -> None:
+    for own, other in zip(mine, his, strict=True):
+        if other and re.match(r"[\d.]", other):
+            assert float(own) == pytest.approx(float(other), rel=1e-3), his
+        else:
+            assert own == other
+
+
+@pytest.mark.parametrize("display", [1, 2])
+def test_debug_info_of_test_nets_and_of_the_last_look(folder: Path, display: int) -> None:
+    """Test nets have lines for each layer in every test; the last look has them if the last iteration was shown."""
+    from training.solver import Solver
+
+    settings = SGD + 'lr_policy: "fixed" debug_info: true test_iter: 2 test_interval: 2'
+    with working_folder(folder):
+        text = run_caffe(write_solver("caffes", settings, 2, display=display), "--weights=start_iter_0.caffemodel")
+        lines: list[str] = []
+        solver = Solver(read_solver(write_solver("ours", settings, 2, display=display)))
+        solver.load("start_iter_0.caffemodel")
+        solver._report = lines.append  # type: ignore[method-assign]
+        solver.solve()
+    text = text[text.index("Solving Smooth") :]
+    found = [
+        [match.groups() for match in DEBUG.finditer(log) if "_split" not in match[0]]
+        for log in ("\n".join(lines), text)
+    ]
+    train = {1: 2, 2: 1}[display]
+    assert len(found[1]) == train * 28 + (2 + 2 + (display == 1)) * 15
+    assert len(found[0]) == len(found[1])
+    for mine, his in zip(*found, strict=True):
+        same_line(mine, his)

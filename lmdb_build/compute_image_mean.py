@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -152,11 +153,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     for path in outputs:
         refuse_existing(path, options.force)
     mean = image_mean(options.database)
-    if options.output:
-        write_mean(options.output, mean, options.force)
-    if options.npy:
-        with whole_file(options.npy, options.force) as temporary, temporary.open("wb") as file:
-            np.save(file, mean)
+    with ExitStack() as stack:
+        if options.npy:  # whole before the other appears, so that a kill hardly ever leaves one of them alone
+            with stack.enter_context(whole_file(options.npy, options.force)).open("wb") as file:
+                np.save(file, mean)
+        if options.output:
+            write_mean(options.output, mean, options.force)
     print(f"Number of channels: {len(mean)}")
     for channel, value in enumerate(channel_means(mean)):
         print(f"mean_value channel [{channel}]: {value:g}")

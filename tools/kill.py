@@ -51,7 +51,11 @@ class Times:
     end: float
 
 
-def kill(name: str, case: Case, count: int, seed: int, folder: Path, report: Callable[[str], None] = print) -> Tally:
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def kill(name: str, case: Case, count: int, seed: int, folder: Path, report: Callable[[str], None] = _say) -> Tally:
     """Kill the case's command `count` times in `folder`, and see each time what it left. Raises MokaError on a failure."""
     inputs, before, whole = (folder / part for part in ("inputs", "before", "whole"))
     for place in (inputs, before):
@@ -74,6 +78,8 @@ def kill(name: str, case: Case, count: int, seed: int, folder: Path, report: Cal
                 f"{name}, seed {seed}, number {number}, killed {moment:.4f} s after {since}: {error}\n  See {place}"
             ) from error
         shutil.rmtree(place)
+        if number % 10 == 9:
+            report(f"{name}: {tally.kills} kills, {tally.during_a_write} of them during a write")
     return tally
 
 
@@ -152,15 +158,13 @@ def main(argv: Sequence[str]) -> int:
     if unknown := set(options.case) - set(table):
         raise UsageError(f"{', '.join(sorted(unknown))}: no such case; known: {'; '.join(table)}.")
     folder = Path(tempfile.mkdtemp(prefix="kill."))
-    tallies = {}
+    print("| command | kills | during a write | found after the kill |\n|---|---|---|---|", flush=True)
     for number, name in enumerate(options.case or table):
-        tallies[name] = kill(name, table[name], options.count, options.seed, folder / str(number))
+        tally = kill(name, table[name], options.count, options.seed, folder / str(number))
+        found = ", ".join(f"{word} {times}" for word, times in tally.found.most_common())
+        print(f"| {name} | {tally.kills} | {tally.during_a_write} | {found} |", flush=True)
         shutil.rmtree(folder / str(number))
     folder.rmdir()
-    print("| command | kills | during a write | found after the kill |\n|---|---|---|---|")
-    for name, tally in tallies.items():
-        found = ", ".join(f"{word} {times}" for word, times in tally.found.most_common())
-        print(f"| {name} | {tally.kills} | {tally.during_a_write} | {found} |")
     return 0
 
 

@@ -144,13 +144,15 @@ _RENAMED: dict[str, Callable[[str | None], str]] = {
 @dataclass(frozen=True)
 class Finding:
     """One unknown field: its place (from 1), what is said about it, whether the file can be read without it, and whether
-    a closing brace before it is missing (then nothing said about later places holds)."""
+    a closing brace before it is missing (then nothing said about later places holds). `kind` is the text without the
+    layer: the same for one field of many layers."""
 
     line: int
     column: int
     text: str
     fatal: bool
     misplaced: bool = False
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,18 @@ def resolve_fork_fields(text: str, root: Descriptor) -> Resolved | None:
     return Resolved(blank, new, findings)
 
 
+def summary(findings: list[Finding]) -> list[str]:
+    """ "LINE:COLUMN: text" of the first finding of each kind, with the number of the others: nets have hundreds of layers."""
+    kinds: dict[str, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind or finding.text, []).append(finding)
+    lines = []
+    for first, *others in kinds.values():
+        more = f" So {len(others)} times more, the last in line {others[-1].line}." if others else ""
+        lines.append(f"{first.line}:{first.column}: {first.text}{more}")
+    return lines
+
+
 def _judge(strange: StrangeField, others: list[StrangeField]) -> tuple[Finding, str | None]:
     """What is said about a field, and what Caffe 1.0 would write for it (None: nothing)."""
     owner, name = strange.message.name, strange.name
@@ -192,7 +206,8 @@ def _judge(strange: StrangeField, others: list[StrangeField]) -> tuple[Finding, 
 
     def finding(rest: str, fatal: bool = False) -> Finding:
         place = f" [{strange.layer}]" if strange.layer else ""
-        return Finding(strange.line, strange.column, f"{what}{place}{rest}", fatal, strange.unclosed is not None)
+        misplaced = strange.unclosed is not None
+        return Finding(strange.line, strange.column, f"{what}{place}{rest}", fatal, misplaced, what + rest)
 
     if strange.unclosed is not None:
         rest = f". The closing brace of the block that begins in line {strange.unclosed} seems to be missing before it."

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 from .caffe_pb2 import LayerParameter, NetParameter, SolverParameter, V1LayerParameter
 from .commands import LOGGER
 from .errors import CaffeIOError, PrototxtError, WeightsError
-from .fork_fields import resolve_fork_fields
+from .fork_fields import resolve_fork_fields, summary
 from .text_fields import unclosed_line
 from .upgrade import upgrade_net, upgrade_solver
 
@@ -75,10 +75,10 @@ def parse_text(text: str, message: M, name: str) -> M:
         error = _try_parse(resolved.blank, message)
         fatal = [finding for finding in resolved.findings if finding.fatal]
         if fatal and (error is None or fatal[-1].misplaced or fatal[0].line <= (error.GetLine() or 0)):
-            raise PrototxtError("\n".join(f"{name}:{f.line}:{f.column}: {f.text}" for f in fatal[:_MOST_FINDINGS]))
+            raise PrototxtError("\n".join(f"{name}:{line}" for line in summary(fatal)[:_MOST_FINDINGS]))
         if error is None:
-            for finding in resolved.findings:
-                _logger.warning("%s:%d:%d: %s", name, finding.line, finding.column, finding.text)
+            for line in summary(resolved.findings):
+                _logger.warning("%s:%s", name, line)
             error = _try_parse(resolved.text, message)
     if error:
         raise _syntax_error(error, text, message, name) from error

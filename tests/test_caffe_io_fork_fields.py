@@ -52,6 +52,18 @@ def test_harmless_fields_are_left_out_with_a_warning(caplog: pytest.LogCaptureFi
     assert '"MKL2017" is no value of ConvolutionParameter.engine in Caffe 1.0 [layer "c" (Convolution)]' in messages[3]
 
 
+def test_one_field_of_many_layers_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    layers = [f'layer {{ name: "c{i}" type: "Convolution" debug: true }}' for i in range(4)]
+    (message,) = warnings_of("\n".join(layers), caplog)
+    assert message.startswith(
+        'n.prototxt:1:40: LayerParameter has no field "debug" in Caffe 1.0 [layer "c0" (Convolution)]: '
+    )
+    assert message.endswith(" So 3 times more, the last in line 4.")
+    refusal = error_of("\n".join(layer.replace("debug: true", "frob: 1") for layer in layers))
+    assert refusal.count("\n") == 0
+    assert refusal.endswith(" So 3 times more, the last in line 4.")
+
+
 def test_known_files_give_no_warnings(caplog: pytest.LogCaptureFixture) -> None:
     assert warnings_of('layer { name: "c" convolution_param { engine: CUDNN } }', caplog) == []
 

@@ -254,7 +254,7 @@ def test_a_mean_of_another_size(tmp_path: Path) -> None:
     [
         ({"lr_policy": "stepp"}, ["lr_policy", '"stepp"', 'Did you mean "step"?']),
         ({"type": "SDG"}, ["type", '"SDG"', 'Did you mean "SGD"?']),
-        ({"net": "none.prototxt"}, ["none.prototxt", "cannot be read"]),
+        ({"net": "none.prototxt"}, ["solver.prototxt: the solver's net", '"none.prototxt"', "where the command runs"]),
         ({"stepsize": 0}, ["stepsize of at least 1"]),
     ],
 )
@@ -345,3 +345,8 @@ def test_a_failing_command_prints_one_line_and_no_traceback(tmp_path: Path) -> N
         assert ("Traceback" in done.stderr) == traceback
         assert "none.prototxt: cannot be read" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_of_the_solver_are_told_with_its_file(tmp_path: Path) -> None:
+    solver = small_solver(tmp_path, lr_policy="plateau")
+    assert f'{solver}: the solver\'s lr_policy is "plateau"' in refused(tmp_path, "--solver", solver)

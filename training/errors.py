@@ -2,6 +2,7 @@
 
 MokaError
 └── TrainingError      a net, solver or run that cannot go on
+    ├── SolverError    a solver's settings do not go together, or its net is missing
     ├── LayerError     a layer that is unknown, or whose settings or bottoms do not fit
     ├── EngineError    the tool chain's Caffe is missing or failed
     └── WorkerError    another of the processes that train together has ended
@@ -17,6 +18,10 @@ from caffe_io.errors import MokaError
 
 class TrainingError(MokaError):
     """A net, a solver or a run that cannot go on."""
+
+
+class SolverError(TrainingError):
+    """A solver whose settings do not go together, or whose net is missing; who read its file adds the file's name."""
 
 
 class LayerError(TrainingError):

@@ -9,7 +9,7 @@ import numpy as np
 
 from caffe_io.caffe_pb2 import SolverParameter
 
-from .errors import TrainingError, did_you_mean
+from .errors import SolverError, TrainingError, did_you_mean
 
 # (settings, iteration, current step) -> rate
 POLICIES: dict[str, Callable[[SolverParameter, int, int], float]] = {
@@ -25,14 +25,14 @@ POLICIES: dict[str, Callable[[SolverParameter, int, int], float]] = {
 
 
 def check_policy(p: SolverParameter) -> None:
-    """Raise TrainingError for an unknown lr_policy, or one whose settings are missing."""
+    """Raise SolverError for an unknown lr_policy, or one whose settings are missing."""
     if p.lr_policy not in POLICIES:
         hint = did_you_mean(p.lr_policy, POLICIES)
-        raise TrainingError(f'the solver\'s lr_policy is "{p.lr_policy}"; known are {", ".join(POLICIES)}.{hint}')
+        raise SolverError(f'the solver\'s lr_policy is "{p.lr_policy}"; known are {", ".join(POLICIES)}.{hint}')
     if p.lr_policy in ("step", "sigmoid") and p.stepsize < 1:
-        raise TrainingError(f'lr_policy "{p.lr_policy}" needs a stepsize of at least 1; the solver has {p.stepsize}.')
+        raise SolverError(f'lr_policy "{p.lr_policy}" needs a stepsize of at least 1; the solver has {p.stepsize}.')
     if p.lr_policy not in ("fixed", "poly") and p.gamma < 0:
-        raise TrainingError(f'lr_policy "{p.lr_policy}" needs a gamma of at least 0; the solver has {p.gamma:g}.')
+        raise SolverError(f'lr_policy "{p.lr_policy}" needs a gamma of at least 0; the solver has {p.gamma:g}.')
 
 
 def next_step(p: SolverParameter, iteration: int, step: int) -> int:

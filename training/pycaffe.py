@@ -27,7 +27,7 @@ from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import TEST, TRAIN, SolverParameter
 from caffe_io.prototxt import read_net, read_solver
 
-from .errors import TrainingError
+from .errors import SolverError, TrainingError
 from .layers import LAYERS
 from .layerwise import Layerwise
 from .net import Net as _Net
@@ -215,7 +215,10 @@ class Solver:
         param = read_solver(solver_file)
         if self.type:
             param.type = self.type
-        self._solver = _Solver(param, device=_CPU)
+        try:
+            self._solver = _Solver(param, device=_CPU)
+        except SolverError as error:
+            raise SolverError(f"{solver_file}: {error}") from error
         self.net = Net._of(self._solver.net)
         self._solver.layerwise = self.net._passes
         self.test_nets = [Net._of(net) for net in self._solver.test_nets]

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from caffe_io.caffe_pb2 import SolverParameter
 
 from .debug_info import debug_pass, tell_forward
-from .errors import TrainingError
+from .errors import SolverError, TrainingError
 from .layerwise import Layerwise
 from .learning_rate import check_policy, learning_rate, next_step
 from .net import Net, Output
@@ -45,7 +45,7 @@ class Solver:
         check_policy(param)
         check_solver_type(param)
         if param.average_loss < 1:
-            raise TrainingError(f"the solver's average_loss is {param.average_loss}; wanted at least 1.")
+            raise SolverError(f"the solver's average_loss is {param.average_loss}; wanted at least 1.")
         self.param, self.precision, self.workers = param, precision, workers or Workers()
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         drawn = param.random_seed if param.random_seed >= 0 else int.from_bytes(os.urandom(4), "little")

@@ -110,7 +110,7 @@ def _caffe_train(param: SolverParameter, options: argparse.Namespace) -> str | N
 
 def _torch_train(param: SolverParameter, options: argparse.Namespace) -> str | None:
     """Train with our own solver. Returns the .solverstate to go on from if a signal ended the training."""
-    from .errors import WorkerError
+    from .errors import SolverError, WorkerError
     from .precision import choose_precision
     from .record import log
     from .signals import Signals
@@ -134,6 +134,8 @@ def _torch_train(param: SolverParameter, options: argparse.Namespace) -> str | N
             signals = Signals(options.sigint_effect, options.sighup_effect, log, twice=workers.count == 1)
             with signals.caught():
                 return _solve(solver, signals)
+        except SolverError as error:
+            raise SolverError(f"{options.solver}: {error}") from error
         except WorkerError as error:
             raise WorkerError(f"{error} {_way_on(param.snapshot_prefix)}") from error
 

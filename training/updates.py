@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caffe_io.caffe_pb2 import SolverParameter
 
-from .errors import TrainingError, did_you_mean
+from .errors import SolverError, did_you_mean
 from .parameters import Parameter
 
 # (settings, the weight's own rate, gradient, its histories, updates made before) -> the step to subtract; the histories
@@ -89,18 +89,18 @@ REGULARIZATIONS: dict[str, Callable[[Tensor, Tensor, float], None]] = {"L2": _l2
 
 
 def check_solver_type(p: SolverParameter) -> None:
-    """Raise TrainingError for an unknown solver type or regularization, and for settings that Caffe refuses with it."""
+    """Raise SolverError for an unknown solver type or regularization, and for settings that Caffe refuses with it."""
     for field, table in (("type", UPDATES), ("regularization_type", REGULARIZATIONS)):
         value = getattr(p, field)
         if value not in table:
             hint = did_you_mean(value, table)
-            raise TrainingError(f'the solver\'s {field} is "{value}"; known are {", ".join(table)}.{hint}')
+            raise SolverError(f'the solver\'s {field} is "{value}"; known are {", ".join(table)}.{hint}')
     if p.type in ("AdaGrad", "RMSProp") and p.momentum:
-        raise TrainingError(f"the solver's momentum is {p.momentum:g}; {p.type} has none. Leave it out.")
+        raise SolverError(f"the solver's momentum is {p.momentum:g}; {p.type} has none. Leave it out.")
     if p.type == "RMSProp" and not 0 <= p.rms_decay < 1:
-        raise TrainingError(f"the solver's rms_decay is {p.rms_decay:g}; wanted at least 0 and less than 1.")
+        raise SolverError(f"the solver's rms_decay is {p.rms_decay:g}; wanted at least 0 and less than 1.")
     if p.iter_size < 1:
-        raise TrainingError(f"the solver's iter_size is {p.iter_size}; wanted at least 1.")
+        raise SolverError(f"the solver's iter_size is {p.iter_size}; wanted at least 1.")
 
 
 def make_histories(p: SolverParameter, parameters: Sequence[Parameter]) -> list[Tensor]:

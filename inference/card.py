@@ -83,6 +83,11 @@ def read_card(path: str | Path) -> Card:
     keys = _Keys(path, content)
 
     keys.get("format", f"{FORMAT}", lambda v: v == FORMAT and v is not True)  # another format: other meanings
+    if "inputs" in content:  # ncs writes it for nets such as Siamese ones
+        raise CardError(
+            f"{path}: its network takes {len(content['inputs'])} inputs; the runner shows a network one picture and no more. "
+            "Take it out of this folder, and run its .xml with OpenVINO or its .blob with depthai yourself."
+        )
     shape = keys.get("input.shape", "[1, channels, height, width]", _is_shape)
     keys.get("input.layout", "NCHW", lambda v: v == "NCHW")
     keys.get("input.precision", "U8", lambda v: v == "U8")

@@ -37,6 +37,15 @@ def test_bins_grey_and_no_blob(tmp_path: Path) -> None:
     assert card.blob is None
 
 
+def test_a_net_of_two_inputs_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    one = card_of("Pair")
+    card = {**one, "inputs": [one["input"], {**one["input"], "blob": "data_p"}]}
+    with pytest.raises(
+        CardError, match=r"Pair\.json: its network takes 2 inputs.*one picture.*Take it out of this folder"
+    ):
+        read_card(write_card(tmp_path, card))
+
+
 def test_cards_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     for name in ("GenderNet", "AgeNet", "SmileNet"):
         write_card(tmp_path, card_of(name))

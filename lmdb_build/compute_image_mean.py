@@ -18,7 +18,7 @@ import numpy.typing as npt
 from google.protobuf.message import DecodeError
 
 from caffe_io.caffe_pb2 import Datum
-from caffe_io.datum import datum_to_array, parse_datum
+from caffe_io.datum import datum_to_array, parse_datum, raw_start
 from caffe_io.errors import DatabaseError
 from caffe_io.files import refuse_existing, whole_file
 from caffe_io.lmdb_store import LmdbReader
@@ -67,8 +67,7 @@ class Records(LmdbReader):
 class FirstRecord:
     """The record whose size the others must have, and a way to their pixels without parsing them, which would copy them.
 
-    A Datum's fields stand in the order of their numbers, so records of raw bytes of one size begin with the same
-    bytes, the length of the pixels among them.
+    Records of raw bytes of one size begin with the same bytes (caffe_io.datum.raw_start), their length among them.
     """
 
     def __init__(self, records: LmdbReader) -> None:
@@ -76,8 +75,7 @@ class FirstRecord:
         self.key = _text(key)
         channels, height, width = self.shape = _array(records.path, key, value).shape
         self.size = channels * height * width
-        alike = Datum(channels=channels, height=height, width=width, data=bytes(self.size)).SerializeToString()
-        self._start = alike[: -self.size]
+        self._start = raw_start(channels, height, width)
         self._ends: set[bytes] = (
             set()
         )  # seen after the pixels of such records, and found to be label and encoded = false

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from caffe_io.caffe_pb2 import Datum
-from caffe_io.datum import array_to_datum
+from caffe_io.datum import raw_record
 
 from .errors import LmdbBuildError
 from .lists import Entry
@@ -53,8 +53,9 @@ def make_record(path: str, entry: Entry, recipe: Recipe) -> Record:
     height, width = picture.shape[:2]
     encoding = encoding_of(entry.path, recipe)
     if not encoding:
-        datum = array_to_datum(np.array(cv2.split(picture)), entry.label)  # split is much faster than a transposed copy
-    elif recipe.resize_height or not _ends_as(path, encoding):
+        planes = [np.asarray(plane, np.uint8) for plane in cv2.split(picture)]
+        return Record(raw_record(planes, entry.label), height, width)
+    if recipe.resize_height or not _ends_as(path, encoding):
         datum = Datum(data=_encode(picture, encoding, entry.path), label=entry.label, encoded=True)
     else:
         datum = Datum(data=data.tobytes(), label=entry.label, encoded=True)

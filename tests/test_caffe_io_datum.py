@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from caffe_io.caffe_pb2 import Datum
-from caffe_io.datum import array_to_datum, datum_to_array, parse_datum
+from caffe_io.datum import array_to_datum, datum_to_array, parse_datum, raw_record
 from caffe_io.errors import DatabaseError
 
 
@@ -23,6 +23,13 @@ def test_the_record_is_channels_then_rows_then_columns() -> None:
     assert (datum.channels, datum.height, datum.width, datum.label, datum.encoded) == (2, 3, 4, 7, False)
     assert datum.data == bytes(range(24))
     assert datum.SerializeToString() == b"\x08\x02\x10\x03\x18\x04\x22\x18" + bytes(range(24)) + b"\x28\x07\x38\x00"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("label", [-1, 0, 70_000])
+def test_a_raw_record_has_the_bytes_of_a_datum(channels: int, label: int) -> None:
+    array = np.ascontiguousarray(picture(9, 40, channels).transpose(2, 0, 1))
+    assert raw_record(list(array), label) == array_to_datum(array, label).SerializeToString()
 
 
 def test_it_comes_back() -> None:

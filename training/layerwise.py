@@ -45,6 +45,10 @@ class Layerwise:
         for layer, need in zip(net.layers, self.needs, strict=True):
             if need.layer:
                 self._let_learn(layer)
+        # pycaffe's callbacks, with a layer's index
+        self.hooks: dict[str, list[Callable[[int], object]]] = {
+            f"{when}_{way}": [] for when in ("before", "after") for way in ("forward", "backward")
+        }
         self.forward_seconds = [0.0] * len(net.layers)
         self.backward_seconds = [0.0] * len(net.layers)
         self._runs: list[_Run | None] = [None] * len(net.layers)
@@ -79,11 +83,13 @@ class Layerwise:
         loss = 0.0
         for index in range(start, len(self.net.layers) if end is None else end + 1):
             layer = self.net.layers[index]
+            self._call("before_forward", index)
             if layer.param.type != "Input":
                 self._adapt(index, layer)
                 loss += self._run(index, layer)
             if after:
                 after(index)
+            self._call("after_forward", index)
         return loss
 
     def backward(self, start: int | None = None, end: int = 0, after: Callable[[int], None] | None = None) -> None:
@@ -94,10 +100,16 @@ class Layerwise:
         written: set[str] = set()  # in this pass, and not yet used up by the layer that makes the blob
         for index in reversed(range(end, len(self.net.layers) if start is None else start + 1)):
             layer, need = self.net.layers[index], self.needs[index]
+            self._call("before_backward", index)
             if need.layer and layer.param.type != "Input":
                 self._run_back(index, layer, written)
             if need.layer and after:
                 after(index)
+            self._call("after_backward", index)
+
+    def _call(self, hook: str, index: int) -> None:
+        for run in self.hooks[hook]:
+            run(index)
 
     def _run(self, index: int, layer: Layer) -> float:
         need = self.needs[index]

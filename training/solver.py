@@ -59,6 +59,9 @@ class Solver:
         self.iteration = self.current_step = 0
         self.stopped = self._wish_snapshot = self._debug = False
         self.layerwise: Layerwise | None = None
+        self.callbacks: list[
+            tuple[Callable[[], object], Callable[[], object]]
+        ] = []  # before an iteration, before its update
         self.record: Record | None = None
         self._signals: Signals | None = None
         for names in param.weights:
@@ -109,9 +112,13 @@ class Solver:
                 self.test_all()
                 if self.stopped:
                     break
+            for on_start, _ in self.callbacks:
+                on_start()
             self._loss.add(self._forward_backward())
             if self._displayed():
                 self._display()
+            for _, on_gradients_ready in self.callbacks:
+                on_gradients_ready()
             self.apply_update()
             progress()
             if self._wish_snapshot or (p.snapshot and self.iteration % p.snapshot == 0):

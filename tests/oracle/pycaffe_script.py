@@ -4,6 +4,7 @@ Written for Python 3.6 on. What it collects is compared by test_pycaffe.py.
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +13,10 @@ if whose == "ours":
     from training import pycaffe as caffe
 else:
     import caffe
+    import skimage.io
+
+    read = skimage.io.imread  # its as_grey, which Caffe's load_image uses, is called as_gray by now
+    skimage.io.imread = lambda name, as_grey: read(name, as_gray=as_grey)
 found = {}
 
 
@@ -82,16 +87,86 @@ keep_weights("gradients add up", net, "diff")
 net.backward(start="sum", end="b")
 keep("part", net.blobs["b"].diff)
 
+# callbacks, and batches both ways
+calls = []
+for when in ("before_forward", "after_forward", "before_backward", "after_backward"):
+    getattr(net, when)(lambda i, when=when: calls.append(when[0] + when[-8] + net._layer_names[i]))
+net.forward()
+net.backward(start="sum", end="b")
+calls = [call for call in calls if "split" not in call]
+keep("calls", [len(calls)])
+keep("what was called", [sum(ord(letter) * (i + 1) for i, letter in enumerate(call)) for call in calls])
+many = random.uniform(0, 1, (5, 3, 12, 12)).astype(np.float32)
+outs, grads = net.forward_backward_all(
+    ["conv"], ["pool"], data=many, sum=random.uniform(-1, 1, (5, *net.blobs["sum"].data.shape[1:]))
+)
+for name, values in sorted(outs.items()) + sorted(grads.items()):
+    keep("all " + name, np.asarray(values)[:5])
+
+# pictures
+transformer = caffe.io.Transformer({"data": (1, 3, 12, 12)})
+transformer.set_transpose("data", (2, 0, 1))
+transformer.set_channel_swap("data", (2, 1, 0))
+transformer.set_raw_scale("data", 255)
+transformer.set_mean("data", random.uniform(90, 130, 3))
+transformer.set_input_scale("data", 0.01)
+for name in ("colour", "grey", "alpha"):
+    loaded = caffe.io.load_image(name + ".png")
+    keep(name, loaded)
+    prepared = transformer.preprocess("data", loaded)
+    keep(name + " prepared", prepared)
+    keep(name + " back", transformer.deprocess("data", prepared))
+    keep(name + " larger", caffe.io.resize_image(loaded, (40, 31)))
+    keep(name + " taller", caffe.io.resize_image(loaded, (30, 9)))
+keep("colour as grey", caffe.io.load_image("colour.png", color=False))
+keep("grey as grey", caffe.io.load_image("grey.png", False))
+keep("two channels", caffe.io.resize_image(random.uniform(0, 1, (9, 7, 2)).astype(np.float32), (5, 11)))
+keep("crops", caffe.io.oversample([random.uniform(0, 1, (9, 8, 3)) for _ in range(2)], (5, 6)))
+transformer.set_mean("data", random.uniform(90, 130, (3, 20, 17)))
+keep("mean picture", transformer.preprocess("data", loaded))
+array = random.uniform(0, 1, (2, 3, 4)).astype(np.float32)
+blob = caffe.io.array_to_blobproto(array, array + 1)
+keep("blob", caffe.io.blobproto_to_array(blob))
+keep("its diff", caffe.io.blobproto_to_array(blob, True))
+keep("datum", caffe.io.datum_to_array(caffe.io.array_to_datum(array, 3)))
+keep("label", [caffe.io.array_to_datum(array, 3).label])
+classifier = caffe.Classifier(
+    "deploy.prototxt", "start.caffemodel", image_dims=(16, 18), raw_scale=255, channel_swap=(2, 1, 0),
+    mean=np.array([100.0, 110, 120]), input_scale=0.01,
+)  # fmt: skip
+pictures = [caffe.io.load_image(name + ".png") for name in ("colour", "alpha", "grey")]
+keep("ten crops", classifier.predict(pictures))
+keep("the middle", classifier.predict(pictures, oversample=False))
+
+# a net written here
+L, P = caffe.layers, caffe.params
+n = caffe.NetSpec()
+n.data, n.label = L.Data(source="records", backend=P.Data.LMDB, batch_size=6, ntop=2, transform_param={"scale": 0.01})
+n.conv = L.Convolution(n.data, num_output=4, kernel_size=3, weight_filler={"type": "xavier"}, param=[{"lr_mult": 2}])
+n.relu = L.ReLU(n.conv, in_place=True)
+n["fc"] = L.InnerProduct(L.Pooling(n.relu, pool=P.Pooling.AVE, kernel_size=2, stride=2), num_output=3)
+n.loss = L.SoftmaxWithLoss(n.fc, n.label, include={"phase": caffe.TRAIN})
+n.silence = L.Silence(n.loss, ntop=0)
+Path(whose + "_spec.prototxt").write_text(str(n.to_proto()))
+Path(whose + "_tops.prototxt").write_text(
+    str(caffe.to_proto(L.Concat(L.DummyData(shape={"dim": [2, 3]}), L.DummyData(shape={"dim": [2, 4]}))))
+)
+spec = caffe.Net(whose + "_spec.prototxt", caffe.TRAIN)
+keep("spec", spec.blobs["fc"].data.shape)
+
 # training, step by step
 solver = caffe.get_solver("solver.prototxt")
 solver.net.copy_from("start.caffemodel")
 keep("before", [solver.iter, len(solver.test_nets), solver.param.max_iter])
+turns = []
+solver.add_callback(lambda: turns.append(solver.iter), lambda: turns.append(-solver.iter - 1))
 solver.step(1)
 keep_blobs("one step", solver.net, ["conv", "pool", "fc", "loss", "label"])
 keep_weights("one step", solver.net)
 keep_weights("one step", solver.net, "diff")
 solver.step(4)
 keep("five", [solver.iter])
+keep("turns", turns)
 keep_weights("five", solver.net)
 keep("loss", solver.net.blobs["loss"].data)
 test = solver.test_nets[0]

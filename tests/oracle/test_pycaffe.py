@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from oracle_kit import ROOT, caffe
 from training_kit import make_lmdb, working_folder
 
-from caffe_io.prototxt import read_solver
+from caffe_io.prototxt import read_net, read_solver
 
 pytestmark = pytest.mark.oracle
 
@@ -52,6 +53,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarra
     make_lmdb(folder / "records", 30, 12, 3, seed=2)
     for name, text in (("train", TRAIN), ("deploy", DEPLOY), ("branches", BRANCHES)):
         (folder / f"{name}.prototxt").write_text(text)
+    pixels = np.random.default_rng(5).integers(0, 256, (17, 25, 4), dtype=np.uint8)
+    for name, picture in (("colour", pixels[..., :3]), ("grey", pixels[..., 0]), ("alpha", pixels)):
+        cv2.imwrite(str(folder / f"{name}.png"), picture)
     results = []
     for whose, python in (("ours", sys.executable), ("theirs", caffe("python"))):
         (folder / "solver.prototxt").write_text(
@@ -72,6 +76,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarra
         assert done.returncode == 0, done.stderr[-3000:]
         with np.load(folder / f"{whose}.npz") as arrays:
             results.append(dict(arrays))
+    for name in ("spec", "tops"):
+        ours, theirs = (read_net(folder / f"{whose}_{name}.prototxt") for whose in ("ours", "theirs"))
+        assert ours == theirs
     return results[0], results[1]
 
 

@@ -13,11 +13,11 @@ def keep_freed_memory() -> None:
 
     Training frees and asks for the same large blocks in every iteration, as making a database does for every record. By
     default each comes anew from the system, which clears its pages at their first use: a sixth of an AgeNet iteration, nearly
-    half of a MobileNet's. Other C libraries are left alone.
+    half of a MobileNet's. Blocks of more than 64 MB still come and go. Other C libraries are left alone.
     """
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
-        mallopt(_MMAP_THRESHOLD, 1 << 30)
+        mallopt(_MMAP_THRESHOLD, 64 << 20)  # kept as well, larger ones would leave holes that nothing fits into
         mallopt(_TRIM_THRESHOLD, -1)

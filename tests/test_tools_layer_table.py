@@ -7,7 +7,8 @@ import json
 import oracle_kit
 import pytest
 
-from tools.layer_table import BEGIN, END, as_table, put_between_marks
+from ncs.layers import LAYERS, LEFT_OUT
+from tools.layer_table import BEGIN, CONVERSIONS, END, as_json, as_table, put_between_marks
 
 
 def test_rows_are_what_was_seen() -> None:
@@ -23,6 +24,23 @@ def test_rows_are_what_was_seen() -> None:
         "| Crop | – | – | yes (1) | – |",
         "| ReLU | yes (2) | no (1 of 2) | – | – |",
     ]
+
+
+def test_what_draw_reads_is_what_was_seen() -> None:
+    seen = {
+        "ReLU": {"forward": {"test_a": True}},
+        "Crop": {"openvino": {"test_c": True}, "myriad": {"test_d": True, "test_e": False}},
+        "Accuracy": {"forward": {"test_f": True}},
+    }
+    found = json.loads(as_json(seen))
+    assert found["Crop"] == ["yes", "no"]
+    assert found["Accuracy"] == ["left out", "left out"]
+    assert "ReLU" not in found
+
+
+def test_what_draw_reads_is_up_to_date() -> None:
+    """It speaks of every type that the converter knows today."""
+    assert json.loads(CONVERSIONS.read_text()).keys() == {"Input", *LAYERS, *LEFT_OUT}
 
 
 def test_the_table_goes_between_its_marks() -> None:

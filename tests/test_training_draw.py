@@ -55,10 +55,16 @@ def test_the_table_s_figures(drawn: tuple[str, ElementTree.Element]) -> None:
     assert rows["total"][1:3] == ["2,718", "10,200"]
 
 
-def test_which_types_convert_is_told_by_the_compiling_room(drawn: tuple[str, ElementTree.Element]) -> None:
-    rows = {line.split()[0]: line for line in drawn[0].splitlines() if line}
-    assert rows["layer"].endswith("converts")
-    assert rows["conv"].endswith("yes")
+def test_which_types_convert_and_compile(tmp_path: Path, drawn: tuple[str, ElementTree.Element]) -> None:
+    rows = {line.split()[0]: line.split() for line in drawn[0].splitlines() if line}
+    assert rows["layer"][-2:] == ["converts", "compiles"]
+    assert rows["conv"][-2:] == ["yes", "yes"]
+    small_solver(tmp_path)
+    done = command("draw", "--model", "net.prototxt", "--out", "small.svg", "--force", folder=tmp_path)
+    rows = {line.split()[0]: line.split() for line in done.out.splitlines() if line}
+    assert rows["loss"][-4:] == ["left", "out", "left", "out"]
+    assert rows["data"][-2:] == ["no", "no"]
+    assert "tools/layer_table.py" in command("draw", "--help", folder=tmp_path).out
 
 
 def test_the_picture_is_a_box_for_each_maker_and_a_line_for_each_bottom(drawn: tuple[str, ElementTree.Element]) -> None:

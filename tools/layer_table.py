@@ -1,4 +1,5 @@
-"""Writes README's table of layers from what the oracle tests saw of each: runs them anew, then reads .oracle/layers.json.
+"""Writes README's table of layers, and training/conversions.json (for `python -m training draw`), from what the oracle tests
+saw of each: runs them anew, then reads .oracle/layers.json.
 
     python -m tools.layer_table            (needs both tool chains; takes some minutes)
 
@@ -18,6 +19,7 @@ from caffe_io.files import whole_file
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEN = ROOT / ".oracle" / "layers.json"
+CONVERSIONS = ROOT / "training" / "conversions.json"
 BEGIN, END = "<!-- layers: written by tools/layer_table.py -->", "<!-- end of layers -->"
 COLUMNS = {
     "forward": "forward",
@@ -29,7 +31,7 @@ Seen = dict[str, dict[str, dict[str, bool]]]  # layer -> what -> test -> found r
 
 
 def main() -> None:
-    """Run the tests and replace the table in README.md."""
+    """Run the tests, replace the table in README.md, and write conversions.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seen", type=Path, metavar="FILE", help="take what an earlier run saw in place of a new run")
     options = parser.parse_args()
@@ -46,6 +48,8 @@ def main() -> None:
     text = put_between_marks(readme.read_text(), table)
     with whole_file(readme, force=True) as temporary:
         temporary.write_text(text)
+    with whole_file(CONVERSIONS, force=True) as temporary:
+        temporary.write_text(as_json(seen))
 
 
 def as_table(seen: Seen) -> str:
@@ -55,6 +59,22 @@ def as_table(seen: Seen) -> str:
         cells = [_cell(seen[layer].get(what, {})) for what in COLUMNS]
         lines.append(f"| {layer} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def as_json(seen: Seen) -> str:
+    """One line for each layer that the converter builds or leaves out: whether it converts, and compiles."""
+    from ncs.layers import LEFT_OUT
+
+    found = {layer: ["left out", "left out"] for layer in LEFT_OUT}
+    for layer, cases in seen.items():
+        if cases.get("openvino") and layer not in LEFT_OUT:
+            found[layer] = [_yes(cases.get(what, {})) for what in ("openvino", "myriad")]
+    lines = [f"  {json.dumps(layer)}: {json.dumps(found[layer])}" for layer in sorted(found, key=str.lower)]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _yes(tests: dict[str, bool]) -> str:
+    return "yes" if tests and all(tests.values()) else "no"
 
 
 def put_between_marks(text: str, table: str) -> str:

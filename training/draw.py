@@ -10,6 +10,11 @@ from .net_options import add_net_options
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The net, its state, and where the picture goes."""
+    parser.epilog = (
+        "The columns converts (to OpenVINO) and compiles (for Myriad X) tell of the layer's type what the tests against the "
+        "original tools saw (training/conversions.json, written by tools/layer_table.py); single settings may be refused all "
+        "the same."
+    )
     add_net_options(parser, phase="TRAIN")
     parser.add_argument(
         "--out", metavar="FILE", help="picture to write (default: MODEL with .svg in place of its ending)"
@@ -26,7 +31,7 @@ def main(options: argparse.Namespace) -> None:
 
     from .layers import Context
     from .net_picture import draw
-    from .net_table import conversions, make_table
+    from .net_table import make_table
 
     out = Path(options.out) if options.out else Path(options.model).with_suffix(".svg")
     refuse_existing(out, options.force)
@@ -34,7 +39,6 @@ def main(options: argparse.Namespace) -> None:
     stages = tuple(filter(None, options.stage.split(",")))
     net = filter_net(read_net(options.model), phase, options.level, stages)
     table = make_table(net, options.model, Context(phase))
-    table.converts = conversions()
     print(table.text())
     with whole_file(out, options.force) as temporary:
         temporary.write_text(draw(table, net.name or Path(options.model).stem), "utf-8")

@@ -1,12 +1,9 @@
-"""What a net consists of: for each layer its shapes, weights and multiply-adds, and whether it converts."""
+"""What a net consists of: for each layer its shapes, weights and multiply-adds, and whether it converts and compiles."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +28,9 @@ MULTIPLY_ADDS: dict[str, Callable[[Sequence[Shape], Sequence[Shape], Sequence[Te
 }
 
 
+_CONVERSIONS = Path(__file__).with_name("conversions.json")
+
+
 @dataclass
 class Row:
     """A layer; `shapes` of its tops, None where they are not known; `weights` counts those that are its own."""
@@ -43,25 +43,24 @@ class Row:
 
 @dataclass
 class Table:
-    """The rows, what could not be found out and why, and for each layer type whether it converts to OpenVINO, if known."""
+    """The rows, and what could not be found out and why."""
 
     rows: list[Row]
     notes: list[str]
-    converts: dict[str, str] | None = None
 
     def text(self) -> str:
         """The table for a terminal."""
-        last = [] if self.converts is None else ["converts"]
-        lines = [["layer", "type", "tops", "weights", "multiply-adds", *last]]
+        known = conversions()
+        lines = [["layer", "type", "tops", "weights", "multiply-adds", "converts", "compiles"]]
         for row in self.rows:
             tops = ", ".join(
                 name if shape is None else f"{name} {' x '.join(map(str, shape)) or '1'}"
                 for name, shape in zip(row.layer.top, row.shapes, strict=True)
             )
-            marks = [] if self.converts is None else [self.converts.get(row.layer.type, "no")]
+            marks = known.get(row.layer.type, ("no", "no"))
             lines.append([row.layer.name, row.layer.type, tops, *map(_count, (row.weights, row.multiply_adds)), *marks])
         total = [_count(sum(row.weights for row in self.rows)), _count(sum(row.multiply_adds for row in self.rows))]
-        lines.append(["total", "", "", *total, *[""] * len(last)])
+        lines.append(["total", "", "", *total, "", ""])
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         text = [
             "  ".join(
@@ -93,19 +92,12 @@ def make_table(net: NetParameter, path: str, context: Context) -> Table:
     return table
 
 
-def conversions() -> dict[str, str] | None:
-    """Layer type -> "yes", or "left out" (it has no part in inference), as the compiling room tells by
-    `python -m ncs types --json`: other types are refused. None if that room does not answer."""
-    root = str(Path(__file__).resolve().parents[1])
-    done = subprocess.run(
-        [sys.executable, "-m", "ncs", "types", "--json"],
-        env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True,
-    )  # fmt: skip
-    try:
-        told = json.loads(done.stdout)
-        return {**dict.fromkeys(told["converted"], "yes"), **dict.fromkeys(told["left_out"], "left out")}
-    except (ValueError, KeyError):
-        return None
+def conversions() -> dict[str, tuple[str, str]]:
+    """Layer type -> whether it converts to OpenVINO, and compiles for Myriad X: "yes", "no", or "left out" (it has no part in
+    inference). Other types do neither. tools/layer_table.py writes the file from what the tests against the originals saw;
+    it speaks of types: single settings may be refused all the same."""
+    found: dict[str, list[str]] = json.loads(_CONVERSIONS.read_text("utf-8"))
+    return {kind: (converts, compiles) for kind, (converts, compiles) in found.items()}
 
 
 def _set_up(row: Row, bottoms: list[Shape], context: Context, shared: set[str]) -> None:

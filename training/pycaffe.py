@@ -16,7 +16,7 @@ sum that Caffe's split layer makes. After `step`, a weight's diff is the step ta
 There, too: `io` (load_image, resize_image, oversample, Transformer, blobs and Datums as arrays), Classifier, callbacks of nets
 and solvers, Timer, and `layers`, `params`, `to_proto`, NetSpec, which write nets. A net's callbacks are called by its own
 passes and by the solver's steps, not by the tests among them. Not there: Detector, Layer and Python layers, NCCL and the
-functions for several GPUs (`torchrun` does that, see README), caffe.draw and caffe.coord_map.
+functions for several GPUs (`torchrun -m training train` does that), caffe.draw and caffe.coord_map.
 """
 
 from __future__ import annotations

@@ -35,6 +35,10 @@ _PARAMETER = (
     'layer { name: "p0" type: "Bias" bottom: "p" top: "factor" bias_param { axis: 0 filler { type: "gaussian" std: 1 } } }'
 )
 _TIES = 'layer { name: "steps" type: "Threshold" bottom: "small" top: "ties" } '  # ones and zeros
+_SILENCE = (
+    'layer { name: "loud" type: "Sigmoid" bottom: "x" top: "loud" } '
+    'layer { name: "quiet" type: "Silence" bottom: "loud" } '
+)
 CASES: dict[str, tuple[str, ...]] = {
     "absval": case("AbsVal"),
     "argmax": case("ArgMax", "argmax_param { axis: 1 top_k: 2 }", "small"),
@@ -109,6 +113,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "scale": case("Scale", f"scale_param {{ bias_term: true {_FILL} bias_{_FILL} }}"),
     "scale_two": case("Scale", f"scale_param {{ axis: 0 bias_term: true bias_{_FILL} }}", "x y"),
     "sigmoid": case("Sigmoid"),
+    "silence": case("ReLU", before=_SILENCE),
     "slice": case("Slice", "slice_param { slice_point: 1 slice_point: 4 }", tops=3),
     "slice_even": case("Slice", "slice_param { axis: 2 }", tops=2),
     "softmax": case("Softmax"),
@@ -188,6 +193,10 @@ def test_openvino(name: str, both: tuple[dict[str, Floats], dict[str, Floats], d
         assert scale > 0
         right = bool(np.abs(ours[top] - theirs[top]).max() <= 1e-4 * scale)
         saw(CASES[name][0], "openvino", right)
+        saw("Input", "openvino", right)
+        if name == "silence":
+            saw("Silence", "openvino", "loud" not in ours)
+            assert "loud" not in ours
         if name == "parameter":
             saw("Parameter", "openvino", right)
         assert right, f"{top}: off by {np.abs(ours[top] - theirs[top]).max():g} where Caffe's reach {scale:g}"
@@ -226,3 +235,6 @@ def test_myriad(both: tuple[dict[str, Floats], dict[str, Floats], dict[str, list
             saw(CASES[name][0], "myriad", right)
             assert right, (top, output.dims, wanted)
     saw("Parameter", "myriad")
+    saw("Input", "myriad")
+    saw("Silence", "myriad", "loud" not in blob.networkOutputs)
+    assert "loud" not in blob.networkOutputs

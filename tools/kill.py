@@ -38,7 +38,6 @@ class Tally:
     """What became of the kills of one case."""
 
     kills: int = 0
-    late: int = 0  # the command had ended by itself; not counted as a kill
     during_a_write: int = 0  # a temporary file was there
     found: Counter[str] = field(default_factory=Counter)
 
@@ -73,7 +72,7 @@ def kill(name: str, case: Case, count: int, seed: int, folder: Path, report: Cal
         since = "the start" if anywhere else "the first write"
         try:
             _one(case, place, before, whole, moment, anywhere, tally)
-        except (Broken, MokaError) as error:
+        except MokaError as error:
             raise MokaError(
                 f"{name}, seed {seed}, number {number}, killed {moment:.4f} s after {since}: {error}\n  See {place}"
             ) from error
@@ -86,7 +85,7 @@ def kill(name: str, case: Case, count: int, seed: int, folder: Path, report: Cal
 def _undisturbed(case: Case, whole: Path, before: Path) -> Times:
     running = _Running(case.command, whole, before)
     seen = [running.wait_for(pattern) - running.start for pattern in (case.begin, case.end)]
-    if running.process.wait(_LONGEST):
+    if running.code():
         raise MokaError(f"the undisturbed run failed: {_said(whole)}\n  See {whole}")
     return Times(*seen)
 
@@ -95,19 +94,16 @@ def _one(case: Case, place: Path, before: Path, whole: Path, moment: float, anyw
     running = _Running(case.command, place, before)
     start = running.start if anywhere else running.wait_for(case.begin)
     time.sleep(max(0.0, start + moment - time.monotonic()))
-    late = running.process.poll() is not None
-    if not late:
-        os.killpg(running.process.pid, signal.SIGKILL)
-    running.process.wait()
+    late = running.process.poll() is not None  # it has ended by itself: no kill to be counted
+    running.kill()
     out = place / "out"
     found = case.check(out, whole / "out", before)
     if late:
-        tally.late += 1
         return
     tally.kills += 1
     tally.found[found] += 1
     tally.during_a_write += any(any(out.glob(pattern)) for pattern in _TEMPORARY)
-    done = _Running(case.go_on(place, case.command), place).process.wait(_LONGEST)
+    done = _Running(case.go_on(place, case.command), place).code()
     if done:
         raise Broken(f"found {found}; going on ended with exit code {done}: {_said(place)}")
     case.check(out, whole / "out", before)
@@ -137,6 +133,21 @@ class _Running:
         while self.process.poll() is None and not self._files(pattern) - self._before:
             time.sleep(0.0005)
         return time.monotonic()
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group, and wait until it is gone."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def code(self) -> int:
+        """The exit code; a command that never ends is killed."""
+        try:
+            return self.process.wait(_LONGEST)
+        except subprocess.TimeoutExpired as error:
+            raise Broken(f"the command did not end within {_LONGEST} seconds") from error
+        finally:
+            self.kill()
 
     def _files(self, pattern: str) -> set[tuple[str, int]]:
         return {(entry.name, entry.inode()) for entry in os.scandir(self._out) if fnmatch.fnmatch(entry.name, pattern)}

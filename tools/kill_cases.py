@@ -15,6 +15,7 @@ import numpy as np
 
 from caffe_io.caffe_pb2 import NetParameter
 from caffe_io.datum import array_to_datum
+from caffe_io.errors import MokaError
 from caffe_io.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.prototxt import parse_text
 from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_weights
@@ -25,7 +26,7 @@ from inference.errors import InferenceError
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class Broken(Exception):
+class Broken(MokaError):
     """What a killed command left is not whole, or one cannot go on from it."""
 
 

@@ -208,9 +208,25 @@ def test_only_we_refuse(judge: Judge) -> None:
         our_net(text)
 
 
-def test_stochastic_pooling_only_caffe_refuses(judge: Judge) -> None:
-    """On a CPU; tests/test_training_pooling.py holds ours against its definition."""
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_stochastic_pooling_only_caffe_refuses(judge: Judge, phase: str) -> None:
+    """On a CPU, in both phases; tests/test_training_pooling.py holds ours against its definition."""
     text = net_text(layer("Pooling", "pooling_param { pool: STOCHASTIC kernel_size: 2 }"), {"x": (1, 1, 4, 4)})
     with pytest.raises(CaffeRefuses, match="Not Implemented"):
-        judge.run(text, {"x": np.ones((1, 1, 4, 4), np.float32)})
-    our_net(text)
+        judge.run(text, {"x": np.ones((1, 1, 4, 4), np.float32)}, phase=phase, backward=False)
+    our_net(text, phase)
+
+
+@pytest.mark.parametrize("settings", ["kernel_size: 2 stride: 2", "kernel_h: 3 kernel_w: 2 stride_h: 2 stride_w: 1"])
+def test_stochastic_pooling_in_test_from_caffe_s_other_layers(judge: Judge, settings: str) -> None:
+    """The sum of the squares over the sum: the ratio of two AVE poolings."""
+    average = f"pooling_param {{ pool: AVE {settings} }}"
+    caffes = f"""
+layer {{ name: "square" type: "Power" bottom: "x" top: "square" power_param {{ power: 2 }} }}
+layer {{ name: "squares" type: "Pooling" bottom: "square" top: "squares" {average} }}
+layer {{ name: "sums" type: "Pooling" bottom: "x" top: "sums" {average} }}
+layer {{ name: "over" type: "Power" bottom: "sums" top: "over" power_param {{ power: -1 }} }}
+layer {{ name: "it" type: "Eltwise" bottom: "squares" bottom: "over" top: "y" eltwise_param {{ operation: PROD }} }}"""
+    x = np.random.default_rng(0).random((2, 3, 8, 7), np.float32) + np.float32(0.1)
+    text = layer("Pooling", f"pooling_param {{ pool: STOCHASTIC {settings} }}")
+    compare(judge, text, {"x": x}, caffes=caffes, note="Pooling", phase="TEST", backward=False)

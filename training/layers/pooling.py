@@ -20,8 +20,9 @@ class Pooling(Layer):
 
     AVE divides by the part of the window inside the padded picture. Top 2 of MAX: the index of the maximum. STOCHASTIC (Zeiler
     and Fergus 2013) wants no number below 0; TRAIN: one of the window's, drawn by its share of the sum; TEST: their mean,
-    weighted by themselves. Without padding, the last window may lie outside the bottom, with a stride larger than the kernel
-    and the extent rounded up. Caffe then makes -3.4e38 of it (index -1) or 0 / 0, and so does this.
+    weighted by themselves (Caffe has it on a GPU only). Without padding, the last window may lie outside the bottom, with a
+    stride larger than the kernel and the extent rounded up. Caffe then makes -3.4e38 of it (index -1) or 0 / 0, and so does
+    this.
     """
 
     tops = (1, 2)

@@ -60,31 +60,41 @@ class Judge:
     ) -> Result:
         """What Caffe makes of the prototxt text `net`; memory: pictures and labels for its MemoryData layer. Raises
         CaffeRefuses."""
-        given, answers = Path(self._folder.name, "given.npz"), Path(self._folder.name, "answers.npz")
+        given = Path(self._folder.name, "given.npz")
         arrays = {f"data:{name}": values for name, values in (data or {}).items()}
         arrays |= {f"diff:{name}": values for name, values in (diffs or {}).items()}
         arrays |= {f"weight:{layer}:{index}": values for (layer, index), values in (weights or {}).items()}
         arrays |= dict(zip(("memory:data", "memory:labels"), memory or (), strict=False))
         np.savez(given, **arrays)  # type: ignore[arg-type]
         request = {"net": net, "phase": phase, "backward": backward, "forwards": forwards}
+        found = self._ask({**request, "given": str(given)})
+        return Result(*(found.get(kind, {}) for kind in ("data", "diff", "weight", "weight_diff")))
+
+    def train(
+        self, folder: Path, solver: str, weights: str, iterations: int
+    ) -> tuple[dict[str, Array], dict[Any, Array]]:
+        """Losses by blob, one of each iteration, and weights, after `iterations` of a solver in `folder` that began with a
+        caffemodel. Raises CaffeRefuses."""
+        request = {"folder": str(folder), "solver": solver, "weights": weights, "iterations": iterations}
+        found = self._ask(request)
+        return found["loss"], found["weight"]
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, dict[Any, Array]]:
+        """The arrays of the answer by kind, and then by name, or by (name, index)."""
+        answers = Path(self._folder.name, "answers.npz")
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps({**request, "given": str(given), "answers": str(answers)}) + "\n")
+        self._process.stdin.write(json.dumps({**request, "answers": str(answers)}) + "\n")
         self._process.stdin.flush()
         reply = json.loads(self._process.stdout.readline())
         if "refused" in reply:
             raise CaffeRefuses(reply["refused"])
         assert not reply, reply["error"]
-        found = np.load(answers)
-
-        def of(kind: str) -> dict[Any, Array]:
-            parts = ((key.split(":"), found[key]) for key in found.files)
-            return {
-                (rest[0] if len(rest) == 1 else (rest[0], int(rest[1]))): values
-                for (what, *rest), values in parts
-                if what == kind
-            }
-
-        return Result(of("data"), of("diff"), of("weight"), of("weight_diff"))
+        found: dict[str, dict[Any, Array]] = {}
+        with np.load(answers) as arrays:
+            for key, values in arrays.items():
+                kind, name, *index = key.split(":")
+                found.setdefault(kind, {})[(name, int(index[0])) if index else name] = values
+        return found
 
     def close(self) -> None:
         assert self._process.stdin and self._process.stdout
@@ -100,6 +110,16 @@ def judge() -> Iterator[Judge]:
     judge = Judge()
     yield judge
     judge.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread, for a module that imports this name: small nets are slower on several, much so on a busy
+    machine, and sums are rounded the same way on any."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def net_text(layers: str, shapes: Mapping[str, Sequence[int]], force: bool = True) -> str:

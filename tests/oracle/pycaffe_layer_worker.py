@@ -6,6 +6,8 @@ One JSON object a line on stdin, one a line on stdout:
 Arrays for a MemoryData layer in first place: memory:data and memory:labels.
 Names in both files:  data:BLOB  diff:BLOB  weight:LAYER:INDEX  weight_diff:LAYER:INDEX
 Of `given`, data fills bottoms and diff the tops' gradients before backward (a loss keeps its own: the loss weight).
+Or, to train: {"solver": its prototxt, "weights": caffemodel to begin with, "folder": to which all paths are relative,
+   "iterations": how many, "answers": .npz to write}, which then holds  loss:BLOB (of each iteration)  weight:LAYER:INDEX
 The answer is {}, or {"refused": what Caffe said} if Caffe ended itself, as it does when it refuses a net.
 Each request runs in a forked child, so that a refusal costs nothing.
 """
@@ -62,6 +64,21 @@ def work(request):
     np.savez(request["answers"], **answers)
 
 
+def train(request):
+    os.chdir(request["folder"])
+    solver = caffe.get_solver(request["solver"])
+    solver.net.copy_from(request["weights"])
+    losses = {name: [] for name in solver.net.outputs}
+    for _ in range(request["iterations"]):
+        solver.step(1)
+        for name, values in losses.items():
+            values.append(float(solver.net.blobs[name].data))
+    answers = {"loss:" + name: np.array(values) for name, values in losses.items()}
+    for layer, blobs in solver.net.params.items():
+        answers.update({f"weight:{layer}:{index}": blob.data.copy() for index, blob in enumerate(blobs)})
+    np.savez(request["answers"], **answers)
+
+
 def in_child(request):
     with tempfile.TemporaryFile() as log:
         child = os.fork()
@@ -70,7 +87,7 @@ def in_child(request):
             try:
                 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
                 os.dup2(log.fileno(), 2)
-                work(request)
+                (train if "solver" in request else work)(request)
                 code = 0
             except BaseException as error:
                 sys.stderr.write(f"worker: {type(error).__name__}: {error}\n")

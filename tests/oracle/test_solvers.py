@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from layer_kit import one_thread
 from oracle_kit import caffe
 from training_kit import make_lmdb, working_folder
 
@@ -22,6 +23,7 @@ from caffe_io.blobs import blob_to_array
 from caffe_io.prototxt import read_binary_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
 
+__all__ = ["one_thread"]
 pytestmark = pytest.mark.oracle
 
 NET = """name: "Smooth"
@@ -66,17 +68,6 @@ SETTINGS = {
     "poly": SGD + 'lr_policy: "poly" power: 1.5',
     "sigmoid": SGD + 'lr_policy: "sigmoid" gamma: 0.3 stepsize: 8',
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small a net is slower on several, much so on a busy machine."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,13 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from .allocator import keep_freed_memory
 from .errors import MokaError
 
+_ROOT = Path(__file__).resolve().parents[1]
 LOGGER = "moka"  # every room's warnings go to this logger
 
 
@@ -29,6 +31,15 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:  # most likely another Python than that of .venv
+        if "--debug" in arguments or (_ROOT / (error.name or "").split(".")[0]).exists():
+            raise
+        print(
+            f"error: {sys.executable} has no module {error.name}. Use {_ROOT}/.venv/bin/python "
+            f"(made by: . {_ROOT}/tools/env.sh train), or install locks/train.txt.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)

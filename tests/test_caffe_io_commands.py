@@ -38,6 +38,15 @@ def test_other_errors_are_bugs_and_show_themselves() -> None:
         run(lambda argv: 1 // 0, [])
 
 
+def test_another_python_is_told_which_to_use(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(argv: Sequence[str]) -> None:
+        import a_module_that_is_not_there  # type: ignore[import-not-found]  # noqa: F401
+
+    assert outcome(main) == 1
+    message = capsys.readouterr().err
+    assert "no module a_module_that_is_not_there" in message and ".venv/bin/python" in message
+
+
 def test_interruption(capsys: pytest.CaptureFixture[str]) -> None:
     def main(argv: Sequence[str]) -> None:
         raise KeyboardInterrupt

@@ -191,7 +191,7 @@ def summary(findings: list[Finding]) -> list[str]:
         kinds.setdefault(finding.kind or finding.text, []).append(finding)
     lines = []
     for first, *others in kinds.values():
-        more = f" So {len(others)} times more, the last in line {others[-1].line}." if others else ""
+        more = f" (The same {len(others)} more, the last in line {others[-1].line}.)" if others else ""
         lines.append(f"{first.line}:{first.column}: {first.text}{more}")
     return lines
 

@@ -153,7 +153,7 @@ class _Walk:
         needed = {node.get_friendly_name() for node in self.inputs} - self.truths
         for blob in self.unused:
             if blob in needed:
-                raise ConversionError(f'{self.net_file}: no layer uses the input "{blob}".')
+                raise ConversionError(f'{self.net_file}: no layer uses the input "{blob}". Take it out.')
         results = []
         named: dict[str, str] = {}
         for blob in self.unused:

@@ -58,10 +58,10 @@ def test_one_field_of_many_layers_is_told_once(caplog: pytest.LogCaptureFixture)
     assert message.startswith(
         'n.prototxt:1:40: LayerParameter has no field "debug" in Caffe 1.0 [layer "c0" (Convolution)]: '
     )
-    assert message.endswith(" So 3 times more, the last in line 4.")
+    assert message.endswith(" (The same 3 more, the last in line 4.)")
     refusal = error_of("\n".join(layer.replace("debug: true", "frob: 1") for layer in layers))
     assert refusal.count("\n") == 0
-    assert refusal.endswith(" So 3 times more, the last in line 4.")
+    assert refusal.endswith(" (The same 3 more, the last in line 4.)")
 
 
 def test_known_files_give_no_warnings(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ from training_kit import make_lmdb
 from training_layer_kit import layer_of
 
 from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter
+from caffe_io.errors import MeanError
 from training.errors import LayerError, TrainingError
 from training.layers.memory_data import MemoryData
 from training.net import Net
@@ -132,3 +133,16 @@ def test_the_source_is_named_where_labels_are_wrong(tmp_path: Path) -> None:
     with pytest.raises(LayerError, match=r"label \d is out of range.*data are from: .*/db"):
         net.forward()
     net.close()
+
+
+def test_what_memory_data_does_with_transform_param(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Caffe reads the mean when the layer is set up and refuses two means, but transforms no array that it is given."""
+    memory = f'type: "MemoryData" top: "d" top: "l" memory_data_param {{ {SIZES} }} transform_param {{ %s }}'
+    with pytest.raises(MeanError, match="gone"):
+        layer_of(memory % f'mean_file: "{tmp_path}/gone"')
+    with pytest.raises(LayerError, match="both mean_file and mean_value"):
+        layer_of(memory % f'mean_file: "{tmp_path}/gone" mean_value: 3')
+    layer_of(memory % "")
+    assert not caplog.records
+    layer_of(memory % "scale: 0.5 mirror: true")
+    assert "are taken as they are; nothing is done of transform_param (scale, mirror)" in caplog.text

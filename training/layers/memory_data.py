@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from caffe_io.commands import LOGGER
+from caffe_io.mean import read_mean
 
 from .base import Shape
 from .source import Source
@@ -24,9 +28,23 @@ class MemoryData(Source):
         self._shape = (p.batch_size, p.channels, p.height, p.width)
         if not all(self._shape):
             raise self.error("needs batch_size, channels, height and width, each at least 1.")
+        self._check_transform()
         self._next_batch = 0
         self._arrays: list[Tensor] = []
         return [self._shape, self._shape[:1]]
+
+    def _check_transform(self) -> None:
+        """Caffe refuses the same settings, and then applies none of them to arrays."""
+        t = self.param.transform_param
+        if t.mean_file and t.mean_value:
+            raise self.error("transform_param has both mean_file and mean_value; Caffe takes one of them.")
+        if t.mean_file:
+            read_mean(t.mean_file)
+        if fields := ", ".join(field.name for field, _ in t.ListFields()):
+            logging.getLogger(LOGGER).warning(
+                'layer "%s": the arrays that it is given are taken as they are; nothing is done of transform_param (%s).',
+                *(self.name, fields),
+            )
 
     def set_arrays(self, data: npt.ArrayLike, labels: npt.ArrayLike) -> None:
         """Take N pictures (N x channels x height x width) and N labels; N is a multiple of batch_size.

@@ -19,7 +19,7 @@ cv2.setNumThreads(1)  # one picture a thread keeps all cores busy already
 def read_file(path: str | Path) -> Picture:
     """The bytes of a file. Raises PictureError if there are none."""
     try:
-        with open(path, "rb", buffering=0) as file:  # np.fromfile holds other threads up several times as long
+        with Path(path).open("rb", buffering=0) as file:  # np.fromfile holds other threads up several times as long
             data = np.frombuffer(file.read(), np.uint8)
     except OSError as error:
         raise PictureError((error.strerror or str(error)).lower()) from error

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections.abc import Sequence
 
 from caffe_io.commands import run
 
-from . import compile, mean, types
-
-VERBS = {"compile": compile, "mean": mean, "types": types}
+VERBS = ("compile", "mean", "types")  # each a module with HELP, add_options(parser) and do(options)
 
 
 def main(argv: Sequence[str]) -> int:
     """Parse `argv` and do what its verb says."""
     parser = argparse.ArgumentParser(prog="python -m ncs", description="From a caffemodel to what a device runs.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, module in VERBS.items():
+    for name in VERBS:
+        module = importlib.import_module(f"ncs.{name}")
         verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
         verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
         module.add_options(verb)

@@ -1,32 +1,38 @@
-"""Milliseconds for one image through a net, median of 30 after 5: by OpenVINO here, by pycaffe in the tool chain's Python.
+"""Milliseconds for one picture through AgeNet, median of 30 after 5, from its pixels to the probabilities.
 
-Called by tools/bench.py in both Pythons: `bench_image_worker.py DEPLOY.prototxt FILE.caffemodel`. Runs on Python 3.6 and later.
+Here by the runner, as run_inference.py does: `bench_image_worker.py [f32|bf16]`, with the compiled net in graph/. In the tool
+chain's Python by pycaffe: `bench_image_worker.py DEPLOY.prototxt FILE.caffemodel`. Runs on Python 3.6 and later.
 """
 
 import statistics
 import sys
 import time
 
+import numpy as np
+
+PICTURE = np.random.RandomState(0).randint(0, 256, (227, 227, 3)).astype(np.uint8)
+
 
 def pycaffe(deploy, weights):
-    """A function that runs the net once, in real Caffe."""
+    """A function that subtracts a mean and runs the net once, in real Caffe."""
     import caffe
 
     caffe.set_mode_cpu()
-    return caffe.Net(deploy, caffe.TEST, weights=weights).forward
+    net = caffe.Net(deploy, caffe.TEST, weights=weights)
+
+    def run_once():
+        net.blobs["data"].data[...] = PICTURE.transpose(2, 0, 1) - np.float32(128)
+        return net.forward()
+
+    return run_once
 
 
-def openvino(deploy, weights):
-    """A function that runs the converted net once, in f32, as run_inference.py does."""
-    import openvino as ov
+def runner(precision="f32"):
+    """A function that has all nets of graph/ answer once, on the CPU."""
+    from inference.runner import Runner
 
-    from caffe_io.prototxt import read_net
-    from caffe_io.weights import read_weights
-    from ncs.converter import convert
-
-    model = convert(read_net(deploy), read_weights(weights))
-    request = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
-    return request.infer
+    loaded = Runner("graph", "CPU", precision)
+    return lambda: loaded.answer(PICTURE)
 
 
 def main():
@@ -36,7 +42,7 @@ def main():
 
         make = pycaffe
     except ImportError:
-        make = openvino
+        make = runner
     run_once = make(*sys.argv[1:])
     times = []
     for _ in range(35):

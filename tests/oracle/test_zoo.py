@@ -27,7 +27,7 @@ from caffe_io.prototxt import read_solver
 from ncs.converter import convert, input_shapes
 from ncs.ir import write_ir
 from tests.ncs_kit import Floats, run_feed
-from tests.zoo import NETS, SOURCE, Top
+from tools.zoo import NETS, SOURCE, Top
 
 __all__ = ["judge", "one_thread"]
 pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(900)]

@@ -1,4 +1,5 @@
-"""Well-known nets as prototxt text, written from their papers, in any width and picture size, one family a file.
+"""Well-known nets as prototxt text, written from their papers, in any width and picture size, one family a file: for tests
+and benchmarks.
 
 `NETS` holds them by name, with the picture size of the paper and a small size and width for quick tests.
 """

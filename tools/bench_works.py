@@ -1,0 +1,195 @@
+"""The works that tools.bench times: what is run on either side, and which figure counts."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from caffe_io.errors import MokaError
+from tools.zoo import NETS, SOURCE
+
+ROOT = Path(__file__).resolve().parents[1]
+CAFFE = ROOT / ".toolchain/caffe/bin"
+MO = ROOT / ".toolchain/movidius/bin/mo"
+
+DEPLOY, WEIGHTS = "prototxt/AgeNet_deploy.prototxt", "models/AgeNet/AgeNet_iter_1.caffemodel"
+RESIZE = ["--resize_height=227", "--resize_width=227"]
+BATCH = 32  # of the nets of the zoo
+ZOO = {"resnet18": "ResNet-18", "mobilenet": "MobileNet v1"}  # work -> net
+
+
+@dataclass(frozen=True)
+class Run:
+    """One whole process: `seconds` of the wall clock, peak `memory` in MB, everything it printed."""
+
+    seconds: float
+    memory: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """A line of the table. `value` reads the figure from a run (default: its seconds); larger is better, or smaller.
+
+    `wanted`: how many times faster than theirs, or without theirs the most that `unit` may be. `short`: why it may fall short.
+    """
+
+    what: str
+    unit: str
+    wanted: float
+    ours: Sequence[str]
+    theirs: Sequence[str] | None
+    value: Callable[[Run], float] = lambda run: run.seconds
+    larger_is_better: bool = False
+    short: str = ""
+    memory_wanted: bool = False
+
+
+def process(command: Sequence[str], folder: Path) -> Run:
+    """Run a command in `folder`. Raises MokaError with its last lines if it fails."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GLOG_logtostderr": "1"}
+    with tempfile.TemporaryFile("w+") as output:
+        begun = time.perf_counter()
+        child = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - begun
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read()
+    if child.returncode:
+        raise MokaError(f"{' '.join(map(str, command))}: ended with {child.returncode}:\n{text[-2000:]}")
+    return Run(seconds, usage.ru_maxrss / 1024, text)
+
+
+def prepare(folder: Path) -> None:
+    """Faces, lists, databases of 500, 2,000 and 10,000 records, a mean, nets, weights and an IR, all in `folder`."""
+    python = sys.executable
+    process([python, "-m", "tools.sample_faces", "--out", "faces", "--count", "500"], folder)
+    names = sorted(path.name for path in (folder / "faces").iterdir())
+    databases = {500: "data/lmdb/age_train_lmdb", 2_000: "data/lmdb/age_test_lmdb", 5_000: "", 10_000: "large_lmdb"}
+    for count, database in databases.items():
+        lines = [
+            f"faces/{names[i % len(names)]} {min(int(names[i % len(names)].split('_')[0]) // 10, 8)}"
+            for i in range(count)
+        ]
+        (folder / f"{count}.txt").write_text("\n".join(lines) + "\n")
+        if database:
+            process([python, "-m", "lmdb_build", "convert_imageset", *RESIZE, "./", f"{count}.txt", database], folder)
+    mean = "data/mean/mean.binaryproto"
+    process([python, "-m", "lmdb_build", "compute_image_mean", databases[500], mean], folder)
+    (folder / "prototxt").mkdir()
+    for path in (ROOT / "prototxt").iterdir():
+        (folder / "prototxt" / path.name).write_bytes(path.read_bytes())
+    _solvers(folder)
+    _zoo(folder)
+    process([python, "-m", "training", "train", "--solver", "once.prototxt"], folder)
+    names = ["--model", DEPLOY, "--weights", WEIGHTS, "--mean", mean, "--card", "prototxt/AgeNet.json"]
+    process([python, "-m", "ncs", "compile", *names], folder)
+
+
+def _solvers(folder: Path) -> None:
+    """solver.prototxt: 16 iterations of AgeNet, without tests and snapshots; once.prototxt: one, for its caffemodel."""
+    solver = (ROOT / "prototxt/AgeNet_solver.prototxt").read_text()
+    for name, text in {"max_iter": "16", "display": "5", "snapshot": "0", "test_interval": "0"}.items():
+        solver = re.sub(rf"(?m)^{name}:.*$", f"{name}: {text}", solver)
+    solver = re.sub(r"(?m)^test_iter:.*$", "", solver) + "snapshot_after_train: false\n"
+    (folder / "solver.prototxt").write_text(solver)
+    once = solver.replace("max_iter: 16", "max_iter: 1").replace("after_train: false", "after_train: true")
+    (folder / "once.prototxt").write_text(once)
+
+
+def _zoo(folder: Path) -> None:
+    """Nets of the zoo in full size with solvers of 10 iterations, and an HDF5 file of noise that they learn from."""
+    import h5py
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    for work, name in ZOO.items():
+        net = NETS[name].writer(NETS[name].full, 1.0, BATCH)
+        (folder / f"{work}.prototxt").write_text(net.text)
+        (folder / f"{work}_solver.prototxt").write_text(
+            f'net: "{work}.prototxt"\nbase_lr: 0.001\nlr_policy: "fixed"\nmomentum: 0.9\nweight_decay: 0.0005\n'
+            f'max_iter: 10\ndisplay: 3\nsnapshot_prefix: "{work}"\nsnapshot_after_train: false\nsolver_mode: CPU\n'
+        )
+    with h5py.File(folder / "noise.h5", "w") as file:  # both nets take pictures of one size
+        for name, top in net.tops.items():
+            shape = (2 * BATCH, *top.shape)
+            file[name] = (
+                random.integers(top.classes, size=shape) if top.classes else random.normal(size=shape)
+            ).astype(np.float32)
+    (folder / SOURCE).write_text("noise.h5\n")
+
+
+def images_per_second(batch: int) -> Callable[[Run], float]:
+    """From the last interval of a training log, in Caffe's format."""
+    return lambda run: batch * float(re.findall(r"Iteration \d+ \(([\d.eE+-]+) iter/s", run.text)[-1])
+
+
+def number(pattern: str) -> Callable[[Run], float]:
+    """The last number that `pattern` finds in what was printed."""
+    return lambda run: float(re.findall(pattern, run.text)[-1])
+
+
+def works() -> dict[str, Work]:
+    """All works by name, in the order of the table."""
+    python = [sys.executable, "-m"]
+    caffe = str(CAFFE / "caffe")
+    ours, theirs = [*python, "training", "train", "--solver"], [caffe, "train", "--solver"]
+    net = "prototxt/AgeNet_train_test.prototxt"
+    test = ["--model", net, "--weights", WEIGHTS, "--iterations", "40"]
+    table = {
+        "train": Work(
+            "training AgeNet, batch 50, fp32", "images/s", 2.2, [*ours, "solver.prototxt"], [*theirs, "solver.prototxt"],
+            images_per_second(50), True, "PyTorch by itself takes some 220 MB; the larger nets are below Caffe.", True,
+        ),
+        "bf16": Work(
+            "the same, ours in bf16", "images/s", 3.5, [*ours, "solver.prototxt", "--precision", "bf16"],
+            [*theirs, "solver.prototxt"], images_per_second(50), True, "", True,
+        ),
+        **{
+            work: Work(
+                f"training {name}, batch {BATCH}, fp32", "images/s", 2.5, [*ours, f"{work}_solver.prototxt"],
+                [*theirs, f"{work}_solver.prototxt"], images_per_second(BATCH), True, "", True,
+            )
+            for work, name in ZOO.items()
+        },
+        "test": Work(
+            "test pass over 2,000 records, start-up included", "s", 3, [*python, "training", "test", *test],
+            [caffe, "test", *test],
+        ),
+        "lmdb": Work(
+            "LMDB from 5,000 JPEG files", "s", 1.8,
+            [*python, "lmdb_build", "convert_imageset", "--force", *RESIZE, "./", "5000.txt", "ours_lmdb"],
+            ["sh", "-c", f"rm -rf theirs_lmdb; exec {CAFFE}/convert_imageset {' '.join(RESIZE)} ./ 5000.txt theirs_lmdb"],
+        ),
+        "mean": Work(
+            "mean of 10,000 records", "s", 2,
+            [*python, "lmdb_build", "compute_image_mean", "--force", "large_lmdb", "ours.binaryproto"],
+            [f"{CAFFE}/compute_image_mean", "large_lmdb", "theirs.binaryproto"],
+            short="Python, numpy and OpenCV take 0.2 s to load, about half of the whole.",
+        ),
+        "image": Work(
+            "one image through AgeNet on the CPU, f32", "ms", 3, [*python, "tools.bench_image_worker"],
+            [f"{CAFFE}/python", str(ROOT / "tools/bench_image_worker.py"), DEPLOY, WEIGHTS], number(r"([\d.]+) ms"),
+        ),
+        "image_bf16": Work(
+            "the same, ours in bf16", "ms", 5, [*python, "tools.bench_image_worker", "bf16"],
+            [f"{CAFFE}/python", str(ROOT / "tools/bench_image_worker.py"), DEPLOY, WEIGHTS], number(r"([\d.]+) ms"),
+        ),
+        "ir": Work(
+            "caffemodel to IR, AgeNet, start-up included", "s", 5, [*python, "tools.bench_ir_worker", DEPLOY, WEIGHTS],
+            [str(MO), "--framework", "caffe", "--input_proto", DEPLOY, "--input_model", WEIGHTS,
+             "--data_type", "FP16", "--output_dir", "mo"],
+        ),
+        "help": Work("python -m training --help", "s", 0.4, [*python, "training", "--help"], None),
+    }  # fmt: skip
+    if not {"avx512_bf16", "amx_bf16"} & set(Path("/proc/cpuinfo").read_text().split()):
+        del table["bf16"], table["image_bf16"]
+    return table

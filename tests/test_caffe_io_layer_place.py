@@ -6,6 +6,7 @@ import pytest
 
 from caffe_io.caffe_pb2 import LayerParameter
 from caffe_io.layer_place import place_of
+from caffe_io.prototxt import read_net
 
 TEXT = """name: "n"  # layer { name: "comment" type: "ReLU" }
 input: "x"
@@ -49,3 +50,13 @@ def test_a_layer_is_found_by_its_name_and_type(tmp_path: Path, name: str, kind: 
 def test_a_name_that_is_no_file_stays_as_it_is(tmp_path: Path) -> None:
     assert place_of("net_param", LayerParameter(name="conv")) == "net_param"
     assert place_of(tmp_path, LayerParameter(name="conv")) == str(tmp_path)
+
+
+def test_of_two_with_one_name_the_phase_tells(tmp_path: Path) -> None:
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'layer { name: "d" type: "Data" include { phase: TRAIN } }\n'
+        'layer { name: "d" type: "Data"\n include { phase: TEST } }'
+    )
+    net = read_net(path)
+    assert [place_of(path, layer) for layer in net.layer] == [f"{path}:1", f"{path}:2"]

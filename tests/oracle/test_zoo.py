@@ -1,6 +1,6 @@
 """Well-known nets, whole: loaded and run as Caffe does, trained as Caffe does, our IR against Caffe, and a Myriad blob of each.
 
-Small pictures and widths. The nets of the papers' sizes, which take half an hour and 4 GB, without the training:
+Small pictures and widths. The nets of the papers' sizes, some ten minutes and 3 GB, without the training:
 
     ZOO=full .venv/bin/python -m pytest tests/oracle/test_zoo.py -k answers -s
 """
@@ -60,7 +60,7 @@ def caffes_run(judge: Judge, name: str) -> Run:
     feed = {blob: random.integers(0, 256, (count, *shape[1:]), np.uint8) for blob, shape in input_shapes(net).items()}
     pictures = {blob: values.astype(np.float32) - MEAN for blob, values in feed.items()}
     # Caffe's fillers make the weights; BatchNorm's sums are those of its own TRAIN phase, over several pictures: with the
-    # variance that a single one has on a map of 2 x 2, what flows grows a hundredfold in the last layers
+    # variance that a single one has on a map of 2 x 2, what flows through ResNet-50 in TEST grows thirtyfold
     weights = dict(judge.run(with_batch(net, count), pictures, phase="TRAIN", backward=False).weights)
     feed, data = ({blob: values[:1] for blob, values in many.items()} for many in (feed, pictures))
     first = judge.run(text, data, weights, phase="TEST", backward=False)

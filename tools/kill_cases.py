@@ -15,7 +15,7 @@ import numpy as np
 
 from caffe_io.caffe_pb2 import NetParameter
 from caffe_io.datum import array_to_datum
-from caffe_io.errors import MokaError
+from caffe_io.errors import MokaError, WeightsError
 from caffe_io.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.prototxt import parse_text
 from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_weights
@@ -125,9 +125,11 @@ _PAIR = (".caffemodel", ".solverstate")
 
 
 def _from_the_newest(folder: Path, command: tuple[str, ...]) -> tuple[str, ...]:
-    if not list((folder / "out").glob("*.solverstate*")):
+    try:
+        newest = newest_snapshot(folder / "out", ".solverstate")
+    except WeightsError:  # none yet
         return command
-    return (*command, "--snapshot", str(newest_snapshot(folder / "out", ".solverstate").relative_to(folder)))
+    return (*command, "--snapshot", str(newest.relative_to(folder)))
 
 
 # --- lmdb_build

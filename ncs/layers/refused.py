@@ -43,7 +43,6 @@ LEFT_OUT: dict[str, int] = {
     "EuclideanLoss": 1,
     "HingeLoss": 1,
     "InfogainLoss": 1,
-    "MultiBoxLoss": 1,
     "MultinomialLogisticLoss": 1,
     "SigmoidCrossEntropyLoss": 1,
     "SoftmaxWithLoss": 1,

@@ -80,15 +80,13 @@ def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[Lm
     """
     with whole_folder(path, force) as folder:
         try:
-            # No sync per commit: until the end nobody sees the database, so there is nothing to keep from a power cut.
             with (
-                closing(lmdb.open(str(folder), map_size=_FIRST_MAP, sync=False, readahead=False)) as environment,
+                closing(lmdb.open(str(folder), map_size=_FIRST_MAP, readahead=False)) as environment,
                 ThreadPoolExecutor(1) as thread,
             ):
                 writer = LmdbWriter(environment, thread)
                 yield writer
                 writer.finish()
-                environment.sync(True)
         except lmdb.Error as error:
             raise DatabaseError(
                 f"{path}: the database could not be written ({error}); nothing was left behind. "

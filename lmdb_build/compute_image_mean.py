@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -24,7 +23,7 @@ from caffe_io.files import refuse_existing, whole_file
 from caffe_io.lmdb_store import LmdbReader
 from caffe_io.mean import write_mean
 
-from .parallel import cores, in_order, with_progress
+from .parallel import with_progress
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -32,16 +31,13 @@ FloatArray = npt.NDArray[np.float32]
 def image_mean(database: str | Path) -> FloatArray:
     """Channels x height x width float32: Caffe's sums, in its order and precision, divided by the number of pictures.
 
-    Each core adds up its own part of the picture over all records, so that no sum depends on the number of cores.
+    One thread does it: several would wait for the interpreter's lock longer than a record takes.
     Raises DatabaseError for a picture of another size than the first, naming its key.
     """
     records = Records(database)
     with records:
         first = FirstRecord(records)
-        parts = min(cores(), first.size) if first.raw else 1  # what has to be decoded is decoded once
-        bounds = [first.size * part // parts for part in range(parts + 1)]
-        sums = in_order(lambda bound: add_up(records, first, *bound), pairwise(bounds), parts)
-        mean: FloatArray = np.concatenate(list(sums)).reshape(first.shape)
+        mean = add_up(records, first).reshape(first.shape)
         mean /= np.float32(len(records))
         return mean
 
@@ -79,10 +75,9 @@ class FirstRecord:
         self._ends: set[bytes] = (
             set()
         )  # seen after the pixels of such records, and found to be label and encoded = false
-        self.raw = self.pixels(memoryview(value), 0, self.size) is not None
 
-    def pixels(self, value: memoryview, begin: int, end: int) -> npt.NDArray[np.uint8] | None:
-        """The pixels `begin` to `end` (in channel, row, column order) of a record like this; None of any other."""
+    def pixels(self, value: memoryview) -> npt.NDArray[np.uint8] | None:
+        """The pixels (in channel, row, column order) of a record like this; None of any other."""
         start = len(self._start)
         if len(value) < start + self.size or value[:start] != self._start:
             return None
@@ -91,18 +86,17 @@ class FirstRecord:
             if not _keeps_the_pixels(rest):
                 return None
             self._ends.add(rest)
-        return np.frombuffer(value, np.uint8, end - begin, start + begin)
+        return np.frombuffer(value, np.uint8, self.size, start)
 
 
-def add_up(records: Records, first: FirstRecord, begin: int, end: int) -> FloatArray:
-    """The sums of the pixels `begin` to `end` over all records, in float32 as Caffe's.
+def add_up(records: Records, first: FirstRecord) -> FloatArray:
+    """The sums of each pixel over all records, in float32 as Caffe's.
 
     They are exact up to 65,793 pictures; from there on they are rounded in the order of the records.
     """
-    total: FloatArray = np.zeros((1, end - begin), np.float32)
-    views = records.views() if begin else with_progress(records.views(), len(records), "added up")
-    for key, value in views:
-        pixels = first.pixels(value, begin, end)
+    total: FloatArray = np.zeros((1, first.size), np.float32)
+    for key, value in with_progress(records.views(), len(records), "added up"):
+        pixels = first.pixels(value)
         if pixels is not None:
             cv2.accumulate(pixels.reshape(1, -1), total)
             continue
@@ -112,8 +106,8 @@ def add_up(records: Records, first: FirstRecord, begin: int, end: int) -> FloatA
                 f"{records.path}, {_text(key)}: is {picture.shape} (channels, height, width), but {first.key} is "
                 f"{first.shape}. Make the database anew with --resize_height and --resize_width."
             )
-        np.add(total, picture.reshape(1, -1)[:, begin:end], out=total)
-    return total.reshape(-1)
+        np.add(total, picture.reshape(1, -1), out=total)
+    return total
 
 
 def _keeps_the_pixels(rest: bytes) -> bool:

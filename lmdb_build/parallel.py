@@ -7,12 +7,14 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_AHEAD = 4  # jobs in hand per thread: enough to keep it busy, few enough to keep memory flat
+_JOB = 4  # items given to a thread at once: handing over takes time as well
+_AHEAD = 2  # jobs in hand per thread: enough to keep it busy, few enough to keep memory flat
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = None) -> Iterator[R]:
@@ -21,18 +23,23 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
     Threads serve because OpenCV and numpy let go of the interpreter's lock. Only a few items are in hand at a time.
     """
     threads = threads or cores()
-    waiting: deque[Future[R]] = deque()
+    waiting: deque[Future[list[R]]] = deque()
+    remaining = iter(items)
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
+            while job := list(islice(remaining, _JOB)):
+                waiting.append(pool.submit(_all, work, job))
                 if len(waiting) > _AHEAD * threads:
-                    yield waiting.popleft().result()
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _all(work: Callable[[T], R], items: list[T]) -> list[R]:
+    return [work(item) for item in items]
 
 
 def cores() -> int:

@@ -77,19 +77,6 @@ def test_sums_are_rounded_to_float32_in_the_order_of_the_records(tmp_path: Path)
     assert image_mean(tmp_path / "x").tolist() == [[[expected / np.float32(70_000)] * 3]]
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3, 7])
-def test_the_number_of_cores_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
-    monkeypatch.setattr("lmdb_build.compute_image_mean.cores", lambda: parts)
-    pictures = [pixels(seed, 5, 7) for seed in range(9)]
-    found = image_mean(store(tmp_path / "x", [raw(one) for one in pictures]))
-    assert np.array_equal(found, np.sum(pictures, axis=0).astype(np.float32) / np.float32(9))
-
-
-def test_fewer_pixels_than_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lmdb_build.compute_image_mean.cores", lambda: 64)
-    assert image_mean(store(tmp_path / "x", [raw(np.full((1, 1, 1), 9, np.uint8))])).tolist() == [[[9]]]
-
-
 def test_another_size_is_named(tmp_path: Path) -> None:
     path = store(tmp_path / "x", [raw(pixels(0)), raw(pixels(1)), raw(pixels(2, height=25))])
     with pytest.raises(DatabaseError, match=r"00000002_2\.png: is \(3, 25, 20\).*00000000_0\.png is \(3, 24, 20\)"):

@@ -27,12 +27,12 @@ def test_only_a_few_items_are_in_hand() -> None:
             yield taken
 
     for done, _ in enumerate(in_order(lambda item: item, items(), threads=2), start=1):
-        assert taken - done <= 10
+        assert taken - done <= 24
 
 
 def test_threads_work_side_by_side() -> None:
     both = threading.Barrier(2, timeout=10)
-    assert len(list(in_order(lambda _: both.wait(), range(2), threads=2))) == 2
+    assert len(list(in_order(lambda _: both.wait(), range(8), threads=2))) == 8
 
 
 def test_an_error_ends_the_work() -> None:

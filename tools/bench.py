@@ -22,7 +22,7 @@ from caffe_io.commands import run
 from caffe_io.errors import UsageError
 from caffe_io.files import whole_file
 
-from .bench_works import ROOT, Run, Work, prepare, process, works
+from .bench_works import ROOT, Run, Work, best_blas, prepare, process, works
 
 SIDES = ("ours", "theirs")
 Runs = dict[str, list[Run]]  # side -> its runs
@@ -32,9 +32,9 @@ def measure(work: Work, rounds: int, folder: Path) -> Runs:
     """Run both sides in turn, `rounds` times."""
     runs: Runs = {}
     for _ in range(rounds):
-        for side, command in zip(SIDES, (work.ours, work.theirs), strict=True):
+        for side, command, more in zip(SIDES, (work.ours, work.theirs), ({}, best_blas()), strict=True):
             if command:
-                runs.setdefault(side, []).append(process(command, folder))
+                runs.setdefault(side, []).append(process(command, folder, more))
     return runs
 
 
@@ -98,7 +98,8 @@ def write(lines: list[str], rounds: int, note: str) -> None:
     text = f"""# Benchmarks
 
 Written by `python -m tools.bench` on {time.strftime("%Y-%m-%d")}: {model}, {os.cpu_count()} cores,
-{platform.system()} {platform.machine()}, Python {platform.python_version()}. "Theirs" is Caffe 1.0 of Debian 11 with OpenBLAS,
+{platform.system()} {platform.machine()}, Python {platform.python_version()}. "Theirs" is Caffe 1.0 of Debian 11 with OpenBLAS
+({" ".join(f"{name}={value}" for name, value in best_blas().items()) or "as it is"}, its fastest setting here),
 or Model Optimizer 2021.4.2, from the tool chain. Medians of {rounds} rounds in turn (least to most); the ratio says how many
 times faster ours is; memory is the peak of one process in MB, ours / theirs; the share of a training's time that was spent
 waiting for data is of ours, start-up included.

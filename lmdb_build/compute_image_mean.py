@@ -72,9 +72,8 @@ class FirstRecord:
         channels, height, width = self.shape = _array(records.path, key, value).shape
         self.size = channels * height * width
         self._start = raw_start(channels, height, width)
-        self._ends: set[bytes] = (
-            set()
-        )  # seen after the pixels of such records, and found to be label and encoded = false
+        # seen after the pixels of such records, and found to be label and encoded = false
+        self._ends: set[bytes] = set()
 
     def pixels(self, value: memoryview) -> npt.NDArray[np.uint8] | None:
         """The pixels (in channel, row, column order) of a record like this; None of any other."""

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from caffe_io.errors import MokaError
 from tools.zoo import NETS, SOURCE
+from training.precision import BF16_FLAGS, cpu_flags
 
 ROOT = Path(__file__).resolve().parents[1]
 CAFFE = ROOT / ".toolchain/caffe/bin"
@@ -55,11 +56,7 @@ class Work:
 
 def best_blas() -> dict[str, str]:
     """What makes Caffe's OpenBLAS (0.3.13) fastest: by itself it knows no processor younger than itself."""
-    return {"OPENBLAS_CORETYPE": "SkylakeX"} if "avx512f" in _flags() else {}
-
-
-def _flags() -> set[str]:
-    return set(Path("/proc/cpuinfo").read_text().split())
+    return {"OPENBLAS_CORETYPE": "SkylakeX"} if "avx512f" in cpu_flags() else {}
 
 
 def process(command: Sequence[str], folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> Run:
@@ -203,6 +200,6 @@ def works() -> dict[str, Work]:
         ),
         "help": Work("python -m training --help", "s", 0.4, [*python, "training", "--help"], None),
     }  # fmt: skip
-    if not {"avx512_bf16", "amx_bf16"} & _flags():
+    if not BF16_FLAGS & cpu_flags():
         del table["bf16"], table["image_bf16"]
     return table

@@ -34,8 +34,7 @@ def overwritable(layers: Sequence[Layer]) -> list[bool]:
     makers: dict[str, Layer] = {}
     answers = []
     for layer in layers:
-        bottoms, tops = list(layer.param.bottom), list(layer.param.top)
-        maker = makers.get(bottoms[0]) if len(bottoms) == 1 and bottoms == tops else None
+        maker = makers.get(layer.param.bottom[0]) if layer.in_place else None
         answers.append(maker is not None and maker.param.type in _TOP_NOT_READ)
-        makers.update(dict.fromkeys(tops, layer))
+        makers.update(dict.fromkeys(layer.param.top, layer))
     return answers

@@ -77,7 +77,7 @@ def _power(layer: Layer, bottom: Tensor, top: Tensor, diff: Tensor) -> Tensor:
         slope = factor * (p.scale * bottom + p.shift)
     else:
         slope = top / bottom * p.power if p.shift == 0 else top / (bottom * p.scale + p.shift) * factor
-    return slope * (slope if _in_place(layer) else diff)
+    return slope * (slope if layer.in_place else diff)
 
 
 GRADIENTS: dict[str, Gradient] = {
@@ -103,7 +103,7 @@ def find_overwritten(layers: Sequence[Layer]) -> dict[int, Gradient]:
     found: dict[int, Gradient] = {}
     for index, layer in enumerate(layers):
         kind, p = layer.param.type, layer.param
-        in_place = _in_place(layer)
+        in_place = layer.in_place
         if in_place and kind in SPOILT and not (kind == "MVN" and not p.mvn_param.normalize_variance):
             logging.getLogger(LOGGER).warning(
                 'layer "%s" (%s): in place it reads in Caffe numbers that it has written over. Here it computes as if its top '
@@ -138,7 +138,7 @@ class _Overwritten(torch.autograd.Function):
         ctx: Any, bottom: Tensor, layer: Layer, gradient: Gradient, blobs: Callable[[], Mapping[str, Tensor]]
     ) -> Tensor:
         ctx.layer, ctx.gradient, ctx.blobs = layer, gradient, blobs
-        if not _in_place(layer):
+        if not layer.in_place:
             ctx.save_for_backward(bottom)
         top = layer.forward([bottom])[0]
         return top.view_as(top)
@@ -146,7 +146,7 @@ class _Overwritten(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         top = ctx.blobs()[ctx.layer.param.top[0]].detach()
-        bottom = top if _in_place(ctx.layer) else ctx.saved_tensors[0]
+        bottom = top if ctx.layer.in_place else ctx.saved_tensors[0]
         return ctx.gradient(ctx.layer, bottom, top, gradients[0]), None, None, None
 
 
@@ -155,10 +155,6 @@ def _writers_over(layers: Sequence[Layer], index: int) -> list[Layer]:
     top = layers[index].param.top[:1]
     users = [layer for layer in layers[index + 1 :] if top and top[0] in layer.param.bottom]
     return [layer for layer in users if layer.param.top[:1] == top]
-
-
-def _in_place(layer: Layer) -> bool:
-    return bool(layer.param.bottom) and layer.param.top[:1] == layer.param.bottom[:1]
 
 
 def _keeps_signs(layer: Layer) -> bool:

@@ -36,9 +36,8 @@ class Layerwise:
         self.net = net
         self.data: dict[str, Tensor] = {}
         self.diff: dict[str, Tensor] = {}
-        self._layouts: dict[
-            str, torch.memory_format
-        ] = {}  # in which the layers pass the blobs on; data and diff are NCHW
+        # in which the layers pass the blobs on; data and diff are NCHW
+        self._layouts: dict[str, torch.memory_format] = {}
         for name, shape in net.shapes.items():
             self.resize(name, shape)
         self.needs = backward_needs(net.layers, net.losses, net.param.force_backward)

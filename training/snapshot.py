@@ -50,9 +50,8 @@ def write_snapshot(
     """
     ending = ".h5" if hdf5 else ""
     model, state = (f"{prefix}_iter_{iteration}{suffix}{ending}" for suffix in (".caffemodel", ".solverstate"))
-    Path(state).unlink(
-        missing_ok=True
-    )  # an earlier run's: a kill between the two files must not pair it with our weights
+    # An earlier run's: a kill between the two files must not pair it with our weights.
+    Path(state).unlink(missing_ok=True)
     save_weights(net, model, _diffs(net) if diffs else None)
     arrays = [history.detach().cpu().contiguous().numpy() for history in histories]
     (write_hdf5_state if hdf5 else write_solverstate)(state, iteration, model, arrays, step, force=True)

@@ -59,9 +59,8 @@ class Solver:
         self.iteration = self.current_step = 0
         self.stopped = self._wish_snapshot = self._debug = False
         self.layerwise: Layerwise | None = None
-        self.callbacks: list[
-            tuple[Callable[[], object], Callable[[], object]]
-        ] = []  # before an iteration, before its update
+        # before an iteration, before its update
+        self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
         self.record: Record | None = None
         self._signals: Signals | None = None
         for names in param.weights:

@@ -69,6 +69,11 @@ class Layer:
                 wanted = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
                 raise self.error(f"has {len(names)} {what} blob(s) ({', '.join(names) or 'none'}); wanted {wanted}.")
 
+    @property
+    def in_place(self) -> bool:
+        """Whether its first top has the name of its first bottom."""
+        return bool(self.param.bottom) and self.param.top[:1] == self.param.bottom[:1]
+
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         """Take the shapes of the bottoms, make `blobs`, return the shapes of the tops."""
         return shapes

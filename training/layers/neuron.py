@@ -13,14 +13,14 @@ from caffe_io.caffe_pb2 import ExpParameter, LogParameter
 
 from .base import Layer, Shape
 from .no_gradient import without_gradient
+from .shape import not_in_place
 
 
 class AbsVal(Layer):
     """|x|."""
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
-        if self.param.top[0] == self.param.bottom[0]:
-            raise self.error("does not work in place; give its top a name of its own.")
+        not_in_place(self)
         return shapes
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:

@@ -46,27 +46,12 @@ if [ -d "$out" ] && [ -n "$(ls -A "$out")" ] && [ ! -e "$out/.made-by-demo" ]; t
     echo "error: $out: is not empty and was not made by demo.sh; nothing was touched. Give another folder: --out DIR" >&2
     exit 2
 fi
-mkdir -p "$out/prototxt"
+mkdir -p "$out"
 cd "$out"
 touch .made-by-demo
 root="$(realpath --relative-to=. "$MOKA_ROOT")"
-cp "$MOKA_ROOT"/prototxt/* prototxt/
-# Stock AgeNet and GenderNet want some thousand iterations before they leave the starting plateau. So that a few hundred
-# suffice, the copies in the working folder differ: smaller batches, a higher rate that comes down for the last fifth, larger
-# first weights in fc7, less dropout, no tenfold rate in fc8. The stock files stay as they are.
-for net in AgeNet GenderNet; do
-    n=$iterations
-    if [ $net = GenderNet ]; then n=$(((2 * iterations + 2) / 3)); fi
-    sed -i -E \
-        -e "s/^(base_lr:).*/\1 0.004/; s/^(max_iter:).*/\1 $n/; s/^(stepsize:).*/\1 $((n * 4 / 5 + 1))/" \
-        -e "s/^(test_interval|snapshot): .*/\1: $(((n + 1) / 2))/; s/^test_iter:.*/test_iter: 11/" \
-        "prototxt/${net}_solver.prototxt"
-    sed -i -E \
-        -e 's/batch_size: 50/batch_size: 25/; s/dropout_ratio: 0.5/dropout_ratio: 0.2/' \
-        -e 's/lr_mult: 10 /lr_mult: 1 /; s/lr_mult: 20 /lr_mult: 2 /' \
-        -e '/name: "fc7"/,/^}/s/std: 0.005/std: 0.04/' \
-        "prototxt/${net}_train_test.prototxt"
-done
+# Copies of AgeNet and GenderNet that learn within a few hundred iterations; recipes/demo/nets.py says what it changes.
+"$PYTHON" -m recipes.demo.nets --iterations "$iterations"
 
 step "Faces, split into a training and a test part; the training part balanced by age"
 what="your faces"
@@ -81,7 +66,7 @@ show "$root/create_lmdb.sh" --force
 show "$root/create_mean.sh" --force
 
 for net in AgeNet GenderNet; do
-    step "Training $net, $(sed -n 's/^max_iter: //p' "prototxt/${net}_solver.prototxt") iterations of batch 25"
+    step "Training $net, $(sed -n 's/^max_iter: //p' "prototxt/$net/solver.prototxt") iterations of batch 25"
     rm -rf "models/$net" # of an earlier demo: its snapshots would pass for newer ones
     show "$root/train_$net.sh" --precision auto 2> >(tee "$net.log" | grep --line-buffered -E 'Iteration .*loss|Test net output|Computing|rror' >&2)
     show "$root/test_$net.sh"
@@ -95,4 +80,4 @@ face="$(head -n 1 data/DEF/age_test.txt)"
 show "$PYTHON" "$root/run_inference.py" --image_path "${face% *}" --mean_file graph/age_gender_mean.npy --device auto --output answer.png --force
 
 step "What came out, in $out"
-"$PYTHON" -m tools.demo_report --what "$what" --face "${face% *}"
+"$PYTHON" -m recipes.demo.report --what "$what" --face "${face% *}"

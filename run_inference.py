@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Tell age and gender from the picture of one face; `python run_inference.py --help` shows how."""
 
-from tools.in_venv import ensure
+from common.environment import ensure
 
 if __name__ == "__main__":
-    ensure("runner", "numpy", "cv2", "openvino")
-    from inference.command import run
+    ensure("runner")
+    from inference.__main__ import ROOM
 
-    run()
+    ROOM.run_one("infer", "python run_inference.py")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes the tests: makes .venv and the tool chain if they are not there, checks style and types, runs pytest.
-# Arguments go on to pytest: ./test.sh -m "not oracle", ./test.sh tests/test_ncs_card.py ...
+# Arguments go on to pytest: ./test.sh -m "not oracle", ./test.sh tests/ncs/test_card.py ...
 set -euo pipefail
 . "$(dirname "$0")/tools/env.sh" dev
 cd "$MOKA_ROOT"

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from common.files import atomic_file
+
 from .blobs import Array, array_to_blob
 from .caffe_pb2 import SolverState
 from .errors import WeightsError
-from .files import whole_file
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _DENSITY = 1024  # values' bytes a byte of the file; gzip packs zeros about so
@@ -128,7 +129,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
 def _created(path: str | os.PathLike[str], force: bool) -> Iterator[Any]:
     import h5py
 
-    with whole_file(path, force) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_file(path, force) as temporary, h5py.File(temporary, "w") as file:
         yield file
 
 

@@ -12,8 +12,9 @@ from weakref import WeakValueDictionary
 
 import lmdb
 
+from common.files import atomic_folder
+
 from .errors import DatabaseError
-from .files import whole_folder
 
 _FIRST_MAP = 64 << 20  # bytes; doubled when full: a map of 1 TB breaks 32-bit machines and some file systems
 _BATCH = 1000  # records per commit, as Caffe's convert_imageset, and
@@ -78,7 +79,7 @@ def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[Lm
     Raises OutputExists if `path` is there and `force` is false, DatabaseError if the disk is full: nothing is left
     then.
     """
-    with whole_folder(path, force) as folder:
+    with atomic_folder(path, force) as folder:
         try:
             with (
                 closing(lmdb.open(str(folder), map_size=_FIRST_MAP, readahead=False)) as environment,

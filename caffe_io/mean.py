@@ -7,10 +7,12 @@ import os
 
 import numpy as np
 
+from common.errors import MeanError
+from common.files import atomic_file
+
 from .blobs import Array, array_to_blob, blob_to_array
 from .caffe_pb2 import BlobProto
-from .errors import CaffeIOError, MeanError, WeightsError
-from .files import whole_file
+from .errors import CaffeIOError, WeightsError
 from .prototxt import parse_binary
 
 
@@ -34,7 +36,7 @@ def read_mean(path: str | os.PathLike[str]) -> Array:
 
 def write_mean(path: str | os.PathLike[str], mean: Array, force: bool = False) -> None:
     """Write a channels x height x width mean as compute_image_mean does (num, channels, height, width; no shape)."""
-    with whole_file(path, force) as temporary:
+    with atomic_file(path, force) as temporary:
         temporary.write_bytes(array_to_blob(mean, legacy_shape=True).SerializeToString())
 
 

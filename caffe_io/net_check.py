@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 from .caffe_pb2 import LayerParameter, NetParameter, Phase
 from .errors import NetError
-from .layer_place import place_of
+from .text.layer_place import place_of
 
 _MOST_NAMES = 12  # of tops in a message
 

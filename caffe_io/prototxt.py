@@ -13,12 +13,13 @@ from google.protobuf import text_format
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, EncodeError, Message
 
+from common.commands import LOGGER
+
 from .caffe_pb2 import LayerParameter, NetParameter, SolverParameter, V1LayerParameter
-from .commands import LOGGER
 from .errors import CaffeIOError, PrototxtError, WeightsError
-from .fork_fields import resolve_fork_fields, summary
-from .text_fields import unclosed_line
-from .upgrade import upgrade_net, upgrade_solver
+from .text.fields import unclosed_line
+from .text.fork_fields import resolve_fork_fields, summary
+from .text.upgrade import upgrade_net, upgrade_solver
 
 M = TypeVar("M", bound=Message)
 

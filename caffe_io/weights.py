@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from common.files import atomic_file
+
 from .blobs import Array, add_diff, blob_to_array, fill_blob
 from .caffe_pb2 import NetParameter, SolverState
 from .errors import CaffeIOError, WeightsError
-from .files import whole_file
 from .hdf5 import is_hdf5, read_hdf5_state, read_hdf5_weights
 from .prototxt import parse_binary, read_binary_net
 
@@ -54,7 +55,7 @@ def write_weights(
             fill_blob(layer.blobs.add(), array)
         for blob, array in zip(layer.blobs, (diffs or {}).get(layer.name, ()), strict=False):
             add_diff(blob, array)
-    with whole_file(path, force) as temporary:
+    with atomic_file(path, force) as temporary:
         temporary.write_bytes(filled.SerializeToString())
 
 
@@ -80,7 +81,7 @@ def write_solverstate(
     state = SolverState(iter=iteration, learned_net=learned_net, current_step=current_step)
     for array in history:
         fill_blob(state.history.add(), array)
-    with whole_file(path, force) as temporary:
+    with atomic_file(path, force) as temporary:
         temporary.write_bytes(state.SerializeToString())
 
 

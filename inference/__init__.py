@@ -9,8 +9,10 @@
 Needs numpy, OpenCV and OpenVINO, and no other room of this project.
 """
 
+from common.errors import CardError, MeanError, PictureError, UsageError
+
 from .answer import Answer
-from .errors import CardError, DeviceError, InferenceError, MeanError, OutputError, PictureError, UsageError
+from .errors import DeviceError, InferenceError, OutputError
 from .picture import read_picture
 from .runner import Result, Runner
 

@@ -1,6 +1,16 @@
-"""`python -m inference`."""
+"""`python -m inference`: answer about the picture of a face."""
 
-from .command import run
+from __future__ import annotations
+
+from common.commands import Room, Verb
+
+ROOM = Room(
+    "inference",
+    "Answer about the picture of a face, on a Myriad X stick or the CPU.",
+    {"infer": Verb("inference.command", "tell age and gender from the picture of one face")},
+    default="infer",
+    group="runner",
+)
 
 if __name__ == "__main__":
-    run()
+    ROOM.run()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .errors import CardError
+from common.errors import CardError
 
 if TYPE_CHECKING:
     from .card import Card, Output

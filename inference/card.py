@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.errors import CardError
+
 from .answer import READS
-from .errors import CardError, known
+from .errors import known
 from .tensor import CHANNELS, RESIZES
 
 FORMAT = 1

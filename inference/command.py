@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
-import traceback
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+
+from common.errors import UsageError
 
 from .devices import PRECISIONS
-from .errors import InferenceError, OutputError, UsageError
+from .errors import OutputError
 
-NEEDED = {"cv2": "OpenCV", "numpy": "numpy", "openvino": "OpenVINO"}
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    options = argparse.ArgumentParser(
-        prog="run_inference.py", description="Tell age and gender from the picture of one face.", allow_abbrev=False
-    )
-    options.add_argument("--image_path", required=True, metavar="FACE.jpg", help="the picture: one face, cropped")
-    options.add_argument(
-        "--mean_file", metavar="MEAN.npy", help="only compared: the mean is already inside the network"
-    )
-    options.add_argument("--device", default="auto", help="MYRIAD, CPU or auto: a stick if one is there (default)")
-    options.add_argument(
-        "--graph", default="graph", metavar="DIR", help="folder of networks and cards (default: graph)"
-    )
-    options.add_argument("--precision", choices=PRECISIONS, default="f32", help="what a CPU computes in (default: f32)")
-    options.add_argument("--json", action="store_true", help="print JSON, with the probabilities of all classes")
-    options.add_argument("--output", metavar="ANNOTATED.png", help="write the face with its answers as a PNG")
-    options.add_argument("--force", action="store_true", help="overwrite --output")
-    options.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return options
+EXAMPLE = "python run_inference.py --image_path face.jpg"
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Answer about one picture. Raises InferenceError."""
-    options = parser().parse_args(argv)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--image_path", required=True, metavar="FACE.jpg", help="the picture: one face, cropped")
+    parser.add_argument("--mean_file", metavar="MEAN.npy", help="only compared: the mean is already inside the network")
+    parser.add_argument("--device", default="auto", help="MYRIAD, CPU or auto: a stick if one is there (default)")
+    parser.add_argument("--graph", default="graph", metavar="DIR", help="folder of networks and cards (default: graph)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="f32", help="what a CPU computes in (default: f32)")
+    parser.add_argument("--json", action="store_true", help="print JSON, with the probabilities of all classes")
+    parser.add_argument("--output", metavar="ANNOTATED.png", help="write the face with its answers as a PNG")
+    parser.add_argument("--force", action="store_true", help="overwrite --output")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Answer about one picture."""
     if options.output:
         _check_output(Path(options.output), options.force)
 
@@ -60,38 +48,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.output:
         write_png(Path(options.output), annotate(picture, result.answers), options.force)
         print(f"wrote {options.output}", file=sys.stderr if options.json else sys.stdout)
-
-
-def run(argv: Sequence[str] | None = None) -> NoReturn:
-    """`main`, with errors as one line on stderr and the exit code of their class."""
-    arguments = sys.argv[1:] if argv is None else argv
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be text that a terminal can show
-    try:
-        main(arguments)
-    except BrokenPipeError:  # `... | head` has seen enough
-        sys.stderr.close()
-    except (InferenceError, ModuleNotFoundError, KeyboardInterrupt) as error:
-        if "--debug" in arguments:
-            traceback.print_exc()
-        message, code = _explain(error)
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(code)
-    sys.exit(0)
-
-
-def _explain(error: BaseException) -> tuple[str, int]:
-    """Message and exit code."""
-    if isinstance(error, InferenceError):
-        return str(error), error.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        return "stopped", 130
-    if isinstance(error, ModuleNotFoundError) and error.name in NEEDED:
-        return (
-            f"{NEEDED[error.name]} is not installed for {sys.executable}: use .venv/bin/python (./demo.sh makes it), "
-            f"or run {sys.executable} -m pip install -r locks/runner.txt"
-        ), 1
-    raise error
 
 
 def _check_output(path: Path, force: bool) -> None:

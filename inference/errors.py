@@ -1,15 +1,11 @@
-"""What can go wrong in this room.
+"""The errors of this room.
 
-    InferenceError            exit code 1
-    ├── CardError             a model card, or a network that does not fit its card
-    ├── PictureError          the face: missing, damaged, too small, no picture at all
-    ├── MeanError             --mean_file does not belong to the network
-    ├── DeviceError           no stick, no tool chain, a runtime that refuses
-    ├── OutputError           the annotated picture cannot be written
-    └── UsageError            exit code 2: asked for in a wrong way
+    MokaError                 exit code 1
+    └── InferenceError        the runner cannot answer
+        ├── DeviceError       no stick, no tool chain, a runtime that refuses
+        └── OutputError       the annotated picture cannot be written
 
-Every message names the file or option, what was found, what was wanted and what to do next.
-This room imports no other, so the tree has its own root.
+Cards, means and pictures raise CardError, MeanError and PictureError of common/errors.py, wrong options its UsageError.
 """
 
 from __future__ import annotations
@@ -17,23 +13,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
-class InferenceError(Exception):
-    """Root of the tree; `exit_code` is what the command line ends with."""
-
-    exit_code = 1
+from common.errors import MokaError
 
 
-class CardError(InferenceError):
-    """A model card is missing or damaged, or the network beside it is not the one it describes."""
-
-
-class PictureError(InferenceError):
-    """A picture that cannot be read, or not be used as a face."""
-
-
-class MeanError(InferenceError):
-    """A mean file that does not belong to the network."""
+class InferenceError(MokaError):
+    """The runner cannot answer."""
 
 
 class DeviceError(InferenceError):
@@ -42,12 +26,6 @@ class DeviceError(InferenceError):
 
 class OutputError(InferenceError):
     """A result that cannot be written."""
-
-
-class UsageError(InferenceError):
-    """The command or a function was used wrongly."""
-
-    exit_code = 2
 
 
 def known(name: object, names: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import MeanError
+from common.errors import MeanError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

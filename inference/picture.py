@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from .errors import PictureError
+from common.errors import PictureError
 
 if TYPE_CHECKING:
     import numpy as np

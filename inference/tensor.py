@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import UsageError
+from common.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np

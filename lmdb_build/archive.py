@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from caffe_io.files import whole_folder
+from common.files import atomic_folder
 
 from .datasets import files_below
 from .errors import ArchiveError
@@ -38,7 +38,7 @@ def unpack(archive: Path, into: Path) -> Path:
             if folder.exists():
                 _check_same(folder, sizes, archive)
                 return folder
-            with whole_folder(folder) as temporary:
+            with atomic_folder(folder) as temporary:
                 for name, member in members.items():
                     target = temporary / _below(name, one_top)
                     target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from faces.pictures import Picture, decode, read_file
+
 from .errors import LmdbBuildError
-from .pictures import Picture, decode, read_file
 from .samples import TASKS, Sample
 
 _JPEG_QUALITY = 95

@@ -12,20 +12,24 @@ import hashlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from common.errors import PictureError
+from faces.pictures import decode, read_file
 
 from .archive import unpack
 from .balancing import Copy, draw_copy, plan_copies
 from .counts import count_table
 from .datasets import DATASETS, read_dataset
-from .errors import DatasetError, PictureError
+from .errors import DatasetError
 from .lists import Entry, list_text, refuse_other_lists, write_lists
 from .parallel import in_order, with_progress
-from .pictures import decode, read_file
 from .samples import TASKS, LeftOut, Sample, shuffled
 from .splitting import split_samples
+
+EXAMPLE = "python build_dataset.py --images data/UTKFace"
 
 DATA = Path("data")
 LISTS = DATA / "DEF"
@@ -146,11 +150,8 @@ def _copied(build: Build) -> list[Sample]:
     return [copy.sample(AUGMENTED) for copy in build.copies]
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="build_dataset", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("--images", type=Path, required=True, metavar="DIR|TAR", help="folder or .tar(.gz) of faces")
     parser.add_argument("--dataset", default="utkface", help=f"how labels are read: {', '.join(sorted(DATASETS))}")
     parser.add_argument("--seed", type=int, default=230, help="decides the split (default: %(default)s)")
@@ -158,8 +159,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--force", action="store_true", help="replace lists that were made from other pictures or options"
     )
-    parser.add_argument("--debug", action="store_true", help="show where an error came from")
-    options = parser.parse_args(argv)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Run the steps."""
     build = Build(options.images, options.dataset, options.seed, options.split, options.force)
     for step in STEPS:
         step(build)

@@ -6,7 +6,7 @@ Prints the mean of each channel (B, G, R), which a prototxt may name as mean_val
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,11 +19,13 @@ from google.protobuf.message import DecodeError
 from caffe_io.caffe_pb2 import Datum
 from caffe_io.datum import datum_to_array, parse_datum, raw_start
 from caffe_io.errors import DatabaseError
-from caffe_io.files import refuse_existing, whole_file
 from caffe_io.lmdb_store import LmdbReader
 from caffe_io.mean import write_mean
+from common.files import atomic_file, refuse_existing
 
 from .parallel import with_progress
+
+EXAMPLE = "./moka compute_image_mean data/lmdb/age_train_lmdb data/mean/mean.binaryproto"
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -127,26 +129,23 @@ def _text(key: bytes | memoryview) -> str:
     return bytes(key).decode(errors="replace")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lmdb_build compute_image_mean",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of Caffe's compute_image_mean, and --npy and --force."""
     parser.add_argument("database", metavar="INPUT_DB", help="an LMDB of Caffe Datum")
     parser.add_argument("output", metavar="OUTPUT_FILE", nargs="?", type=Path, help="mean.binaryproto to be written")
     parser.add_argument("--npy", type=Path, metavar="FILE", help="the same numbers as a NumPy file")
     parser.add_argument("--force", action="store_true", help="replace existing files")
-    parser.add_argument("--debug", action="store_true", help="show where an error came from")
-    options = parser.parse_intermixed_args(argv)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Compute the mean that the options ask for, print and write it."""
     outputs = [path for path in (options.output, options.npy) if path]
     for path in outputs:
         refuse_existing(path, options.force)
     mean = image_mean(options.database)
     with ExitStack() as stack:
         if options.npy:  # whole before the other appears, so that a kill hardly ever leaves one of them alone
-            with stack.enter_context(whole_file(options.npy, options.force)).open("wb") as file:
+            with stack.enter_context(atomic_file(options.npy, options.force)).open("wb") as file:
                 np.save(file, mean)
         if options.output:
             write_mean(options.output, mean, options.force)

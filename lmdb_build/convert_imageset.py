@@ -10,15 +10,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from caffe_io.errors import UsageError
-from caffe_io.files import refuse_existing
 from caffe_io.lmdb_store import write_lmdb
+from common.errors import PictureError, UsageError
+from common.files import refuse_existing
 
-from .errors import LmdbBuildError, PictureError
+from .errors import LmdbBuildError
 from .lists import Entry, read_list
 from .parallel import in_order, say, with_progress
 from .records import Recipe, Record, make_record, record_key
 from .samples import shuffled
+
+EXAMPLE = (
+    "./moka convert_imageset --resize_height=227 --resize_width=227 --shuffle ./"
+    " data/DEF/age_train.txt data/lmdb/age_train_lmdb"
+)
 
 
 def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, force: bool = False) -> int:
@@ -64,9 +69,25 @@ def _check_same_size(entry: Entry, record: Record, first_entry: Entry, first: Re
         )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """The command line."""
-    options = _parser().parse_args(argv)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of Caffe's convert_imageset, and --seed and --force."""
+    parser.add_argument("root", metavar="ROOTFOLDER/", help="folder to which the paths in the list are relative")
+    parser.add_argument("list", metavar="LISTFILE", help='one picture a line: "path label"')
+    parser.add_argument("database", metavar="DB_NAME", help="folder to be written")
+    parser.add_argument("--gray", action="store_true", help="one channel instead of three")
+    parser.add_argument("--shuffle", action="store_true", help="in a random order")
+    parser.add_argument("--seed", type=int, default=0, help="decides that order (default: %(default)s)")
+    parser.add_argument("--backend", default="lmdb", help="lmdb, the only one")
+    parser.add_argument("--resize_height", type=int, default=0, metavar="N", help="stretch to this many rows")
+    parser.add_argument("--resize_width", type=int, default=0, metavar="N", help="stretch to this many columns")
+    parser.add_argument("--check_size", action="store_true", help="sizes are always checked; accepted for old scripts")
+    parser.add_argument("--encoded", action="store_true", help="store picture files instead of raw bytes")
+    parser.add_argument("--encode_type", default="", metavar="TYPE", help="jpg, png, ...: --encoded, and as this type")
+    parser.add_argument("--force", action="store_true", help="replace an existing database")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Make the database that the options describe."""
     if options.backend != "lmdb":
         raise UsageError(f"--backend {options.backend}: only lmdb can be written.")
     if (options.resize_height > 0) != (options.resize_width > 0) or min(
@@ -83,26 +104,3 @@ def main(argv: Sequence[str] | None = None) -> None:
     recipe = Recipe(options.gray, options.resize_height, options.resize_width, options.encoded, options.encode_type)
     skipped = convert(options.root, entries, options.database, recipe, options.force)
     print(f"{options.database}: {len(entries) - skipped} records from {options.list}, {skipped} pictures skipped")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m lmdb_build convert_imageset",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("root", metavar="ROOTFOLDER/", help="folder to which the paths in the list are relative")
-    parser.add_argument("list", metavar="LISTFILE", help='one picture a line: "path label"')
-    parser.add_argument("database", metavar="DB_NAME", help="folder to be written")
-    parser.add_argument("--gray", action="store_true", help="one channel instead of three")
-    parser.add_argument("--shuffle", action="store_true", help="in a random order")
-    parser.add_argument("--seed", type=int, default=0, help="decides that order (default: %(default)s)")
-    parser.add_argument("--backend", default="lmdb", help="lmdb, the only one")
-    parser.add_argument("--resize_height", type=int, default=0, metavar="N", help="stretch to this many rows")
-    parser.add_argument("--resize_width", type=int, default=0, metavar="N", help="stretch to this many columns")
-    parser.add_argument("--check_size", action="store_true", help="sizes are always checked; accepted for old scripts")
-    parser.add_argument("--encoded", action="store_true", help="store picture files instead of raw bytes")
-    parser.add_argument("--encode_type", default="", metavar="TYPE", help="jpg, png, ...: --encoded, and as this type")
-    parser.add_argument("--force", action="store_true", help="replace an existing database")
-    parser.add_argument("--debug", action="store_true", help="show where an error came from")
-    return parser

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from caffe_io.errors import UsageError
+from common.errors import UsageError
 
 from .errors import DatasetError
 from .samples import OLDEST, LeftOut, Sample

@@ -1,18 +1,17 @@
 """The errors of this room.
 
-    caffe_io.MokaError
+    MokaError
     └── LmdbBuildError        pictures could not become a database       exit code 1
         ├── ArchiveError      an archive that is damaged or unsafe
         ├── DatasetError      a folder without labelled pictures, a set that cannot be split
-        ├── ListError         a list file that is missing or empty, or a line that is not "path label"
-        └── PictureError      one picture that cannot be taken; the commands count it, name it and go on
+        └── ListError         a list file that is missing or empty, or a line that is not "path label"
 
-Databases and mean files raise caffe_io's DatabaseError and MeanError, options caffe_io's UsageError.
+Databases raise caffe_io's DatabaseError; means, pictures and options MeanError, PictureError and UsageError of common/errors.py.
 """
 
 from __future__ import annotations
 
-from caffe_io.errors import MokaError
+from common.errors import MokaError
 
 
 class LmdbBuildError(MokaError):
@@ -29,7 +28,3 @@ class DatasetError(LmdbBuildError):
 
 class ListError(LmdbBuildError):
     """A list file that is missing or empty, or holds a line that is not "path label"."""
-
-
-class PictureError(LmdbBuildError):
-    """A file that is not a whole picture; the message is the reason alone, the caller knows the file."""

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from caffe_io.errors import OutputExists
-from caffe_io.files import whole_file
+from common.errors import OutputExists
+from common.files import atomic_file
 
 from .errors import ListError
 
@@ -76,4 +76,4 @@ def write_lists(lists: dict[Path, bytes]) -> None:
     with ExitStack() as stack:
         for path, text in lists.items():
             if not path.exists() or path.read_bytes() != text:
-                stack.enter_context(whole_file(path, force=True)).write_bytes(text)
+                stack.enter_context(atomic_file(path, force=True)).write_bytes(text)

@@ -10,10 +10,10 @@ import numpy as np
 
 from caffe_io.caffe_pb2 import Datum
 from caffe_io.datum import raw_record
+from faces.pictures import decode, read_file, resize
 
 from .errors import LmdbBuildError
 from .lists import Entry
-from .pictures import decode, read_file, resize
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from caffe_io.errors import UsageError
+from common.errors import UsageError
 
 from .errors import DatasetError
 from .samples import Sample, shuffled

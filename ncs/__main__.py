@@ -1,30 +1,18 @@
-"""python -m ncs VERB --options"""
+"""`python -m ncs VERB`: from a trained caffemodel to what a device runs."""
 
 from __future__ import annotations
 
-import argparse
-import importlib
-from collections.abc import Sequence
+from common.commands import Room, Verb
 
-from caffe_io.commands import run
-
-VERBS = ("compile", "mean", "types")  # each a module with HELP, add_options(parser) and do(options)
-
-
-def main(argv: Sequence[str]) -> int:
-    """Parse `argv` and do what its verb says."""
-    parser = argparse.ArgumentParser(prog="python -m ncs", description="From a caffemodel to what a device runs.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name in VERBS:
-        module = importlib.import_module(f"ncs.{name}")
-        verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
-        verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        module.add_options(verb)
-        verb.set_defaults(do=module.do)
-    options = parser.parse_args(argv)
-    options.do(options)
-    return 0
-
+ROOM = Room(
+    "ncs",
+    "From a trained caffemodel to what a device runs.",
+    {
+        "compile": Verb("ncs.compile", "turn a caffemodel into OpenVINO IR (FP16), a Myriad X blob and a model card"),
+        "mean": Verb("ncs.mean", "write a mean.binaryproto as .npy: float32, channels x height x width, BGR"),
+        "types": Verb("ncs.types", "list the layer types that are converted, left out or refused"),
+    },
+)
 
 if __name__ == "__main__":
-    run(main)
+    ROOM.run()

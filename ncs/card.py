@@ -12,9 +12,8 @@ import numpy as np
 
 from caffe_io.blobs import Array
 from caffe_io.mean import mean_hash
-
-from .blob import BlobHeader
-from .errors import CardError
+from common.errors import CardError
+from myriad.blob import BlobHeader
 
 FORMAT = 1
 READERS = {"argmax": "classes", "expected_value": "bins"}  # how an output is read -> the list that names its values
@@ -33,12 +32,14 @@ def read_net_card(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise CardError(f"{path}:{error.lineno}:{error.colno}: {error.msg}. Correct the JSON.") from error
     if not isinstance(card, dict) or not all(isinstance(card.get(key), str) for key in _TEXTS):
-        raise CardError(f"{path}: lacks one of the texts {', '.join(_TEXTS)}. See prototxt/AgeNet.json.")
+        raise CardError(f"{path}: lacks one of the texts {', '.join(_TEXTS)}. See prototxt/AgeNet/card.json.")
     if not isinstance(card.get("outputs"), list) or not card["outputs"]:
         raise CardError(f'{path}: "outputs" is missing or empty; wanted one entry for each output blob.')
     for output in card["outputs"]:
         if not isinstance(output, dict) or not all(isinstance(output.get(key), str) for key in _OUTPUT_TEXTS):
-            raise CardError(f'{path}: an entry of "outputs" lacks "blob", "task" or "read". See prototxt/AgeNet.json.')
+            raise CardError(
+                f'{path}: an entry of "outputs" lacks "blob", "task" or "read". See prototxt/AgeNet/card.json.'
+            )
         names = READERS.get(output["read"])
         if names is None:
             raise CardError(

@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from caffe_io.errors import UsageError
-from caffe_io.files import refuse_existing, whole_file
 from caffe_io.mean import read_mean
 from caffe_io.prototxt import read_net
 from caffe_io.weights import newest_snapshot, read_weights
+from common.errors import UsageError
+from common.files import atomic_file, refuse_existing
+from common.messages import shape_text
+from common.places import net_files
 
 from . import card, compiler
-from .errors import times
 from .mean import fit_mean, value_mean
 
 if TYPE_CHECKING:
     from openvino import Model
 
-HELP = "turn a caffemodel into OpenVINO IR (FP16), a Myriad X blob, and the model card beside them"
+EXAMPLE = "./moka compile --net AgeNet"
+
 MEAN = Path("data/mean/mean.binaryproto")
 SUFFIXES = (".json", ".blob", ".bin", ".xml")  # the card takes its place last
 
@@ -45,7 +47,9 @@ class Sources:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m ncs compile`."""
-    parser.add_argument("--net", metavar="NAME", help="prototxt/NAME_deploy.prototxt, NAME.json, newest of models/NAME")
+    parser.add_argument(
+        "--net", metavar="NAME", help="take prototxt/NAME/deploy.prototxt, its card.json, and the newest of models/NAME"
+    )
     parser.add_argument("--model", type=Path, metavar="DEPLOY.prototxt", help="the net, with an Input layer")
     parser.add_argument("--weights", type=Path, metavar="FILE.caffemodel", help="its weights")
     mean = parser.add_mutually_exclusive_group()
@@ -61,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace existing outputs")
 
 
-def do(options: argparse.Namespace) -> None:
+def main(options: argparse.Namespace) -> None:
     """Compile what the options name; all outputs appear, or none."""
     slices = options.shaves if options.cmx_slices is None else options.cmx_slices
     resources = compiler.Resources(options.shaves, slices, options.streams)
@@ -80,9 +84,9 @@ def find_sources(options: argparse.Namespace) -> Sources:
     net = options.net
     if net is None and (options.model is None or options.weights is None):
         raise UsageError("wanted --net NAME, or --model DEPLOY.prototxt and --weights FILE.caffemodel.")
-    model = options.model or Path("prototxt", f"{net}_deploy.prototxt")
-    name = net or model.stem.removesuffix("_deploy")
-    beside = model.with_name(f"{name}.json")
+    model = options.model or net_files(net).deploy
+    name = net or _name(model)
+    beside = net_files(net).card if net else _card_beside(model, name)
     return Sources(
         name=name,
         net=model,
@@ -90,6 +94,15 @@ def find_sources(options: argparse.Namespace) -> Sources:
         mean=options.mean or (MEAN if net and options.mean_value is None else None),
         card=options.card or (beside if net or beside.exists() else None),
     )
+
+
+def _name(model: Path) -> str:
+    """The name of a net from its file: NAME/deploy.prototxt, or NAME_deploy.prototxt."""
+    return model.resolve().parent.name if model.stem == "deploy" else model.stem.removesuffix("_deploy")
+
+
+def _card_beside(model: Path, name: str) -> Path:
+    return model.with_name("card.json" if model.stem == "deploy" else f"{name}.json")
 
 
 def load(sources: Sources, mean_value: list[float] | None) -> tuple[Model, dict[str, Any]]:
@@ -139,7 +152,7 @@ def write(
     compiled = None
     with ExitStack() as stack:
         suffixes = [suffix for suffix in SUFFIXES if suffix != ".blob" or compiler.available()]
-        places = {suffix: stack.enter_context(whole_file(out / f"{name}{suffix}", force)) for suffix in suffixes}
+        places = {suffix: stack.enter_context(atomic_file(out / f"{name}{suffix}", force)) for suffix in suffixes}
         scratch = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{name}.xml.", suffix=".part", dir=out))
         )
@@ -177,11 +190,11 @@ def report(
     for source in model_card.get("inputs", [model_card["input"]]):
         is_picture = source["precision"] == "U8"
         what = f"{source['layout']} {model_card['channel_order']}, {kind}" if is_picture else source["layout"]
-        print(f"  input   {source['blob']}: {times(source['shape'])} {source['precision']}, {what}")
+        print(f"  input   {source['blob']}: {shape_text(source['shape'])} {source['precision']}, {what}")
     for output in model.outputs:
         meaning = meanings.get(output.get_any_name())
         says = "not on the card" if meaning is None else f"{meaning['task']}, read by {meaning['read']}"
-        print(f"  output  {output.get_any_name()}: {times(output.get_shape())} FP16, {says}")
+        print(f"  output  {output.get_any_name()}: {shape_text(output.get_shape())} FP16, {says}")
     size = (out / ir["xml"]).stat().st_size + (out / ir["bin"]).stat().st_size
     took = seconds - (compiled.seconds if compiled else 0)
     kind = f"version {ir['version']}, {ir['precision']}"

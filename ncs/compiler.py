@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from caffe_io.errors import UsageError
+from common.errors import UsageError
+from common.places import make_toolchain, toolchain_program
+from myriad.blob import BlobHeader, read_header
 
-from .blob import BlobHeader, read_header
 from .errors import CompilerError
 
-MAKE_TOOLCHAIN = "tools/toolchain.sh movidius"
-LAUNCHER = Path(__file__).parents[1] / ".toolchain" / "movidius" / "bin" / "python"
+MAKE_TOOLCHAIN = make_toolchain("movidius")
+LAUNCHER = toolchain_program("movidius", "python")
 WORKER = Path(__file__).with_name("myriad_worker.py")
 TIMEOUT = 300.0  # seconds; a compile takes 6, for the runtime looks 5 seconds for a stick that it does not need
 _SHAVES, _CMX_SLICES, _STREAMS = 16, 19, 3  # what a Myriad X has, and what the compiler takes

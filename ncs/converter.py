@@ -13,9 +13,9 @@ from openvino import Model, Node, Output
 
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import TEST, LayerParameter, NetParameter
-from caffe_io.commands import LOGGER
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
+from common.commands import LOGGER
 
 from .errors import ConversionError
 from .layers import BOTTOMS, LAYERS, LEFT_OUT, REFUSED, Layer

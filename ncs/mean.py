@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from caffe_io.blobs import Array
-from caffe_io.errors import MeanError, UsageError
-from caffe_io.files import whole_file
 from caffe_io.mean import read_mean
+from common.errors import MeanError, UsageError
+from common.files import atomic_file
+from common.messages import shape_text
 
-from .errors import times
-
-HELP = "write a mean.binaryproto as .npy: float32, channels x height x width, BGR"
+EXAMPLE = "./moka mean data/mean/mean.binaryproto graph/age_gender_mean.npy"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace OUT.npy")
 
 
-def do(options: argparse.Namespace) -> None:
+def main(options: argparse.Namespace) -> None:
     """Convert the file that the options name."""
     mean = read_mean(options.mean)
     content = io.BytesIO()
@@ -34,9 +33,9 @@ def do(options: argparse.Namespace) -> None:
     if options.output.is_file() and options.output.read_bytes() == content.getvalue():
         print(f"mean: {options.output} already holds {options.mean}")
         return
-    with whole_file(options.output, options.force) as temporary:
+    with atomic_file(options.output, options.force) as temporary:
         temporary.write_bytes(content.getvalue())
-    print(f"mean: {options.output}, {times(mean.shape)} float32 from {options.mean}")
+    print(f"mean: {options.output}, {shape_text(mean.shape)} float32 from {options.mean}")
 
 
 def fit_mean(mean: Array, channels: int, height: int, width: int, file: str) -> Array:
@@ -45,7 +44,7 @@ def fit_mean(mean: Array, channels: int, height: int, width: int, file: str) -> 
     """
     if mean.shape[0] != channels or mean.shape[1] < height or mean.shape[2] < width:
         raise MeanError(
-            f"{file}: is {times(mean.shape)} (channels x height x width), but the net takes "
+            f"{file}: is {shape_text(mean.shape)} (channels x height x width), but the net takes "
             f"{channels}x{height}x{width}; wanted the same channels and no smaller size. "
             "Give the mean of the LMDB that the net was trained on: ./create_mean.sh"
         )

@@ -6,7 +6,7 @@ import argparse
 import json
 import textwrap
 
-HELP = "list the layer types that are converted, left out or refused"
+EXAMPLE = "./moka types"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +14,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help='{"converted": [...], "left_out": [...], "refused": {...}}')
 
 
-def do(options: argparse.Namespace) -> None:
+def main(options: argparse.Namespace) -> None:
     """Print them."""
     from .layers import LAYERS, LEFT_OUT, REFUSED
 

@@ -18,11 +18,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_io.commands import run
-from caffe_io.errors import UsageError
-from caffe_io.files import whole_file
+from common.commands import run
+from common.errors import UsageError
+from common.files import atomic_file
+from common.places import ROOT
 
-from .bench_works import ROOT, Run, Work, best_blas, prepare, process, works
+from .bench_works import Run, Work, best_blas, prepare, process, works
 
 SIDES = ("ours", "theirs")
 Runs = dict[str, list[Run]]  # side -> its runs
@@ -107,7 +108,7 @@ waiting for data is of ours, start-up included.
 | work | ours | theirs | ratio | wanted | memory | waiting | reached |
 |---|---|---|---|---|---|---|---|
 """
-    with whole_file(ROOT / "BENCHMARKS.md", force=True) as temporary:
+    with atomic_file(ROOT / "BENCHMARKS.md", force=True) as temporary:
         temporary.write_text(text + "\n".join(lines) + "\n")
 
 

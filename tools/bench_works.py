@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,15 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from caffe_io.errors import MokaError
-from tools.zoo import NETS, SOURCE
-from training.precision import BF16_FLAGS, cpu_flags
+from common.errors import MokaError
+from common.places import ROOT, TOOLCHAIN, toolchain_program
+from training.solvers.precision import BF16_FLAGS, cpu_flags
 
-ROOT = Path(__file__).resolve().parents[1]
-CAFFE = ROOT / ".toolchain/caffe/bin"
-MO = ROOT / ".toolchain/movidius/bin/mo"
+from .zoo import NETS, SOURCE
 
-DEPLOY, WEIGHTS = "prototxt/AgeNet_deploy.prototxt", "models/AgeNet/AgeNet_iter_1.caffemodel"
+CAFFE = TOOLCHAIN / "caffe/bin"
+MO = toolchain_program("movidius", "mo")
+
+DEPLOY, WEIGHTS = "prototxt/AgeNet/deploy.prototxt", "models/AgeNet/AgeNet_iter_1.caffemodel"
 RESIZE = ["--resize_height=227", "--resize_width=227"]
 BATCH = 32  # of the nets of the zoo
 ZOO = {"resnet18": "ResNet-18", "mobilenet": "MobileNet v1"}  # work -> net
@@ -91,19 +93,17 @@ def prepare(folder: Path) -> None:
             process([python, "-m", "lmdb_build", "convert_imageset", *RESIZE, "./", f"{count}.txt", database], folder)
     mean = "data/mean/mean.binaryproto"
     process([python, "-m", "lmdb_build", "compute_image_mean", databases[500], mean], folder)
-    (folder / "prototxt").mkdir()
-    for path in (ROOT / "prototxt").iterdir():
-        (folder / "prototxt" / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(ROOT / "prototxt", folder / "prototxt")
     _solvers(folder)
     _zoo(folder)
     process([python, "-m", "training", "train", "--solver", "once.prototxt"], folder)
-    names = ["--model", DEPLOY, "--weights", WEIGHTS, "--mean", mean, "--card", "prototxt/AgeNet.json"]
+    names = ["--model", DEPLOY, "--weights", WEIGHTS, "--mean", mean, "--card", "prototxt/AgeNet/card.json"]
     process([python, "-m", "ncs", "compile", *names], folder)
 
 
 def _solvers(folder: Path) -> None:
     """solver.prototxt: 16 iterations of AgeNet, without tests and snapshots; once.prototxt: one, for its caffemodel."""
-    solver = (ROOT / "prototxt/AgeNet_solver.prototxt").read_text()
+    solver = (ROOT / "prototxt/AgeNet/solver.prototxt").read_text()
     for name, text in {"max_iter": "16", "display": "5", "snapshot": "0", "test_interval": "0"}.items():
         solver = re.sub(rf"(?m)^{name}:.*$", f"{name}: {text}", solver)
     solver = re.sub(r"(?m)^test_iter:.*$", "", solver) + "snapshot_after_train: false\n"
@@ -149,7 +149,7 @@ def works() -> dict[str, Work]:
     python = [sys.executable, "-m"]
     caffe = str(CAFFE / "caffe")
     ours, theirs = [*python, "training", "train", "--solver"], [caffe, "train", "--solver"]
-    net = "prototxt/AgeNet_train_test.prototxt"
+    net = "prototxt/AgeNet/train_test.prototxt"
     test = ["--model", net, "--weights", WEIGHTS, "--iterations", "40"]
     table = {
         "train": Work(

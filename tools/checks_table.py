@@ -18,9 +18,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from caffe_io.files import whole_file
+from common.files import atomic_file
+from common.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests/oracle"
 BEGIN, END = "<!-- checks: written by tools/checks_table.py -->", "<!-- end of checks -->"
 OF_NCS = {"ncs", "layers_ncs", "zoo", "inference_stick"}  # files whose tests ask others than Caffe as well
@@ -70,9 +70,9 @@ def main() -> None:
     readme = ROOT / "README.md"
     before, rest = readme.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    with whole_file(readme, force=True) as temporary:
+    with atomic_file(readme, force=True) as temporary:
         temporary.write_text(f"{before}{BEGIN}\n{summary(checks)}\n{END}{after}")
-    with whole_file(ROOT / "docs/checks.md", force=True) as temporary:
+    with atomic_file(ROOT / "docs/checks.md", force=True) as temporary:
         temporary.write_text(f"{HEAD}\n{every_test(checks)}\n")
 
 

@@ -24,9 +24,7 @@ from pathlib import Path
 
 from caffe_io.blobs import blob_to_array
 from caffe_io.caffe_pb2 import TEST, TRAIN, BlobProto, NetParameter, SolverState
-from caffe_io.commands import LOGGER, run
 from caffe_io.datum import datum_to_array, parse_datum
-from caffe_io.errors import MokaError
 from caffe_io.hdf5 import read_hdf5_state, read_hdf5_weights
 from caffe_io.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.mean import read_mean
@@ -34,6 +32,8 @@ from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_binary_net, read_net, read_solver, to_text
 from caffe_io.weights import read_solverstate, read_weights
+from common.commands import LOGGER, run
+from common.errors import MokaError
 
 from . import fuzz_inputs as inputs
 

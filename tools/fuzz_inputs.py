@@ -22,6 +22,7 @@ from caffe_io.caffe_pb2 import (
 )
 from caffe_io.datum import array_to_datum
 from caffe_io.hdf5 import write_hdf5_state, write_hdf5_weights
+from common.places import ROOT
 
 _CLAIMS = (0, 1, 3, 10**6, 10**12, 2**31 - 1, 2**62, -1, -(2**63))  # of sizes
 _WORDS = (
@@ -60,8 +61,8 @@ net_param { layers { name: "a" type: RELU bottom: "a" top: "a" } }
 
 def texts() -> list[bytes]:
     """Nets as text: those of the project and some that use rarer parts of the format."""
-    folder = Path(__file__).resolve().parents[1] / "prototxt"
-    nets = [path.read_bytes() for path in sorted(folder.glob("*.prototxt")) if "solver" not in path.name]
+    folder = ROOT / "prototxt"
+    nets = [path.read_bytes() for path in sorted(folder.rglob("*.prototxt")) if "solver" not in path.name]
     return [_TEXT.encode(), _V1_TEXT.encode(), *nets]
 
 

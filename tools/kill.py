@@ -24,12 +24,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from caffe_io.commands import run
-from caffe_io.errors import MokaError, UsageError
+from common.commands import run
+from common.errors import MokaError, UsageError
+from common.places import ROOT
 
-from .kill_cases import ROOT, Broken, Case, cases
+from .kill_cases import Broken, Case, cases
 
-_TEMPORARY = ("*.part", "*.old.*")  # what caffe_io.files names while it is not yet whole
+_TEMPORARY = ("*.part", "*.old.*")  # what common.files names while it is not yet whole
 _LONGEST = 300  # seconds a command may take
 
 

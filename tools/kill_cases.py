@@ -15,15 +15,15 @@ import numpy as np
 
 from caffe_io.caffe_pb2 import NetParameter
 from caffe_io.datum import array_to_datum
-from caffe_io.errors import MokaError, WeightsError
+from caffe_io.errors import WeightsError
 from caffe_io.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.prototxt import parse_text
 from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_weights
+from common.errors import MokaError
+from common.places import ROOT
 from inference.card import read_cards
-from inference.cpu import CpuDevice
+from inference.devices.cpu import CpuDevice
 from inference.errors import InferenceError
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 class Broken(MokaError):

@@ -1,9 +1,9 @@
-"""Writes README's table of layers, and training/conversions.json (for `python -m training draw`), from what the oracle tests
-saw of each: runs them anew, then reads .oracle/layers.json.
+"""Writes README's table of layers, and training/drawing/conversions.json (for `python -m training draw`), from what the
+oracle tests saw of each: runs them anew, then reads .oracle/layers.json.
 
     python -m tools.layer_table            (needs both tool chains; takes some minutes)
 
-A test tells what it saw by `saw(layer, what)` of tests/oracle/oracle_kit.py; a layer that no test touched has no row.
+A test tells what it saw by `saw(layer, what)` of tests/kits/oracle.py; a layer that no test touched has no row.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from caffe_io.files import whole_file
+from common.files import atomic_file
+from common.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 SEEN = ROOT / ".oracle" / "layers.json"
 CONVERSIONS = ROOT / "training" / "conversions.json"
 BEGIN, END = "<!-- layers: written by tools/layer_table.py -->", "<!-- end of layers -->"
@@ -46,9 +46,9 @@ def main() -> None:
     table = as_table(seen)
     readme = ROOT / "README.md"
     text = put_between_marks(readme.read_text(), table)
-    with whole_file(readme, force=True) as temporary:
+    with atomic_file(readme, force=True) as temporary:
         temporary.write_text(text)
-    with whole_file(CONVERSIONS, force=True) as temporary:
+    with atomic_file(CONVERSIONS, force=True) as temporary:
         temporary.write_text(as_json(seen))
 
 

@@ -23,9 +23,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from caffe_io.commands import run
-from caffe_io.errors import UsageError
-from caffe_io.files import whole_file, whole_folder
+from common.commands import run
+from common.errors import UsageError
+from common.files import atomic_file, atomic_folder
 
 from .faces import backdrop, beard, features, hair, skin
 from .faces.canvas import SIZE, Canvas, Picture
@@ -137,7 +137,7 @@ def write_faces(folder: str | os.PathLike[str], count: int = 1400, seed: int = 7
     if count < 1:
         raise UsageError(f"--count {count}: at least 1 face was wanted")
     faces, started = plan(count, seed), time.monotonic()
-    with whole_folder(folder, force) as made:
+    with atomic_folder(folder, force) as made:
         jobs = [(made, face) for face in faces]
         workers = min(_cores(), count)
         if count <= ALONE or workers == 1:
@@ -201,7 +201,7 @@ def main(argv: Sequence[str]) -> None:
     if options.seed < 0:
         raise UsageError(f"--seed {options.seed}: 0 or a positive number was wanted")
     if options.sheet:
-        with whole_file(options.sheet, options.force) as made:
+        with atomic_file(options.sheet, options.force) as made:
             made.write_bytes(cv2.imencode(".png", contact_sheet(options.seed))[1].tobytes())
         print(f"{options.sheet}: synthetic faces, rows male and female, columns the age classes")
         return

@@ -10,10 +10,7 @@ MokaError
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
-from caffe_io.errors import MokaError
+from common.errors import MokaError
 
 
 class TrainingError(MokaError):
@@ -34,10 +31,3 @@ class EngineError(TrainingError):
 
 class WorkerError(TrainingError):
     """Another of the processes that train together has ended."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """` Did you mean "X"?` with the nearest of the known names, capitals not counted; empty if none is near."""
-    by_small = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower(), by_small, 1)
-    return f' Did you mean "{by_small[near[0]]}"?' if near else ""

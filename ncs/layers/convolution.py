@@ -8,8 +8,8 @@ import openvino.opset1 as op
 from openvino import Node, Output
 
 from caffe_io.caffe_pb2 import ConvolutionParameter
+from common.messages import shape_text
 
-from ..errors import times
 from .layer import Layer, constant, per_channel, shape
 
 
@@ -32,7 +32,9 @@ def deconvolution(layer: Layer, inputs: list[Output]) -> list[Output]:
 def _top(layer: Layer, bottom: Output, group: int, transposed: bool) -> Output:
     param = layer.parameter.convolution_param
     if len(shape(bottom)) != 4 or param.axis not in (1, -3):
-        raise layer.error(f"bottom of shape {times(shape(bottom))}, axis {param.axis}; wanted N x C x H x W, axis 1.")
+        raise layer.error(
+            f"bottom of shape {shape_text(shape(bottom))}, axis {param.axis}; wanted N x C x H x W, axis 1."
+        )
     channels, outputs = shape(bottom)[1], param.num_output
     if group < 1 or channels % group or outputs % group:
         raise layer.error(f"group {group} divides not both its {channels} inputs and its {outputs} outputs.")

@@ -13,9 +13,10 @@ from openvino.op import Constant
 
 from caffe_io.blobs import Array, same_shape
 from caffe_io.caffe_pb2 import TRAIN, LayerParameter
-from caffe_io.layer_place import place_of
+from caffe_io.text.layer_place import place_of
+from common.messages import shape_text
 
-from ..errors import ConversionError, times
+from ..errors import ConversionError
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Layer:
         found = self.blobs[index].shape
         if not same_shape(found, wanted):
             raise self.error(
-                f"blob {index} in {self.weights_file} has shape {times(found)}, wanted {times(wanted)}. "
+                f"blob {index} in {self.weights_file} has shape {shape_text(found)}, wanted {shape_text(wanted)}. "
                 "Give the caffemodel that was trained with this net."
             )
         return self.blobs[index].reshape(wanted)

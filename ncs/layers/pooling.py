@@ -6,8 +6,8 @@ import openvino.opset1 as op
 from openvino import Output
 
 from caffe_io.caffe_pb2 import PoolingParameter
+from common.messages import shape_text
 
-from ..errors import times
 from .layer import Layer, constant, integers, shape
 
 _TINY = 2**-14  # the smallest normal number of FP16
@@ -18,7 +18,7 @@ def pooling(layer: Layer, inputs: list[Output]) -> list[Output]:
     param = layer.parameter.pooling_param
     size = list(shape(inputs[0])[2:])
     if len(size) != 2:
-        raise layer.error(f"bottom of shape {times(shape(inputs[0]))}; wanted N x C x H x W.")
+        raise layer.error(f"bottom of shape {shape_text(shape(inputs[0]))}; wanted N x C x H x W.")
     if len(layer.parameter.top) > 1:
         raise layer.error("a second top (the mask) has no counterpart in OpenVINO.")
     pad, stride = _height_width(param, "pad", "pad"), _height_width(param, "stride", "stride")

@@ -14,8 +14,6 @@ import pytest
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle.caffe_io_strategies import full, messages, nets, solvers
-from oracle.oracle_kit import caffe
 
 from caffe_io import caffe_pb2
 from caffe_io.caffe_pb2 import TRAIN, NetParameter, NetStateRule, SolverParameter, V1LayerParameter
@@ -27,6 +25,8 @@ from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import parse_text, read_binary_net, read_net, read_solver, to_text
 from caffe_io.weights import read_solverstate, read_weights, write_solverstate, write_weights
+from kits.oracle import caffe
+from kits.strategies import full, messages, nets, solvers
 
 pytestmark = pytest.mark.oracle
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_kit import Judge, compare, judge, net_text, our_net, run_ours
+
+from kits.oracle_layers import Judge, compare, judge, net_text, our_net, run_ours
 
 __all__ = ["judge"]
 pytestmark = pytest.mark.oracle

@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference import DeviceError, Runner, myriad
+from common.places import ROOT
+from inference import DeviceError, Runner
 from inference.card import read_cards
-from inference.cpu import CpuDevice
-from inference.devices import find_sticks
-from tests.inference_kit import card_of, sysfs_with, write_card, write_graph, write_network
+from inference.devices import find_sticks, myriad
+from inference.devices.cpu import CpuDevice
+from kits.inference import card_of, sysfs_with, write_card, write_graph, write_network
 
-PYTHON = myriad.ROOT / ".toolchain/movidius/bin/python"
+PYTHON = ROOT / ".toolchain/movidius/bin/python"
 pytestmark = [
     pytest.mark.oracle,
     pytest.mark.skipif(not os.access(PYTHON, os.X_OK), reason="no tool chain: tools/toolchain.sh movidius"),

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layer_kit import Judge, compare, judge, net_text, our_net, run_ours
-from oracle_kit import caffe
-from training_kit import make_lmdb, working_folder
 
 from caffe_io.caffe_pb2 import TEST, TRAIN
 from caffe_io.prototxt import read_binary_net, read_net, read_solver
-from training.solver import Solver
+from kits.oracle import caffe
+from kits.oracle_layers import Judge, compare, judge, net_text, our_net, run_ours
+from kits.training import make_lmdb, working_folder
+from training.solvers.solver import Solver
 
 __all__ = ["judge"]
 pytestmark = pytest.mark.oracle

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_kit import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net
 
+from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net
 from training.errors import LayerError
 
 __all__ = ["judge"]
@@ -210,7 +210,7 @@ def test_only_we_refuse(judge: Judge) -> None:
 
 @pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
 def test_stochastic_pooling_only_caffe_refuses(judge: Judge, phase: str) -> None:
-    """On a CPU, in both phases; tests/test_training_pooling.py holds ours against its definition."""
+    """On a CPU, in both phases; tests/training/layers/test_pooling.py holds ours against its definition."""
     text = net_text(layer("Pooling", "pooling_param { pool: STOCHASTIC kernel_size: 2 }"), {"x": (1, 1, 4, 4)})
     with pytest.raises(CaffeRefuses, match="Not Implemented"):
         judge.run(text, {"x": np.ones((1, 1, 4, 4), np.float32)}, phase=phase, backward=False)

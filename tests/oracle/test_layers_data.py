@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from layer_kit import Array, CaffeRefuses, Judge, judge, our_net
-from oracle_kit import saw
-from training_kit import make_mean
 
 from caffe_io.caffe_pb2 import Datum
 from caffe_io.datum import array_to_datum
-from caffe_io.errors import MokaError
 from caffe_io.lmdb_store import write_lmdb
+from common.errors import MokaError
+from kits.oracle import saw
+from kits.oracle_layers import Array, CaffeRefuses, Judge, judge, our_net
+from kits.training import make_mean
 from training import pycaffe
 
 __all__ = ["judge"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layer_kit import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net, run_ours
 
 from caffe_io.blobs import array_to_blob
+from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net, run_ours
 from training.errors import LayerError
 
 __all__ = ["judge"]

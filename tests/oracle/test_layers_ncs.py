@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from google.protobuf import text_format
-from layer_kit import Judge, judge, net_text
-from oracle_kit import movidius, saw
 
 from caffe_io.caffe_pb2 import NetParameter
+from kits.ncs import Floats, run_feed
+from kits.oracle import movidius, saw
+from kits.oracle_layers import Judge, judge, net_text
 from ncs.layers import LAYERS
-from tests.ncs_kit import Floats, run_feed
 
 __all__ = ["judge"]
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(600)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_kit import Array, Judge, both_refuse, compare, judge, net_text, our_net, run_ours
-from oracle_kit import saw
+
+from kits.oracle import saw
+from kits.oracle_layers import Array, Judge, both_refuse, compare, judge, net_text, our_net, run_ours
 
 __all__ = ["judge"]
 pytestmark = pytest.mark.oracle

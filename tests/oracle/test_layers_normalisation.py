@@ -6,7 +6,8 @@ import itertools
 
 import numpy as np
 import pytest
-from layer_kit import Array, Judge, both_refuse, compare, judge
+
+from kits.oracle_layers import Array, Judge, both_refuse, compare, judge
 
 __all__ = ["judge"]
 pytestmark = pytest.mark.oracle

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from layer_kit import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net
-from oracle_kit import saw
 
+from kits.oracle import saw
+from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net
 from training.errors import LayerError
 
 __all__ = ["judge"]

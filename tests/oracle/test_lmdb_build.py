@@ -11,12 +11,13 @@ import cv2
 import lmdb
 import numpy as np
 import pytest
-from lmdb_build_kit import ROOT, picture, truncate, write_faces, write_picture
-from oracle_kit import caffe
 from PIL import Image
 
 from caffe_io.caffe_pb2 import Datum
 from caffe_io.lmdb_store import write_lmdb
+from common.places import ROOT
+from kits.lmdb_build import picture, truncate, write_faces, write_picture
+from kits.oracle import caffe
 from lmdb_build import compute_image_mean, convert_imageset
 from lmdb_build.archive import unpack
 

@@ -20,8 +20,9 @@ from caffe_io.caffe_pb2 import NetParameter
 from caffe_io.mean import write_mean
 from caffe_io.prototxt import read_net, to_text
 from caffe_io.weights import write_weights
-from ncs.__main__ import main
-from tests.ncs_kit import ROOT, Floats, net_of, run_model, values
+from common.places import ROOT
+from kits.ncs import Floats, net_of, run_model, values
+from ncs.__main__ import ROOM
 
 MOVIDIUS, CAFFE = (ROOT / ".toolchain" / name / "bin" for name in ("movidius", "caffe"))
 needs_movidius = pytest.mark.skipif(
@@ -46,7 +47,7 @@ class Trained:
 
     @property
     def deploy(self) -> Path:
-        return ROOT / f"prototxt/{self.name}_deploy.prototxt"
+        return ROOT / f"prototxt/{self.name}/deploy.prototxt"
 
     @property
     def mean_file(self) -> Path:
@@ -111,7 +112,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def compiled(trained: Trained) -> Path:
     """The folder with our IR, card and, with the tool chain, blob."""
     out = trained.folder / "graph"
-    main(
+    ROOM.main(
         [
             *("compile", "--model", str(trained.deploy), "--weights", str(trained.weights), "--out", str(out)),
             *("--mean", str(trained.mean_file), "--shaves", str(SHAVES[trained.name])),
@@ -358,7 +359,9 @@ def test_usual_layer_types_compile_to_a_blob(zoo: tuple[Path, Path, NetParameter
     import depthai
 
     deploy, weights, _ = zoo
-    main(["compile", "--model", str(deploy), "--weights", str(weights), "--mean_value", "120", "--out", str(tmp_path)])
+    ROOM.main(
+        ["compile", "--model", str(deploy), "--weights", str(weights), "--mean_value", "120", "--out", str(tmp_path)]
+    )
     blob = depthai.OpenVINO.Blob(tmp_path / "Zoo.blob")
     found = {name: tensor.dims for name, tensor in blob.networkOutputs.items()}
     assert found == {"prob": [7, 1], "sig": [7, 1], "gp": [1, 1, 24, 1]}

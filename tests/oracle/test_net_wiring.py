@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layer_kit import Array, CaffeRefuses, Judge, compare, judge, net_text, our_net, run_ours
-from oracle_kit import caffe
-from training_kit import working_folder
 
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import read_weights
+from kits.oracle import caffe
+from kits.oracle_layers import Array, CaffeRefuses, Judge, compare, judge, net_text, our_net, run_ours
+from kits.training import working_folder
 from training.errors import LayerError
-from training.solver import Solver
+from training.solvers.solver import Solver
 
 __all__ = ["judge"]
 pytestmark = pytest.mark.oracle

@@ -10,10 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from oracle_kit import ROOT, caffe
-from training_kit import make_lmdb, working_folder
 
 from caffe_io.prototxt import read_net, read_solver
+from common.places import ROOT
+from kits.oracle import caffe
+from kits.training import make_lmdb, working_folder
 
 pytestmark = pytest.mark.oracle
 
@@ -46,8 +47,8 @@ layer {{ name: "sum" type: "Eltwise" bottom: "a" bottom: "b" top: "sum" eltwise_
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """What the script found with ours, and with theirs."""
-    from training.snapshot import save_weights
-    from training.solver import Solver
+    from training.solvers.snapshot import save_weights
+    from training.solvers.solver import Solver
 
     folder = tmp_path_factory.mktemp("pycaffe")
     make_lmdb(folder / "records", 30, 12, 3, seed=2)

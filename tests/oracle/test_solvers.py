@@ -15,13 +15,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from layer_kit import one_thread
-from oracle_kit import caffe
-from training_kit import make_lmdb, working_folder
 
 from caffe_io.blobs import blob_to_array
 from caffe_io.prototxt import read_binary_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
+from kits.oracle import caffe
+from kits.oracle_layers import one_thread
+from kits.training import make_lmdb, working_folder
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.oracle
@@ -73,7 +73,7 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """40 records of 3 classes, the net, and weights to begin with."""
-    from training.solver import Solver
+    from training.solvers.solver import Solver
 
     folder = tmp_path_factory.mktemp("solvers")
     make_lmdb(folder / "records", 40, 16, 3, seed=5)
@@ -105,7 +105,7 @@ def run_caffe(solver: str, *options: str) -> str:
 
 def run_ours(solver: str, weights: str = "", snapshot: str = "") -> list[str]:
     """The lines of our log."""
-    from training.solver import Solver
+    from training.solvers.solver import Solver
 
     param = read_solver(solver)
     param.weights.extend([weights] if weights else [])
@@ -269,7 +269,7 @@ def same_line(mine: Sequence[str], his: Sequence[str]) -> None:
 @pytest.mark.parametrize("display", [1, 2])
 def test_debug_info_of_test_nets_and_of_the_last_look(folder: Path, display: int) -> None:
     """Test nets have lines for each layer in every test; the last look has them if the last iteration was shown."""
-    from training.solver import Solver
+    from training.solvers.solver import Solver
 
     settings = SGD + 'lr_policy: "fixed" debug_info: true test_iter: 2 test_interval: 2'
     with working_folder(folder):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from oracle_kit import caffe
-from training_kit import ROOT, age_net, make_lmdb, make_mean, working_folder
 
 from caffe_io.prototxt import read_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
+from common.places import ROOT
+from kits.oracle import caffe
+from kits.training import age_net, make_lmdb, make_mean, working_folder
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
@@ -32,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_mean(folder / "data/mean/mean.binaryproto", 227)
     net = age_net(folder, batch_size=10, dropout=0)
     net.write_text(net.read_text().replace('type: "constant" value: 0', 'type: "constant" value: 0.1'))
-    solver = (ROOT / "prototxt/AgeNet_solver.prototxt").read_text()
+    solver = (ROOT / "prototxt/AgeNet/solver.prototxt").read_text()
     for old, new in {
         r"net: .*": 'net: "AgeNet_train_test.prototxt"',
         r"base_lr: .*": "base_lr: 0.0001",
@@ -53,9 +54,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def logs(folder: Path) -> tuple[str, str]:
     """Train 20 iterations with both from the same weights and history; the logs. Leaves {ours,caffes}_iter_20.*"""
-    from training.record import Record
-    from training.snapshot import write_snapshot
-    from training.solver import Solver
+    from training.solvers.record import Record
+    from training.solvers.snapshot import write_snapshot
+    from training.solvers.solver import Solver
 
     with working_folder(folder):
         solver = Solver(read_solver("solver.prototxt"))
@@ -101,7 +102,7 @@ def test_first_step_at_the_stock_rate(folder: Path, logs: tuple[str, str]) -> No
     Below a pooling layer rounding may choose the other of two equal maxima; one such window in 500,000 moves the gradient
     of the layers under it by 2e-3 of its norm.
     """
-    from training.solver import Solver
+    from training.solvers.solver import Solver
 
     text = (folder / "caffe_solver.prototxt").read_text().replace("max_iter: 20", "max_iter: 1")
     (folder / "first.prototxt").write_text(
@@ -147,9 +148,9 @@ def test_losses_and_log_lines_agree(logs: tuple[str, str], record_property: Call
 def test_accuracy_is_what_caffe_test_finds(
     folder: Path, logs: tuple[str, str], record_property: Callable[[str, str], None]
 ) -> None:
-    from training.classifier import read_classifier
-    from training.engines import ENGINES
-    from training.scores import Scores
+    from evaluation.classifier import read_classifier
+    from evaluation.engines import ENGINES
+    from evaluation.metrics import Scores
 
     model, weights = Path("AgeNet_train_test.prototxt"), Path("caffes_iter_20.caffemodel")
     done = subprocess.run(
@@ -162,7 +163,7 @@ def test_accuracy_is_what_caffe_test_finds(
     from caffe_io.net_state import filter_net
 
     with working_folder(folder):
-        classifier = read_classifier(filter_net(read_net(model), TEST), str(model), ROOT / "prototxt/AgeNet.json")
+        classifier = read_classifier(filter_net(read_net(model), TEST), str(model), ROOT / "prototxt/AgeNet/card.json")
         by_engine = {}
         for engine in ("torch", "caffe"):
             probabilities, labels = ENGINES[engine](classifier, model, weights, Path("none"))
@@ -179,7 +180,7 @@ def test_accuracy_is_what_caffe_test_finds(
 
 
 def test_caffe_resumes_our_snapshot_and_we_resume_its(folder: Path, logs: tuple[str, str]) -> None:
-    from training.solver import Solver
+    from training.solvers.solver import Solver
 
     longer = (folder / "caffe_solver.prototxt").read_text().replace("max_iter: 20", "max_iter: 22")
     (folder / "resume.prototxt").write_text(longer.replace('"caffes"', '"resumed"'))

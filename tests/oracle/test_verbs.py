@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from google.protobuf import text_format
-from oracle_kit import caffe
-from training_command_kit import command
-from training_kit import make_lmdb, working_folder
 
 from caffe_io.caffe_pb2 import Datum, NetParameter, SolverParameter
 from caffe_io.lmdb_store import LmdbReader
 from caffe_io.prototxt import read_solver
+from kits.oracle import caffe
+from kits.training import make_lmdb, working_folder
+from kits.training_commands import command
 
 pytestmark = pytest.mark.oracle
 
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "net.prototxt").write_text(NET)
     (folder / "solver.prototxt").write_text(SOLVER)
     with working_folder(folder):
-        from training.solver import Solver
+        from training.solvers.solver import Solver
 
         solver = Solver(read_solver("solver.prototxt"))
         solver.snapshot()

@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 import pytest
 from google.protobuf import text_format
-from layer_kit import Judge, judge, one_thread, our_net, run_ours
 from numpy.typing import NDArray
-from oracle_kit import movidius, saw
-from training_kit import working_folder
 
 from caffe_io.caffe_pb2 import NetParameter
 from caffe_io.prototxt import read_solver
+from kits.ncs import Floats, run_feed
+from kits.oracle import movidius, saw
+from kits.oracle_layers import Judge, judge, one_thread, our_net, run_ours
+from kits.training import working_folder
 from ncs.converter import convert, input_shapes
 from ncs.ir import write_ir
-from tests.ncs_kit import Floats, run_feed
 from tools.zoo import NETS, SOURCE, Top
 
 __all__ = ["judge", "one_thread"]
@@ -182,8 +182,8 @@ def write_data(folder: Path, tops: Mapping[str, Top]) -> None:
 
 def five_iterations() -> tuple[dict[Any, Floats], dict[str, list[float]], dict[Any, Floats]]:
     """Ours: weights at the start (written to start.caffemodel, too), losses by blob, weights at the end."""
-    from training.snapshot import save_weights
-    from training.solver import Solver
+    from training.solvers.snapshot import save_weights
+    from training.solvers.solver import Solver
 
     def weights() -> dict[Any, Floats]:
         layers = solver.net.weights()

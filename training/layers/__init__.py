@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from caffe_io.caffe_pb2 import LayerParameter
+from common.messages import did_you_mean
 
-from ..errors import LayerError, did_you_mean
-from .accuracy import Accuracy
+from ..errors import LayerError
 from .base import Context, Layer
 from .batch_norm import BatchNorm
-from .class_losses import HingeLoss, InfogainLoss, MultinomialLogisticLoss
 from .concat import Concat, Slice, Tile
 from .convolution import Convolution, Deconvolution, DepthwiseConvolution, Im2col
 from .crop import Crop
-from .data import Data
-from .dummy_data import DummyData
+from .data.dummy_data import DummyData
+from .data.hdf5_data import HDF5Data
+from .data.image_data import ImageData
+from .data.input import Input
+from .data.lmdb_data import Data
+from .data.memory_data import MemoryData
 from .eltwise import Eltwise
-from .hdf5_data import HDF5Data
-from .image_data import ImageData
 from .inner_product import InnerProduct
-from .input import Input
-from .loss import SoftmaxWithLoss
+from .losses.accuracy import Accuracy
+from .losses.class_losses import HingeLoss, InfogainLoss, MultinomialLogisticLoss
+from .losses.loss import SoftmaxWithLoss
+from .losses.value_losses import ContrastiveLoss, EuclideanLoss, SigmoidCrossEntropyLoss
 from .lrn import LRN
-from .memory_data import MemoryData
 from .mvn import MVN
 from .neuron import BNLL, ELU, AbsVal, Clip, Dropout, Exp, Log, Power, ReLU, ReLU6, Sigmoid, Swish, TanH, Threshold
 from .plumbing import Parameter, Silence, Split
@@ -33,7 +35,6 @@ from .scale import Bias, Scale
 from .selection import BatchReindex, Embed, Filter
 from .shape import Flatten, Permute, Reshape
 from .softmax import Softmax
-from .value_losses import ContrastiveLoss, EuclideanLoss, SigmoidCrossEntropyLoss
 
 __all__ = ["LAYERS", "Context", "Layer", "make_layer"]
 

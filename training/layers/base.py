@@ -12,7 +12,7 @@ from torch import Tensor
 from caffe_io.caffe_pb2 import TRAIN, FillerParameter, LayerParameter, Phase
 
 from ..errors import LayerError
-from ..fillers import fill
+from .fillers import fill
 
 Shape = tuple[int, ...]
 

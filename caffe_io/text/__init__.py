@@ -1,0 +1,1 @@
+"""Prototxt as text: its fields, those of forks and older formats, and the place of a layer."""

@@ -1,0 +1,66 @@
+"""Where in its file a layer stands, for error messages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..caffe_pb2 import LayerParameter, Phase
+from ..errors import CaffeIOError
+from ..prototxt import read_text
+from .fields import TOKEN
+from .upgrade import current_type
+
+
+def place_of(path: str | os.PathLike[str], layer: LayerParameter) -> str:
+    """`path` with the line (from 1) at which the block of `layer` begins, as in "net.prototxt:12".
+
+    `path` alone if that is no text file, or if no block, or more than one, has the layer's name, type and phases.
+    """
+    try:
+        text = read_text(path)
+    except CaffeIOError:
+        return str(path)
+    phases = [Phase.Name(rule.phase) for rule in (*layer.include, *layer.exclude) if rule.HasField("phase")]
+    found = [block for block in _blocks(text) if block.name == layer.name and layer.type in block.types()]
+    if len(found) > 1:  # such as the data layers of training and of testing
+        found = [block for block in found if block.phases == phases]
+    return f"{path}:{found[0].line}" if len(found) == 1 else str(path)
+
+
+@dataclass
+class _Block:
+    """What a block `layer` or `layers` says of itself, and its first line."""
+
+    line: int
+    name: str = ""
+    type: str = ""
+    phases: list[str] = field(default_factory=list)
+
+    def types(self) -> tuple[str, str]:
+        """The type as written, and as a V1 type's current name."""
+        return self.type, current_type(self.type)
+
+
+def _blocks(text: str) -> Iterator[_Block]:
+    tokens = [(found.group(), found.start()) for found in TOKEN.finditer(text) if found.lastgroup != "space"]
+    words = [word for word, _ in tokens]
+    depth, counted, block, opener = 0, 0, _Block(1), ""
+    for index, word in enumerate(words):
+        if word in ("{", "<"):
+            depth += 1
+            if depth == 1:
+                first = index - 2 if words[index - 1] == ":" else index - 1
+                opener, start = words[first], tokens[first][1]
+                block, counted = _Block(block.line + text.count("\n", counted, start)), start
+        elif word in ("}", ">"):
+            depth -= 1
+            if depth == 0 and opener in ("layer", "layers"):
+                yield block
+        elif words[index + 1 : index + 2] == [":"]:
+            value = "".join(words[index + 2 : index + 3]).strip("\"'")
+            if depth == 1 and word in ("name", "type"):
+                setattr(block, word, value)
+            elif word == "phase":
+                block.phases.append(value)

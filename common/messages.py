@@ -1,0 +1,24 @@
+"""Pieces of messages that every room writes the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def shape_text(dims: Iterable[int]) -> str:
+    """Write a shape as messages do: 1x3x227x227, or "scalar" if it has no axes."""
+    return "x".join(map(str, dims)) or "scalar"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean "X"?` for the nearest of the known names, ignoring case; an empty text if none is near."""
+    by_lower = {each.lower(): each for each in known}
+    near = get_close_matches(name.lower(), by_lower, 1)
+    return f' Did you mean "{by_lower[near[0]]}"?' if near else ""
+
+
+def known_names(name: str, known: Iterable[str]) -> str:
+    """Return `Known: A, B, C. Did you mean "B"?`: the end of a message about an unknown name."""
+    names = sorted(known, key=str.lower)
+    return f"Known: {', '.join(names) or 'none'}.{did_you_mean(name, names)}"

@@ -1,0 +1,1 @@
+"""Pictures of faces: read, checked, resized, cut out."""

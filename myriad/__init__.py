@@ -1,0 +1,1 @@
+"""Myriad X blobs."""

@@ -1,0 +1,1 @@
+"""Published results and demos: settings and thin scripts."""

@@ -1,0 +1,1 @@
+"""The demo: settings for drawn or own faces, and its report."""

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from caffe_io.blobs import array_to_blob, blob_to_array
+from caffe_io.caffe_pb2 import BlobProto, BlobShape, LayerParameter, NetParameter, SolverState, V1LayerParameter
+from caffe_io.errors import WeightsError
+from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_solverstate, write_weights
+from common.errors import OutputExists
+
+
+def some_weights() -> dict[str, list[np.ndarray]]:
+    draw = np.random.default_rng(3)
+    return {
+        "conv": [draw.normal(size=(4, 3, 2, 2)).astype(np.float32), np.zeros(4, np.float32)],
+        "scale": [np.float32(2).reshape(())],
+    }
+
+
+def some_net() -> NetParameter:
+    return NetParameter(
+        name="n", layer=[LayerParameter(name=name, type="X") for name in ("data", "conv", "relu", "scale")]
+    )
+
+
+def test_weights_come_back(tmp_path: Path) -> None:
+    net, weights = some_net(), some_weights()
+    write_weights(tmp_path / "w", net, weights)
+    back = read_weights(tmp_path / "w")
+    assert list(back) == ["conv", "scale"]
+    for name, blobs in weights.items():
+        assert [blob.shape for blob in back[name]] == [blob.shape for blob in blobs]
+        for found, wanted in zip(back[name], blobs, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    assert not any(layer.blobs for layer in net.layer)  # the net that was given has not changed
+    assert NetParameter.FromString((tmp_path / "w").read_bytes()).layer[1].type == "X"
+
+
+def test_old_weights_do_not_stay_in_the_file(tmp_path: Path) -> None:
+    net = some_net()
+    net.layer[0].blobs.append(array_to_blob(np.zeros(5)))
+    write_weights(tmp_path / "w", net, some_weights())
+    assert "data" not in read_weights(tmp_path / "w")
+
+
+def test_v1_weights(tmp_path: Path) -> None:
+    layer = V1LayerParameter(name="c", type=V1LayerParameter.CONVOLUTION)
+    layer.blobs.append(array_to_blob(np.ones((2, 3)), legacy_shape=True))
+    (tmp_path / "w").write_bytes(NetParameter(layers=[layer]).SerializeToString())
+    assert read_weights(tmp_path / "w")["c"][0].shape == (1, 1, 2, 3)
+
+
+def test_existing_weights_are_kept(tmp_path: Path) -> None:
+    write_weights(tmp_path / "w", some_net(), some_weights())
+    before = (tmp_path / "w").read_bytes()
+    with pytest.raises(OutputExists):
+        write_weights(tmp_path / "w", some_net(), {})
+    assert (tmp_path / "w").read_bytes() == before
+
+
+def test_a_blob_that_claims_a_trillion_values(tmp_path: Path) -> None:
+    layer = LayerParameter(name="fc", blobs=[BlobProto(shape=BlobShape(dim=[10**6, 10**6]))])
+    (tmp_path / "w").write_bytes(NetParameter(layer=[layer]).SerializeToString())
+    with pytest.raises(
+        WeightsError, match=r'w: layer "fc", blob 0: holds 0 numbers, but its shape .* asks for 1000000000000'
+    ):
+        read_weights(tmp_path / "w")
+
+
+@pytest.mark.parametrize("cut", [1, 0.3, 0.9, -1])
+def test_a_truncated_caffemodel(tmp_path: Path, cut: float) -> None:
+    write_weights(tmp_path / "w", some_net(), some_weights())
+    whole = (tmp_path / "w").read_bytes()
+    (tmp_path / "w").write_bytes(whole[: int(len(whole) * cut) if isinstance(cut, float) else cut])
+    with pytest.raises(WeightsError, match=r"w: \d+ bytes that are not a caffemodel: damaged, cut short"):
+        read_weights(tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", r"w: is empty \(0 bytes\)"),
+        (b"# a prototxt\n", "not a caffemodel"),
+        (some_net().SerializeToString(), "w: holds 4 layers but no weights; wanted a trained caffemodel"),
+    ],
+)
+def test_files_that_are_no_caffemodel(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "w").write_bytes(data)
+    with pytest.raises(WeightsError, match=message):
+        read_weights(tmp_path / "w")
+
+
+def test_a_solverstate_comes_back(tmp_path: Path) -> None:
+    history = [np.arange(6, dtype=np.float32).reshape(2, 3), np.zeros(2, np.float32)]
+    write_solverstate(tmp_path / "s", 120, "n_iter_120.caffemodel", history, current_step=3)
+    state = read_solverstate(tmp_path / "s")
+    assert (state.iter, state.learned_net, state.current_step) == (120, "n_iter_120.caffemodel", 3)
+    for found, wanted in zip(state.history, history, strict=True):
+        np.testing.assert_array_equal(blob_to_array(found), wanted)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", r"s: is empty \(0 bytes\); wanted a solverstate"),
+        (SolverState(iter=3, learned_net="abc").SerializeToString()[:-1], "not a solverstate: damaged, cut short"),
+        (NetParameter(name="n").SerializeToString(), r"s: has no iteration number; .*--weights"),
+        (b"net: 'x'", "not a solverstate"),
+    ],
+)
+def test_files_that_are_no_solverstate(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "s").write_bytes(data)
+    with pytest.raises(WeightsError, match=message):
+        read_solverstate(tmp_path / "s")
+
+
+def test_the_newest_snapshot_is_the_one_with_the_highest_number(tmp_path: Path) -> None:
+    for number, age in ((900, 1), (10000, 3), (9999, 0)):
+        path = tmp_path / f"AgeNet_iter_{number}.caffemodel"
+        path.touch()
+        os.utime(path, (1e9 - age, 1e9 - age))
+    for name in (
+        "AgeNet_iter_99999.solverstate",
+        "AgeNet_iter_x.caffemodel",
+        "AgeNet.caffemodel",
+        "a_iter_².caffemodel",
+    ):
+        (tmp_path / name).touch()
+    (tmp_path / "AgeNet_iter_7.caffemodel.h5").touch()
+    (tmp_path / "Other_iter_12000.caffemodel.h5").touch()
+    assert newest_snapshot(tmp_path).name == "Other_iter_12000.caffemodel.h5"
+    assert newest_snapshot(tmp_path, name="AgeNet").name == "AgeNet_iter_10000.caffemodel"
+    assert newest_snapshot(tmp_path, ".solverstate").name == "AgeNet_iter_99999.solverstate"
+
+
+def test_no_snapshot_at_all(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"holds no snapshot \(\*_iter_N\.caffemodel\)"):
+        newest_snapshot(tmp_path)

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.errors import MokaError, OutputExists
+from common.files import atomic_file, atomic_folder, refuse_existing
+from common.places import ROOT
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.bin"
+    with atomic_file(target) as temporary:
+        assert temporary.parent == target.parent
+        temporary.write_bytes(b"abc")
+        assert not target.exists()
+    assert target.read_bytes() == b"abc"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_permissions_are_those_of_an_ordinary_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"")
+    with atomic_file(tmp_path / "a") as temporary:
+        temporary.write_bytes(b"")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+    (tmp_path / "plain_folder").mkdir()
+    with atomic_folder(tmp_path / "b"):
+        pass
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == stat.S_IMODE((tmp_path / "plain_folder").stat().st_mode)
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt()])
+def test_an_error_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)), atomic_file(tmp_path / "a") as temporary:
+        temporary.write_bytes(b"half")
+        raise error
+    with pytest.raises(type(error)), atomic_folder(tmp_path / "b") as folder:
+        (folder / "part").write_bytes(b"half")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_keeps_the_old_output(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "old").write_bytes(b"old")
+    with pytest.raises(ValueError), atomic_file(tmp_path / "a", force=True) as temporary:
+        temporary.write_bytes(b"new")
+        raise ValueError
+    with pytest.raises(ValueError), atomic_folder(tmp_path / "b", force=True) as folder:
+        (folder / "new").write_bytes(b"new")
+        raise ValueError
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["a", "b", "b/old"]
+
+
+def test_existing_output_is_refused_without_force(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    for opener in (atomic_file, atomic_folder):
+        with pytest.raises(OutputExists, match="--force") as caught, opener(tmp_path / "a"):
+            pytest.fail("the block must not run")
+        assert caught.value.exit_code == 2
+    refuse_existing(tmp_path / "a", force=True)
+    refuse_existing(tmp_path / "b")
+    with atomic_file(tmp_path / "a", force=True) as temporary:
+        temporary.write_bytes(b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_a_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    for content in ("one", "two"):
+        with atomic_folder(tmp_path / "db", force=True) as folder:
+            (folder / content).touch()
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["db", "db/two"]
+
+
+def test_the_old_folder_is_back_if_the_exchange_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with atomic_folder(tmp_path / "db") as folder:
+        (folder / "old").touch()
+    replace = Path.replace
+
+    def fails_for_the_new(self: Path, target: Path) -> Path:
+        if self.name.endswith(".part"):
+            raise OSError(errno.EIO, "Input/output error")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails_for_the_new)
+    with pytest.raises(MokaError, match="Input/output error"), atomic_folder(tmp_path / "db", force=True) as folder:
+        (folder / "new").touch()
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["db", "db/old"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, number: int) -> None:
+    for opener in (atomic_file, atomic_folder):
+        with (
+            pytest.raises(MokaError, match="the disk is full; nothing was left behind") as caught,
+            opener(tmp_path / "a"),
+        ):
+            raise OSError(number, os.strerror(number))
+        assert caught.value.exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_the_system_stops_leaves_nothing(tmp_path: Path) -> None:
+    """A file size limit is the one kind of full disk that needs no rights to make."""
+    script = (
+        "import resource, signal, sys\n"
+        "from caffe_io.errors import MokaError\n"
+        "from common.files import atomic_file\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))\n"
+        "try:\n"
+        "    with atomic_file(sys.argv[1]) as temporary:\n"
+        "        temporary.write_bytes(bytes(1 << 20))\n"
+        "except MokaError as error:\n"
+        "    print(error)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "a")], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert "cannot be written (File too large)" in run.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_input_is_not_called_a_failed_output(tmp_path: Path) -> None:
+    with pytest.raises(MokaError, match=r"missing: No such file or directory; .*out was therefore not written"):  # noqa: SIM117
+        with atomic_file(tmp_path / "out"):
+            (tmp_path / "missing").read_bytes()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for opener in (atomic_file, atomic_folder):
+        with pytest.raises(MokaError, match="cannot be written"), opener(tmp_path / "file" / "a"):
+            pytest.fail("the block must not run")
+
+
+def test_what_a_killed_run_left_is_told_and_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    script = (
+        "import os, sys\n"
+        "from common.files import atomic_file, atomic_folder\n"
+        "with atomic_file(sys.argv[1] + '/a'), atomic_folder(sys.argv[1] + '/b'):\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, timeout=60).returncode == -9
+    left = sorted(tmp_path.iterdir())
+    assert [path.name[:3] for path in left] == [".a.", ".b."]
+    (tmp_path / ".a.mine.part").touch()  # no name of ours
+    for opener in (atomic_file, atomic_folder):
+        with opener(tmp_path / ("a" if opener is atomic_file else "b")):
+            pass
+    told = [record.getMessage() for record in caplog.records]
+    assert [message.split(": ")[0] for message in told] == [str(path) for path in left]
+    assert "left by a run that was killed while it wrote a. Delete it, unless another run" in told[0]
+    assert {*left, tmp_path / "a", tmp_path / "b", tmp_path / ".a.mine.part"} == set(tmp_path.iterdir())

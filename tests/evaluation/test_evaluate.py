@@ -1,0 +1,247 @@
+"""`python -m training evaluate`, its engines, and what it reads from net and card."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from caffe_io.caffe_pb2 import TEST
+from caffe_io.datum import datum_to_array, parse_datum
+from caffe_io.lmdb_store import LmdbReader
+from caffe_io.net_state import filter_net
+from caffe_io.prototxt import read_net
+from caffe_io.weights import write_weights
+from common.errors import UsageError
+from evaluation.classifier import Classifier, read_classifier
+from evaluation.engines import ENGINES
+from kits.training import make_lmdb, small_solver
+from kits.training_commands import command, leftovers
+from training.errors import EngineError, TrainingError
+
+CARD = {
+    "name": "Small",
+    "outputs": [{"blob": "prob", "task": "age", "read": "argmax", "classes": ["0-9", "10-19", "20-29"]}],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """models/Small with three snapshots, prototxt/Small_train_test.prototxt, prototxt/Small.json; 21 test records."""
+    from training.nets.net import Net
+
+    folder = tmp_path_factory.mktemp("evaluate")
+    small_solver(folder)
+    for place in ("prototxt", "models/Small"):
+        (folder / place).mkdir(parents=True)
+    (folder / "net.prototxt").rename(folder / "prototxt/Small_train_test.prototxt")
+    (folder / "prototxt/Small.json").write_text(json.dumps(CARD))
+    net = read_net(folder / "prototxt/Small_train_test.prototxt")
+    for number, seed in ((9, 1), (10, 2), (100, 3)):
+        weights = Net(net, TEST, seed=seed).weights()
+        write_weights(folder / f"models/Small/Small_iter_{number}.caffemodel", filter_net(net, TEST), weights)
+        os.utime(
+            folder / f"models/Small/Small_iter_{number}.caffemodel", (1e9 - number, 1e9 - number)
+        )  # the newest by number is the oldest file
+    return folder
+
+
+def classifier_of(folder: Path) -> Classifier:
+    path = folder / "prototxt/Small_train_test.prototxt"
+    return read_classifier(filter_net(read_net(path), TEST), str(path), folder / "prototxt/Small.json")
+
+
+def records(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures and labels of the test LMDB."""
+    with LmdbReader(folder / "test") as reader:
+        datums = [parse_datum(value) for _, value in reader.items()]
+    return np.array([datum_to_array(d) for d in datums]), np.array([d.label for d in datums])
+
+
+def test_the_net_s_name_is_enough(folder: Path) -> None:
+    done = command("evaluate", "--net", "Small", folder=folder)
+    assert done.code == 0, done.err
+    assert done.out.startswith("models/Small/Small_iter_100.caffemodel on ")
+    found = re.search(r"accuracy (\S+)%, (\d+)/21 corrects", done.out)
+    assert found
+    report = json.loads((folder / "models/Small/Small_iter_100_test_torch.json").read_text())
+    assert report["weights"] == "models/Small/Small_iter_100.caffemodel"
+    assert report["lmdb"] == f"{folder}/test"
+    assert report["engine"] == "torch"
+    assert report["pictures"] == 21
+    assert report["correct"] == int(found[2])
+    assert report["one_off_accuracy"] >= report["accuracy"]
+    counts = np.bincount(records(folder)[1], minlength=3)
+    assert [each["pictures"] for each in report["classes"]] == counts.tolist()
+    assert [each["name"] for each in report["classes"]] == ["0-9", "10-19", "20-29"]
+    assert np.sum(report["confusion_matrix"], 1).tolist() == counts.tolist()
+    picture = cv2.imread(str(folder / "models/Small/Small_iter_100_test_torch_confusion.png"))
+    assert picture is not None
+    assert leftovers(folder) == [
+        "models/Small/Small_iter_10",
+        "models/Small/Small_iter_100",
+        "models/Small/Small_iter_9",
+    ]
+
+
+def test_every_record_is_counted_once_and_in_order(folder: Path) -> None:
+    """21 records in batches of 8: the third batch goes round to the first records, which must not count twice."""
+    model, weights = folder / "prototxt/Small_train_test.prototxt", folder / "models/Small/Small_iter_100.caffemodel"
+    probabilities, labels = ENGINES["torch"](classifier_of(folder), model, weights, Path("none"))
+    np.testing.assert_array_equal(labels, records(folder)[1])
+    assert probabilities.shape == (21, 3)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    single = folder / "single.prototxt"
+    single.write_text(model.read_text().replace("batch_size: 8", "batch_size: 1"))
+    classifier = read_classifier(filter_net(read_net(single), TEST), str(single), None)
+    again, _ = ENGINES["torch"](classifier, single, weights, Path("none"))
+    np.testing.assert_allclose(probabilities, again, atol=1e-5)
+
+
+def test_other_files_and_another_place(folder: Path, tmp_path: Path) -> None:
+    words = [
+        "--model",
+        "prototxt/Small_train_test.prototxt",
+        "--weights",
+        "models/Small/Small_iter_9.caffemodel",
+        "--out",
+        tmp_path / "deep/er",
+    ]
+    done = command("evaluate", *words, folder=folder)
+    assert done.code == 0, done.err
+    assert sorted(path.name for path in (tmp_path / "deep/er").iterdir()) == [
+        "Small_iter_9_test_torch.json",
+        "Small_iter_9_test_torch_confusion.png",
+    ]
+    report = json.loads((tmp_path / "deep/er/Small_iter_9_test_torch.json").read_text())
+    assert report["task"] == "class"  # no card was given, so classes are numbers and have no order
+    assert "one_off_accuracy" not in report
+
+
+def brightness_ir(folder: Path, side: int = 24, name: str = "prob") -> Path:
+    """An IR that takes U8 pictures and answers with softmax of (100, mean, 200) / 10."""
+    import openvino
+    import openvino.opset8 as op
+
+    data = op.parameter([1, 3, side, side], np.uint8, name="data")
+    mean = op.reduce_mean(op.convert(data, "f32"), op.constant([1, 2, 3], np.int64), keep_dims=False)
+    column = op.reshape(mean, op.constant([1, 1], np.int64), special_zero=False)
+    ends = [op.constant(np.full((1, 1), value, np.float32)) for value in (100, 200)]
+    scores = op.multiply(op.concat([ends[0], column, ends[1]], 1), op.constant(np.float32(0.1)))
+    answer = op.softmax(scores, 1)
+    answer.output(0).get_tensor().set_names({name})
+    openvino.save_model(openvino.Model([answer], [data], "Small"), folder / "Small.xml", compress_to_fp16=False)
+    return folder / "Small.xml"
+
+
+def test_the_openvino_engine_feeds_raw_records(folder: Path, tmp_path: Path) -> None:
+    words = ["--net", "Small", "--engine", "openvino", "--ir", brightness_ir(tmp_path), "--out", tmp_path]
+    done = command("evaluate", *words, folder=folder)
+    assert done.code == 0, done.err
+    pictures, labels = records(folder)
+    scores = np.stack([np.full(21, 10), pictures.reshape(21, -1).mean(1) / 10, np.full(21, 20)], 1)
+    report = json.loads((tmp_path / "Small_iter_100_test_openvino.json").read_text())
+    assert report["correct"] == int((scores.argmax(1) == labels).sum())
+    matrix = np.zeros((3, 3), int)
+    np.add.at(matrix, (labels, scores.argmax(1)), 1)
+    assert report["confusion_matrix"] == matrix.tolist()
+    probabilities, found = ENGINES["openvino"](classifier_of(folder), Path(), Path(), tmp_path / "Small.xml")
+    powers = np.exp(scores - scores.max(1, keepdims=True))
+    np.testing.assert_allclose(probabilities, powers / powers.sum(1, keepdims=True), atol=1e-5)
+    np.testing.assert_array_equal(found, labels)
+
+
+def test_irs_that_cannot_be_run(folder: Path, tmp_path: Path) -> None:
+    engine, classifier = ENGINES["openvino"], classifier_of(folder)
+    with pytest.raises(EngineError, match=r"none\.xml: not there\. Compile the net first: \./compile2Movidius\.sh"):
+        engine(classifier, Path(), Path(), tmp_path / "none.xml")
+    (tmp_path / "bad.xml").write_text("<net")
+    for ir in (tmp_path / "bad.xml", brightness_ir(tmp_path, side=30), brightness_ir(tmp_path, name="other")):
+        with pytest.raises(
+            EngineError, match=rf"{ir.name}: OpenVINO cannot run it on the records of .*test: \S.* Compile the net anew"
+        ):
+            engine(classifier, Path(), Path(), ir)
+
+
+def test_the_caffe_engine_without_a_tool_chain(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.commands.caffe_engine._BIN", tmp_path)
+    done = command("evaluate", "--net", "Small", "--engine", "caffe", folder=folder)
+    assert done.code == 1
+    assert "tools/toolchain.sh caffe" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ([], ["--net NAME, or --model and --weights"]),
+        (["--net", "None"], ["models/None", "no snapshot", "Train the net first"]),
+        (["--net", "Small", "--weights", "none.caffemodel"], ["none.caffemodel", "cannot be read"]),
+        (["--net", "Small", "--card", "none.json"], ["none.json: cannot be read"]),
+        (["--net", "Small", "--card", "bad.json"], ["bad.json: is no card"]),
+        (["--net", "Small", "--card", "two.json"], ["names 2 classes, but the net has 3 outputs"]),
+        (["--net", "Small", "--model", "bare.prototxt"], ["bare.prototxt", "no Data layer in phase TEST"]),
+        (["--net", "Small", "--model", "wide.prototxt"], ["Small_iter_100.caffemodel", 'layer "fc8", blob 0', "wide.prototxt"]),
+        (["--model", "m", "--weights", "w", "--engine", "openvino"], ["--ir FILE.xml"]),
+    ],
+)  # fmt: skip
+def test_what_a_user_can_get_wrong(folder: Path, words: list[str], parts: list[str]) -> None:
+    (folder / "bad.json").write_text('{"outputs": []}')
+    (folder / "two.json").write_text(json.dumps(CARD).replace(', "20-29"', ""))
+    (folder / "bare.prototxt").write_text('layer { name: "i" type: "Input" top: "x" input_param { shape { dim: 1 } } }')
+    net = (folder / "prototxt/Small_train_test.prototxt").read_text()
+    (folder / "wide.prototxt").write_text(net.replace("num_output: 3", "num_output: 4"))
+    before = sorted(folder.rglob("*"))
+    done = command("evaluate", *words, folder=folder)
+    assert done.code in (1, 2)
+    assert "Traceback" not in done.err
+    for part in parts:
+        assert part in done.err
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_net_name_that_is_not_there(folder: Path) -> None:
+    weights = "models/Small/Small_iter_9.caffemodel"
+    done = command("evaluate", "--net", "Smal", "--weights", weights, folder=folder)
+    assert (done.code, "prototxt/Smal_train_test.prototxt: cannot be read" in done.err) == (1, True)
+
+
+def test_labels_beyond_the_net_s_classes(folder: Path, tmp_path: Path) -> None:
+    make_lmdb(tmp_path / "many", 20, 24, 9)
+    model = tmp_path / "many.prototxt"
+    text = (folder / "prototxt/Small_train_test.prototxt").read_text()
+    model.write_text(text.replace(f"{folder}/test", f"{tmp_path}/many"))
+    done = command("evaluate", "--net", "Small", "--model", model, "--out", tmp_path, folder=folder)
+    assert done.code == 1
+    assert "is out of range" in done.err
+    assert f"{tmp_path}/many" in done.err
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_what_a_classifier_is(folder: Path) -> None:
+    classifier = classifier_of(folder)
+    assert (classifier.source, classifier.records, classifier.batch_size) == (f"{folder}/test", 21, 8)
+    assert (classifier.scores, classifier.label, classifier.output) == ("fc8", "label", "prob")
+    assert (classifier.task, classifier.classes) == ("age", ["0-9", "10-19", "20-29"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[1]", '"x"', "{}", '{"outputs": 3}', '{"outputs": [{"blob": "prob", "task": "age"}]}', "nothing", "\udcff"],
+)
+def test_cards_that_are_none(folder: Path, tmp_path: Path, text: str) -> None:
+    card = tmp_path / "card.json"
+    card.write_bytes(text.encode(errors="surrogateescape"))
+    path = folder / "prototxt/Small_train_test.prototxt"
+    with pytest.raises(
+        TrainingError, match=r"card\.json: is no card of a classifier's output .*See prototxt/AgeNet/card\.json"
+    ):
+        read_classifier(filter_net(read_net(path), TEST), str(path), card)
+
+
+def test_usage_errors_end_with_2() -> None:
+    assert UsageError.exit_code == 2

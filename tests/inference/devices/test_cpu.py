@@ -1,0 +1,108 @@
+"""The CPU: the right numbers, and networks that are not what their card says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.errors import CardError
+from inference.card import read_card, read_cards
+from inference.devices.cpu import CpuDevice
+from kits.inference import card_of, write_card, write_graph, write_network
+
+
+def test_numbers_and_names(tmp_path: Path) -> None:
+    """Two outputs of different size, against a soft-max computed here."""
+    outputs = [
+        {"blob": "gender", "task": "gender", "read": "argmax", "classes": ["m", "f"]},
+        {"blob": "age", "task": "age", "read": "argmax", "classes": [str(n) for n in range(9)]},
+    ]
+    card = card_of(outputs=outputs)
+    random = np.random.default_rng(5)
+    weights = {b: random.normal(0, 1e-3, (n, 3 * 24 * 20)).astype(np.float32) for b, n in (("age", 9), ("gender", 2))}
+    write_network(tmp_path, card, weights)
+    read = read_card(write_card(tmp_path, card))
+    tensor = random.integers(0, 256, read.shape, dtype=np.uint8)
+    device = CpuDevice([read])
+    values = device.infer(read, tensor)
+    assert (device.name, device.precision) == ("CPU", "f32")
+    assert device.runtime.startswith("OpenVINO 20")
+    for blob, matrix in weights.items():
+        logits = matrix.astype(np.float64) @ tensor.ravel()
+        wanted = np.exp(logits - logits.max())
+        wanted /= wanted.sum()
+        assert values[blob].dtype == np.float32
+        assert np.abs(values[blob].ravel() - wanted).max() < 1e-5
+    device.close()
+
+
+def test_bf16_is_used_only_when_asked_for(tmp_path: Path) -> None:
+    """The precision reported is what OpenVINO made of the hint; where the CPU lacks bf16 the user is told it is slow."""
+    import openvino as ov
+
+    cards = read_cards(write_graph(tmp_path))
+    assert CpuDevice(cards).precision == "f32"
+    can = "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    used = CpuDevice(cards, "bf16").precision
+    assert used in (["bf16"] if can else ["f32", "bf16 (emulated, slower than f32: this CPU has no bf16)"])
+
+
+def test_an_ir_with_float_input(tmp_path: Path) -> None:
+    """Model Optimizer writes a float parameter; bytes are fed to it all the same."""
+    import openvino as ov
+    from openvino import opset1 as op
+
+    data = op.parameter([1, 3, 24, 20], np.float32, name="data")
+    prob = op.softmax(op.reduce_mean(data, op.constant(np.array([2, 3], np.int64)), False), 1)
+    prob.set_friendly_name("prob")
+    ov.serialize(ov.Model([op.result(prob)], [data], "m"), tmp_path / "ColourNet.xml", version="IR_V10")
+    card = read_card(write_card(tmp_path, card_of()))
+    values = CpuDevice([card]).infer(card, np.full(card.shape, 255, np.uint8))
+    assert values["prob"].ravel() == pytest.approx([1 / 3] * 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ir": {"xml": "Other.xml", "bin": "Other.bin"}}, ["Other.xml: cannot be read", "ColourNet.json names it"]),
+        (
+            {"input": {"blob": "image", "shape": [1, 3, 24, 20], "layout": "NCHW", "precision": "U8"}},
+            ["takes {'data': [1, 3, 24, 20]}", "says image of [1, 3, 24, 20]"],
+        ),
+        (
+            {"input": {"blob": "data", "shape": [1, 3, 20, 24], "layout": "NCHW", "precision": "U8"}},
+            ["takes {'data': [1, 3, 24, 20]}", "says data of [1, 3, 20, 24]"],
+        ),
+        (
+            {"outputs": [{"blob": "age", "task": "age", "read": "argmax", "classes": ["a", "b"]}]},
+            ['has no output "age"', "it has prob"],
+        ),
+    ],
+)
+def test_a_card_of_another_network(tmp_path: Path, changes: dict[str, Any], words: list[str]) -> None:
+    write_network(tmp_path, card_of())
+    write_card(tmp_path, card_of(**changes))
+    with pytest.raises(CardError) as caught:
+        CpuDevice(read_cards(tmp_path))
+    for word in [*words, "./compile2Movidius.sh"]:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["xml cut", "no bin", "bin cut", "xml empty"])
+def test_a_damaged_network(tmp_path: Path, damage: str) -> None:
+    write_graph(tmp_path)
+    xml, weights = tmp_path / "ColourNet.xml", tmp_path / "ColourNet.bin"
+    if damage == "xml cut":
+        xml.write_bytes(xml.read_bytes()[:700])
+    elif damage == "xml empty":
+        xml.write_bytes(b"")
+    elif damage == "no bin":
+        weights.unlink()
+    else:
+        weights.write_bytes(weights.read_bytes()[:100])
+    words = r"bin: cannot be read \(No such" if damage == "no bin" else r"xml: OpenVINO cannot read it or its \.bin: "
+    with pytest.raises(CardError, match=rf"ColourNet\.{words}.*compile2Movidius"):
+        CpuDevice(read_cards(tmp_path))

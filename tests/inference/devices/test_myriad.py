@@ -1,0 +1,163 @@
+"""The worker and its protocol, run for real with OpenVINO's CPU plugin in the stick's place.
+
+What a stick alone can show is not here: nothing in these tests has run on one. tests/oracle/test_inference_stick.py
+asks the tool chain's MYRIAD plugin.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.errors import CardError
+from inference.card import Card, read_cards
+from inference.devices import myriad
+from inference.devices.cpu import CpuDevice
+from inference.errors import DeviceError
+from kits.inference import card_of, write_card, write_graph, write_network
+
+PYTHON = Path(sys.executable)
+
+
+def blob_card(name: str, data: bytes) -> dict[str, Any]:
+    return card_of(name, blob={"file": f"{name}.blob", "sha256": hashlib.sha256(data).hexdigest()})
+
+
+def compiled(folder: Path, card: dict[str, Any]) -> bytes:
+    """What OpenVINO's CPU plugin exports: as a Myriad blob is to the stick."""
+    import openvino as ov
+
+    write_network(folder, card)
+    network = ov.Core().compile_model(folder / card["ir"]["xml"], "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    exported: bytes = network.export_model().getvalue()
+    return exported
+
+
+def tensor_for(card: Card) -> Any:
+    return np.random.default_rng(2).integers(0, 256, card.shape, dtype=np.uint8)
+
+
+def test_two_networks_loaded_once_from_their_blobs(tmp_path: Path) -> None:
+    for name in ("One", "Two"):
+        data = compiled(tmp_path, card_of(name))
+        (tmp_path / f"{name}.blob").write_bytes(data)
+        write_card(tmp_path, blob_card(name, data))
+    cards = read_cards(tmp_path)
+    device = myriad.MyriadDevice(cards, PYTHON, "CPU")
+    try:
+        assert device.sources == {"One": "blob", "Two": "blob"}
+        assert device.runtime.startswith("OpenVINO 20")
+        reference = CpuDevice(cards)
+        for card in (*cards, *cards):
+            values = device.infer(card, tensor_for(card))["prob"].ravel()
+            assert values.dtype == np.float32
+            assert values == pytest.approx(reference.infer(card, tensor_for(card))["prob"].ravel(), abs=1e-5)
+    finally:
+        device.close()
+
+
+@pytest.mark.parametrize("blob", [b"blob of another runtime", None])
+def test_without_a_usable_blob_the_ir_is_compiled(tmp_path: Path, blob: bytes | None) -> None:
+    write_graph(tmp_path, blob_card("Net", blob) if blob else card_of("Net"))
+    if blob:
+        (tmp_path / "Net.blob").write_bytes(blob)
+    cards = read_cards(tmp_path)
+    device = myriad.MyriadDevice(cards, PYTHON, "CPU")
+    try:
+        assert device.sources == {"Net": "xml"}
+        assert device.infer(cards[0], tensor_for(cards[0]))["prob"].sum() == pytest.approx(1, abs=1e-5)
+    finally:
+        device.close()
+
+
+def test_a_runtime_without_the_plugin(tmp_path: Path) -> None:
+    """Today's OpenVINO knows no MYRIAD; the user is told which one does."""
+    with pytest.raises(DeviceError, match=r"this OpenVINO cannot drive a stick .*wanted 2021\.4\.2"):
+        myriad.MyriadDevice(read_cards(write_graph(tmp_path)), PYTHON)
+
+
+def test_a_blob_that_is_not_the_cards(tmp_path: Path) -> None:
+    write_graph(tmp_path, blob_card("Net", b"right"))
+    with pytest.raises(CardError, match=r"Net\.blob: cannot be read .No such file"):
+        myriad.MyriadDevice(read_cards(tmp_path), PYTHON, "CPU")
+    (tmp_path / "Net.blob").write_bytes(b"wrong")
+    with pytest.raises(CardError, match=r"Net\.blob: is not the file that .*Net\.json describes"):
+        myriad.MyriadDevice(read_cards(tmp_path), PYTHON, "CPU")
+
+
+def test_a_network_that_is_not_the_cards(tmp_path: Path) -> None:
+    write_network(tmp_path, card_of("Net"))
+    given = {"blob": "data", "shape": [1, 3, 48, 48], "layout": "NCHW", "precision": "U8"}
+    write_card(tmp_path, card_of("Net", input=given))
+    with pytest.raises(CardError, match=r"takes \{'data': \[1, 3, 24, 20\]\} and gives prob"):
+        myriad.MyriadDevice(read_cards(tmp_path), PYTHON, "CPU")
+
+
+def test_a_worker_that_dies(tmp_path: Path) -> None:
+    cards = read_cards(write_graph(tmp_path))
+    device = myriad.MyriadDevice(cards, PYTHON, "CPU")
+    device._worker.kill()
+    device._worker.wait()
+    with pytest.raises(DeviceError, match="the program that drives the stick ended by itself: exit code -9"):
+        device.infer(cards[0], tensor_for(cards[0]))
+    device.close()
+
+
+def test_a_worker_that_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(myriad, "LOAD_SECONDS", 0.5)
+    silent = tmp_path / "python"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o755)
+    with pytest.raises(DeviceError, match="the stick did not answer within 0 s"):
+        myriad.MyriadDevice(read_cards(write_graph(tmp_path)), silent)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("#!/bin/sh\necho no numpy here >&2; exit 3\n", "exit code 3, no numpy here")]
+)
+def test_a_python_that_cannot_run_it(tmp_path: Path, text: str, words: str) -> None:
+    broken = tmp_path / "python"
+    broken.write_text(text)
+    broken.chmod(0o755)
+    with pytest.raises(DeviceError, match=words):
+        myriad.MyriadDevice(read_cards(write_graph(tmp_path)), broken)
+
+
+def test_a_file_that_is_no_program(tmp_path: Path) -> None:
+    broken = tmp_path / "python"
+    broken.write_bytes(b"\0\1\2")
+    broken.chmod(0o755)
+    with pytest.raises(DeviceError, match="cannot be started: Exec format error"):
+        myriad.MyriadDevice(read_cards(write_graph(tmp_path)), broken)
+
+
+def test_errors_of_the_stick_in_human_words() -> None:
+    """The texts are those of OpenVINO 2021.4.2's plugin, measured."""
+    told = myriad._human("Can not init Myriad device: NC_ERROR")
+    for word in ("NC_ERROR", "cable", "powered hub", "tools/97-moka-myriad.rules", "03e7:2485", "03e7:f63b"):
+        assert word in told
+    assert "\n" not in told
+    missing = "Failed to create plugin libmyriadPlugin.so: libusb-1.0.so.0: cannot open shared object file"
+    assert "apt install libusb-1.0-0" in myriad._human(missing)
+    assert myriad._human("something else") == "the stick's OpenVINO says: something else"
+
+
+def test_the_worker_is_python_3_6() -> None:
+    """It runs in the tool chain's old Python, so newer syntax would break it there."""
+    ast.parse(myriad.WORKER.read_text("utf-8"), feature_version=(3, 6))
+
+
+def test_our_pythonpath_stays_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    monkeypatch.delenv(myriad.VARIABLE, raising=False)
+    assert "PYTHONPATH" not in myriad._environment()
+    monkeypatch.setenv(myriad.VARIABLE, "/usr/bin/python3.9")
+    assert myriad._environment()["PYTHONPATH"] == "/somewhere"
+    assert myriad._environment()["PATH"] == os.environ["PATH"]

@@ -1,0 +1,97 @@
+"""The annotated picture: the face is there, the bars have the right length, the file is whole or absent."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inference.annotate import ACCENT, MARGIN, MAX_SIDE, MIN_WIDTH, ROW, TRACK, annotate, write_png
+from inference.answer import Answer
+from inference.errors import OutputError
+from kits.inference import one_colour
+
+AGE = Answer("AgeNet", "age", "argmax", "20-29", {}, probability=0.75)
+VALUE = Answer("DexNet", "apparent age", "expected_value", "31.4", {}, value=31.4, spread=5.2)
+LONG = Answer(
+    "Net", "task", "argmax", "a class with a very long name, longer than a sheet is wide, much longer", {}, 0.5
+)
+
+
+@pytest.mark.parametrize(
+    ("size", "face"),
+    [((200, 200), (480, 480)), ((48, 40), (576, 480)), ((700, 600), (700, 600)), ((3000, 1500), (1200, 600))],
+)
+def test_small_faces_grow_and_large_ones_shrink(size: tuple[int, int], face: tuple[int, int]) -> None:
+    sheet = annotate(one_colour((10, 120, 240), *size), [AGE, VALUE])
+    assert sheet.dtype == np.uint8
+    assert sheet.shape == (face[0] + 2 * ROW + MARGIN, face[1], 3)
+    assert (sheet[: face[0], : face[1]] == (10, 120, 240)).all()
+    assert (sheet[face[0] :] > 0).all()
+
+
+@pytest.mark.parametrize("size", [(2000, 16), (16, 2000)])
+def test_extreme_proportions(size: tuple[int, int]) -> None:
+    sheet = annotate(one_colour((0, 0, 0), *size), [AGE])
+    assert sheet.shape[1] >= MIN_WIDTH
+    assert max(sheet.shape[0] - ROW - MARGIN, sheet.shape[1]) <= MAX_SIDE
+
+
+def test_the_bar_is_as_long_as_the_probability() -> None:
+    sheet = annotate(one_colour((0, 0, 0), 200, 200), [AGE, VALUE])
+    filled = int((sheet[480 + 60] == ACCENT).all(axis=1).sum())
+    empty = int((sheet[480 + 60] == TRACK).all(axis=1).sum())
+    assert filled / (filled + empty) == pytest.approx(0.75, abs=0.01)
+    assert not (sheet[480 + ROW + 60] == ACCENT).all(axis=1).any()  # an expected value has no bar
+
+
+def test_a_long_answer_leaves_the_percentage_free() -> None:
+    """The pixels of "50.0 %" are the same behind a short and a long class name."""
+    short = Answer("Net", "task", "argmax", "a", {}, 0.5)
+    sheets = [annotate(one_colour((0, 0, 0), 200, 200), [answer]) for answer in (short, LONG)]
+    assert np.array_equal(*(sheet[480:, -120:] for sheet in sheets))
+    assert not np.array_equal(*(sheet[480:, :300] for sheet in sheets))
+
+
+def test_no_answers() -> None:
+    assert annotate(one_colour((0, 0, 0), 480, 480), []).shape == (480 + MARGIN, 480, 3)
+
+
+def test_written_and_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "new folder/a.png"
+    sheet = annotate(one_colour((1, 2, 3), 480, 480), [AGE])
+    write_png(path, sheet)
+    assert np.array_equal(cv2.imread(str(path)), sheet)
+    with pytest.raises(OutputError, match=r"a\.png: is there already; name another file or add --force"):
+        write_png(path, sheet[:100])
+    assert np.array_equal(cv2.imread(str(path)), sheet)
+    write_png(path, sheet[:100], force=True)
+    assert cv2.imread(str(path)).shape[0] == 100
+    assert [p.name for p in path.parent.iterdir()] == ["a.png"]
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old file stays and no part of the new one is left."""
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    whole = Path.write_bytes
+
+    def half(self: Path, data: bytes) -> int:
+        whole(self, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OutputError, match=r"a\.png: cannot be written: No space left on device"):
+        write_png(path, one_colour((1, 2, 3)), force=True)
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_png(tmp_path / "file/a.png", one_colour((1, 2, 3)))

@@ -1,0 +1,95 @@
+"""From picture to tensor: cutting out, resizing, channel order."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from common.errors import UsageError
+from inference.card import Card, read_card
+from inference.tensor import cut, to_tensor
+from kits.inference import card_of, one_colour, write_card
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Card:
+    return read_card(write_card(tmp_path, card_of()))
+
+
+def changed(card: Card, **changes: Any) -> Card:
+    return dataclasses.replace(card, **changes)
+
+
+def test_shape_and_layout(card: Card) -> None:
+    tensor = to_tensor(one_colour((1, 2, 3), 50, 70), card)
+    assert tensor.shape == (1, 3, 24, 20)
+    assert tensor.dtype == np.uint8
+    assert tensor.flags.c_contiguous
+    assert [set(np.unique(plane)) for plane in tensor[0]] == [{1}, {2}, {3}]
+
+
+def test_height_and_width_are_not_swapped(card: Card) -> None:
+    """A picture already of the net's size comes through unchanged, pixel by pixel."""
+    picture = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
+    tensor = to_tensor(picture, card)
+    for y, x, c in [(0, 0, 0), (23, 19, 2), (5, 11, 1)]:
+        assert tensor[0, c, y, x] == picture[y, x, c]
+
+
+def test_rgb_card(card: Card) -> None:
+    tensor = to_tensor(one_colour((1, 2, 3)), changed(card, channel_order="RGB"))
+    assert [int(plane[0, 0]) for plane in tensor[0]] == [3, 2, 1]
+
+
+def test_grey_card(card: Card) -> None:
+    """ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B."""
+    grey = changed(card, channel_order="GRAY", shape=(1, 1, 24, 20))
+    for bgr, level in [((255, 0, 0), 29), ((0, 255, 0), 150), ((0, 0, 255), 76)]:
+        tensor = to_tensor(one_colour(bgr), grey)
+        assert tensor.shape == (1, 1, 24, 20)
+        assert set(np.unique(tensor)) == {level}
+
+
+def test_stretch_is_what_convert_imageset_calls(card: Card) -> None:
+    """Caffe calls cv::resize with its default, bilinear; proportions are lost on purpose."""
+    picture = np.random.default_rng(1).integers(0, 256, (61, 200, 3), dtype=np.uint8)
+    assert np.array_equal(to_tensor(picture, card)[0].transpose(1, 2, 0), cv2.resize(picture, (20, 24)))
+
+
+@pytest.mark.parametrize(
+    ("box", "margin", "expected"),
+    [
+        (None, 0.0, (0, 100, 0, 80)),
+        (None, 0.4, (0, 100, 0, 80)),  # a whole picture has nothing around it
+        (None, -0.25, (25, 75, 20, 60)),
+        ((20, 30, 40, 50), 0.0, (30, 80, 20, 60)),
+        ((20, 30, 40, 50), 0.2, (20, 90, 12, 68)),
+        ((20, 30, 40, 50), 2.0, (0, 100, 0, 80)),
+        ((-10, -10, 30, 30), 0.0, (0, 20, 0, 20)),
+    ],
+)
+def test_cut(box: tuple[int, int, int, int] | None, margin: float, expected: tuple[int, int, int, int]) -> None:
+    picture = np.arange(100 * 80 * 3, dtype=np.int64).reshape(100, 80, 3).astype(np.uint8)
+    top, bottom, left, right = expected
+    assert np.array_equal(cut(picture, box, margin), picture[top:bottom, left:right])
+
+
+@pytest.mark.parametrize("box", [(100, 0, 10, 10), (0, 0, 0, 5), (0, -20, 5, 10)])
+def test_a_box_outside(box: tuple[int, int, int, int]) -> None:
+    with pytest.raises(UsageError, match="holds no pixel of the 48 x 60 picture"):
+        cut(one_colour((0, 0, 0)), box, 0.0)
+
+
+def test_the_margin_of_the_card_is_used(card: Card) -> None:
+    picture = one_colour((0, 0, 0), 100, 100)
+    picture[40:64, 40:60] = 255
+    box = (40, 40, 20, 24)
+    assert to_tensor(picture, card, box).min() == 255
+    wide = to_tensor(picture, changed(card, crop_margin=1.0), box)
+    assert np.array_equal(wide, to_tensor(picture[16:88, 20:80], card))
+    assert wide.min() == 0

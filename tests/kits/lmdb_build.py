@@ -1,0 +1,73 @@
+"""Small drawn pictures and their folders, for the tests of lmdb_build."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import lmdb
+import numpy as np
+from numpy.typing import NDArray
+
+from caffe_io.caffe_pb2 import Datum
+from common.places import ROOT
+
+
+def picture(seed: int = 0, height: int = 24, width: int = 20, channels: int = 3) -> NDArray[np.uint8]:
+    """Soft coloured blots, none the same: height x width x channels (no third axis for one channel)."""
+    noise = np.random.RandomState(seed).randint(0, 256, (height, width, channels)).astype(np.uint8)
+    return np.asarray(cv2.GaussianBlur(noise, (5, 5), 0), np.uint8)
+
+
+def write_picture(path: Path, seed: int = 0, height: int = 24, width: int = 20) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), picture(seed, height, width))
+    return path
+
+
+def write_faces(folder: Path, people: Iterable[tuple[int, int]], chip: bool = False) -> list[Path]:
+    """One picture with a UTKFace name for each (age, gender)."""
+    return [
+        write_picture(folder / f"{age}_{gender}_2_2017{number:013d}.jpg{'.chip.jpg' if chip else ''}", seed=number)
+        for number, (age, gender) in enumerate(people)
+    ]
+
+
+def truncate(path: Path, part: float = 0.7) -> Path:
+    """Cut the file's end off."""
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * part)])
+    return path
+
+
+def records(database: Path) -> list[tuple[str, Datum]]:
+    """Keys and Datums, read with lmdb and protobuf alone."""
+    with lmdb.open(str(database), readonly=True, lock=False) as environment, environment.begin() as transaction:
+        return [(bytes(key).decode(), Datum.FromString(bytes(value))) for key, value in transaction.cursor()]
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Contents and time of writing of all files below `folder`: equal before and after if nothing was touched."""
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def command(*arguments: object, folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """`python -m lmdb_build ARGUMENTS` in `folder`."""
+    return subprocess.run(
+        [sys.executable, "-m", "lmdb_build", *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,
+    )

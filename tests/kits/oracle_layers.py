@@ -1,0 +1,290 @@
+"""One layer, or a small net, computed by us and by Caffe: tops, gradients of the bottoms and of the weights."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from google.protobuf import text_format
+from numpy.typing import NDArray
+
+from caffe_io.caffe_pb2 import NetParameter, Phase
+from common.places import ROOT
+from kits.oracle import caffe, saw
+from training.nets.net import Net
+
+Array = NDArray[np.float32]
+WORKER = ROOT / "tests/oracle/pycaffe_layer_worker.py"
+
+
+class CaffeRefuses(Exception):
+    """Caffe ended itself with this message."""
+
+
+@dataclass
+class Result:
+    """Blobs and their gradients by blob name; weights and their gradients by (layer name, index)."""
+
+    data: dict[str, Array]
+    diff: dict[str, Array]
+    weights: dict[tuple[str, int], Array]
+    weight_diffs: dict[tuple[str, int], Array]
+
+
+class Judge:
+    """Caffe 1.0, in a process of its own."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._process = subprocess.Popen(
+            [caffe("python"), str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(
+        self,
+        net: str,
+        data: Mapping[str, Array] | None = None,
+        weights: Mapping[tuple[str, int], Array] | None = None,
+        diffs: Mapping[str, Array] | None = None,
+        phase: str = "TRAIN",
+        backward: bool = True,
+        forwards: int = 1,
+        memory: tuple[Array, Array] | None = None,
+    ) -> Result:
+        """What Caffe makes of the prototxt text `net`; memory: pictures and labels for its MemoryData layer. Raises
+        CaffeRefuses."""
+        given = Path(self._folder.name, "given.npz")
+        arrays = {f"data:{name}": values for name, values in (data or {}).items()}
+        arrays |= {f"diff:{name}": values for name, values in (diffs or {}).items()}
+        arrays |= {f"weight:{layer}:{index}": values for (layer, index), values in (weights or {}).items()}
+        arrays |= dict(zip(("memory:data", "memory:labels"), memory or (), strict=False))
+        np.savez(given, **arrays)  # type: ignore[arg-type]
+        request = {"net": net, "phase": phase, "backward": backward, "forwards": forwards}
+        found = self._ask({**request, "given": str(given)})
+        return Result(*(found.get(kind, {}) for kind in ("data", "diff", "weight", "weight_diff")))
+
+    def train(
+        self, folder: Path, solver: str, weights: str, iterations: int
+    ) -> tuple[dict[str, Array], dict[Any, Array]]:
+        """Losses by blob, one of each iteration, and weights, after `iterations` of a solver in `folder` that began with a
+        caffemodel. Raises CaffeRefuses."""
+        request = {"folder": str(folder), "solver": solver, "weights": weights, "iterations": iterations}
+        found = self._ask(request)
+        return found["loss"], found["weight"]
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, dict[Any, Array]]:
+        """The arrays of the answer by kind, and then by name, or by (name, index)."""
+        answers = Path(self._folder.name, "answers.npz")
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps({**request, "answers": str(answers)}) + "\n")
+        self._process.stdin.flush()
+        reply = json.loads(self._process.stdout.readline())
+        if "refused" in reply:
+            raise CaffeRefuses(reply["refused"])
+        assert not reply, reply["error"]
+        found: dict[str, dict[Any, Array]] = {}
+        with np.load(answers) as arrays:
+            for key, values in arrays.items():
+                kind, name, *index = key.split(":")
+                found.setdefault(kind, {})[(name, int(index[0])) if index else name] = values
+        return found
+
+    def close(self) -> None:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+        self._folder.cleanup()
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    """Caffe 1.0 for the tests of one module; a module gets it by importing this name."""
+    judge = Judge()
+    yield judge
+    judge.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread, for a module that imports this name: small nets are slower on several, much so on a busy
+    machine, and sums are rounded the same way on any."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def net_text(layers: str, shapes: Mapping[str, Sequence[int]], force: bool = True) -> str:
+    """A prototxt with an Input layer for each of `shapes` before `layers`; force: gradients for the inputs, too."""
+    inputs = [
+        f'layer {{ name: "{name}_in" type: "Input" top: "{name}" input_param {{ shape {{ '
+        + " ".join(f"dim: {n}" for n in shape)
+        + " } } }"
+        for name, shape in shapes.items()
+    ]
+    return "\n".join([f"force_backward: {str(force).lower()}", *inputs, layers])
+
+
+def our_net(net: str, phase: str = "TRAIN") -> Net:
+    """Our net of a prototxt text. Raises LayerError for what it refuses."""
+    return Net(text_format.Parse(net, NetParameter()), Phase.Value(phase))
+
+
+def run_ours(
+    net: Net,
+    data: Mapping[str, Array],
+    weights: Mapping[tuple[str, int], Array],
+    diffs: Mapping[str, Array],
+    backward: bool = True,
+    forwards: int = 1,
+    force: bool = True,
+    still: Sequence[str] = (),
+) -> Result:
+    """The same as Judge.run, computed by us; force: gradients for the inputs, too, but not for those in `still`."""
+    layers = {layer.name: layer for layer in net.layers}
+    for (name, index), values in weights.items():
+        with torch.no_grad():
+            layers[name].blobs[index].copy_(torch.from_numpy(values))
+    for _ in range(forwards):
+        feed = {
+            name: torch.from_numpy(values.copy()).requires_grad_(backward and force and name not in still)
+            for name, values in data.items()
+        }
+        objective = net.forward(feed)
+    if backward:
+        for name, values in diffs.items():
+            objective = objective + (net.blobs[name] * torch.from_numpy(values)).sum()
+        if objective.requires_grad:
+            objective.backward()  # type: ignore[no-untyped-call]
+    blobs = {(name, i): blob for name, layer in layers.items() for i, blob in enumerate(layer.blobs)}
+    return Result(
+        {name: blob.detach().numpy() for name, blob in net.blobs.items()},
+        {name: _gradient(blob) for name, blob in feed.items() if blob.requires_grad},
+        {key: blob.detach().numpy().copy() for key, blob in blobs.items()},
+        {key: _gradient(blob) for key, blob in blobs.items() if blob.requires_grad},
+    )
+
+
+def compare(
+    judge: Judge,
+    layers: str,
+    data: Mapping[str, Array],
+    *,
+    caffes: str | None = None,
+    note: str | None = None,
+    weights: Mapping[tuple[str, int], Array] | None = None,
+    phase: str = "TRAIN",
+    backward: bool = True,
+    still: Sequence[str] = (),
+    force: bool = True,
+    forwards: int = 1,
+    tolerance: float = 1e-4,
+    seed: int = 0,
+) -> Result:
+    """Run `layers` (prototxt text) on the inputs `data` by both and compare tops, and with `backward` the gradients of
+    inputs and weights, for random gradients of the tops that are no losses; returns ours.
+
+    caffes: what Caffe runs instead, where it lacks a layer (same names of layers and blobs). note: the layer type to note
+    for README's table (default: the last layer's). weights: those not given are random. still: inputs without a gradient
+    (labels). force=False: no input has one, for layers that can give none, where Caffe ends itself when asked. forwards: how
+    many times forward before the comparison. Arrays agree if they differ by at most `tolerance` of the largest number in
+    Caffe's.
+    """
+    shapes = {name: values.shape for name, values in data.items()}
+    text = net_text(layers, shapes, force)
+    kind = note or text_format.Parse(text, NetParameter()).layer[-1].type
+    steps = ["forward", "backward"] if backward else ["forward"]
+    try:
+        random = np.random.default_rng(seed)
+        net = our_net(text, phase)
+        all_weights = {
+            (layer.name, index): random.standard_normal(tuple(blob.shape)).astype(np.float32)
+            for layer in net.layers
+            for index, blob in enumerate(layer.blobs)
+        } | dict(weights or {})
+        diffs = {
+            name: random.standard_normal(net.shapes[name]).astype(np.float32)
+            for name in _ends(net)
+            if name not in net.losses
+        }
+        theirs = judge.run(
+            net_text(caffes or layers, shapes, force),
+            data, all_weights, diffs if backward else {}, phase, backward, forwards,
+        )  # fmt: skip
+        ours = run_ours(net, data, all_weights, diffs, backward, forwards, force, still)
+        _agree(ours.data, {name: theirs.data[name] for name in ours.data}, tolerance, "blob")
+        for name, shape in net.shapes.items():
+            assert kind == "Filter" or shape == ours.data[name].shape, (
+                f"{name}: promised {shape}, made {ours.data[name].shape}"
+            )
+        assert ours.weights.keys() == theirs.weights.keys()
+        _agree(ours.weights, theirs.weights, tolerance, "weight")
+        if backward:
+            moving = {name: values for name, values in ours.diff.items() if name not in still}
+            _agree(moving, {name: theirs.diff[name] for name in moving}, tolerance, "gradient of")
+            wanted = {key: values for key, values in theirs.weight_diffs.items() if key in ours.weight_diffs}
+            for key in theirs.weight_diffs.keys() - wanted.keys():
+                assert not theirs.weight_diffs[key].any(), f"weight {key} got no gradient"
+            _agree(ours.weight_diffs, wanted, tolerance, "gradient of weight")
+    except BaseException:
+        for step in steps:
+            saw(kind, step, ok=False)
+        raise
+    for step in steps:
+        saw(kind, step)
+    return ours
+
+
+def both_refuse(
+    judge: Judge, layers: str, shapes: Mapping[str, Sequence[int]], phase: str = "TRAIN"
+) -> tuple[str, str]:
+    """Both refuse the net; what we said, and what Caffe said."""
+    from training.errors import LayerError
+
+    text = net_text(layers, shapes)
+    with pytest.raises(CaffeRefuses) as theirs:
+        judge.run(text, phase=phase, backward=False)
+    with pytest.raises(LayerError) as ours:
+        our_net(text, phase)
+    return str(ours.value), str(theirs.value)
+
+
+def _gradient(blob: torch.Tensor) -> Array:
+    return np.zeros(tuple(blob.shape), np.float32) if blob.grad is None else blob.grad.numpy()
+
+
+def _ends(net: Net) -> list[str]:
+    """The blobs that no later layer takes; a layer in place takes a blob and makes it anew."""
+    open_blobs: dict[str, None] = {}
+    for layer in net.layers:
+        for name in layer.param.bottom:
+            open_blobs.pop(name, None)
+        open_blobs |= dict.fromkeys(layer.param.top)
+    return list(open_blobs)
+
+
+def _agree(ours: Mapping[Any, Array], theirs: Mapping[Any, Array], tolerance: float, what: str) -> None:
+    assert ours.keys() == theirs.keys()
+    for name, want in theirs.items():
+        mine = ours[name]
+        assert mine.shape == want.shape, f"{what} {name}: shape {mine.shape}, Caffe's {want.shape}"
+        if want.size == 0:
+            continue
+        np.testing.assert_array_equal(np.isfinite(mine), np.isfinite(want), f"{what} {name}")
+        finite = np.isfinite(want)
+        if not finite.any():
+            continue
+        largest = float(np.abs(want[finite]).max())
+        worst = float(np.abs(mine[finite].astype(np.float64) - want[finite]).max())
+        assert worst <= tolerance * max(largest, 1e-30), (
+            f"{what} {name}: off by {worst:g} where Caffe's reach {largest:g}"
+        )

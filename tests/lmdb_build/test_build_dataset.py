@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import shutil
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import pytest
+
+from common.errors import OutputExists
+from common.places import ROOT
+from kits.lmdb_build import command, picture, snapshot, truncate, write_faces
+from lmdb_build.build_dataset import main
+from lmdb_build.datasets import utkface_labels
+from lmdb_build.errors import DatasetError
+from lmdb_build.lists import read_list
+
+PEOPLE = [(age, number % 2) for number, age in enumerate([3] * 12 + [15] + [25] * 25 + [34] * 7 + [66] * 2 + [90] * 4)]
+LISTS = ("age_train", "age_test", "gender_train", "gender_test")
+REAL = ROOT.parent / "shared/data/UTKFace_AsianOnly.tar.gz"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lists() -> dict[str, list[tuple[str, int]]]:
+    return {name: [tuple(entry) for entry in read_list(f"data/DEF/{name}.txt")] for name in LISTS}
+
+
+def original(path: str) -> str:
+    """The name of the picture that a copy was drawn from."""
+    name = Path(path).name
+    return name.rpartition(".jpg.")[0] + ".jpg" if path.startswith("data/augmented/") else name
+
+
+def test_lists_are_split_balanced_and_labelled(here: Path) -> None:
+    write_faces(here / "faces", PEOPLE)
+    main(["--images", "faces", "--seed", "3"])
+    made = lists()
+    train, test = made["age_train"], made["age_test"]
+    own = [path for path, _ in train if path.startswith("faces/")]
+    assert (len(own), len(test)) == (41, 10)
+    assert Counter(map(Path, [*own, *(path for path, _ in test)])) == Counter(
+        Path("faces", p.name) for p in Path("faces").iterdir()
+    )
+    before = Counter(label for path, label in train if path.startswith("faces/"))
+    assert Counter(label for _, label in train) == dict.fromkeys(before, max(before.values()))
+    for task, label_of in (("age", lambda age, _: min(age // 10, 8)), ("gender", lambda _, gender: gender)):
+        for part in ("train", "test"):
+            for path, label in made[f"{task}_{part}"]:
+                assert label == label_of(*utkface_labels(original(path)))
+    assert [path for path, _ in made["gender_train"]] == [path for path, _ in train]
+    assert [path for path, _ in made["gender_test"]] == [path for path, _ in test]
+    for path, _ in [*train, *test]:
+        assert cv2.imread(path) is not None
+    assert len({path for path, _ in train}) == len(train)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_copy_of_a_test_picture_is_trained_on(here: Path, seed: int) -> None:
+    write_faces(here / "faces", PEOPLE)
+    main(["--images", "faces", "--seed", "99"])  # leaves copies of other pictures behind
+    main(["--images", "faces", "--seed", str(seed), "--force"])
+    made = lists()
+    tested = {Path(path).name for path, _ in made["age_test"]}
+    assert not tested & {original(path) for path, _ in made["age_train"]}
+
+
+def test_copies_are_not_read_as_pictures_of_the_set(here: Path) -> None:
+    write_faces(here / "data/faces", PEOPLE)
+    main(["--images", "data", "--seed", "1"])
+    first = lists()
+    main(["--images", "data", "--seed", "1"])
+    assert lists() == first
+
+
+def test_running_twice_changes_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_faces(here / "faces", PEOPLE, chip=True)
+    main(["--images", "faces"])
+    before = snapshot(here)
+    first = capsys.readouterr().out
+    main(["--images", "faces"])
+    assert snapshot(here) == before
+    assert first.splitlines()[2:] == capsys.readouterr().out.splitlines()[2:]
+
+
+def test_other_options_do_not_replace_lists_unless_forced(here: Path) -> None:
+    write_faces(here / "faces", PEOPLE)
+    main(["--images", "faces"])
+    before = snapshot(here)
+    for change in (["--seed", "7"], ["--split", "0.5"]):
+        with pytest.raises(OutputExists, match="--force"):
+            main(["--images", "faces", *change])
+        assert snapshot(here) == before
+    main(["--images", "faces", "--split", "0.5", "--force"])
+    assert snapshot(here) != before
+
+
+def test_the_same_files_give_the_same_lists_in_any_place_and_from_an_archive(here: Path) -> None:
+    write_faces(here / "one/UTK faces", PEOPLE)
+    (here / "two").mkdir()
+    names = sorted((here / "one/UTK faces").iterdir(), reverse=True)
+    with tarfile.open(here / "two/faces.tar.gz", "w:gz") as tar:
+        for path in names:  # in another order
+            tar.add(path, f"UTK faces/{path.name}")
+    found = []
+    for folder, images in (("one", "UTK faces"), ("two", "faces.tar.gz")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(here / folder)
+            main(["--images", images])
+            found.append({name: [(Path(path).name, label) for path, label in made] for name, made in lists().items()})
+            copies = {name: data for name, (data, _) in snapshot(Path("data/augmented")).items()}
+            found.append(copies)  # type: ignore[arg-type]
+            assert all(Path(path).is_file() for path, _ in lists()["age_test"])
+    assert found[:2] == found[2:]
+
+
+def test_twins_stay_on_one_side(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    faces = write_faces(here / "faces", PEOPLE)
+    for number, face in enumerate(faces[:20]):
+        shutil.copy(face, here / "faces" / f"{number}_0_2_2018{number:013d}.jpg")
+    main(["--images", "faces"])
+    assert "20 of them repeat another file byte for byte" in capsys.readouterr().out
+    made = lists()
+    tested = {Path(path).read_bytes() for path, _ in made["age_test"]}
+    trained = {Path(path).read_bytes() for path, _ in made["age_train"]}
+    assert not tested & trained
+
+
+def test_what_is_not_used_is_named_and_counted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    faces = write_faces(here / "faces", [(30, 0)] * 8)
+    truncate(faces[2])
+    faces[5].write_bytes(b"")
+    cv2.imwrite(str(here / "faces/130_0_2_2017.jpg"), picture())
+    cv2.imwrite(str(here / "faces/30_2017.jpg"), picture())
+    (here / "faces/notes.txt").write_text("x")
+    main(["--images", "faces"])
+    out, err = capsys.readouterr()
+    assert "faces: 6 labelled pictures, 5 files left out" in out
+    left = {line.split(": ")[1]: line for line in err.splitlines() if line.startswith("left out: ")}
+    assert set(left) == {"130_0_2_2017.jpg", "30_2017.jpg", "notes.txt", faces[2].name, faces[5].name}
+    assert "truncated" in left[faces[2].name]
+    assert "0 bytes" in left[faces[5].name]
+    assert not {faces[2].name, faces[5].name} & {original(path) for made in lists().values() for path, _ in made}
+
+
+def test_the_table_of_counts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_faces(here / "faces", [(5, 0)] * 10 + [(85, 1)] * 30)
+    main(["--images", "faces"])
+    rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line}
+    made = lists()
+    for name, label in (("0-9", 0), ("80-120", 8)):
+        train = [path for path, found in made["age_train"] if found == label]
+        own = sum(path.startswith("faces/") for path in train)
+        tested = sum(found == label for _, found in made["age_test"])
+        assert rows[name] == [str(own), str(len(train)), str(tested)]
+    assert rows["40-49"] == ["0", "0", "0"]
+    assert rows["female"][2] == str(sum(found for _, found in made["gender_test"]))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_very_few_pictures(here: Path, count: int) -> None:
+    write_faces(here / "faces", [(30, 0)] * count)
+    if count == 1:
+        with pytest.raises(DatasetError, match="at least one on each side"):
+            main(["--images", "faces", "--split", "0.5"])
+        assert not (here / "data").exists()
+    else:
+        main(["--images", "faces", "--split", "0.5"])
+        assert [len(made) for made in lists().values()] == [1, 1, 1, 1]
+
+
+def test_no_readable_picture(here: Path) -> None:
+    for face in write_faces(here / "faces", [(30, 0)] * 3):
+        face.write_text("text")
+    with pytest.raises(DatasetError, match="none of its pictures can be read"):
+        main(["--images", "faces"])
+    assert not (here / "data").exists()
+
+
+def test_the_command_at_the_top(here: Path) -> None:
+    write_faces(here / "faces", PEOPLE)
+    run = command("build_dataset", "--images", "faces", folder=here)
+    assert run.returncode == 0, run.stderr
+    assert "Next: ./create_lmdb.sh" in run.stdout
+    wrong = command("build_dataset", "--images", "none", folder=here)
+    assert (wrong.returncode, wrong.stderr.startswith("error: none: "), len(wrong.stderr.splitlines())) == (1, True, 1)
+
+
+def test_the_real_faces_of_system_a(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not REAL.exists():
+        pytest.skip(f"{REAL.name} is not beside the checkout; its pictures may not be part of it")
+    monkeypatch.setattr("lmdb_build.build_dataset.draw_copy", lambda copy, folder: True)  # only the counts matter here
+    main(["--images", str(REAL)])
+    out = capsys.readouterr().out
+    assert "3434 labelled pictures, 0 files left out" in out
+    made = lists()
+    own = [
+        label for path, label in [*made["age_train"], *made["age_test"]] if path.startswith("data/UTKFace_AsianOnly/")
+    ]
+    assert [count for _, count in sorted(Counter(own).items())] == [929, 96, 1329, 527, 157, 115, 95, 84, 102]
+    assert len(made["age_test"]) == 687
+    assert len(set(Counter(label for _, label in made["age_train"]).values())) == 1

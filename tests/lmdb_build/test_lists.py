@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import OutputExists
+from lmdb_build.errors import ListError
+from lmdb_build.lists import Entry, list_text, read_list, refuse_other_lists, write_lists
+
+
+def write(tmp_path: Path, text: str | bytes) -> Path:
+    path = tmp_path / "list.txt"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_the_label_stands_after_the_last_space(tmp_path: Path) -> None:
+    path = write(tmp_path, "a b/c d.jpg 3\n x.jpg 0\ny.jpg 2147483647")
+    assert read_list(path) == [("a b/c d.jpg", 3), (" x.jpg", 0), ("y.jpg", 2**31 - 1)]
+
+
+def test_lists_from_other_systems(tmp_path: Path) -> None:
+    assert read_list(write(tmp_path, "a.jpg 3\r\nb.jpg 4\r\n\r\n\n")) == [("a.jpg", 3), ("b.jpg", 4)]
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    entries = [Entry("data/ä ö.jpg", 8), Entry(b"not utf-8 \xff.jpg".decode("utf-8", "surrogateescape"), 0)]
+    assert read_list(write(tmp_path, list_text(entries))) == entries
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a.jpg 1\nb.jpg\n", "line 2: 'b.jpg' has no label"),
+        ("a.jpg 1\n\nb.jpg 2\n", "line 2: '' has no label"),
+        ("a.jpg 1\nb.jpg two\n", "line 2: the label 'two' is not an integer"),
+        ("a.jpg 1.5", "line 1: the label '1.5' is not an integer"),
+        ("a.jpg\t1", "line 1: .* has no label"),
+        ("a.jpg \nb.jpg 1\n", "line 1: the label '' is not an integer"),
+        ("a.jpg 1_0", "line 1: the label '1_0' is not an integer"),
+        ("a.jpg 0\na.jpg 1\na.jpg -1\n", "line 3: the label -1 is out of range"),
+        ("a.jpg 2147483648", "line 1: the label 2147483648 is out of range"),
+        (" 3", "line 1: ' 3' has no label"),
+        ("", "is empty"),
+        ("\n\n", "is empty"),
+    ],
+)
+def test_a_line_that_is_not_path_and_label(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ListError, match=message):
+        read_list(write(tmp_path, text))
+
+
+def test_a_missing_list(tmp_path: Path) -> None:
+    with pytest.raises(ListError, match=r"none\.txt: cannot be read \(No such file.*build_dataset"):
+        read_list(tmp_path / "none.txt")
+
+
+def test_a_path_with_a_line_break_is_not_written() -> None:
+    with pytest.raises(ListError, match="line break"):
+        list_text([Entry("a\nb.jpg", 1)])
+
+
+def test_a_list_is_only_written_if_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "DEF" / "list.txt"
+    write_lists({path: b"a 1\n"})
+    before = path.stat()
+    refuse_other_lists({path: b"a 1\n"})
+    write_lists({path: b"a 1\n"})
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert path.stat().st_ino == before.st_ino
+    with pytest.raises(OutputExists, match="--force"):
+        refuse_other_lists({path: b"b 1\n"})
+    refuse_other_lists({path: b"b 1\n"}, force=True)
+    write_lists({path: b"b 1\n"})
+    assert path.read_bytes() == b"b 1\n"
+    assert [file.name for file in path.parent.iterdir()] == ["list.txt"]

@@ -1,0 +1,84 @@
+"""Convolution layers against PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from kits.ncs import pixels, run_net, values
+from ncs.errors import ConversionError
+
+
+def layer(param: str) -> str:
+    return f'layer {{ name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param {{ {param} }} }}'
+
+
+@pytest.mark.parametrize(
+    ("param", "shape", "options"),
+    [
+        ("num_output: 4 kernel_size: 3", (4, 6, 3, 3), {}),
+        ("num_output: 4 kernel_size: 3 pad: 1 stride: 2", (4, 6, 3, 3), {"padding": 1, "stride": 2}),
+        ("num_output: 4 kernel_size: 2 stride: 3", (4, 6, 2, 2), {"stride": 3}),  # 9 x 8: something is left over
+        ("num_output: 4 kernel_size: 3 dilation: 2", (4, 6, 3, 3), {"dilation": 2}),
+        ("num_output: 4 kernel_size: 3 group: 2", (4, 3, 3, 3), {"groups": 2}),
+        ("num_output: 6 kernel_size: 3 group: 6", (6, 1, 3, 3), {"groups": 6}),
+        (
+            "num_output: 4 kernel_h: 1 kernel_w: 3 pad_h: 0 pad_w: 2 stride_h: 2 stride_w: 1",
+            (4, 6, 1, 3),
+            {"padding": (0, 2), "stride": (2, 1)},
+        ),
+        (
+            "num_output: 4 kernel_size: 1 kernel_size: 3 pad: 0 pad: 1 stride: 2 stride: 1 dilation: 1 dilation: 2",
+            (4, 6, 1, 3),
+            {"padding": (0, 1), "stride": (2, 1), "dilation": (1, 2)},
+        ),
+    ],
+)
+def test_equals_torch(param: str, shape: tuple[int, ...], options: dict[str, object]) -> None:
+    picture = pixels((1, 6, 9, 8))
+    weight, bias = values(*shape), values(shape[0], seed=2)
+    got = run_net(layer(param), picture, {"c": [weight, bias]})["c"]
+    centred = torch.from_numpy(picture.astype(np.float32) - 128)
+    wanted = torch.nn.functional.conv2d(centred, torch.from_numpy(weight), torch.from_numpy(bias), **options)  # type: ignore[arg-type]
+    assert got.shape == tuple(wanted.shape)
+    np.testing.assert_allclose(got, wanted.numpy(), rtol=1e-5, atol=1e-2)  # sums of numbers up to 128
+
+
+def test_without_bias() -> None:
+    picture, weight = pixels((1, 3, 9, 8)), values(2, 3, 1, 1)
+    got = run_net(layer("num_output: 2 kernel_size: 1 bias_term: false"), picture, {"c": [weight]})["c"]
+    wanted = np.einsum("oc,nchw->nohw", weight[:, :, 0, 0], picture.astype(np.float32) - 128)
+    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-2)
+
+
+def test_bias_of_a_legacy_file() -> None:
+    picture, weight, bias = pixels(), values(4, 3, 3, 3), values(4)
+    new = run_net(layer("num_output: 4 kernel_size: 3"), picture, {"c": [weight, bias]})
+    old = run_net(layer("num_output: 4 kernel_size: 3"), picture, {"c": [weight, bias.reshape(1, 1, 1, 4)]})
+    np.testing.assert_array_equal(new["c"], old["c"])
+
+
+@pytest.mark.parametrize(
+    ("param", "blobs", "words"),
+    [
+        ("num_output: 4 kernel_size: 5", [values(4, 3, 3, 3), values(4)], ["blob 0", "4x3x3x3", "4x3x5x5"]),
+        ("num_output: 4 kernel_size: 3", [values(4, 3, 3, 3), values(5)], ["blob 1", "shape 5", "wanted 4"]),
+        ("num_output: 4 kernel_size: 3", [values(4, 3, 3, 3)], ["2 or more", "has 1"]),
+        ("num_output: 4 kernel_size: 3", [], ["1 or more", "has 0"]),
+        ("num_output: 4 kernel_size: 3 group: 2", [values(4, 3, 3, 3)], ["group 2"]),
+        (
+            "num_output: 4 kernel_size: 20",
+            [values(4, 3, 20, 20), values(4)],
+            ["kernel [20, 20] is larger than its bottom of [9, 8]"],
+        ),
+        ("num_output: 4", [], ["kernel_size"]),
+        ("num_output: 4 kernel_size: 3 kernel_h: 3 kernel_w: 3", [], ["one or the other"]),
+    ],
+)
+def test_what_does_not_fit(param: str, blobs: list[np.ndarray], words: list[str]) -> None:
+    with pytest.raises(ConversionError) as caught:
+        run_net(layer(param), pixels(), {"c": blobs})
+    assert 'layer "c" (Convolution)' in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)

@@ -1,0 +1,317 @@
+"""The verb compile and compile2Movidius.sh: which files are read, what appears, and that it is all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from caffe_io.errors import CaffeIOError, PrototxtError, WeightsError
+from caffe_io.mean import mean_hash, read_mean, write_mean
+from common.errors import CardError, MeanError, MokaError, OutputExists, UsageError
+from common.places import ROOT
+from kits.ncs import pixels, run_model, values, write_small_net
+from ncs import compiler
+from ncs.__main__ import ROOM
+from ncs.errors import CompilerError, ConversionError
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A SmallNet in the current folder, and no tool chain."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(compiler, "LAUNCHER", tmp_path / "no/python")
+    return write_small_net(tmp_path)
+
+
+def outputs() -> list[str]:
+    return sorted(path.name for path in Path("graph").iterdir()) if Path("graph").exists() else []
+
+
+def test_ir_and_card_without_a_tool_chain(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    ROOM.main(["compile", "--net", "SmallNet"])
+    assert outputs() == ["SmallNet.bin", "SmallNet.json", "SmallNet.xml"]
+    card = json.loads(Path("graph/SmallNet.json").read_text())
+    net_card = json.loads(files["card"].read_text())
+    assert {key: card[key] for key in net_card} == net_card
+    assert card["format"] == 1
+    assert card["input"] == {"blob": "data", "shape": [1, 3, 9, 8], "layout": "NCHW", "precision": "U8"}
+    mean = read_mean(files["mean"])
+    assert (card["mean"]["inside"], card["mean"]["kind"], card["mean"]["sha256"]) == (True, "image", mean_hash(mean))
+    np.testing.assert_allclose(card["mean"]["channel_means"], mean.mean(axis=(1, 2)), atol=1e-3)
+    digest = hashlib.sha256(files["weights"].read_bytes()).hexdigest()
+    assert card["source"] == {"caffemodel": "SmallNet_iter_20.caffemodel", "sha256": digest}
+    assert card["blob"] is None
+    for kind in ("xml", "bin"):
+        assert card["ir"][f"{kind}_sha256"] == hashlib.sha256(Path(f"graph/SmallNet.{kind}").read_bytes()).hexdigest()
+    assert (card["ir"]["version"], card["ir"]["precision"], card["ir"]["xml"]) == (10, "FP16", "SmallNet.xml")
+    text = capsys.readouterr().out
+    for words in ("1x3x9x8 U8", "prob: 1x3", "tools/toolchain.sh movidius"):
+        assert words in text
+
+
+def test_answers_are_those_of_the_net(files: dict[str, Path]) -> None:
+    from caffe_io.weights import read_weights
+
+    ROOM.main(["compile", "--net", "SmallNet"])
+    weights, mean, picture = read_weights(files["weights"]), read_mean(files["mean"]), pixels()
+    x = picture[0] - mean
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+    conv = np.einsum("chwij,ocij->ohw", windows, weights["conv"][0]) + weights["conv"][1][:, None, None]
+    logits = weights["fc"][0] @ np.maximum(conv, 0).ravel() + weights["fc"][1]
+    wanted = np.exp(logits - logits.max())
+    np.testing.assert_allclose(run_model("graph/SmallNet.xml", picture)["prob"][0], wanted / wanted.sum(), atol=5e-3)
+
+
+def test_newest_snapshot_by_number(files: dict[str, Path]) -> None:
+    folder = files["weights"].parent
+    for number in (3, 100):
+        shutil.copy(files["weights"], folder / f"SmallNet_iter_{number}.caffemodel")
+    os.utime(files["weights"], (2e9, 2e9))  # the newest by its date
+    ROOM.main(["compile", "--net", "SmallNet"])
+    assert json.loads(Path("graph/SmallNet.json").read_text())["source"]["caffemodel"] == "SmallNet_iter_100.caffemodel"
+
+
+def test_files_by_name(files: dict[str, Path]) -> None:
+    card = files["card"].rename(files["card"].with_name("meaning.json"))
+    options = ["--model", str(files["net"]), "--weights", str(files["weights"]), "--out", "elsewhere"]
+    ROOM.main(["compile", *options, "--card", str(card), "--mean_value", "104", "117", "123"])
+    written = json.loads(Path("elsewhere/SmallNet.json").read_text())
+    assert written["mean"]["kind"] == "values"
+    assert written["mean"]["channel_means"] == [104, 117, 123]
+    ROOM.main(["compile", *options, "--force"])  # no card, no mean
+    written = json.loads(Path("elsewhere/SmallNet.json").read_text())
+    assert written["mean"] == {"inside": True, "kind": "none", "sha256": None, "channel_means": [0, 0, 0]}
+    assert written["outputs"] == [{"blob": "prob", "task": "prob", "read": "argmax", "classes": ["0", "1", "2"]}]
+
+
+def test_larger_mean_is_cropped_and_hashed_whole(files: dict[str, Path]) -> None:
+    ROOM.main(["compile", "--net", "SmallNet"])
+    before = run_model("graph/SmallNet.xml", pixels())["prob"]
+    mean = read_mean(files["mean"])
+    larger = np.pad(mean, ((0, 0), (2, 3), (1, 2)), constant_values=7)
+    write_mean(files["mean"], larger, force=True)
+    ROOM.main(["compile", "--net", "SmallNet", "--force"])
+    np.testing.assert_array_equal(run_model("graph/SmallNet.xml", pixels())["prob"], before)
+    entry = json.loads(Path("graph/SmallNet.json").read_text())["mean"]
+    assert entry["sha256"] == mean_hash(larger)
+    np.testing.assert_allclose(entry["channel_means"], mean.mean(axis=(1, 2)), atol=1e-3)
+
+
+@pytest.mark.parametrize("suffix", [".xml", ".bin", ".json", ".blob"])
+def test_existing_outputs_are_refused_without_force(files: dict[str, Path], suffix: str) -> None:
+    Path("graph").mkdir()
+    there = Path(f"graph/SmallNet{suffix}")
+    there.write_text("mine")
+    with pytest.raises(OutputExists, match=f"SmallNet{suffix}.*--force"):
+        ROOM.main(["compile", "--net", "SmallNet"])
+    assert outputs() == [there.name]
+    assert there.read_text() == "mine"
+    ROOM.main(["compile", "--net", "SmallNet", "--force"])  # an old blob does not stay beside a new IR
+    assert outputs() == ["SmallNet.bin", "SmallNet.json", "SmallNet.xml"]
+
+
+def test_failed_compile_leaves_old_outputs_alone(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    ROOM.main(["compile", "--net", "SmallNet"])
+    before = {name: Path("graph", name).read_bytes() for name in outputs()}
+    launcher = Path("python")
+    launcher.write_text("#!/bin/sh\nexit 7\n")
+    launcher.chmod(0o755)
+    monkeypatch.setattr(compiler, "LAUNCHER", launcher.resolve())
+    with pytest.raises(CompilerError, match="exit code 7"):
+        ROOM.main(["compile", "--net", "SmallNet", "--force"])
+    assert {name: Path("graph", name).read_bytes() for name in outputs()} == before
+
+
+def test_the_runner_refuses_a_set_of_two_compiles(files: dict[str, Path]) -> None:
+    """What a kill among the renames can leave: the card tells the hashes of its files."""
+    from common.errors import CardError as RunnersCardError
+    from inference.card import read_cards
+    from inference.devices.cpu import CpuDevice
+
+    sets = []
+    for classes in (3, 4):
+        files["weights"].unlink()
+        write_small_net(Path.cwd(), classes=classes)
+        ROOM.main(["compile", "--net", "SmallNet", "--force"])
+        CpuDevice(read_cards("graph"))
+        sets.append({name: Path("graph", name).read_bytes() for name in outputs()})
+    for mixed in itertools.product((0, 1), repeat=3):
+        for name, which in zip(outputs(), mixed, strict=True):
+            Path("graph", name).write_bytes(sets[which][name])
+        if len(set(mixed)) == 1:
+            CpuDevice(read_cards("graph"))
+        else:
+            with pytest.raises(RunnersCardError, match=r"SmallNet\.(xml|bin): is not the file that .*SmallNet\.json"):
+                CpuDevice(read_cards("graph"))
+
+
+def damage(path: Path, content: bytes | str | None) -> None:
+    path.unlink()
+    if isinstance(content, str):
+        path.write_text(content)
+    elif content is not None:
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("which", "content", "error", "words"),
+    [
+        ("weights", None, WeightsError, "holds no snapshot"),
+        ("weights", b"", WeightsError, "0 bytes"),
+        ("weights", b"\x12\x34 not a caffemodel", WeightsError, "SmallNet_iter_20"),
+        ("mean", None, MeanError, r"mean\.binaryproto.*create_mean"),
+        ("mean", b"\xff\xff", MeanError, r"mean\.binaryproto"),
+        ("net", None, CaffeIOError, "SmallNet_deploy"),
+        ("net", 'name: "x"\nlayer { name "y" }', PrototxtError, r"SmallNet_deploy\.prototxt:2:"),
+        ("net", 'layer { name: "d" type: "Data" top: "data" }', ConversionError, "no Input layer.*deploy"),
+        ("card", None, CardError, "SmallNet.json"),
+        ("card", "{", CardError, r"SmallNet\.json:1:2"),
+    ],
+)
+def test_bad_files(
+    files: dict[str, Path], which: str, content: bytes | str | None, error: type[MokaError], words: str
+) -> None:
+    damage(files[which], content)
+    with pytest.raises(error) as caught:
+        ROOM.main(["compile", "--net", "SmallNet"])
+    assert re.search(words, str(caught.value), re.DOTALL), str(caught.value)
+    assert caught.value.exit_code in (1, 2)
+    assert outputs() == []
+
+
+def test_every_truncation_of_a_caffemodel_is_an_error(files: dict[str, Path]) -> None:
+    whole = files["weights"].read_bytes()
+    for length in range(1, len(whole), 97):
+        files["weights"].write_bytes(whole[:length])
+        with pytest.raises((WeightsError, ConversionError)):
+            ROOM.main(["compile", "--net", "SmallNet"])
+    assert outputs() == []
+
+
+def test_mean_of_another_size(files: dict[str, Path]) -> None:
+    write_mean(files["mean"], values(3, 8, 8), force=True)
+    with pytest.raises(MeanError, match=r"3x8x8.*3x9x8"):
+        ROOM.main(["compile", "--net", "SmallNet"])
+    assert outputs() == []
+
+
+def test_caffemodel_of_another_net(files: dict[str, Path]) -> None:
+    text = files["net"].read_text()
+    files["net"].write_text(text.replace("num_output: 3", "num_output: 5"))
+    with pytest.raises(ConversionError, match=r'layer "fc".*blob 0.*3x168, wanted 5x168'):
+        ROOM.main(["compile", "--net", "SmallNet"])
+    assert outputs() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "--net NAME, or --model"),
+        (["--model", "x.prototxt"], "--weights"),
+        (["--net", "SmallNet", "--shaves", "9"], "--shaves 8 or less"),
+        (["--net", "SmallNet", "--mean_value", "1", "2"], "2 values"),
+    ],
+)
+def test_wrong_use(files: dict[str, Path], options: list[str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        ROOM.main(["compile", *options])
+    assert outputs() == []
+
+
+def command(*arguments: str, limit: int | None = None) -> subprocess.CompletedProcess[str]:
+    """`python -m ncs` as a process; `limit` is the largest file in bytes that it may write."""
+    return subprocess.run(
+        [sys.executable, "-m", "ncs", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+
+
+@pytest.mark.parametrize("limit", [500, 15_000])  # too small for the .xml; too small for the .bin alone
+def test_disk_that_takes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_small_net(tmp_path, classes=64)
+    done = command("compile", "--net", "SmallNet", limit=limit)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    assert outputs() == []
+
+
+def test_folder_that_cannot_be_written(files: dict[str, Path]) -> None:
+    Path("graph").write_text("a file, no folder")
+    done = command("compile", "--net", "SmallNet")
+    assert done.returncode in (1, 2)
+    assert re.match(r"error: graph", done.stderr)
+    assert Path("graph").read_text() == "a file, no folder"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folder_without_permission(files: dict[str, Path]) -> None:
+    Path("graph").mkdir()
+    Path("graph").chmod(0o500)
+    done = command("compile", "--net", "SmallNet")
+    assert done.returncode == 1
+    assert "permission" in done.stderr.lower()
+    assert outputs() == []
+
+
+def test_help_and_unknown_verb() -> None:
+    for arguments in (["--help"], ["compile", "--help"], ["mean", "--help"]):
+        assert command(*arguments).returncode == 0
+    assert command("compose").returncode == 2
+
+
+def test_traceback_only_with_debug(files: dict[str, Path]) -> None:
+    files["card"].write_text("{")
+    assert "Traceback" not in command("compile", "--net", "SmallNet").stderr
+    assert "Traceback" in command("compile", "--net", "SmallNet", "--debug").stderr
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The project as a fresh clone would have it, without a tool chain, its environment being the one of this test."""
+    root = tmp_path / "checkout"
+    root.mkdir()
+    for name in ("ncs", "caffe_io"):
+        (root / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "compile2Movidius.sh", root)
+    (root / "tools").mkdir()
+    (root / "tools/env.sh").write_text(f'PYTHON="{sys.executable}"\nexport PYTHONPATH="{root}"\n')
+    for name, classes in (("AgeNet", 4), ("GenderNet", 2)):
+        write_small_net(root, name, classes)
+    return root
+
+
+def test_compile2movidius(checkout: Path) -> None:
+    def script(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["./compile2Movidius.sh", *options], cwd=checkout, capture_output=True, text=True, timeout=120
+        )
+
+    done = script()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("tools/toolchain.sh movidius") == 2  # once for each net
+    names = ["AgeNet.bin", "AgeNet.json", "AgeNet.xml", "GenderNet.bin", "GenderNet.json", "GenderNet.xml"]
+    assert sorted(path.name for path in (checkout / "graph").iterdir()) == [*names, "age_gender_mean.npy"]
+    npy = np.load(checkout / "graph/age_gender_mean.npy")
+    np.testing.assert_array_equal(npy, read_mean(checkout / "data/mean/mean.binaryproto"))
+    again = script()
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "--force" in again.stderr
+    assert script("--shaves", "9").returncode == 2
+    assert script("--force", "--shaves", "4").returncode == 0

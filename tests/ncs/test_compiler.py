@@ -1,0 +1,124 @@
+"""The compiler's limits and its worker's ways to fail; a stand-in takes the tool chain's place (tests/oracle has it)."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.errors import UsageError
+from myriad.blob import BlobError
+from ncs import compiler
+from ncs.errors import CompilerError
+
+
+@pytest.mark.parametrize(
+    ("shaves", "slices", "streams"),
+    [(1, 1, 2), (4, 8, 2), (8, 8, 2), (8, 9, 2), (5, 6, 3), (16, 16, 1), (16, 19, 1), (14, 17, 1)],
+)
+def test_what_the_chip_has(shaves: int, slices: int, streams: int) -> None:
+    compiler.Resources(shaves, slices, streams)
+
+
+@pytest.mark.parametrize(
+    ("shaves", "slices", "streams", "words"),
+    [
+        (0, 8, 2, "--shaves 0: wanted 1 to 16"),
+        (17, 17, 1, "--shaves 17: wanted 1 to 16"),
+        (8, 20, 1, "--cmx_slices 20: wanted 1 to 19"),
+        (8, 8, 0, "--streams 0: wanted 1 to 3"),
+        (2, 2, 4, "--streams 4: wanted 1 to 3"),
+        (8, 4, 2, "as many CMX slices"),
+        (10, 10, 2, "makes 20.*--shaves 8 or less, or --streams 1"),
+        (8, 16, 2, "makes 32.*--cmx_slices 9 or less"),
+        (6, 6, 3, "makes 18.*--shaves 5 or less, or --streams 2"),
+    ],
+)
+def test_what_it_has_not(shaves: int, slices: int, streams: int, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        compiler.Resources(shaves, slices, streams)
+    assert caught.value.exit_code == 2
+
+
+def stand_in(folder: Path, code: str) -> Path:
+    """A launcher that reads the request and then runs `code`."""
+    launcher = folder / "python"
+    launcher.write_text(f"#!{sys.executable}\nimport json, sys, time\nask = json.loads(sys.stdin.readline())\n{code}\n")
+    launcher.chmod(0o755)
+    return launcher
+
+
+def compile_with(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> compiler.Compiled:
+    monkeypatch.setattr(compiler, "LAUNCHER", stand_in(folder, code))
+    files = [folder / f"net.{kind}" for kind in ("xml", "bin", "blob")]
+    return compiler.compile_blob(*files, folder, compiler.Resources(6, 7, 2))
+
+
+HEADER = (b"\x7felf".ljust(52, b"\0") + struct.pack("<13I", 9709, 104, 6, 0, 1, 1, 35, 9, 9, 1, 9, 6, 7)).hex()
+
+
+def test_request_and_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    code = (
+        "assert (ask['shaves'], ask['cmx_slices'], ask['streams']) == (6, 7, 2), ask\n"
+        f"open(ask['blob'], 'wb').write(bytes.fromhex('{HEADER}'))\n"
+        "print('[Warning][VPU][Config] Deprecated option was used : VPU_MYRIAD_PLATFORM', file=sys.stderr)\n"
+        "print(json.dumps({'openvino': '2021.4.2-3974-e2a469a3450-releases/2021/4'}))"
+    )
+    compiled = compile_with(monkeypatch, tmp_path, code)
+    assert (compiled.header.stages, compiled.header.shaves, compiled.openvino) == (35, 6, "2021.4.2")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            "print(json.dumps({'error': 'RuntimeError: Cannot allocate'}))",
+            "net.xml.*says: RuntimeError: Cannot allocate",
+        ),
+        ("print('why', file=sys.stderr); sys.exit(3)", "exit code 3 and no answer.\n  why\n.*toolchain"),
+        ("import os; os.abort()", "exit code -6"),
+        ("print('no JSON')", "no answer"),
+    ],
+)
+def test_failures_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, words: str) -> None:
+    with pytest.raises(CompilerError, match=words):
+        compile_with(monkeypatch, tmp_path, code)
+
+
+def test_harmless_noise_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    code = (
+        "for _ in range(5000): print('E: [xLinkUsb] Library has not been initialized', file=sys.stderr)\n"
+        "print('the reason', file=sys.stderr)\nprint(json.dumps({'error': 'no'}))"
+    )
+    with pytest.raises(CompilerError) as caught:
+        compile_with(monkeypatch, tmp_path, code)
+    assert str(caught.value).splitlines() == ["net.xml: the MYRIAD compiler says: no", "  the reason"]
+
+
+def test_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(compiler, "TIMEOUT", 0.5)
+    with pytest.raises(CompilerError, match="no answer in 0 s"):
+        compile_with(monkeypatch, tmp_path, "time.sleep(60)")
+
+
+def test_blob_that_was_never_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(BlobError, match=r"net\.blob"):
+        compile_with(monkeypatch, tmp_path, "print(json.dumps({'openvino': '2021.4.2'}))")
+
+
+def test_blob_for_other_resources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    header = HEADER[:-8] + "09000000"
+    code = f"open(ask['blob'], 'wb').write(bytes.fromhex('{header}'))\nprint(json.dumps({{'openvino': '2021.4.2'}}))"
+    with pytest.raises(CompilerError, match="9 CMX slices, asked were 6 and 7"):
+        compile_with(monkeypatch, tmp_path, code)
+
+
+def test_launcher_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    launcher = tmp_path / "python"
+    launcher.write_text("#!/no/such/interpreter\n")
+    launcher.chmod(0o755)
+    monkeypatch.setattr(compiler, "LAUNCHER", launcher)
+    with pytest.raises(CompilerError, match=r"does not start.*toolchain\.sh movidius"):
+        compiler.compile_blob(tmp_path, tmp_path, tmp_path, tmp_path, compiler.Resources())

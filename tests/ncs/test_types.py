@@ -1,0 +1,26 @@
+"""Verb `types`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ncs.__main__ import ROOM
+
+
+def test_types_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    ROOM.main(["types", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert {"AbsVal", "Deconvolution", "Input", "Tile"} <= set(found["converted"])
+    assert "SoftmaxWithLoss" in found["left_out"]
+    assert "no code" in found["refused"]["Python"]
+    names = [*found["converted"], *found["left_out"], *found["refused"]]
+    assert len(names) == len(set(names))
+
+
+def test_types_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    ROOM.main(["types"])
+    text = capsys.readouterr().out
+    assert text.startswith("converted:\n  AbsVal, ArgMax,")
+    assert "  LSTM: recurrent layers" in text

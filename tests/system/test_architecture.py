@@ -1,0 +1,232 @@
+"""The house's rules that no single room can keep by itself: who imports whom, what --help may load, what no file may name."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from common.places import ROOT
+
+MAY_IMPORT = {
+    "caffe_io": set(),
+    "lmdb_build": {"caffe_io"},
+    "training": {"caffe_io"},
+    "ncs": {"caffe_io"},
+    "inference": set(),
+    "tools": {"caffe_io", "lmdb_build", "training", "ncs", "inference"},
+}
+NEVER = {"inference": {"torch", "google", "lmdb", "matplotlib"}, "caffe_io": {"torch"}, "lmdb_build": {"torch"}}
+HEAVY = {"torch", "openvino", "depthai", "matplotlib", "tensorboard"}
+COMMANDS = ["lmdb_build", "training", "ncs", "inference"]  # the rooms that are commands; caffe_io is none
+
+
+def imports(source: str, package: str, whole: bool) -> Iterator[str]:
+    """Full names of the modules that `source`, a module of `package`, imports, also by importlib; without `whole` only
+    what happens when the module itself is imported: not in functions, not for type checkers alone."""
+
+    def walk(node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module") and node.args:
+            yield ast.unparse(node.args[0]).strip("f'\"")
+        if whole or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            for child in ast.iter_child_nodes(node):
+                if whole or not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+                    yield from walk(child)
+
+    return walk(ast.parse(source))
+
+
+def top(name: str) -> str:
+    return name.split(".")[0]
+
+
+@cache
+def modules(room: str) -> dict[str, Path]:
+    """Full name -> file of every module of a room."""
+    files = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / room).rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for path, name in files.items()}
+
+
+def package_of(name: str, path: Path) -> str:
+    return name if path.name == "__init__.py" else name.rpartition(".")[0]
+
+
+def test_the_finder_of_imports() -> None:
+    source = """
+import a.b
+from . import c
+from ..d import e
+if TYPE_CHECKING:
+    import f
+class K:
+    import g
+    def method(self):
+        import h
+        importlib.import_module(f"i.{j}")
+"""
+    loaded = set(imports(source, "room.sub", whole=False))
+    assert loaded == {"a.b", "room.sub", "room.sub.c", "room.d", "room.d.e", "g"}
+    assert set(imports(source, "room.sub", whole=True)) - loaded == {"f", "h", "i.{j}"}
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_arrows_between_the_rooms(room: str) -> None:
+    assert len(modules(room)) > 1
+    others = set(MAY_IMPORT) - {room} - MAY_IMPORT[room]
+    for name, path in modules(room).items():
+        found = {top(each) for each in imports(path.read_text("utf-8"), package_of(name, path), whole=True)}
+        assert not found & others, f"{path}: a module of {room} imports {found & others}"
+        assert not found & NEVER.get(room, set()), f"{path}: {room} must never import {found & NEVER[room]}"
+
+
+def test_commands_at_the_top_take_from_tools_only_what_finds_the_environment() -> None:
+    """common/environment.py is to them what tools/env.sh is to the shell scripts."""
+    scripts = list(ROOT.glob("*.py"))
+    assert scripts
+    for path in scripts:
+        found = {each for each in imports(path.read_text("utf-8"), "", whole=True) if top(each) == "tools"}
+        assert found <= {"common.environment", "common.environment.ensure"}, path
+
+
+def entries() -> list[str]:
+    """The modules that a command line loads first: every __main__ and the module of each of its verbs, and the tools
+    that are commands themselves."""
+    found = []
+    for room in COMMANDS:
+        found.append(f"{room}.__main__")
+        for node in ast.walk(ast.parse(modules(room)[f"{room}.__main__"].read_text("utf-8"))):
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "VERBS":
+                verbs = node.value.keys if isinstance(node.value, ast.Dict) else node.value.elts  # type: ignore[attr-defined]
+                assert verbs
+                found += [f"{room}.{verb.value}" for verb in verbs]
+    for name, path in modules("tools").items():
+        if not name.endswith("_worker") and '__name__ == "__main__"' in path.read_text("utf-8"):
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("entry", entries())
+def test_nothing_heavy_is_loaded_before_it_is_needed(entry: str) -> None:
+    """Followed from module to module: what is imported at the top of any of them is loaded before the options are read."""
+    known = {name: path for room in MAY_IMPORT for name, path in modules(room).items()}
+    assert entry in known
+    reached, waiting = {entry: entry}, [entry]
+    while waiting:
+        name = waiting.pop()
+        path = known[name]
+        for each in imports(path.read_text("utf-8"), package_of(name, path), whole=False):
+            assert top(each) not in HEAVY, (
+                f"{reached[name]} imports {each} at once; do it in the function that needs it"
+            )
+            parts = each.split(".")
+            for length in range(1, len(parts) + 1):
+                loaded = ".".join(parts[:length])
+                if loaded in known and loaded not in reached:
+                    reached[loaded] = f"{reached[name]} -> {loaded}"
+                    waiting.append(loaded)
+
+
+@pytest.mark.parametrize("words", [*(["-m", room] for room in COMMANDS), ["build_dataset.py"], ["run_inference.py"]])
+def test_every_command_answers_help(words: list[str], tmp_path: Path) -> None:
+    place = [words[0], words[1]] if words[0] == "-m" else [str(ROOT / words[0])]
+    done = subprocess.run(
+        [sys.executable, *place, "--help"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert Path(words[-1]).stem in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def tracked() -> list[Path]:
+    """The files of the checkout that git knows."""
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [path for name in names.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+# Written in pieces, so that this file does not break its own rule.
+HOSTS = [
+    "py" + "pi",
+    "python" + "hosted",
+    "ana" + "conda",
+    "debian",
+    "ubuntu",
+    "npm" + "js",
+    "golang",
+    "crates",
+    "launch" + "pad",
+]
+STORES = ["artifact" + "ory", "dev" + "pi", "jf" + "rog"]
+PRIVATE = [
+    r"10\.",
+    r"192\.168\.",
+    r"172\.(?:1[6-9]|2\d|3[01])\.",
+    r"[\w-]+[:/]",
+    r"[\w.-]+\.(?:internal|local|corp|lan)\b",
+]
+FOLDERS = ["wo" + "rk", "tm" + "p", "op" + "t", "ro" + "ot", "ho" + "me", "Us" + "ers"]
+WRITERS = [
+    "cl" + "aude",
+    "anth" + "ropic",
+    "chat" + "gpt",
+    "open" + "ai",
+    "co" + "pilot",
+    "sub" + "agents?",
+    "l" + "lms?",
+]
+FORBIDDEN = {
+    "a package host": rf"(?i)\b(?:{'|'.join(HOSTS)})\.(?:org|com|io|net)\b|\b(?:{'|'.join(STORES)})\b",
+    "a host of a private network": rf"https?://(?:{'|'.join(PRIVATE)})",
+    "a path of some machine": rf"(?<![\w.~$}}])/(?:{'|'.join(FOLDERS)})(?:/|\b)|\.py" + "env",
+    "who or what wrote it": rf"(?i)\b(?:{'|'.join(WRITERS)})\b",
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "bad", "good"),
+    [
+        ("a package host", "https://py" + "pi.org/simple", "pip install"),
+        ("a package host", "http://deb.debian" + ".org/debian", "Debian 11"),
+        ("a host of a private network", "http://1" + "0.0.0.3:8080/x", "version 10.0.0"),
+        ("a host of a private network", "https://pro" + "xy:3128", "https://susanqq.github.io/UTKFace/"),
+        ("a host of a private network", "http://x.inter" + "nal/y", "threading.local"),
+        ("a path of some machine", "cd /wo" + "rk/main", "network/work"),
+        ("a path of some machine", "~/.py" + "env/shims", "{folder}/tmp"),
+        ("who or what wrote it", "asked Cl" + "aude", "clauses"),
+    ],
+)
+def test_the_patterns_find_what_they_should(what: str, bad: str, good: str) -> None:
+    assert re.search(FORBIDDEN[what], bad)
+    assert not re.search(FORBIDDEN[what], good)
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_names(what: str) -> None:
+    pattern = re.compile(FORBIDDEN[what])
+    found = []
+    for path in tracked():
+        data = path.read_bytes()
+        if b"\0" in data:  # a picture
+            continue
+        for number, line in enumerate(data.decode("utf-8").splitlines(), 1):
+            line = re.sub(r"https?://(?:127\.0\.0\.1|localhost|[\w.-]*\.example)\b", "", line)
+            if match := pattern.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {match.group()}")
+    assert not found, f"files name {what}:\n" + "\n".join(found)

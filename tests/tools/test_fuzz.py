@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from common.errors import MokaError
+from tools import fuzz, fuzz_inputs
+
+
+@pytest.mark.timeout(120)
+def test_only_our_own_errors(tmp_path: Path) -> None:
+    tallies = fuzz.fuzz(1100, seed=1, failures=tmp_path / "failures")
+    assert [failure for tally in tallies.values() for failure in tally.failures] == []
+    assert not (tmp_path / "failures").exists()
+    for kind, tally in tallies.items():
+        assert tally.inputs == 100
+        assert tally.refused > 10, kind  # the inputs are neither all valid
+        assert tally.read > 2 or kind == "LMDB, cut", kind  # nor all nonsense
+
+
+@pytest.mark.parametrize("kind", fuzz.kinds())
+def test_what_the_inputs_are_made_from_is_valid(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz_inputs, "spoiled", lambda valid, chance: valid[chance.randrange(len(valid))])
+    monkeypatch.setattr(fuzz_inputs, "spoiled_text", lambda valid, chance: valid[chance.randrange(len(valid))])
+    monkeypatch.setattr(fuzz_inputs, "claimed", lambda message, chance: message.SerializeToString())
+    monkeypatch.setattr(fuzz, "_cutter", lambda valid: lambda chance: valid)
+    spoil, read = fuzz.kinds()[kind]
+    for seed in range(30):
+        (tmp_path / "input").write_bytes(spoil(random.Random(seed)))
+        read(tmp_path / "input")
+
+
+def test_a_failure_is_counted_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(path: Path) -> None:
+        data = path.read_bytes()
+        if data == b"bug":
+            raise ZeroDivisionError
+        if data == b"hang":
+            while True:
+                pass
+        if data == b"huge":
+            bytearray(3 << 30)
+        if data == b"refused":
+            raise MokaError
+
+    inputs = iter([b"bug", b"hang", b"huge", b"refused", b"fine"])
+    monkeypatch.setattr(fuzz, "_SECONDS", 1)
+    monkeypatch.setattr(fuzz, "kinds", lambda: {"net, text": (lambda chance: next(inputs), fails)})
+    tally = fuzz.fuzz(5, seed=0, failures=tmp_path / "failures")["net, text"]
+    assert (tally.read, tally.refused, len(tally.failures)) == (1, 1, 3)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "failures").iterdir()} == {
+        "net_text_0_0": b"bug",
+        "net_text_0_1": b"hang",
+        "net_text_0_2": b"huge",
+    }
+    assert [name in text for name, text in zip(("ZeroDivision", "_Hang", "MemoryError"), tally.failures, strict=True)]
+
+
+def test_the_same_seed_gives_the_same_inputs() -> None:
+    valid = fuzz_inputs.texts()
+    one, two = ([fuzz_inputs.spoiled_text(valid, random.Random(f"{i}")) for i in range(50)] for _ in range(2))
+    assert one == two
+    assert len(set(one)) > 45

@@ -1,0 +1,120 @@
+"""`--engine caffe` with a stand-in for the tool chain's program: what it is given, and what becomes of its log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from caffe_io.prototxt import read_solver
+from caffe_io.weights import write_solverstate
+from common.places import ROOT
+from kits.training import small_solver
+from kits.training_commands import command
+from training.solvers.record import read_rows
+
+PROGRAM = """#!{python}
+import shutil, sys
+options = dict(word[2:].split("=", 1) for word in sys.argv[2:])
+shutil.copy(options["solver"], "given_solver.prototxt")
+open("given_words", "w").write(repr((sys.argv[1], sorted(options))))
+print("I0101 10:00:00.000000 1 solver.cpp:1] Iteration 4 (0 iter/s), loss = 1.5", file=sys.stderr)
+print("I0101 10:00:00.000000 1 solver.cpp:1]     Train net output #0: loss = 1.5 (* 1 = 1.5 loss)", file=sys.stderr)
+print("I0101 10:00:00.000000 1 sgd_solver.cpp:1] Iteration 4, lr = 0.01", file=sys.stderr)
+{more}
+"""
+
+
+def stand_in(folder: Path, more: str = "") -> Path:
+    """A `caffe` that writes down its options and prints a log."""
+    (folder / "bin").mkdir()
+    program = folder / "bin/caffe"
+    program.write_text(PROGRAM.format(python=sys.executable, more=more))
+    program.chmod(0o755)
+    return program.parent
+
+
+def test_caffe_trains_and_its_numbers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.commands.caffe_engine._BIN", stand_in(tmp_path))
+    solver = small_solver(tmp_path)
+    done = command("train", "--solver", solver, "--engine", "caffe", "--max_iter", "6", folder=tmp_path, draw=True)
+    assert done.code == 0, done.err
+    assert "Iteration 4, lr = 0.01" in done.err
+    given = read_solver(tmp_path / "given_solver.prototxt")
+    assert (given.max_iter, given.stepsize, given.net) == (6, 3, read_solver(solver).net)
+    assert (tmp_path / "given_words").read_text() == "('train', ['solver'])"
+    (row,) = read_rows(tmp_path / "small_log.csv")
+    assert (row["iteration"], row["name"], row["value"], row["learning_rate"]) == ("4", "loss", "1.5", "0.01")
+    assert (tmp_path / "small_curves.png").exists()
+
+
+def test_going_on_and_fine_tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.commands.caffe_engine._BIN", stand_in(tmp_path))
+    solver = small_solver(tmp_path)
+    write_solverstate(tmp_path / "any name.solverstate", 4, "m.caffemodel", [])
+    (tmp_path / "small_log.csv").write_text(
+        "iteration,seconds,learning_rate,phase,name,value\n2,0,1,train,loss,7\n4,0,1,train,loss,8\n"
+    )
+    words = ["--solver", solver, "--engine", "caffe"]
+    assert command("train", *words, "--snapshot", "any name.solverstate", folder=tmp_path).code == 0
+    assert (tmp_path / "given_words").read_text() == "('train', ['snapshot', 'solver'])"
+    assert [row["value"] for row in read_rows(tmp_path / "small_log.csv")] == ["7", "1.5"]
+    assert command("train", *words, "--weights", "a.caffemodel,b.caffemodel", folder=tmp_path).code == 0
+    assert (tmp_path / "given_words").read_text() == "('train', ['solver', 'weights'])"
+
+
+def test_caffe_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = 'print("F0101 net.cpp:1] Check failed: x", file=sys.stderr); sys.exit(3)'
+    monkeypatch.setattr("training.commands.caffe_engine._BIN", stand_in(tmp_path, more))
+    done = command("train", "--solver", small_solver(tmp_path), "--engine", "caffe", folder=tmp_path)
+    assert done.code == 1
+    assert "caffe train ended with code 3: F0101 net.cpp:1] Check failed: x" in done.err
+
+
+def test_caffe_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.commands.caffe_engine._BIN", tmp_path / "none")
+    solver = small_solver(tmp_path)
+    done = command("train", "--solver", solver, "--engine", "caffe", folder=tmp_path)
+    assert (done.code, "tools/toolchain.sh caffe" in done.err) == (1, True)
+    done = command("train", "--solver", solver, "--engine", "caffe", "--precision", "bf16", folder=tmp_path)
+    assert (done.code, "--precision bf16" in done.err) == (2, True)
+
+
+def test_ctrl_c_waits_for_caffe_s_snapshot(tmp_path: Path) -> None:
+    more = """import os, signal, time
+def stop(*_):
+    time.sleep(0.3)
+    line = "Snapshotting solver state to binary proto file x/small_iter_5.solverstate"
+    print("I0101 10:00:00.000000 1 solver.cpp:1]", line, file=sys.stderr)
+    print("last words", file=sys.stderr)
+    sys.exit(0)
+signal.signal(signal.SIGINT, stop)
+print("ready", file=sys.stderr, flush=True)
+time.sleep(60)"""
+    binaries = stand_in(tmp_path, more)
+    solver = small_solver(tmp_path)
+    code = (
+        "import training.commands.caffe_engine as e, pathlib; "
+        f"e._BIN = pathlib.Path({str(binaries)!r}); "
+        "from training.__main__ import ROOM; from common.commands import run; "
+        f"run(main, ['train', '--solver', {str(solver)!r}, '--engine', 'caffe'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "ready" in line:
+            os.killpg(process.pid, signal.SIGINT)  # Ctrl-C goes to both
+            break
+    rest, out = process.stderr.read(), process.stdout.read()
+    assert process.wait(60) == 130, rest
+    assert "last words" in rest
+    assert "--snapshot x/small_iter_5.solverstate" in out

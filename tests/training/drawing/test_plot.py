@@ -1,0 +1,48 @@
+"""The curves of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from training.drawing.plot import plot_log
+from training.solvers.record import Record
+
+
+def drawn(folder: Path, lines: list[str]) -> np.ndarray:
+    record = Record(str(folder / "net"))
+    for line in lines:
+        record.parse(line)
+    record.close()
+    plot_log(folder / "net_log.csv", folder / "net_curves.png", "net: loss and accuracy")
+    picture = cv2.imread(str(folder / "net_curves.png"))
+    assert picture is not None
+    return picture
+
+
+def coloured(picture: np.ndarray) -> np.ndarray:
+    """Where a curve is: axes, text and grid are grey."""
+    wide = picture.astype(int)
+    return (wide.max(2) - wide.min(2)) > 60
+
+
+def test_loss_above_accuracy_below(tmp_path: Path) -> None:
+    lines = []
+    for i in range(0, 50, 10):
+        lines += [f"Iteration {i}, loss", f"    Train net output #0: loss = {2 - i / 40}", f"Iteration {i}, lr = 0.1"]
+    picture = coloured(drawn(tmp_path, lines))
+    middle = len(picture) // 2
+    assert picture[:middle].any()
+    assert not picture[middle:].any()
+    both = coloured(
+        drawn(tmp_path, [*lines, "Iteration 40, Testing net (#0)", "    Test net output #0: accuracy = 0.5"])
+    )
+    assert both[middle:].any()
+
+
+@pytest.mark.parametrize("lines", [[], ["Iteration 0, loss", "    Train net output #0: loss = nan"]])
+def test_nothing_to_draw_is_no_error(tmp_path: Path, lines: list[str]) -> None:
+    assert drawn(tmp_path, lines).shape[2] == 3

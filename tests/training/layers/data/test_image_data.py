@@ -1,0 +1,129 @@
+"""ImageData: order, shuffling that can be resumed, sizes, bad lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from kits.training_layers import layer_of
+from training.errors import LayerError, TrainingError
+from training.layers import Layer
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Seven pictures, 3 x 4 x 5, of which number n is n everywhere; the labels are n + 10."""
+    for index in range(7):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((4, 5, 3), index, np.uint8))
+    (tmp_path / "list").write_text("".join(f"{tmp_path}/{index}.png {index + 10}\n" for index in range(7)))
+    return tmp_path
+
+
+def layer(folder: Path, settings: str = "batch_size: 3", seed: int = 0, worker: int = 0, workers: int = 1) -> Layer:
+    text = f'type: "ImageData" top: "d" top: "l" image_data_param {{ source: "{folder}/list" {settings} }}'
+    made, _ = layer_of(text, seed=seed)
+    made.context.worker, made.context.workers = worker, workers
+    return made
+
+
+def labels(layer: Layer, batches: int) -> list[int]:
+    """The labels of the next batches, after a look whether the pictures are theirs."""
+    found: list[int] = []
+    for _ in range(batches):
+        pictures, numbers = (top.numpy() for top in layer.forward([]))
+        np.testing.assert_array_equal(pictures.mean((1, 2, 3)) + 10, numbers)
+        found += numbers.astype(int).tolist()
+    layer.close()
+    return found
+
+
+def test_the_order_of_the_list(pictures: Path) -> None:
+    assert labels(layer(pictures), 5) == [10 + index % 7 for index in range(15)]
+
+
+def test_shuffled_each_pass_has_its_own_order_and_every_picture(pictures: Path) -> None:
+    drawn = labels(layer(pictures, "batch_size: 4 shuffle: true", seed=3), 7)
+    passes = [drawn[first : first + 7] for first in range(0, 28, 7)]
+    assert all(sorted(one) == list(range(10, 17)) for one in passes)
+    assert len({tuple(one) for one in passes}) == 4
+    assert labels(layer(pictures, "batch_size: 4 shuffle: true", seed=3), 7) == drawn
+    assert labels(layer(pictures, "batch_size: 4 shuffle: true", seed=4), 7) != drawn
+
+
+@pytest.mark.parametrize("batch", [0, 1, 5, 11])
+def test_seek_goes_on_as_if_never_interrupted(pictures: Path, batch: int) -> None:
+    settings = "batch_size: 3 shuffle: true rand_skip: 6"
+    unbroken = labels(layer(pictures, settings, seed=5), batch + 4)
+    resumed = layer(pictures, settings, seed=5)
+    labels(resumed, 2)
+    resumed.seek(batch)  # type: ignore[attr-defined]  # a Source
+    assert labels(resumed, 4) == unbroken[3 * batch :]
+
+
+def test_workers_share_the_batches(pictures: Path) -> None:
+    settings = "batch_size: 2 shuffle: true"
+    alone = labels(layer(pictures, settings), 8)
+    first, second = (labels(layer(pictures, settings, worker=worker, workers=2), 4) for worker in (0, 1))
+    both = [
+        number for pair in zip(np.reshape(first, (4, 2)), np.reshape(second, (4, 2)), strict=True) for number in pair
+    ]
+    assert np.ravel(both).tolist() == alone
+
+
+def test_rand_skip_leaves_out_as_many_as_the_seed_says(pictures: Path) -> None:
+    begun = {labels(layer(pictures, "batch_size: 1 rand_skip: 4", seed=seed), 1)[0] for seed in range(40)}
+    assert begun == {10, 11, 12, 13}
+
+
+def test_sizes_and_colours(pictures: Path) -> None:
+    text = 'type: "ImageData" top: "d" top: "l" image_data_param {{ source: "{}/list" batch_size: 2 {} }} {}'
+    for settings, transform, shape in (
+        ("", "", (2, 3, 4, 5)),
+        ("is_color: false", "", (2, 1, 4, 5)),
+        ("new_height: 8 new_width: 9", "transform_param { crop_size: 6 }", (2, 3, 6, 6)),
+    ):
+        made, shapes = layer_of(text.format(pictures, settings, transform))
+        assert shapes == [shape, (2,)]
+        assert tuple(made.forward([])[0].shape) == shape
+        made.close()
+
+
+def test_a_batch_of_one_takes_any_size(pictures: Path) -> None:
+    cv2.imwrite(str(pictures / "1.png"), np.zeros((6, 9, 3), np.uint8))
+    made = layer(pictures, "batch_size: 1")
+    assert [tuple(made.forward([])[0].shape) for _ in range(3)] == [(1, 3, 4, 5), (1, 3, 6, 9), (1, 3, 4, 5)]
+    made.close()
+    several = layer(pictures, "batch_size: 2")
+    with pytest.raises(TrainingError, match=r"line 2: .*1\.png: is 3 x 6 x 9 .*first record is 3 x 4 x 5.*new_height"):
+        several.forward([])
+    several.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "message"),
+    [
+        ("gone.png 1\n", "batch_size: 1", r"list, line 1: gone\.png is not there.*root_folder \(now ''\)"),
+        ("gone.png 1\n", 'batch_size: 1 root_folder: "x/"', r"line 1: x/gone\.png is not there.*now 'x/'"),
+        ("\n", "batch_size: 1", "line 1: '' names no picture"),
+        ("a.png 1\n\nb.png 2\n", "batch_size: 1", "line 2: '' names no picture"),
+        ("a.png 1\n", "batch_size: 1 new_width: 3", "new_height 0 and new_width 3; wanted both"),
+    ],
+)
+def test_what_cannot_be(tmp_path: Path, text: str, settings: str, message: str) -> None:
+    (tmp_path / "list").write_text(text)
+    with pytest.raises(LayerError, match=message):
+        layer(tmp_path, settings)
+
+
+def test_a_file_that_is_no_picture(pictures: Path) -> None:
+    (pictures / "0.png").write_text("no")
+    with pytest.raises(LayerError, match=r"0\.png is there, but no decoder reads it"):
+        layer(pictures)
+
+
+def test_a_batch_of_none(pictures: Path) -> None:
+    with pytest.raises(LayerError, match="needs a batch_size"):
+        layer(pictures, "batch_size: 0")

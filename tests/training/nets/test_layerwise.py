@@ -1,0 +1,136 @@
+"""Nets run layer by layer: the same gradients as in one piece, and Caffe's blobs in between."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from google.protobuf import text_format
+
+from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter
+from training.errors import TrainingError
+from training.nets.backward_need import backward_needs
+from training.nets.layerwise import Layerwise
+from training.nets.net import Net
+
+NET = """
+layer { name: "in" type: "Input" top: "data" top: "label" input_param { shape { dim: 4 dim: 2 dim: 6 dim: 6 } shape { dim: 4 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 3 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "prelu" type: "PReLU" bottom: "conv" top: "conv" }
+layer { name: "a" type: "Sigmoid" bottom: "conv" top: "a" }
+layer { name: "b" type: "TanH" bottom: "conv" top: "b" }
+layer { name: "sum" type: "Eltwise" bottom: "a" bottom: "b" top: "sum" }
+layer { name: "fc" type: "InnerProduct" bottom: "sum" top: "fc"
+  inner_product_param { num_output: 2 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" loss_weight: 2 }
+"""
+
+
+def net_of(text: str, phase: int = TRAIN) -> Net:
+    return Net(text_format.Parse(text, NetParameter()), phase, "n.prototxt", seed=3)  # type: ignore[arg-type]
+
+
+def feed() -> dict[str, torch.Tensor]:
+    random = torch.Generator().manual_seed(0)
+    return {"data": torch.randn(4, 2, 6, 6, generator=random), "label": torch.tensor([0.0, 1.0, 1.0, 0.0])}
+
+
+def filled(net: Net) -> Layerwise:
+    passes = Layerwise(net)
+    for name, values in feed().items():
+        passes.data[name].copy_(values)
+    return passes
+
+
+def test_the_gradients_are_those_of_the_whole_net() -> None:
+    whole, net = net_of(NET), net_of(NET)
+    loss = whole.forward(feed())
+    loss.backward()
+    passes = filled(net)
+    assert passes.forward() == pytest.approx(float(loss.detach()), rel=1e-6)
+    passes.backward()
+    for one, other in zip(whole.parameters, net.parameters, strict=True):
+        np.testing.assert_allclose(one.values.grad, other.values.grad, rtol=1e-5, atol=1e-7)
+    assert float(passes.diff["loss"]) == 2
+    assert float(passes.diff["data"].abs().sum()) == 0, "nothing learns above the data"
+
+
+def test_a_blob_s_diff_is_the_sum_over_those_that_take_it() -> None:
+    passes = filled(net_of(NET))
+    passes.forward()
+    passes.backward(end=3)  # down to a and b, not to prelu
+    conv, sum_diff = passes.data["conv"], passes.diff["sum"]
+    sigmoid = conv.sigmoid()
+    wanted = sum_diff * (sigmoid * (1 - sigmoid) + 1 - conv.tanh() ** 2)
+    np.testing.assert_allclose(passes.diff["conv"], wanted, rtol=1e-5, atol=1e-7)
+    passes.backward(start=2, end=2)  # in place: the diff of what was there before takes its place
+    assert not torch.allclose(passes.diff["conv"], wanted)
+
+
+def test_gradients_of_weights_add_up_and_blobs_do_not() -> None:
+    passes = filled(net_of(NET))
+    passes.forward()
+    passes.backward()
+    weight = passes.net.parameters[0].values
+    assert weight.grad is not None
+    once, diff = weight.grad.clone(), passes.diff["fc"].clone()
+    passes.backward()
+    np.testing.assert_allclose(weight.grad, 2 * once, rtol=1e-6)
+    np.testing.assert_array_equal(passes.diff["fc"], diff)
+
+
+def test_blobs_may_be_changed_in_between() -> None:
+    passes = filled(net_of(NET))
+    passes.forward()
+    passes.data["fc"].copy_(torch.tensor([[5.0, -5.0]] * 4))
+    assert passes.forward(start=7) == pytest.approx(2 * 0.5 * (10 + 2 * np.log1p(np.exp(-10))), rel=1e-5)
+
+
+def test_other_shapes() -> None:
+    passes = filled(net_of(NET))
+    passes.resize("data", (2, 2, 6, 6))
+    passes.resize("label", (2,))
+    passes.reshape()
+    assert tuple(passes.data["sum"].shape) == (2, 3, 4, 4)
+    passes.forward()
+    assert passes.data["fc"].shape[0] == 2
+    passes.resize("data", (2, 2, 7, 7))
+    with pytest.raises(TrainingError, match="its weights are"):
+        passes.forward()
+
+
+def test_backward_before_forward() -> None:
+    with pytest.raises(TrainingError, match='layer "loss" has not been run forward'):
+        Layerwise(net_of(NET)).backward()
+
+
+def needs_of(text: str, phase: int = TRAIN) -> dict[str, tuple[bool, list[bool]]]:
+    net = net_of(text, phase)
+    needs = backward_needs(net.layers, net.losses, net.param.force_backward)
+    return {layer.name: (need.layer, need.bottoms) for layer, need in zip(net.layers, needs, strict=True)}
+
+
+def test_needs_of_a_net_with_a_loss() -> None:
+    needs = needs_of(NET)
+    assert needs["conv"] == (True, [False])
+    assert needs["sum"] == (True, [True, True])
+    assert needs["loss"] == (True, [True, False])
+    assert needs["in"] == (False, [])
+
+
+def test_needs_without_a_loss_and_by_force() -> None:
+    deploy = NET[: NET.index('layer { name: "loss"')]
+    assert not any(need for need, _ in needs_of(deploy, TEST).values())
+    forced = needs_of("force_backward: true" + deploy, TEST)
+    assert all(need for need, _ in forced.values())
+    assert forced["conv"][1] == [True]
+
+
+def test_needs_with_propagate_down_and_fixed_weights() -> None:
+    """What nothing needs is not computed: a layer all of whose users say propagate_down: false, and those above it."""
+    needs = needs_of(NET.replace('bottom: "sum" top: "fc"', 'bottom: "sum" top: "fc" propagate_down: false'))
+    assert needs["fc"] == (True, [False])
+    assert [needs[name][0] for name in ("sum", "a", "b", "conv")] == [False] * 4
+    one = needs_of(NET.replace('bottom: "conv" top: "a"', 'bottom: "conv" top: "a" propagate_down: false'))
+    assert (one["a"], one["b"], one["conv"][0]) == ((True, [False]), (True, [True]), True)

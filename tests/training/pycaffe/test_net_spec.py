@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from caffe_io.caffe_pb2 import PoolingParameter
+from training.errors import TrainingError
+from training.pycaffe.net_spec import NetSpec, layers, params, to_proto
+
+
+def test_names_bottoms_and_settings() -> None:
+    n = NetSpec()
+    n.data, n.label = layers.Data(source="train", ntop=2, batch_size=8, include={"phase": 0})
+    n.pool = layers.Pooling(n.data, pool=params.Pooling.AVE, kernel_size=3)
+    n.conv = layers.Convolution(n.pool, kernel_size=3, param=[{"lr_mult": 1}, {"lr_mult": 2}])
+    n["relu"] = layers.ReLU(n.conv, in_place=True)
+    net = n.to_proto()
+    assert [layer.name for layer in net.layer] == ["data", "pool", "conv", "relu"]
+    data, pool, conv, relu = net.layer
+    assert (list(data.top), data.data_param.source, data.data_param.batch_size) == (["data", "label"], "train", 8)
+    assert len(data.include) == 1
+    assert pool.pooling_param.pool == PoolingParameter.AVE
+    assert list(conv.convolution_param.kernel_size) == [3]
+    assert [spec.lr_mult for spec in conv.param] == [1, 2]
+    assert list(relu.bottom) == list(relu.top) == ["conv"]
+
+
+def test_tops_without_names_are_counted_by_type() -> None:
+    first, second = layers.DummyData(), layers.DummyData()
+    net = to_proto(layers.Concat(first, second), layers.Silence(first, ntop=0))
+    assert [(layer.name, list(layer.top)) for layer in net.layer] == [
+        ("DummyData1", ["DummyData1"]),
+        ("DummyData2", ["DummyData2"]),
+        ("Concat1", ["Concat1"]),
+        ("Silence1", []),
+    ]
+
+
+def test_what_cannot_be() -> None:
+    with pytest.raises(TrainingError, match="Convolution: has no setting kernel_sise"):
+        to_proto(layers.Convolution(layers.DummyData(), kernel_sise=3))
+    with pytest.raises(TrainingError, match="ReLU: bottom 0 is no top of a layer, but a str"):
+        layers.ReLU("data")
+    with pytest.raises(AttributeError, match='the net has no "data"'):
+        NetSpec().data  # noqa: B018

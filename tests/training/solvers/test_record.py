@@ -1,0 +1,167 @@
+"""The log in Caffe's form, and the numbers it leaves in CSV and TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import os
+import re
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from training.errors import TrainingError
+from training.nets.net import Output
+from training.solvers.record import Record, log, output_lines, read_rows
+
+LINES = [
+    "Iteration 0, Testing net (#0)",
+    "    Test net output #0: accuracy = 0.25",
+    "    Test net output #1: loss = 1.5 (* 1 = 1.5 loss)",
+    "Iteration 0 (0 iter/s, 0.2s/10 iters), loss = 1.75",
+    "    Train net output #0: loss = 1.75 (* 1 = 1.75 loss)",
+    "Iteration 0, lr = 0.01",
+    "Iteration 10 (12.5 iter/s, 0.8s/10 iters), loss = 1.2",
+    "    Train net output #0: loss = 1.2 (* 1 = 1.2 loss)",
+    "Iteration 10, lr = 1e-05",
+    "Iteration 20, loss = 1.1",
+    "Iteration 20, Testing net (#0)",
+    "    Test net output #0: accuracy = 0.75",
+    "    Test net output #1: loss = 0.9 (* 1 = 0.9 loss)",
+]
+
+
+def numbers(path: Path) -> list[tuple[str, ...]]:
+    return [(r["iteration"], r["learning_rate"], r["phase"], r["name"], r["value"]) for r in read_rows(path)]
+
+
+def write(prefix: Path, lines: list[str], start: int = 0) -> None:
+    record = Record(str(prefix), start)
+    for line in lines:
+        record.parse(line)
+    record.close()
+
+
+def test_a_caffe_log_becomes_rows(tmp_path: Path) -> None:
+    write(tmp_path / "models/net", LINES)
+    assert numbers(tmp_path / "models/net_log.csv") == [
+        ("0", "", "test", "accuracy", "0.25"),
+        ("0", "", "test", "loss", "1.5"),
+        ("0", "0.01", "train", "loss", "1.75"),  # the log gives the rate after the loss, the row has that very rate
+        ("10", "1e-05", "train", "loss", "1.2"),
+        ("20", "1e-05", "test", "accuracy", "0.75"),
+        ("20", "1e-05", "test", "loss", "0.9"),
+    ]
+
+
+def test_numbers_are_in_the_file_before_the_end(tmp_path: Path) -> None:
+    record = Record(str(tmp_path / "net"))
+    for line in LINES[:6]:
+        record.parse(line)
+    assert len(read_rows(record.path)) == 3
+    record.close()
+
+
+@pytest.mark.parametrize("value", ["nan", "-nan", "inf", "-inf", "3e-05", "-2.5"])
+def test_numbers_of_a_training_that_came_apart(tmp_path: Path, value: str) -> None:
+    write(tmp_path / "net", ["Iteration 3, loss = 1", f"    Train net output #0: loss = {value} (* 1 = 1 loss)"])
+    (row,) = read_rows(tmp_path / "net_log.csv")
+    assert float(row["value"]) == float(value) or "nan" in value
+
+
+def test_a_resumed_run_leaves_no_row_twice(tmp_path: Path) -> None:
+    write(tmp_path / "net", LINES)
+    write(tmp_path / "net", [line.replace("Iteration 0", "Iteration 10") for line in LINES[3:6]] + LINES[9:], start=10)
+    rows = numbers(tmp_path / "net_log.csv")
+    assert [(row[0], row[2], row[3]) for row in rows] == [
+        ("0", "test", "accuracy"),
+        ("0", "test", "loss"),
+        ("0", "train", "loss"),
+        ("10", "train", "loss"),
+        ("20", "test", "accuracy"),
+        ("20", "test", "loss"),
+    ]
+    assert rows[3][4] == "1.75"  # the newer one
+
+
+def test_a_new_run_begins_a_new_file(tmp_path: Path) -> None:
+    write(tmp_path / "net", LINES)
+    write(tmp_path / "net", LINES[:3])
+    assert len(numbers(tmp_path / "net_log.csv")) == 2
+
+
+def test_tensorboard_has_the_same_numbers(tmp_path: Path) -> None:
+    write(tmp_path / "net", LINES)
+    events = EventAccumulator(str(tmp_path / "net_tensorboard")).Reload()
+    assert sorted(events.Tags()["scalars"]) == ["test/accuracy", "test/loss", "train/loss"]
+    assert [(e.step, e.value) for e in events.Scalars("train/loss")] == [(0, 1.75), (10, pytest.approx(1.2))]
+
+
+@pytest.mark.parametrize(("start", "wanted"), [(0, [0]), (10, [0, 10])])
+def test_tensorboard_drops_what_is_computed_again(tmp_path: Path, start: int, wanted: list[int]) -> None:
+    write(tmp_path / "net", LINES[3:9])
+    write(tmp_path / "net", [line.replace("Iteration 0", f"Iteration {start}") for line in LINES[3:6]], start=start)
+    events = EventAccumulator(str(tmp_path / "net_tensorboard")).Reload()
+    assert [e.step for e in events.Scalars("train/loss")] == wanted
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    (tmp_path / "net_log.csv").symlink_to("/dev/full")
+    with pytest.raises(TrainingError, match=r"net_log\.csv: cannot be written \(No space left on device\)"):
+        Record(str(tmp_path / "net"))
+
+
+def test_a_place_that_is_no_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match=r"net_log\.csv: cannot be written"):
+        Record(str(tmp_path / "file/net"))
+
+
+def test_output_lines() -> None:
+    outputs = [Output("accuracy", 0.5, 0.0), Output("loss", 1.25, 2.0), Output("tiny", 1.5e-7, 0.0)]
+    assert output_lines("Test", outputs) == [
+        "    Test net output #0: accuracy = 0.5",
+        "    Test net output #1: loss = 1.25 (* 2 = 2.5 loss)",
+        "    Test net output #2: tiny = 1.5e-07",
+    ]
+
+
+def test_a_line_begins_as_glog_s_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """Caffe's extract_seconds.py takes month and day from the first word, hours to microseconds from the second."""
+    log("Iteration 7, lr = 0.1")
+    line = capsys.readouterr().err
+    assert re.fullmatch(r"I\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ \S+:\d+\] Iteration 7, lr = 0\.1\n", line)
+    first, second, process = line.split()[:3]
+    now = datetime.datetime.now()
+    told = datetime.datetime(now.year, int(first[1:3]), int(first[3:]), *(int(x) for x in re.split("[:.]", second)))
+    assert abs((now - told).total_seconds()) < 5
+    assert int(process) == os.getpid()
+
+
+def test_rows_of_no_file(tmp_path: Path) -> None:
+    assert read_rows(tmp_path / "none.csv") == []
+    write(tmp_path / "net", [])
+    with (tmp_path / "net_log.csv").open() as file:
+        assert next(csv.reader(file)) == ["iteration", "seconds", "learning_rate", "phase", "name", "value"]
+
+
+def test_a_kill_takes_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one in the middle of a row, nor one while a resumed run writes the older rows anew."""
+    write(tmp_path / "net", LINES)
+    path = tmp_path / "net_log.csv"
+    whole = len(read_rows(path))
+    with path.open("a") as file:
+        file.write("20,1.25,0.1")
+    assert len(read_rows(path)) == whole
+    before = path.read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(csv.DictWriter, "writerows", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Record(str(tmp_path / "net"), 20)
+    assert path.read_bytes() == before

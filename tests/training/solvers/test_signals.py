@@ -1,0 +1,49 @@
+"""What signals ask of a training."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from training.solvers.signals import Signals
+
+
+def sent(number: int, sigint: str = "stop", sighup: str = "snapshot") -> tuple[bool, bool, list[str]]:
+    lines: list[str] = []
+    signals = Signals(sigint, sighup, lines.append)
+    with signals.caught():
+        os.kill(os.getpid(), number)
+    return signals.stop, signals.snapshot, lines
+
+
+def test_caffe_s_defaults() -> None:
+    stop, snapshot, lines = sent(signal.SIGINT)
+    assert (stop, snapshot) == (True, False)
+    assert lines == ["Stopping after this iteration, with a snapshot. Ctrl-C again stops at once."]
+    assert sent(signal.SIGHUP) == (False, True, [])
+
+
+def test_other_effects() -> None:
+    assert sent(signal.SIGINT, sigint="none") == (False, False, [])
+    assert sent(signal.SIGINT, sigint="snapshot") == (False, True, [])
+    assert sent(signal.SIGHUP, sighup="stop") == (True, False, ["Stopping after this iteration, with a snapshot."])
+
+
+def test_a_second_ctrl_c() -> None:
+    signals = Signals("stop", "none", lambda line: None)
+    with pytest.raises(KeyboardInterrupt), signals.caught():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    patient = Signals("stop", "none", lambda line: None, twice=False)
+    with patient.caught():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert patient.stop
+
+
+def test_the_handlers_of_before_come_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)]
+    sent(signal.SIGINT)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)] == before

@@ -1,0 +1,177 @@
+"""Several workers that train one net, started by torchrun as a user starts them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from caffe_io.prototxt import read_solver
+from caffe_io.weights import read_solverstate, read_weights
+from common.places import ROOT
+from kits.training import make_lmdb, working_folder
+
+pytestmark = pytest.mark.slow
+
+NET = """name: "Shared"
+layer {{ name: "data" type: "Data" top: "data" top: "label" transform_param {{ mean_value: 120 scale: 0.01 }}
+  data_param {{ source: "records" backend: LMDB batch_size: {batch} }} }}
+layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param {{ num_output: 6 kernel_size: 3 stride: 2 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "relu" type: "ReLU" bottom: "conv" top: "conv" }}
+layer {{ name: "fc" type: "InnerProduct" bottom: "conv" top: "fc"
+  inner_product_param {{ num_output: 3 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" }}
+layer {{ name: "accuracy" type: "Accuracy" bottom: "fc" bottom: "label" top: "accuracy" include {{ phase: TEST }} }}
+"""
+
+
+def prepare(folder: Path, name: str, batch: int, **settings: object) -> str:
+    """A net of `batch` and its solver, both called `name`; the solver's file name."""
+    if not (folder / "records").exists():
+        make_lmdb(folder / "records", 130, 12, 3, seed=1)
+    (folder / f"{name}_net.prototxt").write_text(NET.format(batch=batch))
+    values = {
+        "base_lr": 0.05,
+        "momentum": 0.9,
+        "weight_decay": 0.001,
+        "random_seed": 5,
+        "max_iter": 9,
+        "display": 3,
+        "test_interval": 4,
+        "test_iter": 2,
+        **settings,
+    }
+    lines = [f'net: "{name}_net.prototxt" snapshot_prefix: "{name}" lr_policy: "fixed"']
+    (folder / f"{name}.prototxt").write_text("\n".join([*lines, *(f"{k}: {v}" for k, v in values.items())]))
+    return f"{name}.prototxt"
+
+
+@contextmanager
+def started(folder: Path, solver: str, workers: int) -> Iterator[subprocess.Popen[str]]:
+    """`torchrun --standalone --nproc-per-node WORKERS -m training train --solver SOLVER`, ended with the block."""
+    words = ["--standalone", "--nproc-per-node", str(workers), "-m", "training", "train", "--solver", solver]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "torch.distributed.run", *words],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+
+
+def children(parent: int) -> dict[int, int]:
+    """Worker number -> process id."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent:
+                rank = re.search(r"\0RANK=(\d+)\0", "\0" + (folder / "environ").read_text())
+                if rank:
+                    found[int(rank[1])] = int(folder.name)
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 200
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[1][-3000:]
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.1)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("one", "two", "iter_size"), [(50, 25, 1), (12, 6, 2)])
+def test_two_workers_make_the_updates_of_one_with_twice_the_batch(
+    tmp_path: Path, one: int, two: int, iter_size: int
+) -> None:
+    from training.solvers.solver import Solver
+
+    solver = prepare(tmp_path, "one", one, iter_size=iter_size)
+    with working_folder(tmp_path):
+        alone = Solver(read_solver(solver))
+        alone.step(9)
+        alone.snapshot()
+        alone.close()
+    with started(tmp_path, prepare(tmp_path, "two", two, iter_size=iter_size), 2) as process:
+        out, err = process.communicate(timeout=500)
+    assert process.returncode == 0, err[-3000:]
+    wanted, found = (read_weights(tmp_path / f"{name}_iter_9.caffemodel") for name in ("one", "two"))
+    for layer, blobs in wanted.items():
+        for own, other in zip(found[layer], blobs, strict=True):
+            assert np.abs(own - other).max() <= 1e-5 * np.abs(other).max(), layer
+    states = [read_solverstate(tmp_path / f"{name}_iter_9.solverstate") for name in ("one", "two")]
+    for own, other in zip(*(state.history for state in states), strict=True):
+        assert np.abs(np.subtract(own.data, other.data)).max() <= 1e-4 * np.abs(other.data).max()
+    assert len(re.findall(r"Iteration \d+, lr = ", err)) == 3, "one worker alone writes the log"
+    assert len(re.findall(r"Testing net", err)) == 3
+    assert "2 workers" in err
+    assert out.count("iterations in") == 1
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
+    """The last snapshot is whole, the message names it, and training goes on from it."""
+    solver = prepare(tmp_path, "net", 6, max_iter=1_000_000, snapshot=3, test_interval=1_000_000)
+    with started(tmp_path, solver, 2) as process:
+        wait_for(tmp_path / "net_iter_6.solverstate", process)
+        os.kill(children(process.pid)[lost], signal.SIGKILL)
+        _, err = process.communicate(timeout=200)
+    assert process.returncode != 0
+    told = re.search(
+        rf"error: worker {1 - lost} of 2: .*The last whole snapshot is (\S+); go on with --snapshot (\S+)$", err, re.M
+    )
+    assert told, err[-3000:]
+    assert told[1] == told[2]
+    iteration = read_solverstate(tmp_path / told[1]).iter
+    assert iteration >= 6
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "train", "--solver", prepare(tmp_path, "net", 6, max_iter=iteration + 2),
+         "--snapshot", told[2]],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / f"net_iter_{iteration + 2}.caffemodel").exists()
+
+
+@pytest.mark.timeout(600)
+def test_ctrl_c_stops_all_workers_after_the_same_iteration(tmp_path: Path) -> None:
+    solver = prepare(tmp_path, "net", 6, max_iter=1_000_000, snapshot=1_000_000, test_interval=1_000_000)
+    with started(tmp_path, solver, 2) as process:
+        wait_for(tmp_path / "net_log.csv", process)
+        time.sleep(3)
+        for pid in [*children(process.pid).values(), process.pid]:  # as a terminal does
+            os.kill(pid, signal.SIGINT)
+        out, err = process.communicate(timeout=200)
+    assert "Optimization stopped early." in err
+    states = list(tmp_path.glob("net_iter_*.solverstate"))
+    assert len(states) == 1
+    assert f"go on, the same command with: --snapshot {states[0].name}" in out
+    assert read_solverstate(states[0]).iter > 0
+
+
+def test_alone_a_worker_does_nothing() -> None:
+    import torch
+
+    from training.solvers.workers import Workers
+
+    gradient = torch.ones(3)
+    assert Workers().average([gradient], [True, False]) == [True, False]
+    assert Workers().same(7) == 7
+    assert gradient.tolist() == [1, 1, 1]

@@ -1,0 +1,47 @@
+"""`python -m training draw`: show a net as a table on the terminal and as an SVG picture."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .net_options import add_net_options
+
+EXAMPLE = "./moka draw --model prototxt/AgeNet/train_test.prototxt --out AgeNet.svg"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The net, its state, and where the picture goes."""
+    parser.epilog = (
+        "The columns converts (to OpenVINO) and compiles (for Myriad X) tell of the layer's type what the tests against the "
+        "original tools saw (training/drawing/conversions.json, written by tools/layer_table.py); single settings may be "
+        "refused all the same."
+    )
+    add_net_options(parser, phase="TRAIN")
+    parser.add_argument(
+        "--out", metavar="FILE", help="picture to write (default: MODEL with .svg in place of its ending)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the picture if it is there")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Print the table, write the picture."""
+    from caffe_io.caffe_pb2 import Phase
+    from caffe_io.net_state import filter_net
+    from caffe_io.prototxt import read_net
+    from common.files import atomic_file, refuse_existing
+
+    from ..drawing.net_picture import draw
+    from ..drawing.net_table import make_table
+    from ..layers import Context
+
+    out = Path(options.out) if options.out else Path(options.model).with_suffix(".svg")
+    refuse_existing(out, options.force)
+    phase = Phase.Value(options.phase)
+    stages = tuple(filter(None, options.stage.split(",")))
+    net = filter_net(read_net(options.model), phase, options.level, stages)
+    table = make_table(net, options.model, Context(phase))
+    print(table.text())
+    with atomic_file(out, options.force) as temporary:
+        temporary.write_text(draw(table, net.name or Path(options.model).stem), "utf-8")
+    print(f"picture: {out}")

@@ -1,0 +1,77 @@
+"""`python -m training extract_features`: write blobs of a net, batch by batch, into LMDBs, as Caffe's extract_features."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+
+from caffe_io.caffe_pb2 import TEST, Datum
+from caffe_io.lmdb_store import write_lmdb
+from caffe_io.prototxt import read_net
+from common.errors import UsageError
+from common.files import refuse_existing
+
+from ..errors import TrainingError
+
+EXAMPLE = (
+    "./moka extract_features models/AgeNet/AgeNet_iter_3000.caffemodel"
+    " prototxt/AgeNet/train_test.prototxt fc7 features_lmdb 14"
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Caffe's own arguments, in Caffe's order."""
+    parser.add_argument("weights", metavar="WEIGHTS", help=".caffemodel")
+    parser.add_argument("model", metavar="MODEL", help="net prototxt whose TEST phase reads the pictures")
+    parser.add_argument("blobs", metavar="BLOB[,BLOB...]", help="which blobs to write")
+    parser.add_argument("databases", metavar="LMDB[,LMDB...]", help="where to: one database for each blob")
+    parser.add_argument("batches", type=int, metavar="N", help="how many batches")
+    parser.add_argument(
+        "backend", nargs="?", choices=("lmdb",), default="lmdb", help="lmdb (leveldb is not written here)"
+    )
+    parser.add_argument("mode", nargs="?", choices=("CPU", "GPU"), help="accepted, for old scripts; not needed")
+    parser.add_argument("--force", action="store_true", help="replace databases that are there")
+
+
+def main(options: argparse.Namespace) -> None:
+    """One record a picture: the blob's numbers as float_data, the key its number in ten digits."""
+    blobs, paths = options.blobs.split(","), options.databases.split(",")
+    if len(blobs) != len(paths) or len(set(paths)) != len(paths):
+        raise UsageError(f"{len(blobs)} blobs for {len(set(paths))} databases; wanted one for each.")
+    if options.batches < 1:
+        raise UsageError(f"{options.batches} batches; wanted at least 1.")
+    for path in paths:
+        refuse_existing(path, options.force)
+    import torch
+
+    from ..nets.net import Net
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net = Net(read_net(options.model), TEST, options.model, device)
+    _check(net.shapes, blobs, options.model)
+    net.load(options.weights)
+    counts = [0] * len(blobs)
+    with contextlib.ExitStack() as stack, torch.inference_mode():
+        databases = [stack.enter_context(write_lmdb(path, options.force)) for path in paths]
+        for _ in range(options.batches):
+            net.forward()
+            for index, (name, database) in enumerate(zip(blobs, databases, strict=True)):
+                values = net.blobs[name].float().cpu()
+                channels, height, width = (*values.shape[1:], 1, 1, 1)[:3]
+                for row in values.reshape(len(values), -1).tolist():
+                    datum = Datum(channels=channels, height=height, width=width, float_data=row)
+                    database.put(b"%010d" % counts[index], datum.SerializeToString())
+                    counts[index] += 1
+    net.close()
+    for name, path, count in zip(blobs, paths, counts, strict=True):
+        print(f"{count} records of blob {name} in {path}")
+
+
+def _check(shapes: dict[str, tuple[int, ...]], blobs: list[str], model: str) -> None:
+    for name in blobs:
+        if name not in shapes:
+            raise TrainingError(f'{model}: has no blob "{name}"; it has {", ".join(shapes)}.')
+        if not 1 <= len(shapes[name]) <= 4:
+            raise TrainingError(
+                f'{model}: blob "{name}" is {list(shapes[name])}; a record holds one picture\'s numbers, of 1 to 3 axes.'
+            )

@@ -1,0 +1,44 @@
+"""`python -m training test`: run a net over batches of its test data and show the mean of each output, as `caffe test`."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+from .net_options import add_iterations, add_net_options, check_iterations, make_net
+
+EXAMPLE = "./moka test --model prototxt/AgeNet/train_test.prototxt --weights models/AgeNet/AgeNet_iter_3000.caffemodel"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Caffe's own options."""
+    add_net_options(parser)
+    parser.add_argument("--weights", required=True, metavar="FILE[,FILE...]", help=".caffemodel (or .caffemodel.h5)")
+    add_iterations(parser)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Log each batch's outputs, then the mean loss and the mean of each output."""
+    check_iterations(options)
+    import torch
+
+    from ..solvers.record import log as log_line
+    from ..solvers.record import loss_note
+
+    log = partial(log_line, source="caffe.cpp:1")
+    net = make_net(options, "TEST")
+    for path in filter(None, map(str.strip, options.weights.split(","))):
+        net.load(path)
+    log(f"Running for {options.iterations} iterations.")
+    losses, batches = list[float](), []
+    with torch.inference_mode():
+        for batch in range(options.iterations):
+            losses.append(float(net.forward(keep=())))
+            batches.append(net.results())
+            for output in batches[-1]:
+                log(f"Batch {batch}, {output.name} = {output.value:g}")
+    net.close()
+    log(f"Loss: {sum(losses) / len(losses):g}")
+    for outputs in zip(*batches, strict=True):
+        mean = sum(output.value for output in outputs) / len(outputs)
+        log(f"{outputs[0].name} = {mean:g}{loss_note(outputs[0].loss_weight, mean)}")

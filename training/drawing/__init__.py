@@ -1,0 +1,1 @@
+"""Nets and logs as tables and pictures."""

@@ -1,0 +1,38 @@
+"""A picture of a training run: losses above, accuracies below, by iteration."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from common.files import atomic_file
+
+from ..solvers.record import read_rows
+
+
+def plot_log(csv_path: Path, png_path: Path, title: str) -> None:
+    """Draw the numbers of a log CSV into a PNG, which replaces an earlier one."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    series: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
+    for row in read_rows(csv_path):
+        series[row["phase"], row["name"]].append((int(row["iteration"]), float(row["value"])))
+    figure, panels = pyplot.subplots(2, 1, sharex=True, figsize=(8, 6), layout="constrained")
+    for (phase, name), points in sorted(series.items()):
+        panel = panels[0] if "loss" in name.lower() else panels[1]
+        panel.plot(
+            *zip(*points, strict=True), label=f"{name} ({phase})", marker="o" if phase == "test" else "", markersize=3
+        )
+    for panel, what, corner in zip(panels, ("loss", "accuracy"), ("upper right", "lower right"), strict=True):
+        panel.set_ylabel(what)
+        panel.grid(alpha=0.3)
+        if panel.lines:
+            panel.legend(loc=corner)  # where the curve is not, if all goes well
+    panels[0].set_title(title)
+    panels[1].set_xlabel("iteration")
+    with atomic_file(png_path, force=True) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    pyplot.close(figure)

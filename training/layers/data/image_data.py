@@ -1,0 +1,89 @@
+"""ImageData: pictures and labels from files that a list names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from ..base import Shape
+from .source import Picture, Pictures
+
+_LEADING_INTEGER = re.compile(r"\s*([+-]?[0-9]+)")
+
+
+class ImageData(Pictures):
+    """The pictures of `source`, lines of "path label", in the order of the lines, from the first again after the last.
+
+    root_folder is put before each path as it stands; with new_height and new_width all pictures are made that size
+    (bilinear); they are read with three channels, without is_color with one. With `shuffle` each pass through the list has
+    its own order, drawn from (seed, pass); rand_skip leaves out a number of pictures less than it, drawn from the seed, at
+    the very beginning. Both are functions of the seed and the batch's number: a resumed training goes on exactly.
+    """
+
+    tops = (2, 2)
+
+    def setup(self, shapes: list[Shape]) -> list[Shape]:
+        p = self.param.image_data_param
+        if bool(p.new_height) != bool(p.new_width):
+            raise self.error(f"has new_height {p.new_height} and new_width {p.new_width}; wanted both, or neither.")
+        self.source = p.source
+        self._lines = self._read_list()
+        self._first = 0
+        if p.rand_skip:
+            self._first = int(np.random.default_rng((self.context.seed, p.rand_skip)).integers(p.rand_skip))
+            if self._first >= len(self._lines):
+                raise self.error(f"rand_skip fell on {self._first}, but {p.source} has {len(self._lines)} lines.")
+        self._order = lru_cache(2)(self._draw_order)
+        return self.top_shapes(p.batch_size, self._read(self._position(0))[0].shape)
+
+    def make(self, batch: int) -> Sequence[Tensor]:
+        size = self.param.image_data_param.batch_size
+        first = self.context.batch(batch) * size
+        return self.batch(batch, [self._read(self._position(first + index)) for index in range(size)])
+
+    def _position(self, number: int) -> int:
+        """The line, from 0, of the picture that is drawn as `number`-th."""
+        passes, index = divmod(self._first + number, len(self._lines))
+        return int(self._order(passes)[index])
+
+    def _draw_order(self, passes: int) -> npt.NDArray[np.int64]:
+        if not self.param.image_data_param.shuffle:
+            return np.arange(len(self._lines))
+        return np.random.default_rng((self.context.seed, passes, 1)).permutation(len(self._lines))
+
+    def _read(self, line: int) -> tuple[Picture, int, str]:
+        import cv2
+
+        p = self.param.image_data_param
+        path, label = self._lines[line]
+        called = f"{p.source}, line {line + 1}: {p.root_folder}{path}"
+        picture = cv2.imread(p.root_folder + path, cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE)
+        if picture is None:
+            there = "is there, but no decoder reads it" if Path(p.root_folder + path).exists() else "is not there"
+            raise self.error(f"{called} {there}. Correct the list, or root_folder (now {p.root_folder!r}).")
+        if p.new_height:
+            picture = cv2.resize(picture, (p.new_width, p.new_height))
+        return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1)), label, called
+
+    def _read_list(self) -> list[tuple[str, int]]:
+        """Paths and labels. As in Caffe, the label is the number after the last space, and 0 if there is none."""
+        try:
+            text = Path(self.source).read_bytes().decode("utf-8", "surrogateescape")
+        except OSError as error:
+            raise self.error(f'its source "{self.source}" cannot be read ({error.strerror}).') from error
+        lines = []
+        for number, line in enumerate(text.rstrip().split("\n"), 1):
+            path, space, label = line.rstrip("\r").rpartition(" ")
+            if not space:
+                path, label = label, ""
+            if not path:
+                raise self.error(f"{self.source}, line {number}: {line!r} names no picture; wanted: path label")
+            integer = _LEADING_INTEGER.match(label)
+            lines.append((path, int(integer[1]) if integer else 0))
+        return lines

@@ -1,0 +1,63 @@
+"""Data: pictures and labels from an LMDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor
+
+from caffe_io.caffe_pb2 import DataParameter
+from caffe_io.datum import datum_to_array, parse_datum
+from caffe_io.lmdb_store import LmdbReader
+
+from ..base import Shape
+from .source import Picture, Pictures
+
+
+class Data(Pictures):
+    """Records in the order of their keys, from the first again after the last; batch number b always begins at record
+    b * batch_size.
+
+    Encoded records (JPEG, PNG) are decoded with the channels they have, with force_color as three, with force_gray as one.
+    As in Caffe 1.0, rand_skip is passed over; so is prefetch.
+    """
+
+    tops = (1, 2)
+
+    def setup(self, shapes: list[Shape]) -> list[Shape]:
+        p, transform = self.param.data_param, self.param.transform_param
+        if p.backend != DataParameter.LMDB:
+            raise self.error("backend LEVELDB is not read here; make an LMDB and write `backend: LMDB`.")
+        if transform.force_color and transform.force_gray:
+            raise self.error("has both force_color and force_gray; write one of them.")
+        self._color = True if transform.force_color else False if transform.force_gray else None
+        self.source = p.source
+        self._reader = LmdbReader(p.source)
+        key, value = next(self._reader.items())
+        return self.top_shapes(p.batch_size, self._decode(key, value)[0].shape)
+
+    @property
+    def records(self) -> int:
+        """The number of records in the LMDB."""
+        return len(self._reader)
+
+    def begin(self, batch: int) -> None:
+        first = self.context.batch(batch) * self.param.data_param.batch_size
+        self._records: Iterator[tuple[bytes, bytes]] = self._reader.cycle(first)
+
+    def make(self, batch: int) -> Sequence[Tensor]:
+        size = self.param.data_param.batch_size
+        drawn = [(*self._decode(key, value), self._called(key)) for key, value in self._next(size)]
+        for _ in self._next(size * (self.context.workers - 1)):  # what the others draw
+            pass
+        return self.batch(batch, drawn)
+
+    def _next(self, count: int) -> Iterator[tuple[bytes, bytes]]:
+        return (next(self._records) for _ in range(count))
+
+    def _decode(self, key: bytes, value: bytes) -> tuple[Picture, int]:
+        datum = parse_datum(value, self._called(key))
+        return datum_to_array(datum, self._called(key), self._color), datum.label
+
+    def _called(self, key: bytes) -> str:
+        return f'{self.source}, record "{key.decode(errors="replace")}"'

@@ -1,0 +1,112 @@
+"""First values of weights: Caffe's fillers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from caffe_io.caffe_pb2 import FillerParameter
+from common.messages import did_you_mean
+
+from ..errors import LayerError
+
+Shape = tuple[int, ...]
+# Fills and returns a tensor; raises ValueError for settings or a shape that do not fit.
+Filler = Callable[[Tensor, FillerParameter, torch.Generator], Tensor]
+
+
+def constant(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
+    """All equal to `value`."""
+    return values.fill_(param.value)
+
+
+def uniform(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
+    """Evenly between `min` and `max`."""
+    if param.min > param.max:
+        raise ValueError(f"min {param.min:g} is above max {param.max:g}")
+    return values.uniform_(param.min, param.max, generator=generator)
+
+
+def gaussian(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
+    """Normal with `mean` and `std`; with `sparse` s, each weight is kept with probability s / (outputs of the layer)."""
+    if param.std <= 0:
+        raise ValueError(f'std is {param.std:g}; wanted a number above 0 (type "constant" makes all weights equal)')
+    values.normal_(param.mean, param.std, generator=generator)
+    if param.sparse >= 0:
+        outputs = _outputs(values)
+        if param.sparse > outputs:
+            raise ValueError(f"sparse is {param.sparse}, which is more than the first size of the weights, {outputs}")
+        values.mul_(torch.empty_like(values).bernoulli_(param.sparse / outputs, generator=generator))
+    return values
+
+
+def positive_unitball(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
+    """Above 0, and those of each output add up to 1."""
+    rows = values.uniform_(0, 1, generator=generator).view(_outputs(values), -1)
+    rows.div_(rows.sum(1, keepdim=True))
+    return values
+
+
+def bilinear(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
+    """The same tent over each kernel: a Deconvolution with them enlarges by interpolating. Wants N x C x K x K."""
+    if values.dim() != 4 or values.shape[2] != values.shape[3]:
+        raise ValueError(f"wants weights of 4 axes and a square kernel; found {list(values.shape)}")
+    size = values.shape[3]
+    half = (size + 1) // 2
+    tent = 1 - (torch.arange(size) / half - (size - 1) / (2 * half)).abs()
+    return values.copy_(tent[:, None] * tent)
+
+
+def xavier(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
+    """Uniform with variance 1/n (Glorot and Bengio 2010), n by `variance_norm`."""
+    limit = math.sqrt(3.0 / _fan(values, param))
+    return values.uniform_(-limit, limit, generator=generator)
+
+
+def msra(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
+    """Normal with variance 2/n (He et al. 2015), n by `variance_norm`."""
+    return values.normal_(0.0, math.sqrt(2.0 / _fan(values, param)), generator=generator)
+
+
+FILLERS: dict[str, Filler] = {
+    "bilinear": bilinear,
+    "constant": constant,
+    "gaussian": gaussian,
+    "msra": msra,
+    "positive_unitball": positive_unitball,
+    "uniform": uniform,
+    "xavier": xavier,
+}
+
+
+def fill(shape: Shape, param: FillerParameter, generator: torch.Generator, layer: str) -> Tensor:
+    """A float32 tensor of `shape`, filled as `param` says; `layer` is the name in the LayerError for what cannot be."""
+    if param.type not in FILLERS:
+        hint = did_you_mean(param.type, FILLERS)
+        raise LayerError(f'layer "{layer}": unknown filler "{param.type}"; known are {", ".join(FILLERS)}.{hint}')
+    try:
+        if param.sparse < -1 or (param.sparse >= 0 and param.type != "gaussian"):
+            raise ValueError(f"sparse is {param.sparse}; only gaussian takes it, 0 or more")
+        return FILLERS[param.type](torch.empty(shape), param, generator)
+    except ValueError as error:
+        raise LayerError(f'layer "{layer}": filler "{param.type}": {error}.') from error
+
+
+def _outputs(values: Tensor) -> int:
+    if not values.dim():
+        raise ValueError("wants weights with axes; these are a single number")
+    return values.shape[0]
+
+
+def _fan(values: Tensor, param: FillerParameter) -> float:
+    count = values.numel()
+    fan_in = count / _outputs(values)
+    fan_out = count / values.shape[1] if values.dim() > 1 else count
+    if param.variance_norm == FillerParameter.FAN_OUT:
+        return fan_out
+    if param.variance_norm == FillerParameter.AVERAGE:
+        return (fan_in + fan_out) / 2
+    return fan_in

@@ -1,0 +1,1 @@
+"""Caffe's nets: layers in order, weights, gradients."""

@@ -1,0 +1,69 @@
+"""Blobs and layers as pycaffe shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from caffe_io.blobs import Array
+
+from .. import layers
+from ..errors import TrainingError
+
+
+class Blob:
+    """Numbers and their gradients; `data` and `diff` are arrays into which one may write (`blob.data[...] = x`)."""
+
+    def __init__(self, tensors: Callable[[], tuple[Tensor, Tensor]], resize: Callable[[tuple[int, ...]], None]) -> None:
+        self._tensors, self._resize = tensors, resize
+
+    @property
+    def data(self) -> Array:
+        return self._tensors()[0].detach().numpy()
+
+    @property
+    def diff(self) -> Array:
+        return self._tensors()[1].detach().numpy()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._tensors()[0].shape)
+
+    @property
+    def count(self) -> int:
+        return self._tensors()[0].numel()
+
+    num = property(lambda self: self._legacy(0))
+    channels = property(lambda self: self._legacy(1))
+    height = property(lambda self: self._legacy(2))
+    width = property(lambda self: self._legacy(3))
+
+    def reshape(self, *shape: int) -> None:
+        """Give the blob another shape; its numbers become 0. The layers below follow at the next `forward` or `reshape`."""
+        self._resize(shape)
+
+    def _legacy(self, axis: int) -> int:
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+
+class Layer:
+    """A layer's `type` and `blobs`."""
+
+    def __init__(self, layer: layers.Layer) -> None:
+        self.type = layer.param.type
+        self.blobs = [_weight(layer, index) for index in range(len(layer.blobs))]
+
+
+def _weight(layer: layers.Layer, index: int) -> Blob:
+    def tensors() -> tuple[Tensor, Tensor]:
+        values = layer.blobs[index]
+        if values.grad is None:
+            values.grad = torch.zeros_like(values)
+        return values, values.grad
+
+    def refuse(shape: tuple[int, ...]) -> None:
+        raise TrainingError(f'layer "{layer.name}": its weights cannot be given another shape.')
+
+    return Blob(tensors, refuse)

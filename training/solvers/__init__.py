@@ -1,0 +1,1 @@
+"""Caffe's solvers: updates, learning rates, snapshots, logs, workers."""

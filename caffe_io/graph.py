@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .caffe_pb2 import LayerParameter, NetParameter
+from .layer_types import layer_type
 
 
 @dataclass(eq=False)
@@ -76,11 +77,12 @@ class Version:
 class NetGraph:
     """The graph of `net`, which is of one phase (from `filter_net`); built in one walk over its layers.
 
-    `nodes` are in the order of the layers. `blobs` maps each name to its last version, in the order of first production.
+    `nodes` are in the order of the layers of `net`. `blobs` maps each name to its last version, in the order of first production.
     Any net has a graph; `net_check.check_net` says whether Caffe would run it.
     """
 
     def __init__(self, net: NetParameter) -> None:
+        self.net = net
         self.nodes: list[Node] = []
         self.blobs: dict[str, Version] = {}
         for layer in net.layer:
@@ -119,7 +121,7 @@ class NetGraph:
                 version.previous.next = version
             self.blobs[name] = version
             node.tops.append(version)
-        if not node.tops and node.layer.type.endswith("Loss"):
+        if not node.tops and layer_type(node.layer.type).is_loss:
             taken = sum(version.name.startswith("(automatic") for version in self.versions())
             name = f"(automatic {taken + 1})" if taken else "(automatic)"
             node.tops.append(Version(name, Port(node, 0), weights.get(0, 0.0)))

@@ -91,8 +91,8 @@ def test_layers_of_training_are_left_out() -> None:
             ['layer "x"', "unknown layer type", 'Did you mean "Convolution"?', "Known: AbsVal, ArgMax"],
         ),
         ('layer { name: "x" type: "Data" top: "x" }', ["a device is fed pictures", "Give --model the deploy net"]),
-        ('layer { name: "x" type: "ReLU" bottom: "data" top: "x" top: "y" }', ["has 2 tops, wanted 1"]),
-        ('layer { name: "x" type: "ReLU" top: "x" }', ["has 0 bottoms, wanted 1"]),
+        ('layer { name: "x" type: "ReLU" bottom: "data" top: "x" top: "y" }', ["has 2 tops (x, y); expected 1."]),
+        ('layer { name: "x" type: "ReLU" top: "x" }', ["has no bottom; expected 1."]),
         ('layer { name: "x" type: "Python" bottom: "data" top: "x" }', ["no code that a prototxt names is run"]),
         ('layer { name: "x" type: "Silence" bottom: "data" }', ["has no output"]),
         ("", ['no layer uses the input "data"']),
@@ -110,13 +110,16 @@ def test_nets_that_cannot_be(layers: str, words: list[str]) -> None:
     [
         (
             'layer { name: "x" type: "ReLU" bottom: "dat" top: "x" }',
-            ['layer "x" (ReLU)', '"dat" is made by no layer', 'nearest "data"'],
+            ['layer "x" (ReLU) reads "dat", which no earlier layer', 'Did you mean "data"?'],
         ),
-        (CHAIN + 'layer { name: "x" type: "ReLU" bottom: "data" top: "fc" }', ['"fc" is already made by layer "relu"']),
+        (
+            CHAIN + 'layer { name: "x" type: "ReLU" bottom: "data" top: "fc" }',
+            ['"fc", which layer "relu" (ReLU) already produces'],
+        ),
         (CHAIN + 'layer { name: "x" type: "ReLU" bottom: "data" top: "data" }', ['in place on "data"', 'layer "fc"']),
         (
             'layer { name: "x" type: "Input" top: "data" input_param { shape { dim: 1 } } }',
-            ["is already made by layer"],
+            ['"data", which layer "data" (Input) already produces'],
         ),
     ],
 )
@@ -194,7 +197,9 @@ def test_inputs_that_cannot_be() -> None:
     net = two_inputs()
     del net.layer[0]
     net.layer[0].input_param.shape[1].dim[0] = 0
-    with pytest.raises(ConversionError, match=r'"more" has 2 tops and shapes \[\[10, 3, 9, 8\], \[0\]\]'):
+    with pytest.raises(
+        ConversionError, match=r'"more" has 2 tops and shapes 10x3x9x8, 0; expected one shape for each top'
+    ):
         input_shapes(net)
     del net.layer[0]
     with pytest.raises(ConversionError, match=r"has no Input layer.*deploy net"):

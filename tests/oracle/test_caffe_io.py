@@ -19,6 +19,7 @@ from caffe_io import caffe_pb2
 from caffe_io.caffe_pb2 import TRAIN, NetParameter, NetStateRule, SolverParameter, V1LayerParameter
 from caffe_io.datum import array_to_datum
 from caffe_io.errors import CaffeIOError, NetError
+from caffe_io.graph import NetGraph
 from caffe_io.lmdb_store import write_lmdb
 from caffe_io.mean import read_mean, write_mean
 from caffe_io.net_check import check_net
@@ -332,7 +333,7 @@ def test_what_does_not_fit_together_is_what_caffe_refuses(pycaffe: Caffe, folder
         path.write_text(to_text(net))
         answer = pycaffe.ask("layers", net=path, phase=0, level=0, stages=[])
         try:
-            check_net(filter_net(net, TRAIN), "wires.prototxt")
+            check_net(NetGraph(filter_net(net, TRAIN)), "wires.prototxt")
         except NetError as error:
             forgiven = "has loss_weight" in str(error) and has_shared_loss(net)
             assert "refused" in answer or forgiven, str(error)

@@ -24,7 +24,7 @@ def forward_lines(net: Net, index: int) -> list[str]:
 
 def backward_lines(passes: Layerwise, index: int) -> list[str]:
     """After a layer's backward pass: the mean absolute gradient of each bottom and weight that has one."""
-    layer, need = passes.net.layers[index], passes.needs[index]
+    layer, need = passes.net.layers[index], passes.net.needs[index]
     head = f"    [Backward] Layer {layer.name}"
     lines = [
         f"{head}, bottom blob {name} diff: {_mean(passes.diff[name]):g}"

@@ -51,7 +51,7 @@ class Solver:
         drawn = param.random_seed if param.random_seed >= 0 else int.from_bytes(os.urandom(4), "little")
         self.seed = seed = self.workers.same(drawn)
         self.net = make_train_net(param, self.device, seed)
-        self.net.context.worker, self.net.context.workers = self.workers.rank, self.workers.count
+        self.net.divide_batches(self.workers.rank, self.workers.count)
         self.test_nets = make_test_nets(param, self.device, seed) if self.workers.first else []
         for net in self.test_nets:
             net.share_weights(self.net)
@@ -191,7 +191,7 @@ class Solver:
         self._debug = self.param.debug_info and self._displayed()
         if self._debug or self.layerwise:
             self.layerwise = self.layerwise or Layerwise(self.net)
-            if not any(need.layer for need in self.layerwise.needs):
+            if not any(need.layer for need in self.net.needs):
                 raise self._nothing_to_train()
             if self._debug:
                 return debug_pass(self.layerwise, self._report)

@@ -7,7 +7,7 @@ import torch
 from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import TRAIN, NetParameter
-from training.nets.blob_lives import last_uses, overwritable
+from training.nets.in_place import overwrites_unread_top
 from training.nets.net import Net
 
 HEAD = 'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 6 dim: 6 } } }'
@@ -23,10 +23,14 @@ def net_of(*layers: str) -> Net:
     return Net(text_format.Parse(HEAD + " ".join(layers), NetParameter()), TRAIN, seed=3)
 
 
+def overwritable(*layers: str) -> list[bool]:
+    return [overwrites_unread_top(node) for node in net_of(*layers).graph.nodes]
+
+
 def test_overwritten_is_only_what_nobody_else_reads() -> None:
-    assert overwritable(net_of(CONV, RELU, SUM).layers) == [False, False, True, False]
+    assert overwritable(CONV, RELU, SUM) == [False, False, True, False]
     tanh = 'layer { name: "tanh" type: "TanH" bottom: "conv" top: "conv" }'  # its backward pass reads its top
-    assert overwritable(net_of(CONV, tanh, RELU, SUM).layers)[3] is False
+    assert overwritable(CONV, tanh, RELU, SUM)[3] is False
 
 
 @pytest.mark.parametrize("layers", [(CONV, RELU, SUM), (CONV, RELU, BRANCH, SUM, BRANCH_SUM)])
@@ -46,9 +50,9 @@ def test_overwriting_changes_no_number(layers: tuple[str, ...]) -> None:
 
 
 def test_last_uses() -> None:
-    layers = net_of(CONV, RELU, BRANCH, SUM, BRANCH_SUM).layers
-    assert last_uses(layers, ()) == [[], ["data"], [], [], ["conv"], ["branch"]]
-    assert last_uses(layers, {"conv"}) == [[], ["data"], [], [], [], ["branch"]]
+    graph = net_of(CONV, RELU, BRANCH, SUM, BRANCH_SUM).graph
+    assert graph.last_uses() == [[], ["data"], [], [], ["conv"], ["branch"]]
+    assert graph.last_uses({"conv"}) == [[], ["data"], [], [], [], ["branch"]]
 
 
 def test_keep() -> None:

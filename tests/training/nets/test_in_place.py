@@ -17,7 +17,7 @@ def overwritten(*layers: str) -> list[str]:
         kind, bottom, top, *settings = text.split(" ", 3)
         texts.append(f'layer {{ name: "{number}" type: "{kind}" bottom: "{bottom}" top: "{top}" {"".join(settings)} }}')
     net = Net(text_format.Parse("".join(texts), NetParameter()), TRAIN)
-    return [net.layers[index].name for index in find_overwritten(net.layers)]
+    return [net.layers[index].name for index in find_overwritten(net.graph)]
 
 
 def test_layers_whose_gradient_is_that_of_their_forward_pass() -> None:

@@ -9,7 +9,6 @@ from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter
 from training.errors import TrainingError
-from training.nets.backward_need import backward_needs
 from training.nets.layerwise import Layerwise
 from training.nets.net import Net
 
@@ -101,14 +100,13 @@ def test_other_shapes() -> None:
 
 
 def test_backward_before_forward() -> None:
-    with pytest.raises(TrainingError, match='layer "loss" has not been run forward'):
+    with pytest.raises(TrainingError, match=r'layer "loss" .* not run forward yet'):
         Layerwise(net_of(NET)).backward()
 
 
 def needs_of(text: str, phase: int = TRAIN) -> dict[str, tuple[bool, list[bool]]]:
     net = net_of(text, phase)
-    needs = backward_needs(net.layers, net.losses, net.param.force_backward)
-    return {layer.name: (need.layer, need.bottoms) for layer, need in zip(net.layers, needs, strict=True)}
+    return {layer.name: (need.layer, need.bottoms) for layer, need in zip(net.layers, net.needs, strict=True)}
 
 
 def test_needs_of_a_net_with_a_loss() -> None:

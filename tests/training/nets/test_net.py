@@ -161,8 +161,8 @@ def test_reseed_makes_dropout_a_function_of_the_iteration() -> None:
 @pytest.mark.parametrize(
     ("layers", "error", "message"),
     [
-        ([fc("fc1", "dada")], NetError, r'n\.prototxt .*layer "fc1".*bottom "dada" is made by no layer.*nearest "data"'),
-        ([fc("fc1", "data"), fc("fc1", "data")], NetError, 'top "fc1" is already made by layer "fc1"'),
+        ([fc("fc1", "dada")], NetError, r'n\.prototxt .*layer "fc1".*reads "dada", which no earlier .*mean "data"'),
+        ([fc("fc1", "data"), fc("fc1", "data")], NetError, '"fc1", which layer "fc1" .* already produces'),
         ([fc("fc1", "data").replace("Product", "Produkt")], LayerError, r'layer "fc1": unknown .*mean "InnerProduct"'),
         ([fc("fc1", "data", 0)], LayerError, r'n\.prototxt: layer "fc1" \(InnerProduct\): num_output is missing'),
     ],

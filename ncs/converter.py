@@ -72,7 +72,8 @@ def input_shapes(net: NetParameter, net_file: str = "deploy prototxt") -> dict[s
         if len(given) != len(layer.top) or any(not dims or min(dims) < 1 for dims in given):
             raise ConversionError(
                 f'{net_file}: Input layer "{layer.name}" has {len(layer.top)} tops and shapes '
-                f"{', '.join(map(shape_text, given)) or 'none'}; expected one shape for each top, or one for all, of sizes of 1 or more."
+                f"{', '.join(map(shape_text, given)) or 'none'}; expected one shape for each top, or one for all, with "
+                "sizes of 1 or more."
             )
         for top, dims in zip(layer.top, given, strict=True):
             shapes[top] = dims if len(dims) == 1 else (1, *dims[1:])

@@ -10,26 +10,12 @@ from caffe_io.graph import NetGraph
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
-
-
-def net_of(*layers: str) -> NetParameter:
-    """Layers written "name: bottom bottom > top top"; a loss weight as "top*0.5"."""
-    net = NetParameter()
-    for text in layers:
-        name, wires = text.split(":")
-        bottoms, tops = wires.split(">")
-        layer = net.layer.add(name=name, type="Python", bottom=bottoms.split())
-        for top in tops.split():
-            blob, _, weight = top.partition("*")
-            layer.top.append(blob)
-            if weight:
-                layer.loss_weight.append(float(weight))
-    return net
+from kits.nets import wired_graph, wired_net
 
 
 def error_of(*layers: str) -> str:
     with pytest.raises(NetError) as caught:
-        check_net(NetGraph(net_of(*layers)), "n.prototxt")
+        check_net(wired_graph(*layers), "n.prototxt")
     return str(caught.value)
 
 
@@ -50,7 +36,7 @@ def error_of(*layers: str) -> str:
     ],
 )
 def test_nets_that_fit(layers: list[str]) -> None:
-    check_net(NetGraph(net_of(*layers)), "n")
+    check_net(wired_graph(*layers), "n")
 
 
 def test_an_unknown_bottom_with_the_nearest_name() -> None:
@@ -70,7 +56,7 @@ def test_only_the_last_tops_are_listed() -> None:
 
 
 def test_a_bottom_that_the_phase_leaves_out() -> None:
-    net = net_of("data: > x", "fc: x > y")
+    net = wired_net("data: > x", "fc: x > y")
     net.layer[0].include.add(phase=TRAIN)
     with pytest.raises(NetError) as caught:
         check_net(NetGraph(filter_net(net, TEST)), "n.prototxt", net)
@@ -124,7 +110,7 @@ def test_in_place_on_a_blob_with_a_loss_weight() -> None:
 
 
 def test_wrong_counts() -> None:
-    net = net_of("in: > a b", "x: a b > c")
+    net = wired_net("in: > a b", "x: a b > c")
     net.layer[1].propagate_down.append(True)
     with pytest.raises(
         NetError, match=r'layer "x" \(Python\) has 1 propagate_down, but 2 bottoms\. Give one for each bottom\.'
@@ -135,7 +121,7 @@ def test_wrong_counts() -> None:
     net.layer[1].loss_weight.extend([1, 1])
     with pytest.raises(NetError, match=r"has 2 loss_weight, but 1 top\."):
         check_net(NetGraph(net), "n")
-    loss = net_of("in: > a", "loss: a >")
+    loss = wired_net("in: > a", "loss: a >")
     loss.layer[1].loss_weight.append(2)
     with pytest.raises(NetError, match=r"has 1 loss_weight, but 0 tops\."):
         check_net(NetGraph(loss), "n")

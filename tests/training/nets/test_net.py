@@ -258,3 +258,26 @@ def test_a_database_that_is_missing_is_told_with_its_layer(tmp_path: Path) -> No
     with pytest.raises(DatabaseError) as caught:
         Net(read_net(path), TEST, str(path))
     assert str(caught.value).startswith(f'{path}:2: layer "d" (Data): {tmp_path}/gone: no LMDB here')
+
+
+BRANCHES = [
+    fc("fc1", "data", 5),
+    'layer { name: "relu" type: "ReLU" bottom: "fc1" top: "fc1" }',
+    'layer { name: "branch" type: "TanH" bottom: "fc1" top: "branch" }',
+    'layer { name: "sum" type: "Reduction" bottom: "fc1" top: "sum" loss_weight: 1 }',
+    'layer { name: "sum2" type: "Reduction" bottom: "branch" top: "sum2" loss_weight: 2 }',
+]
+
+
+def test_last_uses() -> None:
+    graph = net_of(*BRANCHES).graph
+    assert graph.last_uses() == [[], ["data"], [], [], ["fc1"], ["branch"]]
+    assert graph.last_uses({"fc1"}) == [[], ["data"], [], [], [], ["branch"]]
+
+
+def test_keep() -> None:
+    net = net_of(*BRANCHES)
+    loss = net.forward(feed())
+    assert set(net.blobs) == {"data", "label", "fc1", "branch", "sum", "sum2"}
+    assert torch.equal(net.forward(feed(), keep={"branch"}), loss)
+    assert set(net.blobs) == {"label", "branch", "sum", "sum2"}

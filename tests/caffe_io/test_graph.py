@@ -1,15 +1,9 @@
-"""Nets are written as in test_caffe_io_net_check: "name: bottom bottom > top top", with a loss weight as "top*0.5"."""
-
 from __future__ import annotations
 
 import pytest
-from test_caffe_io_net_check import net_of
 
 from caffe_io.graph import NetGraph, Version
-
-
-def graph_of(*layers: str) -> NetGraph:
-    return NetGraph(net_of(*layers))
+from kits.nets import wired_graph, wired_net
 
 
 def ends(version: Version) -> tuple[str, list[str]]:
@@ -22,7 +16,7 @@ def ends(version: Version) -> tuple[str, list[str]]:
 
 
 def test_producers_and_consumers() -> None:
-    graph = graph_of("in: > a b", "x: b a > c", "y: c c > d")
+    graph = wired_graph("in: > a b", "x: b a > c", "y: c c > d")
     assert [node.index for node in graph.nodes] == [0, 1, 2]
     assert [ends(version) for version in graph.versions()] == [
         ("in.0", ["x.1"]),
@@ -34,7 +28,7 @@ def test_producers_and_consumers() -> None:
 
 
 def test_a_layer_in_place_makes_a_new_version() -> None:
-    graph = graph_of("in: > a", "relu: a > a", "drop: a > a", "x: a > b")
+    graph = wired_graph("in: > a", "relu: a > a", "drop: a > a", "x: a > b")
     first = graph.nodes[0].tops[0]
     assert ends(first) == ("in.0", ["relu.0"])
     assert first.next is graph.nodes[1].tops[0]
@@ -48,14 +42,14 @@ def test_a_layer_in_place_makes_a_new_version() -> None:
 
 
 def test_in_place_is_of_the_first_bottom_and_top() -> None:
-    graph = graph_of("in: > a b", "x: a b > c b", "y: > ", "z: c >")
+    graph = wired_graph("in: > a b", "x: a b > c b", "y: > ", "z: c >")
     assert not any(node.in_place for node in graph.nodes)
 
 
 def test_outputs() -> None:
-    graph = graph_of("in: > a b", "relu: a > a", "x: a > z", "y: a > c")
+    graph = wired_graph("in: > a b", "relu: a > a", "x: a > z", "y: a > c")
     assert [version.name for version in graph.outputs()] == ["b", "z", "c"]
-    assert [version.name for version in graph_of("in: > a", "relu: a > a").outputs()] == ["a"]
+    assert [version.name for version in wired_graph("in: > a", "relu: a > a").outputs()] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -70,26 +64,25 @@ def test_outputs() -> None:
     ],
 )
 def test_splits(layers: list[str], split: list[str]) -> None:
-    assert [version.name for version in graph_of(*layers).versions() if version.is_split] == split
+    assert [version.name for version in wired_graph(*layers).versions() if version.is_split] == split
 
 
 def test_names_of_splits_are_caffe_s() -> None:
     """As in Caffe's insert_splits.cpp: blob, layer, number of the top, number of the copy."""
-    graph = graph_of("in: > data label", "x: label > b", "y: label > c")
+    graph = wired_graph("in: > data label", "x: label > b", "y: label > c")
     label = graph.blobs["label"]
     assert [label.split_name(number) for number in range(2)] == ["label_in_1_split_0", "label_in_1_split_1"]
 
 
 def test_last_uses() -> None:
-    graph = graph_of("in: > a", "conv: a > b", "relu: b > b", "x: b > c", "y: b > d", "z: c > e")
+    graph = wired_graph("in: > a", "conv: a > b", "relu: b > b", "x: b > c", "y: b > d", "z: c > e")
     assert graph.last_uses() == [[], ["a"], [], [], ["b"], ["c"]]
     assert graph.last_uses({"b"}) == [[], ["a"], [], [], [], ["c"]]
 
 
 def test_a_loss_without_a_top_gets_one_that_no_layer_can_read() -> None:
-    net = net_of("in: > a", "l: a >", "m: a >", "x: (automatic) > b")
+    net = wired_net("in: > a", "EuclideanLoss l: a >", "EuclideanLoss m: a >", "x: (automatic) > b")
     for layer in net.layer[1:3]:
-        layer.type = "EuclideanLoss"
         layer.loss_weight.append(0.5)
     graph = NetGraph(net)
     tops = [node.tops[0] for node in graph.nodes[1:3]]
@@ -102,11 +95,11 @@ def test_a_loss_without_a_top_gets_one_that_no_layer_can_read() -> None:
 
 
 def test_nets_that_caffe_refuses_have_a_graph_too() -> None:
-    graph = graph_of("x: b > b", "y: b > a a", "z: > a", "w: nobody nobody > v")
+    graph = wired_graph("x: b > b", "y: b > a a", "z: > a", "w: nobody nobody > v")
     assert graph.nodes[0].bottoms[0].producer is None
     assert ends(graph.nodes[0].tops[0]) == ("x.0", ["y.0"])
     first, second = graph.nodes[1].tops
     assert second.previous is first
     assert graph.nodes[2].tops[0].previous is second
     assert len(graph.nodes[3].bottoms[0].consumers) == 2
-    assert graph_of().nodes == []
+    assert wired_graph().nodes == []

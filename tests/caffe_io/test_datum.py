@@ -52,13 +52,13 @@ def test_an_encoded_picture_has_the_files_channels(channels: int) -> None:
 
 
 def test_sixteen_bits_are_refused() -> None:
-    with pytest.raises(DatabaseError, match="k7: a picture of uint16 values; wanted 8 bits"):
+    with pytest.raises(DatabaseError, match="k7: a picture of uint16 values; expected 8 bits"):
         datum_to_array(encoded(picture().astype(np.uint16) * 256), "k7")
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", cv2.imencode(".png", picture())[1].tobytes()[:40]])
 def test_bytes_that_no_decoder_knows(data: bytes) -> None:
-    with pytest.raises(DatabaseError, match=f"k: {len(data)} encoded bytes that no decoder knows"):
+    with pytest.raises(DatabaseError, match=f"k: {len(data)} encoded bytes that no decoder can read"):
         datum_to_array(Datum(encoded=True, data=data), "k")
 
 
@@ -73,7 +73,7 @@ def test_bytes_that_no_decoder_knows(data: bytes) -> None:
     ],
 )
 def test_sizes_that_the_bytes_do_not_fill(datum: Datum) -> None:
-    with pytest.raises(DatabaseError, match=r"k: holds \d+ values, but says it is"):
+    with pytest.raises(DatabaseError, match=r"k: holds \d+ values, but claims"):
         datum_to_array(datum, "k")
 
 
@@ -88,7 +88,7 @@ def test_a_jpeg_that_claims_gigabytes_is_not_decoded(monkeypatch: pytest.MonkeyP
     size = small.index(b"\xff\xc0") + 5
     huge = small[:size] + (30000).to_bytes(2, "big") * 2 + small[size + 4 :]
     monkeypatch.setattr(cv2, "imdecode", lambda *arguments: pytest.fail("decoded"))
-    with pytest.raises(DatabaseError, match=f"k: a JPEG that claims 900000000 pixels in {len(huge)} bytes"):
+    with pytest.raises(DatabaseError, match=f"k: a JPEG that claims 900000000 pixels in {len(huge)} bytes is damaged"):
         datum_to_array(Datum(encoded=True, data=huge), "k")
 
 
@@ -101,7 +101,7 @@ def test_the_emptiest_true_jpegs_are_decoded(flags: list[int]) -> None:
 
 def test_sizes_that_the_decoder_refuses() -> None:
     header = b"P5 1000000 1000000 255\n"  # a terapixel in PGM
-    with pytest.raises(DatabaseError, match="no decoder knows"):
+    with pytest.raises(DatabaseError, match="no decoder can read"):
         datum_to_array(Datum(encoded=True, data=header + bytes(100)), "k")
 
 

@@ -80,7 +80,7 @@ def test_files_that_hold_something_else(tmp_path: Path) -> None:
         read_hdf5_weights(tmp_path / "none")
     with h5py.File(tmp_path / "text", "w") as file:
         file["data/conv/0"] = "no numbers"
-    with pytest.raises(WeightsError, match="no data set of numbers"):
+    with pytest.raises(WeightsError, match="is not a data set of numbers"):
         read_hdf5_weights(tmp_path / "text")
     with h5py.File(tmp_path / "gap", "w") as file:
         file["data/conv/1000000000"] = CONV

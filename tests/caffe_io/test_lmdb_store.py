@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(tmp_path / "db")], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert "db: the database could not be written" in run.stdout, run.stderr
-    assert "Free some room" in run.stdout
+    assert "Free some space" in run.stdout
     assert list(tmp_path.iterdir()) == []
 
 

@@ -96,7 +96,7 @@ def test_a_missing_brace_between_layers() -> None:
     text = 'layer {\n  name: "a"\n  convolution_param {\n    num_output: 3\n}\nlayer {\n  name: "b"\n}\n'
     message = error_of(text)
     assert message.startswith("n.prototxt:6:1: ")
-    assert "the block that begins in line 1 seems to be missing" in message.replace("The closing brace of ", "")
+    assert "the block that begins on line 1 seems to be missing" in message.replace("The closing brace of ", "")
 
 
 def test_several_unknown_names_come_in_one_message_with_the_nearest() -> None:
@@ -132,7 +132,7 @@ def test_missing_files(tmp_path: Path) -> None:
     for read in (read_net, read_solver):
         with pytest.raises(CaffeIOError, match=r"no: cannot be read \(No such file or directory\)"):
             read(tmp_path / "no")
-    with pytest.raises(WeightsError, match=r"no: cannot be read .*; wanted a caffemodel"):
+    with pytest.raises(WeightsError, match=r"no: cannot be read .*; expected a caffemodel"):
         read_binary_net(tmp_path / "no")
 
 
@@ -184,8 +184,11 @@ def test_required_fields_of_a_binary_net(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", r"is empty \(0 bytes\); wanted a caffemodel"),
-        (b'layer { name: "a" }', "19 bytes that are not a caffemodel: damaged, cut short or of another kind"),
+        (b"", r"is empty \(0 bytes\); expected a caffemodel"),
+        (
+            b'layer { name: "a" }',
+            "19 bytes that are not a caffemodel; the file is damaged, cut short or of another kind",
+        ),
         (NetParameter(layer=[LayerParameter(name="abc")]).SerializeToString()[:-1], "damaged, cut short"),
     ],
 )

@@ -19,7 +19,7 @@ from common.files import atomic_file
 from common.places import ROOT
 
 SEEN = ROOT / ".oracle" / "layers.json"
-CONVERSIONS = ROOT / "training" / "conversions.json"
+CONVERSIONS = ROOT / "training" / "drawing" / "conversions.json"
 BEGIN, END = "<!-- layers: written by tools/layer_table.py -->", "<!-- end of layers -->"
 COLUMNS = {
     "forward": "forward",

@@ -29,8 +29,10 @@ def test_our_errors_are_one_line_and_a_code(
 
     assert outcome(main) == code
     assert capsys.readouterr().err == "error: x.prototxt: no layers.\n"
-    with pytest.raises(kind):
-        run(main, ["--debug"])
+    assert outcome(main, ["--debug"]) == code
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("Traceback")
+    assert lines[-1] == "error: x.prototxt: no layers."
 
 
 def test_other_errors_are_bugs_and_show_themselves() -> None:

@@ -18,6 +18,7 @@ from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
 from caffe_io.weights import write_weights
 from common.errors import UsageError
+from evaluation.__main__ import ROOM
 from evaluation.classifier import Classifier, read_classifier
 from evaluation.engines import ENGINES
 from kits.training import make_lmdb, small_solver
@@ -64,7 +65,7 @@ def records(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_net_s_name_is_enough(folder: Path) -> None:
-    done = command("evaluate", "--net", "Small", folder=folder)
+    done = command("evaluate", "--net", "Small", folder=folder, room=ROOM)
     assert done.code == 0, done.err
     assert done.out.startswith("models/Small/Small_iter_100.caffemodel on ")
     found = re.search(r"accuracy (\S+)%, (\d+)/21 corrects", done.out)
@@ -112,7 +113,7 @@ def test_other_files_and_another_place(folder: Path, tmp_path: Path) -> None:
         "--out",
         tmp_path / "deep/er",
     ]
-    done = command("evaluate", *words, folder=folder)
+    done = command("evaluate", *words, folder=folder, room=ROOM)
     assert done.code == 0, done.err
     assert sorted(path.name for path in (tmp_path / "deep/er").iterdir()) == [
         "Small_iter_9_test_torch.json",
@@ -141,7 +142,7 @@ def brightness_ir(folder: Path, side: int = 24, name: str = "prob") -> Path:
 
 def test_the_openvino_engine_feeds_raw_records(folder: Path, tmp_path: Path) -> None:
     words = ["--net", "Small", "--engine", "openvino", "--ir", brightness_ir(tmp_path), "--out", tmp_path]
-    done = command("evaluate", *words, folder=folder)
+    done = command("evaluate", *words, folder=folder, room=ROOM)
     assert done.code == 0, done.err
     pictures, labels = records(folder)
     scores = np.stack([np.full(21, 10), pictures.reshape(21, -1).mean(1) / 10, np.full(21, 20)], 1)
@@ -169,8 +170,8 @@ def test_irs_that_cannot_be_run(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_caffe_engine_without_a_tool_chain(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.commands.caffe_engine._BIN", tmp_path)
-    done = command("evaluate", "--net", "Small", "--engine", "caffe", folder=folder)
+    monkeypatch.setattr("common.places.TOOLCHAIN", tmp_path)
+    done = command("evaluate", "--net", "Small", "--engine", "caffe", folder=folder, room=ROOM)
     assert done.code == 1
     assert "tools/toolchain.sh caffe" in done.err
 
@@ -196,7 +197,7 @@ def test_what_a_user_can_get_wrong(folder: Path, words: list[str], parts: list[s
     net = (folder / "prototxt/Small_train_test.prototxt").read_text()
     (folder / "wide.prototxt").write_text(net.replace("num_output: 3", "num_output: 4"))
     before = sorted(folder.rglob("*"))
-    done = command("evaluate", *words, folder=folder)
+    done = command("evaluate", *words, folder=folder, room=ROOM)
     assert done.code in (1, 2)
     assert "Traceback" not in done.err
     for part in parts:
@@ -206,8 +207,8 @@ def test_what_a_user_can_get_wrong(folder: Path, words: list[str], parts: list[s
 
 def test_a_net_name_that_is_not_there(folder: Path) -> None:
     weights = "models/Small/Small_iter_9.caffemodel"
-    done = command("evaluate", "--net", "Smal", "--weights", weights, folder=folder)
-    assert (done.code, "prototxt/Smal_train_test.prototxt: cannot be read" in done.err) == (1, True)
+    done = command("evaluate", "--net", "Smal", "--weights", weights, folder=folder, room=ROOM)
+    assert (done.code, "prototxt/Smal/train_test.prototxt: cannot be read" in done.err) == (1, True)
 
 
 def test_labels_beyond_the_net_s_classes(folder: Path, tmp_path: Path) -> None:
@@ -215,7 +216,7 @@ def test_labels_beyond_the_net_s_classes(folder: Path, tmp_path: Path) -> None:
     model = tmp_path / "many.prototxt"
     text = (folder / "prototxt/Small_train_test.prototxt").read_text()
     model.write_text(text.replace(f"{folder}/test", f"{tmp_path}/many"))
-    done = command("evaluate", "--net", "Small", "--model", model, "--out", tmp_path, folder=folder)
+    done = command("evaluate", "--net", "Small", "--model", model, "--out", tmp_path, folder=folder, room=ROOM)
     assert done.code == 1
     assert "is out of range" in done.err
     assert f"{tmp_path}/many" in done.err

@@ -14,6 +14,7 @@ import pytest
 
 from common.places import ROOT
 from inference import command
+from inference.__main__ import ROOM
 from inference.errors import known
 from kits.inference import COLOURS, card_of, one_colour, with_mean, write_card, write_graph
 
@@ -150,14 +151,14 @@ def test_a_file_name_that_is_no_text(here: Path) -> None:
 
 
 def test_stopped_by_the_user(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def stopped(arguments: object) -> None:
+    def stopped(options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "main", stopped)
     with pytest.raises(SystemExit) as caught:
-        command.run(["--image_path", "a"])
+        ROOM.run(["--image_path", "a"])
     assert caught.value.code == 130
-    assert capsys.readouterr().err == "error: stopped\n"
+    assert capsys.readouterr().err == "stopped\n"
 
 
 @pytest.mark.parametrize(

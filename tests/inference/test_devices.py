@@ -28,7 +28,7 @@ def chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(myriad.VARIABLE, raising=False)
-    monkeypatch.setattr(myriad, "ROOT", tmp_path / "checkout")
+    monkeypatch.setattr("common.places.TOOLCHAIN", tmp_path / "toolchain")
 
 
 @pytest.mark.parametrize(

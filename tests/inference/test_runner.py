@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import inference
+from common.errors import MokaError
 from inference import CardError, DeviceError, PictureError, Runner
 from kits.inference import COLOURS, card_of, one_colour, sysfs_with, write_graph
 
@@ -88,7 +89,7 @@ def test_the_face_of_the_room() -> None:
     for name in inference.__all__:
         assert getattr(inference, name) is not None
     errors = [getattr(inference, name) for name in inference.__all__ if name.endswith("Error")]
-    assert all(issubclass(error, inference.InferenceError) for error in errors)
+    assert all(issubclass(error, MokaError) for error in errors)
     assert {error: error.exit_code for error in errors if error.exit_code != 1} == {inference.UsageError: 2}
 
 

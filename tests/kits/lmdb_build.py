@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from caffe_io.caffe_pb2 import Datum
 from common.places import ROOT
+from lmdb_build.__main__ import ROOM
 
 
 def picture(seed: int = 0, height: int = 24, width: int = 20, channels: int = 3) -> NDArray[np.uint8]:
@@ -71,3 +72,8 @@ def command(*arguments: object, folder: Path, **options: Any) -> subprocess.Comp
         timeout=120,
         **options,
     )
+
+
+def verb(name: str) -> Callable[[Sequence[str]], object]:
+    """A verb of the room, called in this process with its words."""
+    return lambda words: ROOM.main([name, *map(str, words)])

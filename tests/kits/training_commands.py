@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from common.commands import run
+from common.commands import Room, run
 from kits.training import working_folder
 from training.__main__ import ROOM
 
@@ -22,8 +22,8 @@ class Done:
     err: str
 
 
-def command(*words: object, folder: Path, draw: bool = False) -> Done:
-    """`python -m training WORDS`, called in `folder`; only with `draw` are the curves drawn, which takes its time."""
+def command(*words: object, folder: Path, draw: bool = False, room: Room = ROOM) -> Done:
+    """`python -m ROOM WORDS`, called in `folder`; only with `draw` are the curves drawn, which takes its time."""
     out, err = io.StringIO(), io.StringIO()
     code: object = None
     with contextlib.ExitStack() as stack:
@@ -33,7 +33,7 @@ def command(*words: object, folder: Path, draw: bool = False) -> Done:
         if not draw:
             stack.enter_context(mock.patch("training.drawing.plot.plot_log"))
         try:
-            run(ROOM.main, [str(word) for word in words])
+            run(room.main, [str(word) for word in words])
         except SystemExit as ending:
             code = ending.code
     assert isinstance(code, int)

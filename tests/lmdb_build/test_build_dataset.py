@@ -10,11 +10,12 @@ import pytest
 
 from common.errors import OutputExists
 from common.places import ROOT
-from kits.lmdb_build import command, picture, snapshot, truncate, write_faces
-from lmdb_build.build_dataset import main
+from kits.lmdb_build import command, picture, snapshot, truncate, verb, write_faces
 from lmdb_build.datasets import utkface_labels
 from lmdb_build.errors import DatasetError
 from lmdb_build.lists import read_list
+
+main = verb("build_dataset")
 
 PEOPLE = [(age, number % 2) for number, age in enumerate([3] * 12 + [15] + [25] * 25 + [34] * 7 + [66] * 2 + [90] * 4)]
 LISTS = ("age_train", "age_test", "gender_train", "gender_test")

@@ -16,9 +16,10 @@ import pytest
 from caffe_io.errors import DatabaseError
 from common.errors import OutputExists, UsageError
 from common.places import ROOT
-from kits.lmdb_build import command, picture, records, snapshot, truncate, write_picture
-from lmdb_build.convert_imageset import main
+from kits.lmdb_build import command, picture, records, snapshot, truncate, verb, write_picture
 from lmdb_build.errors import ListError, LmdbBuildError
+
+main = verb("convert_imageset")
 
 
 @pytest.fixture

@@ -287,7 +287,8 @@ def checkout(tmp_path: Path) -> Path:
     """The project as a fresh clone would have it, without a tool chain, its environment being the one of this test."""
     root = tmp_path / "checkout"
     root.mkdir()
-    for name in ("ncs", "caffe_io"):
+    shutil.copytree(ROOT / "common", root / "common")
+    for name in ("ncs", "caffe_io", "myriad"):
         (root / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "compile2Movidius.sh", root)
     (root / "tools").mkdir()

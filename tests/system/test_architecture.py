@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import shutil
@@ -17,16 +18,41 @@ import pytest
 from common.places import ROOT
 
 MAY_IMPORT = {
-    "caffe_io": set(),
-    "lmdb_build": {"caffe_io"},
-    "training": {"caffe_io"},
-    "ncs": {"caffe_io"},
-    "inference": set(),
-    "tools": {"caffe_io", "lmdb_build", "training", "ncs", "inference"},
+    "common": set(),
+    "caffe_io": {"common"},
+    "faces": {"common"},
+    "myriad": {"common"},
+    "lmdb_build": {"common", "caffe_io", "faces"},
+    "training": {"common", "caffe_io"},
+    "ncs": {"common", "caffe_io", "myriad"},
+    "inference": {"common", "faces", "myriad"},
+    "evaluation": {"common", "caffe_io", "faces", "myriad", "lmdb_build", "training", "ncs", "inference"},
+    "recipes": {"common", "caffe_io"},
+    "tools": {
+        "common",
+        "caffe_io",
+        "faces",
+        "myriad",
+        "lmdb_build",
+        "training",
+        "ncs",
+        "inference",
+        "evaluation",
+        "recipes",
+    },
 }
-NEVER = {"inference": {"torch", "google", "lmdb", "matplotlib"}, "caffe_io": {"torch"}, "lmdb_build": {"torch"}}
+# What a room must never load. Those that the runner needs stay light enough for a Raspberry Pi.
+LIGHT = {"torch", "google", "lmdb", "matplotlib", "h5py"}
+NEVER = {
+    "common": {*LIGHT, "cv2", "openvino", "numpy"},
+    "faces": LIGHT,
+    "myriad": LIGHT,
+    "inference": LIGHT,
+    "caffe_io": {"torch"},
+    "lmdb_build": {"torch"},
+}
 HEAVY = {"torch", "openvino", "depthai", "matplotlib", "tensorboard"}
-COMMANDS = ["lmdb_build", "training", "ncs", "inference"]  # the rooms that are commands; caffe_io is none
+COMMANDS = ["lmdb_build", "training", "ncs", "inference", "evaluation"]  # the rooms with verbs
 
 
 def imports(source: str, package: str, whole: bool) -> Iterator[str]:
@@ -94,13 +120,57 @@ def test_arrows_between_the_rooms(room: str) -> None:
         assert not found & NEVER.get(room, set()), f"{path}: {room} must never import {found & NEVER[room]}"
 
 
-def test_commands_at_the_top_take_from_tools_only_what_finds_the_environment() -> None:
-    """common/environment.py is to them what tools/env.sh is to the shell scripts."""
-    scripts = list(ROOT.glob("*.py"))
-    assert scripts
+def test_nobody_imports_tools() -> None:
+    """tools/ is for developers alone."""
+    scripts = [*ROOT.glob("*.py"), ROOT / "moka"]
+    assert len(scripts) > 1
     for path in scripts:
-        found = {each for each in imports(path.read_text("utf-8"), "", whole=True) if top(each) == "tools"}
-        assert found <= {"common.environment", "common.environment.ensure"}, path
+        assert "tools" not in {top(each) for each in imports(path.read_text("utf-8"), "", whole=True)}, path
+
+
+WINGS = ["layers", "nets", "solvers", "pycaffe", "drawing", "commands"]
+"""The wings of training from the ground up."""
+
+
+def test_no_wing_of_training_imports_upward() -> None:
+    """A wing may import those before it. pycaffe and drawing stand side by side."""
+    for number, wing in enumerate(WINGS):
+        above = {f"training.{each}" for each in WINGS[number + 1 :]}
+        for name, path in modules("training").items():
+            if not name.startswith(f"training.{wing}"):
+                continue
+            for each in imports(path.read_text("utf-8"), package_of(name, path), whole=True):
+                assert ".".join(each.split(".")[:2]) not in above, f"{path} imports {each}"
+
+
+def test_no_circles() -> None:
+    """Modules that import each other in a loop, lazily or not, cannot be understood one by one."""
+    known = {name: path for room in MAY_IMPORT for name, path in modules(room).items()}
+    arrows: dict[str, set[str]] = {}
+    for name, path in known.items():
+        found = set()
+        for each in imports(path.read_text("utf-8"), package_of(name, path), whole=True):
+            if each in known and each != name and not name.startswith(f"{each}."):
+                found.add(each)
+        arrows[name] = found
+    while arrows:
+        leaves = {name for name, found in arrows.items() if not found & set(arrows)}
+        assert leaves, f"these import each other in a circle: {sorted(arrows)}"
+        for name in leaves:
+            del arrows[name]
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_rooms_are_small(room: str) -> None:
+    """No module above 300 lines, no folder above 16 modules, of code that we write by hand."""
+    folders: dict[Path, int] = {}
+    for path in modules(room).values():
+        if path.name == "caffe_pb2.py":
+            continue
+        folders[path.parent] = folders.get(path.parent, 0) + 1
+        assert len(path.read_text("utf-8").splitlines()) <= 300, path
+    for folder, count in folders.items():
+        assert count <= 16, f"{folder} holds {count} modules"
 
 
 def entries() -> list[str]:
@@ -109,11 +179,9 @@ def entries() -> list[str]:
     found = []
     for room in COMMANDS:
         found.append(f"{room}.__main__")
-        for node in ast.walk(ast.parse(modules(room)[f"{room}.__main__"].read_text("utf-8"))):
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "VERBS":
-                verbs = node.value.keys if isinstance(node.value, ast.Dict) else node.value.elts  # type: ignore[attr-defined]
-                assert verbs
-                found += [f"{room}.{verb.value}" for verb in verbs]
+        verbs = importlib.import_module(f"{room}.__main__").ROOM.verbs
+        assert verbs
+        found += [verb.module for verb in verbs.values()]
     for name, path in modules("tools").items():
         if not name.endswith("_worker") and '__name__ == "__main__"' in path.read_text("utf-8"):
             found.append(name)

@@ -31,15 +31,15 @@ print("I0101 10:00:00.000000 1 sgd_solver.cpp:1] Iteration 4, lr = 0.01", file=s
 
 def stand_in(folder: Path, more: str = "") -> Path:
     """A `caffe` that writes down its options and prints a log."""
-    (folder / "bin").mkdir()
-    program = folder / "bin/caffe"
+    program = folder / "caffe/bin/caffe"
+    program.parent.mkdir(parents=True)
     program.write_text(PROGRAM.format(python=sys.executable, more=more))
     program.chmod(0o755)
-    return program.parent
+    return folder
 
 
 def test_caffe_trains_and_its_numbers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.commands.caffe_engine._BIN", stand_in(tmp_path))
+    monkeypatch.setattr("common.places.TOOLCHAIN", stand_in(tmp_path))
     solver = small_solver(tmp_path)
     done = command("train", "--solver", solver, "--engine", "caffe", "--max_iter", "6", folder=tmp_path, draw=True)
     assert done.code == 0, done.err
@@ -53,7 +53,7 @@ def test_caffe_trains_and_its_numbers_are_kept(tmp_path: Path, monkeypatch: pyte
 
 
 def test_going_on_and_fine_tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.commands.caffe_engine._BIN", stand_in(tmp_path))
+    monkeypatch.setattr("common.places.TOOLCHAIN", stand_in(tmp_path))
     solver = small_solver(tmp_path)
     write_solverstate(tmp_path / "any name.solverstate", 4, "m.caffemodel", [])
     (tmp_path / "small_log.csv").write_text(
@@ -69,14 +69,14 @@ def test_going_on_and_fine_tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_caffe_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     more = 'print("F0101 net.cpp:1] Check failed: x", file=sys.stderr); sys.exit(3)'
-    monkeypatch.setattr("training.commands.caffe_engine._BIN", stand_in(tmp_path, more))
+    monkeypatch.setattr("common.places.TOOLCHAIN", stand_in(tmp_path, more))
     done = command("train", "--solver", small_solver(tmp_path), "--engine", "caffe", folder=tmp_path)
     assert done.code == 1
     assert "caffe train ended with code 3: F0101 net.cpp:1] Check failed: x" in done.err
 
 
 def test_caffe_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.commands.caffe_engine._BIN", tmp_path / "none")
+    monkeypatch.setattr("common.places.TOOLCHAIN", tmp_path / "none")
     solver = small_solver(tmp_path)
     done = command("train", "--solver", solver, "--engine", "caffe", folder=tmp_path)
     assert (done.code, "tools/toolchain.sh caffe" in done.err) == (1, True)
@@ -98,10 +98,10 @@ time.sleep(60)"""
     binaries = stand_in(tmp_path, more)
     solver = small_solver(tmp_path)
     code = (
-        "import training.commands.caffe_engine as e, pathlib; "
-        f"e._BIN = pathlib.Path({str(binaries)!r}); "
+        "import common.places as places, pathlib; "
+        f"places.TOOLCHAIN = pathlib.Path({str(binaries)!r}); "
         "from training.__main__ import ROOM; from common.commands import run; "
-        f"run(main, ['train', '--solver', {str(solver)!r}, '--engine', 'caffe'])"
+        f"run(ROOM.main, ['train', '--solver', {str(solver)!r}, '--engine', 'caffe'])"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],

@@ -1,0 +1,240 @@
+"""One row for each layer type: what both rooms need to know of it.
+
+To add a layer: write its row here, its class in training/layers, its function in ncs/layers, and their tests.
+A type that a room does not run has a row too, with the reason and what to write instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from .fork_refusals import FORK_REFUSALS
+
+Count = tuple[int, int | None]
+"""The fewest and the most blobs; None stands for any number."""
+
+Shapes = Sequence[Sequence[int]]
+MultiplyAdds = Callable[[Shapes, Shapes, Shapes], int]
+"""Shapes of the bottoms, tops and weights -> multiplications with weights for one item of the batch."""
+
+
+class InPlace(Enum):
+    """What happens if the top has the bottom's name."""
+
+    WORKS = "works"
+    SPOILT = "spoilt"  # Caffe's backward pass reads numbers that the forward pass has overwritten
+    REFUSED = "refused"  # Caffe aborts
+
+
+@dataclass(frozen=True)
+class LayerType:
+    """The facts about a layer type. Where both refusals are empty, training computes it and ncs converts it."""
+
+    bottoms: Count = (1, 1)
+    tops: Count = (1, 1)
+
+    fork: str = ""
+    """The fork of Caffe that it comes from; empty if Caffe 1.0 has it."""
+
+    is_loss: bool = False
+    """Its first top counts in the objective, with weight 1 unless loss_weight says otherwise."""
+
+    predictions: int = 0
+    """Of a layer that judges predictions: how many of its bottoms they are; the rest are labels. ncs leaves it out."""
+
+    force_backward_skips: int | None = None
+    """The bottom that gets no gradient even under force_backward, such as labels."""
+
+    in_place: InPlace = InPlace.WORKS
+
+    backward_reads_top: bool = False
+    """Caffe's backward pass computes with the numbers that its top holds by then."""
+
+    top_overwritable: bool = False
+    """Our backward pass reads neither its top nor a view of it, so a later layer may overwrite the top."""
+
+    multiply_adds: MultiplyAdds | None = None
+
+    not_trained: str = ""
+    """Why training refuses it, and what to do instead; follows "layer X is of type Y: "."""
+
+    not_converted: str = ""
+    """Why ncs refuses it, and what to do instead."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether training.layers.LAYERS has a class for it."""
+        return not self.not_trained
+
+    @property
+    def converted(self) -> bool:
+        """Whether ncs makes operations of OpenVINO of it. All that is converted also compiles for Myriad X."""
+        return not (self.not_converted or self.predictions)
+
+    def count_problem(self, bottoms: Sequence[str], tops: Sequence[str]) -> str:
+        """What is wrong with a layer's number of bottoms or tops, as a sentence; empty if nothing is."""
+        for what, names, (least, most) in (("bottom", bottoms, self.bottoms), ("top", tops, self.tops)):
+            if len(names) < least or (most is not None and len(names) > most):
+                found = f"{len(names)} {what}{'s' * (len(names) > 1)} ({', '.join(names)})" if names else f"no {what}"
+                return f"has {found}; expected {_count_text(least, most)}."
+        return ""
+
+
+def _count_text(least: int, most: int | None) -> str:
+    if most is None:
+        return f"{least} or more"
+    if least == most:
+        return str(least) if least else "none"
+    return f"{least} or {most}" if most == least + 1 else f"{least} to {most}"
+
+
+def _convolution_adds(bottoms: Shapes, tops: Shapes, weights: Shapes) -> int:
+    return sum(math.prod(top[1:]) for top in tops) * math.prod(weights[0][1:])
+
+
+def _deconvolution_adds(bottoms: Shapes, tops: Shapes, weights: Shapes) -> int:
+    return sum(math.prod(bottom[1:]) for bottom in bottoms) * math.prod(weights[0][1:])
+
+
+def _inner_product_adds(bottoms: Shapes, tops: Shapes, weights: Shapes) -> int:
+    return math.prod(tops[0][1:-1]) * math.prod(weights[0])
+
+
+_ANY: Count = (0, None)
+_SOME: Count = (1, None)
+_NONE: Count = (0, 0)
+
+_NO_CODE = "no code that a prototxt names is run. Write the same with other layers, or "
+_SSD_DATA = "it is the SSD fork's. "
+_NO_RECURRENT = "recurrent layers are not computed here. Train the net with Caffe itself (--engine caffe)."
+_NO_RECURRENT_DEVICE = (
+    "recurrent layers have no counterpart on the stick. Cut the net before it, and run the rest elsewhere."
+)
+_NO_FILES = (
+    "a device is fed pictures, not files. Give --model the deploy net, which has an Input layer instead: "
+    'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: HEIGHT dim: WIDTH } } }'
+)
+_NO_INDICES = "it picks by indices, and a device is fed pictures. Compute it before the net."
+
+
+def _refused(fork: str, reason: str, device_reason: str = "") -> LayerType:
+    """A type that neither room runs."""
+    return LayerType(_ANY, _ANY, fork, not_trained=reason, not_converted=device_reason or reason)
+
+
+_DATA = LayerType(_NONE, _SOME, not_converted=_NO_FILES)
+_CONVOLUTION = LayerType(_SOME, _SOME, in_place=InPlace.SPOILT, top_overwritable=True, multiply_adds=_convolution_adds)
+_DEPTHWISE = replace(_CONVOLUTION, fork="MobileNet", in_place=InPlace.WORKS)
+_LOSS = LayerType((2, 2), is_loss=True, predictions=1, force_backward_skips=1)
+_RECURRENT = _refused("", _NO_RECURRENT, _NO_RECURRENT_DEVICE)
+
+LAYER_TYPES: dict[str, LayerType] = {
+    # Data
+    "Data": replace(_DATA, tops=(1, 2)),
+    "DummyData": _DATA,
+    "HDF5Data": _DATA,
+    "ImageData": replace(_DATA, tops=(2, 2)),
+    "Input": LayerType(_NONE, _SOME),
+    "MemoryData": replace(_DATA, tops=(2, 2)),
+    "Parameter": LayerType(_NONE),
+    "WindowData": _refused(
+        "", "cut the windows out when the data are made, and read them with ImageData or Data.", _NO_FILES
+    ),
+    "AnnotatedData": _refused(
+        "SSD",
+        _SSD_DATA + "Write the pictures into an LMDB and read them with Data; boxes have no place there.",
+        _NO_FILES,
+    ),
+    "VideoData": _refused(
+        "SSD", _SSD_DATA + "Write the pictures of the video into an LMDB and read them with Data.", _NO_FILES
+    ),
+    # Weights
+    "Bias": LayerType((1, 2)),
+    "Convolution": _CONVOLUTION,
+    "ConvolutionDepthwise": _DEPTHWISE,
+    "Deconvolution": replace(_CONVOLUTION, multiply_adds=_deconvolution_adds),
+    "DepthwiseConvolution": _DEPTHWISE,
+    "Embed": LayerType(not_converted=_NO_INDICES),
+    "InnerProduct": LayerType(top_overwritable=True, multiply_adds=_inner_product_adds),
+    "PReLU": LayerType(),
+    "Scale": LayerType((1, 2), top_overwritable=True),
+    "LSTM": _RECURRENT,
+    "LSTMUnit": _RECURRENT,
+    "RNN": _RECURRENT,
+    "Recurrent": replace(_RECURRENT, fork="Caffe's recurrent branch"),
+    # Windows
+    "Im2col": LayerType(in_place=InPlace.SPOILT, not_converted="it is a step of Convolution. Write the Convolution."),
+    "Pooling": LayerType(tops=(1, 2), in_place=InPlace.SPOILT),
+    "SPP": LayerType(not_converted="write its pyramid as Pooling, Flatten and Concat layers."),
+    # Each number by itself
+    "AbsVal": LayerType(in_place=InPlace.REFUSED),
+    "BNLL": LayerType(),
+    "Clip": LayerType(),
+    "Dropout": LayerType(),
+    "ELU": LayerType(backward_reads_top=True),
+    "Exp": LayerType(backward_reads_top=True),
+    "Log": LayerType(),
+    "Power": LayerType(backward_reads_top=True),
+    "ReLU": LayerType(),
+    "ReLU6": LayerType(fork="MobileNet"),
+    "Sigmoid": LayerType(backward_reads_top=True),
+    "Swish": LayerType(),
+    "TanH": LayerType(backward_reads_top=True),
+    "Threshold": LayerType(),
+    # Normalisation
+    "BatchNorm": LayerType(),
+    "LRN": LayerType(in_place=InPlace.SPOILT),
+    "MVN": LayerType(in_place=InPlace.SPOILT),
+    "Softmax": LayerType(backward_reads_top=True),
+    # Several blobs to one, and one number of many
+    "ArgMax": LayerType(),
+    "Eltwise": LayerType((2, None), in_place=InPlace.SPOILT),
+    "Reduction": LayerType(),
+    # Arrangement
+    "BatchReindex": LayerType((2, 2), not_converted=_NO_INDICES),
+    "Concat": LayerType(_SOME),
+    "Crop": LayerType((2, 2)),
+    "Filter": LayerType(
+        (2, None),
+        _SOME,
+        not_converted="the size of its tops depends on the numbers in its bottoms, and a compiled net has fixed sizes.",
+    ),
+    "Flatten": LayerType(in_place=InPlace.REFUSED),
+    "Permute": LayerType(fork="SSD"),
+    "Reshape": LayerType(in_place=InPlace.REFUSED),
+    "Silence": LayerType(_SOME, _NONE),
+    "Slice": LayerType(tops=_SOME),
+    "Split": LayerType(tops=_SOME, in_place=InPlace.REFUSED),
+    "Tile": LayerType(),
+    # Losses, and Accuracy
+    "Accuracy": LayerType((2, 2), (1, 2), predictions=1),
+    "ContrastiveLoss": replace(_LOSS, bottoms=(3, 3), predictions=2, force_backward_skips=2),
+    "EuclideanLoss": replace(_LOSS, force_backward_skips=None),
+    "HingeLoss": _LOSS,
+    "InfogainLoss": replace(_LOSS, bottoms=(2, 3), tops=(1, 2)),
+    "MultinomialLogisticLoss": _LOSS,
+    "SigmoidCrossEntropyLoss": _LOSS,
+    "SoftmaxWithLoss": replace(_LOSS, tops=(1, 2)),
+    # Code and files
+    "HDF5Output": _refused(
+        "",
+        "a net here writes no files. Leave it out: extract_features writes any blob.",
+        "a device writes no files. Leave the layer out; its bottoms become outputs.",
+    ),
+    "Python": _refused("", _NO_CODE + "as a class in training/layers.", _NO_CODE + "cut the net before it."),
+    # Forks
+    **{name: _refused(fork, reason) for name, (fork, reason) in FORK_REFUSALS.items()},
+    "DenseImageData": _refused(*FORK_REFUSALS["DenseImageData"], _NO_FILES),
+    "ImageSegData": _refused(*FORK_REFUSALS["ImageSegData"], _NO_FILES),
+}
+
+UNKNOWN = LayerType(_ANY, _ANY)
+"""Stands for a type without a row."""
+
+
+def layer_type(name: str) -> LayerType:
+    """The row of a type; UNKNOWN if there is none."""
+    return LAYER_TYPES.get(name, UNKNOWN)

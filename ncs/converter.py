@@ -126,7 +126,8 @@ class _Walk:
         inputs = [self.blobs[bottom] for bottom in parameter.bottom]
         names = sum(top == inputs[0] for name, top in self.blobs.items() if name not in self.done) if inputs else 0
         alone = names == 1 and index in self.lonely
-        layer = Layer(parameter, blobs, self.net_file, self.weights_file, alone and not inputs[0].get_target_inputs())
+        only_consumer = alone and not inputs[0].get_target_inputs()
+        layer = Layer(parameter, blobs, self.net_file, self.weights_file, only_consumer)
         try:
             tops = build(layer, inputs)
         except RuntimeError as error:  # OpenVINO's own check of shapes

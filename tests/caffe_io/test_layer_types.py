@@ -7,7 +7,7 @@ import pytest
 from caffe_io.caffe_pb2 import V1LayerParameter
 from caffe_io.fork_refusals import FORK_REFUSALS
 from caffe_io.layer_types import LAYER_TYPES, UNKNOWN, InPlace, LayerType, layer_type
-from caffe_io.upgrade import current_type
+from caffe_io.text.upgrade import current_type
 
 CAFFES = """
     AbsVal Accuracy ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat ContrastiveLoss Convolution Crop Data

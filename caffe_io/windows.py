@@ -40,7 +40,8 @@ class ConvolutionWindow:
             room = extent + 2 * pad - dilation * (kernel - 1) - 1
             if room <= -stride:
                 raise WindowError(
-                    f"kernel {shape_text(self.kernel)} is larger than its bottom of {shape_text(size)} with pad {shape_text(self.pad)}."
+                    f"kernel {shape_text(self.kernel)} is larger than its bottom of {shape_text(size)} "
+                    f"with pad {shape_text(self.pad)}."
                 )
             counts.append(max(0, room) // stride + 1)
             missing.append(max(0, -room))
@@ -93,7 +94,8 @@ def convolution_window(param: ConvolutionParameter, shape: Sequence[int]) -> Con
     """
     if len(shape) != 4 or param.axis not in (1, -3):
         raise WindowError(
-            f"expected a bottom of 4 axes (N x C x H x W) with channels at axis 1; found {shape_text(shape)} and axis {param.axis}."
+            "expected a bottom of 4 axes (N x C x H x W) with channels at axis 1; "
+            f"found {shape_text(shape)} and axis {param.axis}."
         )
     return ConvolutionWindow(
         kernel=_repeated(param, "kernel_size", "kernel", None),

@@ -93,8 +93,8 @@ def crop(layer: Layer, inputs: list[Output]) -> list[Output]:
         offsets *= count
     if len(offsets) != count or len(like) < len(dims):
         raise layer.error(
-            f"has {len(param.offset)} offsets, axis {axis}, and bottoms of shapes {shape_text(dims)} and {shape_text(like)}; expected "
-            f"as many axes in the second, and one offset or {count}."
+            f"has {len(param.offset)} offsets, axis {axis}, and bottoms of shapes {shape_text(dims)} and {shape_text(like)}; "
+            f"expected no fewer axes in the second bottom, and one offset or {count}."
         )
     begin = [0] * axis + offsets
     end = [*dims[:axis], *(offset + size for offset, size in zip(offsets, like[axis : len(dims)], strict=True))]

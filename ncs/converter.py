@@ -13,12 +13,13 @@ from openvino import Model, Node, Output
 
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import TEST, LayerParameter, NetParameter
+from caffe_io.layer_types import layer_type
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from common.commands import LOGGER
 
 from .errors import ConversionError
-from .layers import BOTTOMS, LAYERS, LEFT_OUT, REFUSED, Layer
+from .layers import LAYERS, Layer
 from .layers.layer import constant, reshaped, shape
 
 _logger = logging.getLogger(LOGGER)
@@ -47,7 +48,7 @@ def convert(
     for index, parameter in enumerate(net.layer):
         if parameter.type == "Input":
             walk.open(parameter, shapes, mean)
-        elif parameter.type in LEFT_OUT or walk.left_out.intersection(parameter.bottom):
+        elif layer_type(parameter.type).predictions or walk.left_out.intersection(parameter.bottom):
             walk.leave_out(parameter)
         else:
             walk.add(index, parameter)
@@ -116,12 +117,14 @@ class _Walk:
 
     def add(self, index: int, parameter: LayerParameter) -> None:
         """Any other layer: look its bottoms up, let its function build it."""
-        if parameter.type in REFUSED:
-            raise self._error(parameter, REFUSED[parameter.type])
+        row = layer_type(parameter.type)
+        if row.not_converted:
+            raise self._error(parameter, row.not_converted)
         build = LAYERS.get(parameter.type)
         if build is None:
             raise self._error(parameter, f"unknown layer type.{_choice(parameter.type, ['Input', *LAYERS])}")
-        self._check_bottoms(parameter)
+        if problem := row.count_problem(parameter.bottom, parameter.top):
+            raise self._error(parameter, problem)
         blobs = self.weights.get(parameter.name, ())
         inputs = [self.blobs[bottom] for bottom in parameter.bottom]
         names = sum(top == inputs[0] for name, top in self.blobs.items() if name not in self.done) if inputs else 0
@@ -140,13 +143,13 @@ class _Walk:
 
     def leave_out(self, parameter: LayerParameter) -> None:
         """A loss, or Accuracy, or what follows one: the answers that it judges stay, the truth is no output."""
-        if parameter.type in LEFT_OUT:
+        predictions = layer_type(parameter.type).predictions
+        if predictions:
             _logger.warning(
                 '%s: layer "%s" (%s) left out: a device gives answers and judges none.',
                 *(self.net_file, parameter.name, parameter.type),
             )
-        answers = LEFT_OUT.get(parameter.type, 0)
-        self.truths.update(parameter.bottom[answers:])
+        self.truths.update(parameter.bottom[predictions:])
         self.left_out.update(parameter.top)
 
     def close(self, name: str) -> Model:
@@ -175,12 +178,6 @@ class _Walk:
         model = Model(results, [node for node in self.inputs if _leads_to(node, results)], name)
         self._name_nodes(model, named)
         return model
-
-    def _check_bottoms(self, parameter: LayerParameter) -> None:
-        fewest, most = BOTTOMS.get(parameter.type, (1, 1))
-        if not fewest <= len(parameter.bottom) <= most:
-            wanted = f"{fewest}" if fewest == most else f"at least {fewest}" if most > 2 else f"{fewest} or {most}"
-            raise self._error(parameter, f"has {len(parameter.bottom)} bottoms, wanted {wanted}.")
 
     def _produce(self, parameter: LayerParameter, tops: list[Output]) -> None:
         if len(tops) != len(parameter.top):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from common.messages import shape_text
+
 from .caffe_pb2 import ConvolutionParameter, PoolingParameter
 
 Pair = tuple[int, int]
@@ -38,7 +40,8 @@ class ConvolutionWindow:
             room = extent + 2 * pad - dilation * (kernel - 1) - 1
             if room <= -stride:
                 raise WindowError(
-                    f"kernel {_text(self.kernel)} is larger than its bottom of {_text(size)} with pad {_text(self.pad)}."
+                    f"kernel {shape_text(self.kernel)} is larger than its bottom of {shape_text(size)} "
+                    f"with pad {shape_text(self.pad)}."
                 )
             counts.append(max(0, room) // stride + 1)
             missing.append(max(0, -room))
@@ -55,7 +58,7 @@ class ConvolutionWindow:
             for extent, kernel, stride, pad, dilation in axes
         )
         if min(height, width) < 1:
-            raise WindowError(f"pad {_text(self.pad)} leaves nothing of its top: it would be {height} x {width}.")
+            raise WindowError(f"pad {shape_text(self.pad)} leaves nothing of its top: it would be {height} x {width}.")
         return height, width
 
 
@@ -91,7 +94,8 @@ def convolution_window(param: ConvolutionParameter, shape: Sequence[int]) -> Con
     """
     if len(shape) != 4 or param.axis not in (1, -3):
         raise WindowError(
-            f"expected a bottom of 4 axes (N x C x H x W) with channels at axis 1; found {_text(shape)} and axis {param.axis}."
+            "expected a bottom of 4 axes (N x C x H x W) with channels at axis 1; "
+            f"found {shape_text(shape)} and axis {param.axis}."
         )
     return ConvolutionWindow(
         kernel=_repeated(param, "kernel_size", "kernel", None),
@@ -109,18 +113,18 @@ def pooling_window(param: PoolingParameter, shape: Sequence[int]) -> PoolingWind
     pooling_conflict finds that. Raises WindowError for a window that is no window or does not fit.
     """
     if len(shape) != 4:
-        raise WindowError(f"expected a bottom of 4 axes (N x C x H x W); found {_text(shape)}.")
+        raise WindowError(f"expected a bottom of 4 axes (N x C x H x W); found {shape_text(shape)}.")
     size = (shape[2], shape[3])
     stride, pad = _single(param, "stride", "stride"), _single(param, "pad", "pad")
     kernel = size if param.global_pooling else _single(param, "kernel_size", "kernel")
     if min(kernel + stride) < 1:
         raise WindowError(
-            f"kernel_size {_text(kernel)} and stride {_text(stride)} must be at least 1, down and across."
+            f"kernel_size {shape_text(kernel)} and stride {shape_text(stride)} must be at least 1, down and across."
         )
     if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
-        raise WindowError(f"pad {_text(pad)} must be smaller than the kernel {_text(kernel)}.")
+        raise WindowError(f"pad {shape_text(pad)} must be smaller than the kernel {shape_text(kernel)}.")
     if any(pad) and param.pool == PoolingParameter.STOCHASTIC:
-        raise WindowError(f"STOCHASTIC pooling takes no pad; found pad {_text(pad)}. Only MAX and AVE take one.")
+        raise WindowError(f"STOCHASTIC pooling takes no pad; found pad {shape_text(pad)}. Only MAX and AVE take one.")
     counts = []
     for extent, k, s, p in zip(size, kernel, stride, pad, strict=True):
         room = extent + 2 * p - k
@@ -129,7 +133,9 @@ def pooling_window(param: PoolingParameter, shape: Sequence[int]) -> PoolingWind
             count -= 1
         counts.append(count)
     if min(counts) < 1:
-        raise WindowError(f"kernel {_text(kernel)} is larger than its bottom of {_text(size)} with pad {_text(pad)}.")
+        raise WindowError(
+            f"kernel {shape_text(kernel)} is larger than its bottom of {shape_text(size)} with pad {shape_text(pad)}."
+        )
     return PoolingWindow(kernel, stride, pad, (counts[0], counts[1]))
 
 
@@ -172,7 +178,3 @@ def _single(param: PoolingParameter, both: str, stem: str) -> Pair:
     if param.HasField(f"{stem}_h"):  # type: ignore[arg-type]  # every stem has it
         return getattr(param, f"{stem}_h"), getattr(param, f"{stem}_w")
     return getattr(param, both), getattr(param, both)
-
-
-def _text(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes)) or "scalar"

@@ -136,7 +136,7 @@ class _Conversion:
             raise self._error(parameter, problem)
         blobs = self.weights.get(parameter.name, ())
         inputs = [self.outputs[bottom] for bottom in node.bottoms]
-        layer = Layer(parameter, blobs, self.net_file, self.weights_file, self._is_only_use(node))
+        layer = Layer(parameter, blobs, self.net_file, self.weights_file, self._is_only_consumer(node))
         try:
             tops = build(layer, inputs)
         except RuntimeError as error:
@@ -187,7 +187,7 @@ class _Conversion:
         self._name_nodes(model, named)
         return model
 
-    def _is_only_use(self, node: graph.Node) -> bool:
+    def _is_only_consumer(self, node: graph.Node) -> bool:
         """Whether no other layer, and no output, uses the first bottom, under this or another name.
 
         Layers such as Dropout pass their bottom on, so several versions may have the same output.

@@ -1,4 +1,4 @@
-"""Verb `types`: the layer types that the converter knows."""
+"""Verb `types`: list which layer types ncs converts, leaves out or refuses."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ EXAMPLE = "./moka types"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `python -m ncs types`."""
+    """Add the options of `python -m ncs types`."""
     parser.add_argument("--json", action="store_true", help='{"converted": [...], "left_out": [...], "refused": {...}}')
 
 
 def main(options: argparse.Namespace) -> None:
-    """Print them."""
-    from .layers import LAYERS, LEFT_OUT, REFUSED
+    """Print the three lists."""
+    from caffe_io.layer_types import LAYER_TYPES
 
-    converted, left_out = sorted(["Input", *LAYERS], key=str.lower), sorted(LEFT_OUT)
+    rows = sorted(LAYER_TYPES.items(), key=lambda item: item[0].lower())
+    converted = [name for name, row in rows if row.converted]
+    left_out = [name for name, row in rows if row.predictions]
+    refused = {name: row.not_converted for name, row in rows if row.not_converted}
     if options.json:
-        print(json.dumps({"converted": converted, "left_out": left_out, "refused": REFUSED}, indent=2))
+        print(json.dumps({"converted": converted, "left_out": left_out, "refused": refused}, indent=2))
         return
-    for title, names in (("converted", converted), ("left out, for they judge and give no answer", left_out)):
+    for title, names in (("converted", converted), ("left out, because a device has no labels", left_out)):
         print(f"{title}:\n{textwrap.fill(', '.join(names), 100, initial_indent='  ', subsequent_indent='  ')}")
     print("refused:")
-    for name, reason in REFUSED.items():
+    for name, reason in refused.items():
         print(f"  {name}: {reason}")

@@ -1,7 +1,8 @@
-"""The Caffe layers that the converter knows: one line here, one function in a file of this package.
+"""The Caffe layers that ncs converts: a line here and a function in a file of this package.
 
 A function takes the layer and its bottoms and returns its tops (layer.Build). It computes what Caffe's TEST phase
-computes, with operations of OpenVINO's opset1 alone, for the MYRIAD compiler knows few others.
+computes, using only operations of OpenVINO's opset1, because the MYRIAD compiler knows few others. Input, which has no
+bottoms, is made by ncs/converter.py. What else is known of a type stands in its row of caffe_io/layer_types.py.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from .layer import Build, Layer
 from .normalisation import lrn, mvn, softmax
 from .pooling import pooling
 from .reduction import arg_max, reduction
-from .refused import LEFT_OUT, REFUSED
 from .scaling import batch_norm, bias, scale
 
-__all__ = ["BOTTOMS", "LAYERS", "LEFT_OUT", "REFUSED", "Build", "Layer"]
+__all__ = ["LAYERS", "Build", "Layer"]
 
 LAYERS: dict[str, Build] = {
     "AbsVal": absval,
@@ -62,19 +62,3 @@ LAYERS: dict[str, Build] = {
     "Threshold": threshold,
     "Tile": tile,
 }
-
-_ANY = 10**6
-BOTTOMS: dict[str, tuple[int, int]] = {
-    "Bias": (1, 2),
-    "Concat": (1, _ANY),
-    "Convolution": (1, _ANY),
-    "ConvolutionDepthwise": (1, _ANY),
-    "Crop": (2, 2),
-    "Deconvolution": (1, _ANY),
-    "DepthwiseConvolution": (1, _ANY),
-    "Eltwise": (2, _ANY),
-    "Parameter": (0, 0),
-    "Scale": (1, 2),
-    "Silence": (1, _ANY),
-}
-"""The fewest and the most bottoms, where they are not exactly one."""

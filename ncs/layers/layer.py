@@ -1,4 +1,4 @@
-"""One Caffe layer with its weights, as the functions of this package receive it."""
+"""One Caffe layer with its weights, as the functions of this package receive it, and helpers for OpenVINO."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ from ..errors import ConversionError
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer's parameters, its trained blobs in Caffe's order, the files they came from (for messages), and whether no
-    other layer takes its first bottom."""
+    """A layer: its parameters, its trained blobs in Caffe's order, and the files they came from, for messages.
+
+    `only_consumer` says that no other layer reads its first bottom, so that it may be folded into its producer.
+    """
 
     parameter: LayerParameter
     blobs: Sequence[Array]
     net_file: str
     weights_file: str
-    alone: bool = False
+    only_consumer: bool = False
 
-    def weight(self, index: int, *wanted: int) -> Array:
-        """Blob `index`, which must have the shape `wanted`; ones in front (legacy files) are taken off.
+    def weight(self, index: int, *expected: int) -> Array:
+        """Return blob `index`, which must have the shape `expected`; leading ones (legacy files) are dropped.
 
-        Raises ConversionError that names layer, blob, shape found and shape wanted.
+        Raises ConversionError with layer, blob, the shape found and the shape expected.
         """
         if index >= len(self.blobs):
             raise self.error(
@@ -41,56 +43,56 @@ class Layer:
                 "Give the caffemodel that was trained with this net."
             )
         found = self.blobs[index].shape
-        if not same_shape(found, wanted):
+        if not same_shape(found, expected):
             raise self.error(
-                f"blob {index} in {self.weights_file} has shape {shape_text(found)}, wanted {shape_text(wanted)}. "
+                f"blob {index} in {self.weights_file} has shape {shape_text(found)}, expected {shape_text(expected)}. "
                 "Give the caffemodel that was trained with this net."
             )
-        return self.blobs[index].reshape(wanted)
+        return self.blobs[index].reshape(expected)
 
     def refuse_training(self, what: str) -> None:
-        """Raise ConversionError for a layer that its own `phase: TRAIN` lets do `what`, in Caffe in the TEST phase as well."""
+        """Raise ConversionError if the layer's own `phase: TRAIN` makes it do `what`, as in Caffe, even in the TEST phase."""
         if self.parameter.HasField("phase") and self.parameter.phase == TRAIN:
-            raise self.error(f"its own `phase: TRAIN` lets it {what}, even in TEST. Take that out of the deploy net.")
+            raise self.error(f"its own `phase: TRAIN` makes it {what}, even in TEST. Take that out of the deploy net.")
 
     def error(self, text: str) -> ConversionError:
-        """An error about this layer, ready to be raised."""
+        """Make an error about this layer, for the caller to raise."""
         place = place_of(self.net_file, self.parameter)
         return ConversionError(f'{place}: layer "{self.parameter.name}" ({self.parameter.type}): {text}')
 
 
 Build = Callable[[Layer, list[Output]], list[Output]]
-"""What this package is made of: from a layer and its bottoms to its tops."""
+"""A function of this package: from a layer and its bottoms to its tops."""
 
 
 def shape(output: Output) -> tuple[int, ...]:
-    """The shape of a bottom; always known, for a deploy net fixes its input."""
+    """Return the shape of a bottom; it is always known, because a deploy net fixes its input."""
     return tuple(output.get_shape())
 
 
 def axis_of(layer: Layer, axis: int, axes: int) -> int:
-    """Caffe's `axis` (negative counts from the end) as a number from 0 to axes - 1."""
+    """Return Caffe's `axis` (a negative one counts from the end) as a number from 0 to axes - 1."""
     if not -axes <= axis < axes:
-        raise layer.error(f"axis {axis} is out of range for a bottom of {axes} axes.")
+        raise layer.error(f"axis {axis} is out of range; its bottom has {axes} axes.")
     return axis % axes
 
 
 def constant(values: npt.ArrayLike) -> Output:
-    """A float32 constant of the network."""
-    # not opset1.constant, which makes a list of the numbers first
+    """Make a float32 constant of the network."""
+    # Not opset1.constant, which makes a list of the numbers first.
     return Constant(np.array(values, dtype=np.float32, order="C")).output(0)
 
 
 def integers(values: int | Sequence[int]) -> Output:
-    """An int64 constant: axes, shapes, or one number."""
+    """Make an int64 constant: axes, shapes, or one number."""
     return Constant(np.array(values, dtype=np.int64)).output(0)
 
 
-def reshaped(output: Output, wanted: Sequence[int]) -> Output:
-    """`output` in another shape of the same size."""
-    return op.reshape(output, integers(wanted), special_zero=False).output(0)
+def reshaped(output: Output, target: Sequence[int]) -> Output:
+    """Give `output` another shape of the same size."""
+    return op.reshape(output, integers(target), special_zero=False).output(0)
 
 
 def per_channel(values: Array, axes: int, axis: int = 1) -> Output:
-    """A constant that is broadcast over a blob of `axes` axes, its own axes beginning at `axis`."""
+    """Make a constant that is broadcast over a blob of `axes` axes; its own axes begin at `axis`."""
     return constant(values.reshape((1,) * axis + values.shape + (1,) * (axes - axis - values.ndim)))

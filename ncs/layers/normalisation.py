@@ -6,23 +6,28 @@ import openvino.opset1 as op
 from openvino import Output
 
 from caffe_io.caffe_pb2 import LRNParameter
+from common.messages import shape_text
 
 from .layer import Layer, axis_of, constant, integers, shape
 
-_LEAST_EPS = 2**-23  # FP16 has no smaller numbers but one, and 0 / 0 is to be 0, as in Caffe
+# FP16 has hardly any smaller number, and 0 / 0 must stay 0, as in Caffe.
+_LEAST_EPS = 2**-23
 
 
 def lrn(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """x / (k + alpha / n * sum of n squares)^beta, of neighbours in local_size channels, or WITHIN_CHANNEL of a square
-    of local_size pixels (where Caffe takes 1 for k)."""
+    """Compute x / (k + alpha / n * sum of n squares)^beta.
+
+    The sum is over local_size neighbouring channels, or WITHIN_CHANNEL over a square of local_size pixels, where Caffe
+    uses 1 for k.
+    """
     param = layer.parameter.lrn_param
     if param.local_size % 2 == 0:
-        raise layer.error(f"local_size {param.local_size} is even; Caffe takes odd sizes only.")
+        raise layer.error(f"local_size {param.local_size} must be odd.")
     if param.norm_region == LRNParameter.WITHIN_CHANNEL:
         return [_within_channel(param, inputs[0])]
     if param.k <= 0:
-        raise layer.error(f"k {param.k} is not positive.")
-    # OpenVINO's CPU plugin cuts k down to a whole number, so it is taken out of the bracket and never given to it
+        raise layer.error(f"k is {param.k:g}; expected a number above 0.")
+    # OpenVINO's CPU plugin truncates k to a whole number, so k is factored out and never passed to it.
     top = op.lrn(inputs[0], integers([1]), param.alpha / param.k, param.beta, 1.0, param.local_size)
     if param.k != 1:
         top = op.multiply(top, constant(param.k**-param.beta))
@@ -37,12 +42,14 @@ def _within_channel(param: LRNParameter, x: Output) -> Output:
 
 
 def mvn(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """(x - mean) / (standard deviation + eps) of each channel, or of all together; normalize_variance: false leaves
-    the division out."""
+    """Compute (x - mean) / (standard deviation + eps) of each channel, or across all channels.
+
+    With normalize_variance: false there is no division.
+    """
     param = layer.parameter.mvn_param
     axes = list(range(1 if param.across_channels else 2, len(shape(inputs[0]))))
     if not axes:
-        raise layer.error(f"a bottom of shape {list(shape(inputs[0]))} has no axes behind its channels.")
+        raise layer.error(f"its bottom of shape {shape_text(shape(inputs[0]))} has no axes after its channels.")
     top = op.subtract(inputs[0], op.reduce_mean(inputs[0], integers(axes), True)).output(0)
     if param.normalize_variance:
         deviation = op.sqrt(op.reduce_mean(op.multiply(top, top), integers(axes), True))
@@ -51,6 +58,6 @@ def mvn(layer: Layer, inputs: list[Output]) -> list[Output]:
 
 
 def softmax(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """exp(x) over its sum along `axis`."""
+    """Divide exp(x) by its sum along `axis`."""
     axis = axis_of(layer, layer.parameter.softmax_param.axis, len(shape(inputs[0])))
     return [op.softmax(inputs[0], axis).output(0)]

@@ -1,4 +1,4 @@
-"""Layers that make one number, or a few, of many: Reduction, ArgMax."""
+"""Layers that reduce many numbers to one or a few: Reduction, ArgMax."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .layer import Layer, axis_of, constant, integers, reshaped, shape
 
 
 def reduction(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """coeff times the sum (of the numbers, of their absolute values, of their squares) or the mean, from `axis` on."""
+    """Compute coeff times the sum (of the numbers, their absolute values or their squares) or the mean, from `axis` on."""
     param = layer.parameter.reduction_param
     x, dims = inputs[0], shape(inputs[0])
     axis = axis_of(layer, param.axis, len(dims))
@@ -32,33 +32,35 @@ def reduction(layer: Layer, inputs: list[Output]) -> list[Output]:
 
 
 def arg_max(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """Where the top_k greatest numbers along `axis` are, or with out_max_val the numbers themselves; without `axis` of
-    each item: N x 1 x top_k, or with out_max_val N x 2 x top_k (places, numbers). Of equal numbers the last comes first,
-    as in Caffe, with top_k 1; with more any of them does, as OpenVINO's TopK chooses. On a stick places beyond 2048 are
-    rounded, for FP16 holds no more digits."""
+    """Find the top_k greatest numbers along `axis`: their indices, or with out_max_val the numbers themselves.
+
+    Without `axis` each item is one vector: N x 1 x top_k, or with out_max_val N x 2 x top_k (indices, numbers).
+    Of equal numbers the last comes first with top_k 1, as in Caffe; with a larger top_k OpenVINO's TopK chooses.
+    On a stick, indices beyond 2048 are rounded, because FP16 has no more digits.
+    """
     param, dims = layer.parameter.argmax_param, shape(inputs[0])
     along = axis_of(layer, param.axis, len(dims)) if param.HasField("axis") else None
     x = inputs[0] if along is not None else reshaped(inputs[0], [dims[0], math.prod(dims[1:])])
     axis = 1 if along is None else along
     if not 1 <= param.top_k <= shape(x)[axis]:
-        raise layer.error(f"top_k {param.top_k}; wanted 1 to {shape(x)[axis]}, as many numbers as there are.")
+        raise layer.error(f"top_k is {param.top_k}; expected 1 to {shape(x)[axis]}, the number of values.")
     values, places = _last_greatest(x, axis) if param.top_k == 1 else _greatest(x, param.top_k, axis)
     if along is not None:
         return [values if param.out_max_val else places]
     if param.out_max_val:
         places = op.concat([places, values], 1).output(0)
-    wanted = [dims[0], 2 if param.out_max_val else 1, param.top_k, *[1] * (len(dims) - 3)]
-    return [reshaped(places, wanted)]
+    target = [dims[0], 2 if param.out_max_val else 1, param.top_k, *[1] * (len(dims) - 3)]
+    return [reshaped(places, target)]
 
 
 def _greatest(x: Output, count: int, axis: int) -> tuple[Output, Output]:
-    """The greatest numbers and their places, as floats."""
+    """The greatest numbers and their indices, as floats."""
     best = op.topk(x, integers(count), axis, "max", "value")
     return best.output(0), op.convert(best.output(1), "f32").output(0)
 
 
 def _last_greatest(x: Output, axis: int) -> tuple[Output, Output]:
-    """The greatest number and its place, as a float; the last of several."""
+    """The greatest number and its index, as a float; the last of several."""
     value = op.reduce_max(x, integers([axis]), True)
     count = shape(x)[axis]
     places = np.arange(count, dtype=np.float32).reshape(-1, *[1] * (len(shape(x)) - axis - 1))

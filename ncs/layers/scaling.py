@@ -1,4 +1,4 @@
-"""Layers that multiply and add the same numbers everywhere, BatchNorm, Scale and Bias, folded into the weights before."""
+"""BatchNorm, Scale and Bias: layers that multiply and add constants, folded into the weights of the layer before."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from openvino import Output
 
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import BiasParameter, ScaleParameter
+from common.messages import shape_text
 
 from .layer import Layer, axis_of, constant, reshaped, shape
 
 
 def batch_norm(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """(x - mean) / sqrt(variance + eps) with the stored sums, which the third blob (how much was summed) divides."""
+    """Compute (x - mean) / sqrt(variance + eps) from the stored sums.
+
+    The third blob says how much was summed, so it divides them.
+    """
     param = layer.parameter.batch_norm_param
     if not param.HasField("use_global_stats"):
         layer.refuse_training("use the statistics of each batch")
     elif not param.use_global_stats:
-        raise layer.error("use_global_stats: false would use the statistics of each batch; a deploy net wants true.")
+        raise layer.error(
+            "use_global_stats: false would use the statistics of each batch. Write true in the deploy net."
+        )
     dims = shape(inputs[0])
     channels = dims[1] if len(dims) > 1 else 1
     count = layer.weight(2, 1)[0]
@@ -28,29 +34,32 @@ def batch_norm(layer: Layer, inputs: list[Output]) -> list[Output]:
     mean, variance = layer.weight(0, channels) * share, layer.weight(1, channels) * share
     factor = (1 / np.sqrt(variance + np.float32(param.eps))).astype(np.float32)
     axis = min(1, len(dims) - 1)
-    return [_line(layer, inputs[0], _spread(factor, dims, axis), _spread(-mean * factor, dims, axis))]
+    return [_affine(layer, inputs[0], _broadcast(factor, dims, axis), _broadcast(-mean * factor, dims, axis))]
 
 
 def scale(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """x * factor (+ bias). Both have the shape of the bottom's axes from `axis` on; the factor is trained, or bottom 2,
-    whose shape counts then; the bias is always trained."""
+    """Compute x * factor (+ bias).
+
+    Both have the shape of the bottom's axes from `axis` on. The factor is trained, or it is the second bottom, whose
+    shape counts then; the bias is always trained.
+    """
     param = layer.parameter.scale_param
     dims = shape(inputs[0])
     covered, axis = _covered(layer, param, inputs)
-    bias = _spread(layer.weight(2 - len(inputs), *covered), dims, axis) if param.bias_term else None
+    bias = _broadcast(layer.weight(2 - len(inputs), *covered), dims, axis) if param.bias_term else None
     if len(inputs) == 1:
-        return [_line(layer, inputs[0], _spread(layer.weight(0, *covered), dims, axis), bias)]
-    top = op.multiply(inputs[0], _spread_output(inputs[1], dims, axis)).output(0)
+        return [_affine(layer, inputs[0], _broadcast(layer.weight(0, *covered), dims, axis), bias)]
+    top = op.multiply(inputs[0], _broadcast_output(inputs[1], dims, axis)).output(0)
     return [top if bias is None else op.add(top, constant(bias)).output(0)]
 
 
 def bias(layer: Layer, inputs: list[Output]) -> list[Output]:
-    """x + bias, trained or bottom 2, of the shape of the bottom's axes from `axis` on."""
+    """Compute x + bias, where the bias is trained or the second bottom; its axes are the bottom's from `axis` on."""
     dims = shape(inputs[0])
     covered, axis = _covered(layer, layer.parameter.bias_param, inputs)
     if len(inputs) == 1:
-        return [_line(layer, inputs[0], None, _spread(layer.weight(0, *covered), dims, axis))]
-    return [op.add(inputs[0], _spread_output(inputs[1], dims, axis)).output(0)]
+        return [_affine(layer, inputs[0], None, _broadcast(layer.weight(0, *covered), dims, axis))]
+    return [op.add(inputs[0], _broadcast_output(inputs[1], dims, axis)).output(0)]
 
 
 def _covered(layer: Layer, param: ScaleParameter | BiasParameter, inputs: list[Output]) -> tuple[tuple[int, ...], int]:
@@ -61,34 +70,38 @@ def _covered(layer: Layer, param: ScaleParameter | BiasParameter, inputs: list[O
         given = shape(inputs[1])
         axis = axis if given else 0
         if dims[axis : axis + len(given)] != given:
-            raise layer.error(f"a second bottom of shape {list(given)} does not fit to {list(dims)} at axis {axis}.")
+            raise layer.error(
+                f"its second bottom of shape {shape_text(given)} does not match the first, {shape_text(dims)}, at axis {axis}."
+            )
         return given, axis
     if param.num_axes < -1 or axis + param.num_axes > len(dims):
-        raise layer.error(f"axis {param.axis} and num_axes {param.num_axes} go beyond a bottom of {len(dims)} axes.")
+        raise layer.error(f"axis {param.axis} and num_axes {param.num_axes} go beyond its bottom of {len(dims)} axes.")
     return dims[axis:] if param.num_axes == -1 else dims[axis : axis + param.num_axes], axis
 
 
-def _spread(values: Array, dims: tuple[int, ...], axis: int) -> Array:
-    """With ones around its own axes, so that it is spread over a blob of the shape `dims`."""
+def _broadcast(values: Array, dims: tuple[int, ...], axis: int) -> Array:
+    """Put axes of size 1 around its own, so that it is broadcast over a blob of the shape `dims`."""
     return values.reshape((1,) * axis + values.shape + (1,) * (len(dims) - axis - values.ndim))
 
 
-def _spread_output(values: Output, dims: tuple[int, ...], axis: int) -> Output:
+def _broadcast_output(values: Output, dims: tuple[int, ...], axis: int) -> Output:
     own = shape(values)
-    wanted = [1] * axis + list(own) + [1] * (len(dims) - axis - len(own))
-    return values if list(own) == wanted else reshaped(values, wanted)
+    target = [1] * axis + list(own) + [1] * (len(dims) - axis - len(own))
+    return values if list(own) == target else reshaped(values, target)
 
 
-def _line(layer: Layer, x: Output, factor: Array | None, summand: Array | None) -> Output:
-    """x * factor + summand (each spread to as many axes as x), as a change of the constants before x where x is a
-    product or a sum with constants that nobody else uses."""
-    if layer.alone and (factor is None or _fold_factor(x, factor)):
+def _affine(layer: Layer, x: Output, factor: Array | None, summand: Array | None) -> Output:
+    """Compute x * factor + summand, each with as many axes as x.
+
+    Where x is a product or a sum with constants that nothing else uses, only those constants change.
+    """
+    if layer.only_consumer and (factor is None or _fold_factor(x, factor)):
         factor = None
     if factor is not None:
         x = op.multiply(x, constant(factor)).output(0)
     if summand is None:
         return x
-    before = _constant_of(x, "Add") if layer.alone else None
+    before = _constant_of(x, "Add") if layer.only_consumer else None
     if before is not None:
         x.get_node().input(1).replace_source_output(constant(before + summand))
         return x
@@ -96,7 +109,7 @@ def _line(layer: Layer, x: Output, factor: Array | None, summand: Array | None) 
 
 
 def _fold_factor(x: Output, factor: Array) -> bool:
-    """Multiply the constants of what makes `x` by `factor`; False if there are none to be multiplied."""
+    """Multiply the constants of the operation that makes `x` by `factor`; return False if it has none."""
     summand = _constant_of(x, "Add")
     product = x if summand is None else x.get_node().input_value(0)
     kind = product.get_node().get_type_name()
@@ -114,7 +127,7 @@ def _fold_factor(x: Output, factor: Array) -> bool:
     return True
 
 
-# Operation -> the factor (one for each output channel) in the shape that its weights want
+# Operation -> the factor, one for each output channel, in the shape that its weights need.
 _ALONG: dict[str, Callable[[Array, Array], Array]] = {
     "Convolution": lambda factor, weights: factor.reshape(-1, 1, 1, 1),
     "ConvolutionBackpropData": lambda factor, weights: factor.reshape(1, -1, 1, 1),
@@ -126,7 +139,7 @@ _ALONG: dict[str, Callable[[Array, Array], Array]] = {
 
 
 def _constant_of(x: Output, kind: str) -> Array | None:
-    """The constant second operand of the `kind` of node that makes `x`."""
+    """Return the constant second operand of the node that makes `x`; None if that node is not of this `kind`."""
     node = x.get_node()
     if node.get_type_name() != kind or node.input_value(1).get_node().get_type_name() != "Constant":
         return None

@@ -28,8 +28,8 @@ FORMULAS: list[tuple[str, str, Callable[[Floats], Floats]]] = [
 def test_formula(kind: str, param: str, formula: Callable[[Floats], Floats]) -> None:
     picture = pixels()
     got = run_net(f'{X} layer {{ name: "y" type: "{kind}" bottom: "x" top: "y" {param} }}', picture)["y"]
-    wanted = formula((picture.astype(np.float32) - 128) * np.float32(0.03))
-    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
+    expected = formula((picture.astype(np.float32) - 128) * np.float32(0.03))
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -1,4 +1,4 @@
-"""Layers that join, part or reshape blobs, against numpy."""
+"""Layers that join, cut or reshape blobs, against numpy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def reshaped(kind: str, param: str) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize(
-    ("param", "wanted"),
+    ("param", "expected"),
     [
         ("", A + B + C),
         ("eltwise_param { operation: PROD }", A * B * C),
@@ -41,8 +41,8 @@ def reshaped(kind: str, param: str) -> tuple[int, ...]:
         ("eltwise_param { coeff: 1 coeff: -1 coeff: 1 }", A - B + C),
     ],
 )
-def test_eltwise(param: str, wanted: np.ndarray) -> None:
-    np.testing.assert_allclose(joined("Eltwise", param), wanted, rtol=1e-5, atol=1e-3)
+def test_eltwise(param: str, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(joined("Eltwise", param), expected, rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_reshape(param: str, shape: tuple[int, ...]) -> None:
     assert reshaped("Reshape", f"reshape_param {{ {param} }}") == shape
 
 
-def test_reshape_that_does_not_come_out_even() -> None:
+def test_reshape_to_another_size() -> None:
     with pytest.raises(ConversionError, match="does not fill"):
         reshaped("Reshape", "reshape_param { shape { dim: 4 dim: -1 } axis: 1 num_axes: 2 }")
 
@@ -82,14 +82,14 @@ def test_reshape_that_does_not_come_out_even() -> None:
 @pytest.mark.parametrize(
     "param", ["shape { dim: -1 dim: -1 }", "shape { dim: 2 } num_axes: 9", "shape { dim: 0 dim: 0 } axis: 3"]
 )
-def test_reshape_that_cannot_be(param: str) -> None:
+def test_reshape_that_is_impossible(param: str) -> None:
     with pytest.raises(ConversionError, match="cannot replace"):
         reshaped("Reshape", f"reshape_param {{ {param} }}")
 
 
-def test_eltwise_wants_one_shape_and_a_coeff_each() -> None:
+def test_eltwise_needs_one_shape_and_a_coeff_each() -> None:
     flat = 'layer { name: "f" type: "Flatten" bottom: "data" top: "f" }'
-    with pytest.raises(ConversionError, match="one shape"):
+    with pytest.raises(ConversionError, match=r"have the shapes 1x216, 1x3x9x8; expected the same shape\."):
         run_net(f'{flat} layer {{ name: "e" type: "Eltwise" bottom: "f" bottom: "data" top: "e" }}', PICTURE)
-    with pytest.raises(ConversionError, match="2 coeff for 3"):
+    with pytest.raises(ConversionError, match=r"2 coeff and 3 bottoms; expected one"):
         joined("Eltwise", "eltwise_param { coeff: 1 coeff: 2 }")

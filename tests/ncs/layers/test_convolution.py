@@ -40,16 +40,16 @@ def test_equals_torch(param: str, shape: tuple[int, ...], options: dict[str, obj
     weight, bias = values(*shape), values(shape[0], seed=2)
     got = run_net(layer(param), picture, {"c": [weight, bias]})["c"]
     centred = torch.from_numpy(picture.astype(np.float32) - 128)
-    wanted = torch.nn.functional.conv2d(centred, torch.from_numpy(weight), torch.from_numpy(bias), **options)  # type: ignore[arg-type]
-    assert got.shape == tuple(wanted.shape)
-    np.testing.assert_allclose(got, wanted.numpy(), rtol=1e-5, atol=1e-2)  # sums of numbers up to 128
+    expected = torch.nn.functional.conv2d(centred, torch.from_numpy(weight), torch.from_numpy(bias), **options)  # type: ignore[arg-type]
+    assert got.shape == tuple(expected.shape)
+    np.testing.assert_allclose(got, expected.numpy(), rtol=1e-5, atol=1e-2)  # sums of numbers up to 128
 
 
 def test_without_bias() -> None:
     picture, weight = pixels((1, 3, 9, 8)), values(2, 3, 1, 1)
     got = run_net(layer("num_output: 2 kernel_size: 1 bias_term: false"), picture, {"c": [weight]})["c"]
-    wanted = np.einsum("oc,nchw->nohw", weight[:, :, 0, 0], picture.astype(np.float32) - 128)
-    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-2)
+    expected = np.einsum("oc,nchw->nohw", weight[:, :, 0, 0], picture.astype(np.float32) - 128)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-2)
 
 
 def test_bias_of_a_legacy_file() -> None:
@@ -63,20 +63,20 @@ def test_bias_of_a_legacy_file() -> None:
     ("param", "blobs", "words"),
     [
         ("num_output: 4 kernel_size: 5", [values(4, 3, 3, 3), values(4)], ["blob 0", "4x3x3x3", "4x3x5x5"]),
-        ("num_output: 4 kernel_size: 3", [values(4, 3, 3, 3), values(5)], ["blob 1", "shape 5", "wanted 4"]),
+        ("num_output: 4 kernel_size: 3", [values(4, 3, 3, 3), values(5)], ["blob 1", "shape 5", "expected 4"]),
         ("num_output: 4 kernel_size: 3", [values(4, 3, 3, 3)], ["2 or more", "has 1"]),
         ("num_output: 4 kernel_size: 3", [], ["1 or more", "has 0"]),
         ("num_output: 4 kernel_size: 3 group: 2", [values(4, 3, 3, 3)], ["group 2"]),
         (
             "num_output: 4 kernel_size: 20",
             [values(4, 3, 20, 20), values(4)],
-            ["kernel [20, 20] is larger than its bottom of [9, 8]"],
+            ["kernel 20x20 is larger than its bottom of 9x8 with pad 0x0."],
         ),
         ("num_output: 4", [], ["kernel_size"]),
-        ("num_output: 4 kernel_size: 3 kernel_h: 3 kernel_w: 3", [], ["one or the other"]),
+        ("num_output: 4 kernel_size: 3 kernel_h: 3 kernel_w: 3", [], ["has both kernel_size and kernel_h/kernel_w"]),
     ],
 )
-def test_what_does_not_fit(param: str, blobs: list[np.ndarray], words: list[str]) -> None:
+def test_settings_and_weights_that_do_not_fit(param: str, blobs: list[np.ndarray], words: list[str]) -> None:
     with pytest.raises(ConversionError) as caught:
         run_net(layer(param), pixels(), {"c": blobs})
     assert 'layer "c" (Convolution)' in str(caught.value)

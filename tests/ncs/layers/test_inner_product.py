@@ -31,9 +31,9 @@ def test_equals_numpy(axis: int, param: str) -> None:
     stored = weight.T if "transpose" in param else weight
     got = run_net(layer(f"num_output: 7 {param}"), picture, {"f": [stored, bias]})["f"]
     rows = (picture.astype(np.float32) - 128).reshape(*picture.shape[:axis], features)
-    wanted = rows @ weight.T + (0 if "bias_term" in param else bias)
-    assert got.shape == wanted.shape
-    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-2)
+    expected = rows @ weight.T + (0 if "bias_term" in param else bias)
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-2)
 
 
 def test_weights_of_a_legacy_file() -> None:
@@ -48,7 +48,7 @@ def test_weights_of_a_legacy_file() -> None:
     [
         ([values(7, 61), values(7)], ["blob 0", "7x61", "7x60"]),
         ([values(60, 7), values(7)], ["blob 0", "60x7", "7x60"]),
-        ([values(7, 60), values(8)], ["blob 1", "shape 8", "wanted 7"]),
+        ([values(7, 60), values(8)], ["blob 1", "shape 8", "expected 7"]),
     ],
 )
 def test_weights_that_do_not_fit(blobs: list[np.ndarray], words: list[str]) -> None:

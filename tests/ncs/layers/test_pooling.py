@@ -1,4 +1,4 @@
-"""Pooling layers against a slow and plain reading of Caffe's rule."""
+"""Pooling layers against a slow and plain version of Caffe's rule."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_every_window(method: str, size: tuple[int, int]) -> None:
     ]
     got = run_net("".join(layers), picture)
     for k, s, p in SETTINGS:
-        wanted = caffe_pooling(picture.astype(np.float32) - 128, method, k, s, p)
-        np.testing.assert_allclose(got[f"p{k}{s}{p}"], wanted, atol=1e-3, err_msg=f"kernel {k}, stride {s}, pad {p}")
+        expected = caffe_pooling(picture.astype(np.float32) - 128, method, k, s, p)
+        np.testing.assert_allclose(got[f"p{k}{s}{p}"], expected, atol=1e-3, err_msg=f"kernel {k}, stride {s}, pad {p}")
 
 
 def test_agenet_sizes_are_rounded_up() -> None:
@@ -84,15 +84,15 @@ def test_floor_mode() -> None:
     ("param", "word"),
     [
         ("pool: STOCHASTIC kernel_size: 2 pad: 1", "STOCHASTIC"),
-        ("kernel_size: 2 pad: 2", "pad < kernel"),
-        ("kernel_size: 30", "does not fit"),
+        ("kernel_size: 2 pad: 2", "pad 2x2 must be smaller than the kernel 2x2"),
+        ("kernel_size: 30", "kernel 30x30 is larger than its bottom of 9x8"),
         ("kernel_size: 1 stride: 5", "outside"),
         ("pool: AVE kernel_h: 1 kernel_w: 1 stride_h: 3 stride_w: 1", "outside.*NaN"),
-        ("kernel_size: 10 stride: 2 round_mode: FLOOR", "does not fit"),
+        ("kernel_size: 10 stride: 2 round_mode: FLOOR", "larger than its bottom"),
         ("stride: 2", "kernel"),
     ],
 )
-def test_what_cannot_be(param: str, word: str) -> None:
+def test_settings_that_are_refused(param: str, word: str) -> None:
     layer = f'layer {{ name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param {{ {param} }} }}'
     with pytest.raises(ConversionError, match=word):
         run_net(layer, pixels())

@@ -169,7 +169,7 @@ def test_multipliers_that_both_refuse(judge: Judge, first: str, second: str, sai
 @pytest.mark.parametrize(("outputs", "mode"), [(4, "STRICT"), (4, "PERMISSIVE")])
 def test_shapes_that_both_refuse(judge: Judge, outputs: int, mode: str) -> None:
     layers = fc("a", "x", 3, 'param { name: "w" }') + fc("b", "x", outputs, f'param {{ name: "w" share_mode: {mode} }}')
-    refused(judge, layers, r'shares the weights "w", which are \[3, 5\]; its own are \[4, 5\]')
+    refused(judge, layers, r'shares the weights "w" of layer "a", which are 3x5, but needs 4x5')
 
 
 def refused(judge: Judge, layers: str, said: str) -> None:

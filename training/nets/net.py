@@ -10,15 +10,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from caffe_io.blobs import Array, same_shape
+from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter, Phase
-from caffe_io.errors import CaffeIOError, WeightsError
+from caffe_io.errors import CaffeIOError
 from caffe_io.graph import NetGraph, Node
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.text.layer_place import place_of
-from caffe_io.weights import read_weights
 from common.errors import MeanError
+from common.messages import shape_text
 
 from ..errors import LayerError, TrainingError
 from ..layers import Context, Layer, make_layer
@@ -27,6 +27,7 @@ from ..layers.data.memory_data import MemoryData
 from ..layers.data.source import Source
 from .backward_need import backward_needs
 from .in_place import find_overwritten, overwrites_unread_top, run_overwritten
+from .loading import load_weights
 from .objective import Objective
 from .parameters import Parameter, Parameters
 
@@ -189,29 +190,20 @@ class Net:
 
         Raises WeightsError if a blob's shape differs, or if no name matches.
         """
-        copied = []
-        given = read_weights(path)
-        for layer in self.layers:
-            if layer.blobs and layer.name in given:
-                self._copy(layer, given[layer.name], str(path))
-                copied.append(layer.name)
-        if not copied and any(layer.blobs for layer in self.layers):
-            raise WeightsError(
-                f"{path}: has weights of {', '.join(list(given)[:8])}, but the net's layers are called "
-                f"{', '.join(layer.name for layer in self.layers if layer.blobs)}. Is it another net's caffemodel?"
-            )
-        return copied
+        return load_weights(path, self.layers, self.parameters, self.path)
 
     def share_weights(self, other: Net) -> None:
         """Use the weights of the layers of the same names in `other`. Raises TrainingError if shapes differ."""
         trained = {layer.name: layer for layer in other.layers if layer.blobs}
         for layer in self.layers:
             if layer.blobs and layer.name in trained:
-                shapes = [[list(blob.shape) for blob in which.blobs] for which in (layer, trained[layer.name])]
+                shapes = [[blob.shape for blob in which.blobs] for which in (layer, trained[layer.name])]
                 if shapes[0] != shapes[1]:
+                    mine, others = (", ".join(map(shape_text, blobs)) for blobs in shapes)
                     phases = [Phase.Name(net.context.phase) for net in (self, other)]
                     raise TrainingError(
-                        f'layer "{layer.name}" has weights {shapes[0]} in {phases[0]} and {shapes[1]} in {phases[1]}.'
+                        f'layer "{layer.name}" has weights of {mine} in phase {phases[0]}, but {others} in {phases[1]}. '
+                        "Make them equal, or rename one of the layers."
                     )
                 layer.blobs = trained[layer.name].blobs
 
@@ -254,25 +246,6 @@ class Net:
             down = layer.param.propagate_down
             detached.append([number for number, wanted in enumerate(down) if not wanted and not need.bottoms[number]])
         return detached
-
-    def _copy(self, layer: Layer, given: list[Array], path: str) -> None:
-        owned = {parameter.index for parameter in self.parameters if parameter.layer == layer.name}
-        missing = [i for i in range(len(layer.blobs)) if i >= len(given) or not given[i].size]
-        if len(given) > len(layer.blobs) or owned.intersection(missing):  # HDF5 files leave out what another layer owns
-            raise WeightsError(
-                f'{path}: layer "{layer.name}" has {len(given)} blobs there, but {len(layer.blobs)} in {self.path}. '
-                "Rename the layer in the prototxt to train it from new."
-            )
-        for index, (blob, values) in enumerate(zip(layer.blobs, given, strict=False)):
-            if index in missing:
-                continue
-            if not same_shape(values.shape, blob.shape):
-                raise WeightsError(
-                    f'{path}: layer "{layer.name}", blob {index}, is {list(values.shape)} there, but {list(blob.shape)} '
-                    f"in {self.path}. Is it the caffemodel of another net? Rename the layer to train it from new."
-                )
-            with torch.no_grad():
-                blob.copy_(torch.from_numpy(values.reshape(tuple(blob.shape))))
 
 
 def _with_tops(node: Node) -> LayerParameter:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from caffe_io.caffe_pb2 import SolverParameter
 
 from ..errors import SolverError, TrainingError
-from ..nets.debug_info import debug_pass, tell_forward
+from ..nets.debug_info import debug_pass, forward_reporter
 from ..nets.layerwise import Layerwise
 from ..nets.net import Net, Output
 from .learning_rate import check_policy, learning_rate, next_step
@@ -146,7 +146,7 @@ class Solver:
         for index, net in enumerate(self.test_nets):
             self._report(f"Iteration {self.iteration}, Testing net (#{index})")
             keep = None if self.layerwise else ()  # pycaffe's face shows them
-            after = tell_forward(net, self._report) if self.param.debug_info else None
+            after = forward_reporter(net, self._report) if self.param.debug_info else None
             means = mean_outputs(net, self.param.test_iter[index], self.precision, self._test_stopped, keep, after)
             if means is None:
                 self._report("Test interrupted.")
@@ -242,7 +242,7 @@ class Solver:
         if self._displayed():
             self.net.reseed(self.iteration * p.iter_size)
             with autocast(self.precision, self.device):
-                after = tell_forward(self.net, self._report) if self._debug else None
+                after = forward_reporter(self.net, self._report) if self._debug else None
                 self._loss.add(float(self.net.forward(keep=(), after=after)))
             self._report(f"Iteration {self.iteration}, loss = {self._loss.value:g}")
         if p.test_interval and self.iteration % p.test_interval == 0:

@@ -32,7 +32,7 @@ def test_a_raw_record_has_the_bytes_of_a_datum(channels: int, label: int) -> Non
     assert raw_record(list(array), label) == array_to_datum(array, label).SerializeToString()
 
 
-def test_it_comes_back() -> None:
+def test_a_round_trip() -> None:
     array = picture().transpose(2, 0, 1)
     back = datum_to_array(parse_datum(array_to_datum(array, 0).SerializeToString()))
     assert back.dtype == np.uint8
@@ -57,7 +57,7 @@ def test_sixteen_bits_are_refused() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", cv2.imencode(".png", picture())[1].tobytes()[:40]])
-def test_bytes_that_no_decoder_knows(data: bytes) -> None:
+def test_bytes_that_no_decoder_can_read(data: bytes) -> None:
     with pytest.raises(DatabaseError, match=f"k: {len(data)} encoded bytes that no decoder can read"):
         datum_to_array(Datum(encoded=True, data=data), "k")
 
@@ -72,12 +72,12 @@ def test_bytes_that_no_decoder_knows(data: bytes) -> None:
         Datum(channels=1, height=1, width=2, float_data=[1]),
     ],
 )
-def test_sizes_that_the_bytes_do_not_fill(datum: Datum) -> None:
+def test_sizes_that_do_not_match_the_bytes(datum: Datum) -> None:
     with pytest.raises(DatabaseError, match=r"k: holds \d+ values, but claims"):
         datum_to_array(datum, "k")
 
 
-def test_bytes_that_are_no_record() -> None:
+def test_bytes_that_are_not_a_record() -> None:
     with pytest.raises(DatabaseError, match="4 bytes that are no Datum"):
         parse_datum(b"\xff\xff\xff\xff", "k")
 
@@ -93,7 +93,7 @@ def test_a_jpeg_that_claims_gigabytes_is_not_decoded(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("flags", [[], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_QUALITY, 1]])
-def test_the_emptiest_true_jpegs_are_decoded(flags: list[int]) -> None:
+def test_the_emptiest_real_jpegs_are_decoded(flags: list[int]) -> None:
     blank = np.zeros((3000, 4000, 1), np.uint8)
     data = cv2.imencode(".jpg", blank, [cv2.IMWRITE_JPEG_OPTIMIZE, 1, *flags])[1].tobytes()
     assert datum_to_array(Datum(encoded=True, data=data)).shape == (1, 3000, 4000)
@@ -105,7 +105,7 @@ def test_sizes_that_the_decoder_refuses() -> None:
         datum_to_array(Datum(encoded=True, data=header + bytes(100)), "k")
 
 
-def test_encoded_pictures_with_the_channels_that_are_wanted() -> None:
+def test_color_sets_the_channels_of_encoded_pictures() -> None:
     random = np.random.default_rng(0)
     colour, grey = (random.integers(0, 256, shape, dtype=np.uint8) for shape in ((4, 5, 3), (4, 5)))
     for picture in (colour, grey):

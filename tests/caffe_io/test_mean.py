@@ -16,7 +16,7 @@ def some_mean() -> np.ndarray:
     return np.random.default_rng(2).uniform(0, 255, (3, 4, 5)).astype(np.float32)
 
 
-def test_it_comes_back_and_is_of_the_form_of_compute_image_mean(tmp_path: Path) -> None:
+def test_a_round_trip_in_the_form_of_compute_image_mean(tmp_path: Path) -> None:
     mean = some_mean()
     write_mean(tmp_path / "mean.binaryproto", mean)
     np.testing.assert_array_equal(read_mean(tmp_path / "mean.binaryproto"), mean)

@@ -46,7 +46,7 @@ def test_needs_without_a_loss_and_by_force() -> None:
 
 
 def test_needs_with_propagate_down_and_fixed_weights() -> None:
-    """What nothing needs is not computed: a layer all of whose users say propagate_down: false, and those above it."""
+    """A layer needs no backward pass if all its consumers say propagate_down: false; nor do the layers before it."""
     needs = needs_of(NET.replace('bottom: "sum" top: "fc"', 'bottom: "sum" top: "fc" propagate_down: false'))
     assert needs["fc"] == (True, [False])
     assert [needs[name][0] for name in ("sum", "a", "b", "conv")] == [False] * 4

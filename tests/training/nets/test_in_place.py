@@ -30,7 +30,7 @@ def test_layers_whose_gradient_is_that_of_their_forward_pass() -> None:
     assert overwritten("BatchNorm x x", "Scale x x", "ReLU x x") == []
 
 
-def test_layers_that_find_other_numbers() -> None:
+def test_layers_that_read_overwritten_values() -> None:
     assert overwritten("Clip x x clip_param { min: 0 max: 1 }", "ReLU x y relu_param { negative_slope: -1 }") == ["0"]
     assert overwritten("ReLU x x relu_param { negative_slope: -1 }") == ["0"]
     assert overwritten("ReLU x x", "Scale x x") == ["0"]
@@ -38,7 +38,7 @@ def test_layers_that_find_other_numbers() -> None:
     assert overwritten("TanH x x", "Dropout x x", "Sigmoid x y") == ["0"]
 
 
-def test_a_warning_for_what_caffe_spoils(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_warning_where_caffe_spoils_the_result(caplog: pytest.LogCaptureFixture) -> None:
     assert overwritten("MVN x y", "MVN y y mvn_param { normalize_variance: false }") == []
     assert not caplog.text
     assert overwritten("MVN x x") == []
@@ -62,14 +62,14 @@ def overwritable(*layers: str) -> list[bool]:
     return [overwrites_unread_top(node) for node in net_of(*layers).graph.nodes]
 
 
-def test_overwritten_is_only_what_nobody_else_reads() -> None:
+def test_only_tops_that_nothing_else_reads_are_overwritten() -> None:
     assert overwritable(CONV, RELU, SUM) == [False, False, True, False]
     tanh = 'layer { name: "tanh" type: "TanH" bottom: "conv" top: "conv" }'  # its backward pass reads its top
     assert overwritable(CONV, tanh, RELU, SUM)[3] is False
 
 
 @pytest.mark.parametrize("layers", [(CONV, RELU, SUM), (CONV, RELU, BRANCH, SUM, BRANCH_SUM)])
-def test_overwriting_changes_no_number(layers: tuple[str, ...]) -> None:
+def test_overwriting_changes_no_result(layers: tuple[str, ...]) -> None:
     feed = {"data": torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(1))}
     results = []
     for may in (True, False):

@@ -55,7 +55,7 @@ def test_the_gradients_are_those_of_the_whole_net() -> None:
     assert float(passes.diff["data"].abs().sum()) == 0, "nothing learns above the data"
 
 
-def test_a_blob_s_diff_is_the_sum_over_those_that_take_it() -> None:
+def test_a_blob_s_diff_is_the_sum_over_its_consumers() -> None:
     passes = filled(net_of(NET))
     passes.forward()
     passes.backward(end=3)  # down to a and b, not to prelu
@@ -79,7 +79,7 @@ def test_gradients_of_weights_add_up_and_blobs_do_not() -> None:
     np.testing.assert_array_equal(passes.diff["fc"], diff)
 
 
-def test_blobs_may_be_changed_in_between() -> None:
+def test_blobs_may_be_changed_between_layers() -> None:
     passes = filled(net_of(NET))
     passes.forward()
     passes.data["fc"].copy_(torch.tensor([[5.0, -5.0]] * 4))

@@ -119,7 +119,7 @@ def test_parameters_carry_their_multipliers() -> None:
     assert [p.values.grad is not None for p in net.parameters] == [False, True, True, True]
 
 
-def test_shared_weights_are_one_parameter_and_gather_their_gradients() -> None:
+def test_shared_weights_are_one_parameter_and_sum_their_gradients() -> None:
     shared = 'param { name: "w" } param { name: "b" }'
     net = net_of(
         fc("a", "data", more=shared),
@@ -167,7 +167,7 @@ def test_reseed_makes_dropout_a_function_of_the_iteration() -> None:
         ([fc("fc1", "data", 0)], LayerError, r'n\.prototxt: layer "fc1" \(InnerProduct\): num_output is missing'),
     ],
 )  # fmt: skip
-def test_nets_that_cannot_be(layers: list[str], error: type[Exception], message: str) -> None:
+def test_nets_that_are_refused(layers: list[str], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         net_of(*layers)
 
@@ -223,7 +223,7 @@ def test_caffemodels_that_do_not_fit(tmp_path: Path) -> None:
 
 
 def test_convolution_weights_are_stored_in_caffe_s_order(tmp_path: Path) -> None:
-    """In memory they lie channels last; files hold outputs x inputs x height x width."""
+    """They are channels-last in memory; files hold outputs x inputs x height x width."""
     net = Net(
         text_format.Parse(
             'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 5 dim: 5 } } } '
@@ -241,7 +241,7 @@ def test_convolution_weights_are_stored_in_caffe_s_order(tmp_path: Path) -> None
     assert net.weights()["c"][0].flags.c_contiguous
 
 
-def test_a_layer_that_cannot_be_made_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_refused_layer_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "n.prototxt"
     path.write_text(f'{INPUT}\nlayer {{ name: "n" type: "Normalize" bottom: "data" top: "n" }}\n')
     with pytest.raises(LayerError) as caught:
@@ -249,7 +249,7 @@ def test_a_layer_that_cannot_be_made_is_told_with_its_line(tmp_path: Path) -> No
     assert str(caught.value).startswith(f'{path}:2: layer "n" is of type Normalize: it is the SSD fork\'s')
 
 
-def test_a_database_that_is_missing_is_told_with_its_layer(tmp_path: Path) -> None:
+def test_a_missing_database_is_reported_with_its_layer(tmp_path: Path) -> None:
     path = tmp_path / "n.prototxt"
     data = f'data_param {{ source: "{tmp_path}/gone" batch_size: 1 backend: LMDB }}'
     path.write_text(f'name: "n"\nlayer {{ name: "d" type: "Data" top: "d" {data} }}')

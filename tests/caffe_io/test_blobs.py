@@ -100,7 +100,7 @@ def test_a_huge_claim_takes_no_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted", "fits"),
+    ("found", "expected", "fits"),
     [
         ((2, 3), (2, 3), True),
         ((1, 1, 2, 3), (2, 3), True),
@@ -111,5 +111,5 @@ def test_a_huge_claim_takes_no_memory() -> None:
         ((6,), (2, 3), False),
     ],
 )
-def test_same_shape(found: tuple[int, ...], wanted: tuple[int, ...], fits: bool) -> None:
-    assert same_shape(found, wanted) is fits
+def test_same_shape(found: tuple[int, ...], expected: tuple[int, ...], fits: bool) -> None:
+    assert same_shape(found, expected) is fits

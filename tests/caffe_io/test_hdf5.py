@@ -62,8 +62,8 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", [8, 200, 0.5, 0.95])
 def test_files_that_are_cut_short(tmp_path: Path, keep: float) -> None:
     path = weights_file(tmp_path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * keep) if keep < 1 else int(keep)])
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep) if keep < 1 else int(keep)])
     with pytest.raises(WeightsError, match=r"net\.caffemodel\.h5: "):
         read_weights(path)
 

@@ -162,8 +162,8 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
 )
 def test_a_database_that_is_cut_short(tmp_path: Path, keep: int, message: str) -> None:
     path = written(tmp_path / "db", records(100, size=5000))
-    whole = (path / "data.mdb").read_bytes()
-    (path / "data.mdb").write_bytes(whole[:keep])
+    data = (path / "data.mdb").read_bytes()
+    (path / "data.mdb").write_bytes(data[:keep])
     with pytest.raises(DatabaseError, match=message):
         LmdbReader(path)
 

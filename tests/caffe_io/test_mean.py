@@ -48,11 +48,11 @@ def test_the_hash_is_that_of_the_numbers() -> None:
 
 
 def damaged(kind: str) -> bytes:
-    whole = array_to_blob(some_mean(), legacy_shape=True).SerializeToString()
+    data = array_to_blob(some_mean(), legacy_shape=True).SerializeToString()
     return {
         "empty": b"",
         "text": b'layer { name: "a" }\n',
-        "truncated": whole[: len(whole) // 2],
+        "truncated": data[: len(data) // 2],
         "two pictures": array_to_blob(np.zeros((2, 3, 4, 5))).SerializeToString(),
         "five channels": array_to_blob(np.zeros((5, 4, 5))).SerializeToString(),
         "a vector": array_to_blob(np.zeros(7)).SerializeToString(),

@@ -34,8 +34,8 @@ def test_a_round_trip_of_weights(tmp_path: Path) -> None:
     assert list(back) == ["conv", "scale"]
     for name, blobs in weights.items():
         assert [blob.shape for blob in back[name]] == [blob.shape for blob in blobs]
-        for found, wanted in zip(back[name], blobs, strict=True):
-            np.testing.assert_array_equal(found, wanted)
+        for found, expected in zip(back[name], blobs, strict=True):
+            np.testing.assert_array_equal(found, expected)
     assert not any(layer.blobs for layer in net.layer)  # the net that was given has not changed
     assert NetParameter.FromString((tmp_path / "w").read_bytes()).layer[1].type == "X"
 
@@ -72,8 +72,8 @@ def test_a_blob_that_claims_a_trillion_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 0.3, 0.9, -1])
 def test_a_truncated_caffemodel(tmp_path: Path, cut: float) -> None:
     write_weights(tmp_path / "w", some_net(), some_weights())
-    whole = (tmp_path / "w").read_bytes()
-    (tmp_path / "w").write_bytes(whole[: int(len(whole) * cut) if isinstance(cut, float) else cut])
+    data = (tmp_path / "w").read_bytes()
+    (tmp_path / "w").write_bytes(data[: int(len(data) * cut) if isinstance(cut, float) else cut])
     with pytest.raises(WeightsError, match=r"w: \d+ bytes that are not a caffemodel; the file is damaged, cut short"):
         read_weights(tmp_path / "w")
 
@@ -97,8 +97,8 @@ def test_a_round_trip_of_a_solverstate(tmp_path: Path) -> None:
     write_solverstate(tmp_path / "s", 120, "n_iter_120.caffemodel", history, current_step=3)
     state = read_solverstate(tmp_path / "s")
     assert (state.iter, state.learned_net, state.current_step) == (120, "n_iter_120.caffemodel", 3)
-    for found, wanted in zip(state.history, history, strict=True):
-        np.testing.assert_array_equal(blob_to_array(found), wanted)
+    for found, expected in zip(state.history, history, strict=True):
+        np.testing.assert_array_equal(blob_to_array(found), expected)
 
 
 @pytest.mark.parametrize(

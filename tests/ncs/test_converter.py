@@ -23,9 +23,9 @@ WEIGHTS = {"fc": [values(4, 216) / 100, values(4)]}
 def test_in_place_tops_replace_their_bottom() -> None:
     picture = pixels()
     got = run_net(CHAIN, picture, WEIGHTS)
-    wanted = np.maximum(0, (picture.reshape(1, -1) - np.float32(128)) @ WEIGHTS["fc"][0].T + WEIGHTS["fc"][1])
+    expected = np.maximum(0, (picture.reshape(1, -1) - np.float32(128)) @ WEIGHTS["fc"][0].T + WEIGHTS["fc"][1])
     assert list(got) == ["fc"]
-    np.testing.assert_allclose(got["fc"], wanted, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(got["fc"], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_outputs_are_the_blobs_that_no_layer_consumes() -> None:
@@ -231,5 +231,5 @@ def test_batch_norm_and_scale_are_folded_into_a_layer_without_other_consumers(be
     model = convert(net_of(layers), weights)
     assert ("Multiply" in {node.get_type_name() for node in model.get_ops()}) == bool(between)
     fc = x @ WEIGHTS["fc"][0].T + WEIGHTS["fc"][1]
-    wanted = (fc - weights["bn"][0] / 2) / np.sqrt(weights["bn"][1] / 2 + 1e-5) * weights["sc"][0] + weights["sc"][1]
-    np.testing.assert_allclose(run_model(model, pixels())["sc"], wanted, rtol=1e-4)
+    expected = (fc - weights["bn"][0] / 2) / np.sqrt(weights["bn"][1] / 2 + 1e-5) * weights["sc"][0] + weights["sc"][1]
+    np.testing.assert_allclose(run_model(model, pixels())["sc"], expected, rtol=1e-4)

@@ -107,8 +107,8 @@ def test_the_schema_is_caffes(pycaffe: Caffe) -> None:
             assert (field.is_required, field.is_repeated) == (label == 2, label == 3), f"{name}.{field_name}"
             assert getattr(field.message_type or field.enum_type, "full_name", None) == inner
             if default is not None and label != 3:
-                wanted = pytest.approx(default, rel=1e-6) if isinstance(default, float) else default
-                assert field.default_value == wanted, f"{name}.{field_name}"
+                expected = pytest.approx(default, rel=1e-6) if isinstance(default, float) else default
+                assert field.default_value == expected, f"{name}.{field_name}"
             assert field.is_packed == packed, f"{name}.{field_name}"
             compared += 1
     assert compared > 380

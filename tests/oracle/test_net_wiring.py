@@ -106,7 +106,7 @@ def test_losses_that_other_layers_consume(tmp_path: Path, more: str, layerwise: 
     (tmp_path / "net.prototxt").write_text(layers)
     (tmp_path / "solver.prototxt").write_text(
         'net: "net.prototxt" base_lr: 0.02 lr_policy: "fixed" max_iter: 3 display: 1 snapshot_prefix: "caffes" '
-        "solver_mode: CPU"
+        "solver_mode: CPU random_seed: 3"
     )
     lines: list[str] = []
     with working_folder(tmp_path):
@@ -120,10 +120,10 @@ def test_losses_that_other_layers_consume(tmp_path: Path, more: str, layerwise: 
         cwd=tmp_path, capture_output=True, text=True, timeout=280, env={**os.environ, "GLOG_logtostderr": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    wanted, found = numbers(done.stderr), numbers("\n".join(lines))
-    assert [name for name, _ in found] == [name for name, _ in wanted]
-    assert len(wanted) > 10
-    for (_, mine), (_, his) in zip(found, wanted, strict=True):
+    expected, found = numbers(done.stderr), numbers("\n".join(lines))
+    assert [name for name, _ in found] == [name for name, _ in expected]
+    assert len(expected) > 10
+    for (_, mine), (_, his) in zip(found, expected, strict=True):
         np.testing.assert_allclose(mine, his, rtol=1e-4)
     ours, theirs = (read_weights(tmp_path / f"{name}_iter_3.caffemodel") for name in ("ours", "caffes"))
     for mine, his in zip(ours["a"], theirs["a"], strict=True):

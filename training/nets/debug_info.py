@@ -40,7 +40,7 @@ def backward_lines(passes: Layerwise, index: int) -> list[str]:
 
 @torch.no_grad()
 def net_line(net: Net) -> str:
-    """Return the line after the whole backward pass: the norms of all weights and gradients."""
+    """Return the line after the last backward pass: the norms of all weights and gradients."""
     values = [p.values for p in net.parameters]
     gradients = [torch.zeros_like(v) if v.grad is None else v.grad for v in values]
     l1 = [sum(float(t.abs().sum()) for t in tensors) for tensors in (values, gradients)]

@@ -26,7 +26,7 @@ class _Run:
 class Layerwise:
     """`net` with Caffe's memory: each blob has `data` and `diff`, which may be read and changed between two layers.
 
-    The gradients are those of the net as a whole. A top in place overwrites its bottom, and a blob's diff is the sum over
+    The gradients are those of `Net.forward`. A top in place overwrites its bottom, and a blob's diff is the sum over
     its consumers. Gradients of weights add up in their tensors' grad until they are cleared. `forward_seconds` and
     `backward_seconds` hold the time of each layer's last pass. `hooks` holds pycaffe's callbacks, which get a layer's index.
     """
@@ -60,7 +60,7 @@ class Layerwise:
         self.diff[name] = torch.full(shape, self.net.objective.weights.get(name, 0.0), device=device)
 
     def catch_up(self) -> None:
-        """Take over the net's blobs if `net.forward` has run it as a whole in between."""
+        """Take over the net's blobs if `net.forward` has run in between."""
         if self.net.blobs is self.data:
             return
         for name, values in self.net.blobs.items():

@@ -244,7 +244,7 @@ class Net:
         detached = []
         for layer, need in zip(self.layers, self.needs, strict=True):
             down = layer.param.propagate_down
-            detached.append([number for number, wanted in enumerate(down) if not wanted and not need.bottoms[number]])
+            detached.append([number for number, passes in enumerate(down) if not passes and not need.bottoms[number]])
         return detached
 
 

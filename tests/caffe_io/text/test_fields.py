@@ -33,10 +33,10 @@ def found(text: str) -> list[StrangeField]:
 )
 @pytest.mark.parametrize("after", ["", ";", ","])
 def test_the_extent_of_a_field(text: str, value: str | None, after: str) -> None:
-    whole = f'name: "n" {text}{after} layer {{ name: "a" }}'
-    (field,) = found(whole)
+    net_text = f'name: "n" {text}{after} layer {{ name: "a" }}'
+    (field,) = found(net_text)
     assert (field.name, field.value) == ("frob", value)
-    assert whole[field.start : field.end] == text + after
+    assert net_text[field.start : field.end] == text + after
 
 
 def test_places_and_layers() -> None:

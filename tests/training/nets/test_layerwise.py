@@ -43,13 +43,13 @@ def filled(net: Net) -> Layerwise:
 
 
 def test_the_gradients_are_those_of_the_whole_net() -> None:
-    whole, net = net_of(NET), net_of(NET)
-    loss = whole.forward(feed())
+    reference, net = net_of(NET), net_of(NET)
+    loss = reference.forward(feed())
     loss.backward()
     passes = filled(net)
     assert passes.forward() == pytest.approx(float(loss.detach()), rel=1e-6)
     passes.backward()
-    for one, other in zip(whole.parameters, net.parameters, strict=True):
+    for one, other in zip(reference.parameters, net.parameters, strict=True):
         np.testing.assert_allclose(one.values.grad, other.values.grad, rtol=1e-5, atol=1e-7)
     assert float(passes.diff["loss"]) == 2
     assert float(passes.diff["data"].abs().sum()) == 0, "nothing learns above the data"
@@ -61,10 +61,10 @@ def test_a_blob_s_diff_is_the_sum_over_its_consumers() -> None:
     passes.backward(end=3)  # down to a and b, not to prelu
     conv, sum_diff = passes.data["conv"], passes.diff["sum"]
     sigmoid = conv.sigmoid()
-    wanted = sum_diff * (sigmoid * (1 - sigmoid) + 1 - conv.tanh() ** 2)
-    np.testing.assert_allclose(passes.diff["conv"], wanted, rtol=1e-5, atol=1e-7)
+    expected = sum_diff * (sigmoid * (1 - sigmoid) + 1 - conv.tanh() ** 2)
+    np.testing.assert_allclose(passes.diff["conv"], expected, rtol=1e-5, atol=1e-7)
     passes.backward(start=2, end=2)  # in place: the diff of what was there before takes its place
-    assert not torch.allclose(passes.diff["conv"], wanted)
+    assert not torch.allclose(passes.diff["conv"], expected)
 
 
 def test_gradients_of_weights_add_up_and_blobs_do_not() -> None:

@@ -61,7 +61,11 @@ def test_the_same_numbers_in_another_shape() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        ("lr_mult: 1", "lr_mult: 2", r'"b" .*gives the weights "w" lr_mult 2, but layer "a", which shares them, gives 1'),
+        (
+            "lr_mult: 1",
+            "lr_mult: 2",
+            r'"b" .*gives the weights "w" lr_mult 2, but layer "a", which shares them, gives 1',
+        ),
         ("decay_mult: 0", "decay_mult: 1", 'gives the weights "w" decay_mult 1'),
         ("", "} param { } param {", "has 3 param for 2 weights"),
     ],

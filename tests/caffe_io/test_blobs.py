@@ -16,7 +16,8 @@ from caffe_io.errors import CaffeIOError
 def test_a_round_trip(shape: tuple[int, ...], kind: type[np.generic]) -> None:
     array = (np.arange(np.prod(shape, dtype=int)) - 3).astype(kind).reshape(shape)
     blob = array_to_blob(array)
-    assert list(blob.data) == [float(number) for number in array.ravel()]  # what protobuf itself sees
+    # As protobuf itself reads it.
+    assert list(blob.data) == [float(number) for number in array.ravel()]
     back = blob_to_array(blob)
     assert back.dtype == np.float32
     assert back.shape == shape
@@ -61,7 +62,8 @@ def test_double_data_and_unpacked_data() -> None:
 @pytest.mark.parametrize(("kind", "code"), [("<f8", 0), ("<f4", 1), ("<f2", 2)])
 def test_raw_data_of_nvidias_fork(kind: str, code: int) -> None:
     numbers = np.array([[1.5, -2, 0], [3, 4, 1e4]], kind)
-    tagged = b"\x50" + bytes([code]) + b"\x62" + bytes([numbers.nbytes]) + numbers.tobytes()  # fields 10 and 12
+    # Fields 10 and 12.
+    tagged = b"\x50" + bytes([code]) + b"\x62" + bytes([numbers.nbytes]) + numbers.tobytes()
     blob = BlobProto.FromString(tagged + BlobProto(shape=BlobShape(dim=[2, 3])).SerializeToString())
     back = blob_to_array(blob)
     assert back.dtype == np.float32

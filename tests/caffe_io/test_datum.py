@@ -100,7 +100,8 @@ def test_the_emptiest_real_jpegs_are_decoded(flags: list[int]) -> None:
 
 
 def test_sizes_that_the_decoder_refuses() -> None:
-    header = b"P5 1000000 1000000 255\n"  # a terapixel in PGM
+    # A terapixel in PGM.
+    header = b"P5 1000000 1000000 255\n"
     with pytest.raises(DatabaseError, match="no decoder can read"):
         datum_to_array(Datum(encoded=True, data=header + bytes(100)), "k")
 

@@ -30,7 +30,8 @@ def test_a_round_trip_of_weights(tmp_path: Path) -> None:
         weights = read(path)
         assert set(weights) == {"block/conv", "twin"}
         np.testing.assert_array_equal(weights["block/conv"][0], CONV)
-        assert [blob.shape for blob in weights["twin"]] == [(0,), (4,)]  # the first is another layer's
+        # The first is another layer's.
+        assert [blob.shape for blob in weights["twin"]] == [(0,), (4,)]
 
 
 def test_the_layout_is_caffes(tmp_path: Path) -> None:

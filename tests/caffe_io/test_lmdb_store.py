@@ -85,7 +85,8 @@ def test_an_existing_database_is_kept_without_force(tmp_path: Path) -> None:
         assert list(reader.items()) == records(2)
         with write_lmdb(path, force=True) as db:
             db.put(b"new", b"")
-        assert list(reader.items()) == records(2)  # who reads the old one goes on with it
+        # A reader of the old database keeps it.
+        assert list(reader.items()) == records(2)
         with LmdbReader(path) as second:
             assert list(second.items()) == [(b"new", b"")]
 
@@ -127,7 +128,8 @@ def test_two_readers_of_one_database(tmp_path: Path) -> None:
     next(iterator)
     first.close()
     assert list(second.items()) == records(3)
-    assert list(iterator) == records(3)[1:]  # what was begun is finished
+    # An iteration that has begun is not cut off.
+    assert list(iterator) == records(3)[1:]
     with pytest.raises(DatabaseError, match="was closed"):
         next(first.items())
     second.close()

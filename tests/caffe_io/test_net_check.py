@@ -126,7 +126,8 @@ def test_wrong_counts() -> None:
     with pytest.raises(NetError, match=r"has 1 loss_weight, but 0 tops\."):
         check_net(NetGraph(loss), "n")
     loss.layer[1].type = "EuclideanLoss"
-    check_net(NetGraph(loss), "n")  # a loss makes a top of its own
+    # Caffe adds a top to a loss without one.
+    check_net(NetGraph(loss), "n")
     loss.layer[1].top.extend(["l", "p"])
     del loss.layer[1].loss_weight[:]
     with pytest.raises(NetError, match=r"has 0 loss_weight, but 2 tops\."):

@@ -36,7 +36,8 @@ def test_a_round_trip_of_weights(tmp_path: Path) -> None:
         assert [blob.shape for blob in back[name]] == [blob.shape for blob in blobs]
         for found, expected in zip(back[name], blobs, strict=True):
             np.testing.assert_array_equal(found, expected)
-    assert not any(layer.blobs for layer in net.layer)  # the net that was given has not changed
+    # The net passed in has not changed.
+    assert not any(layer.blobs for layer in net.layer)
     assert NetParameter.FromString((tmp_path / "w").read_bytes()).layer[1].type == "X"
 
 

@@ -45,7 +45,8 @@ def test_two_names_for_one_blob_are_two_outputs() -> None:
 
 
 def test_names_are_unique_and_the_same_each_time() -> None:
-    net = net_of(CHAIN + 'layer { name: "fc" type: "Sigmoid" bottom: "fc" top: "fc" }')  # a layer name used twice
+    # A layer name used twice.
+    net = net_of(CHAIN + 'layer { name: "fc" type: "Sigmoid" bottom: "fc" top: "fc" }')
     runs = [[op.get_friendly_name() for op in convert(net, WEIGHTS).get_ordered_ops()] for _ in range(2)]
     assert runs[0] == runs[1]
     assert len(set(runs[0])) == len(runs[0])

@@ -230,7 +230,8 @@ def test_text_is_refused_where_caffe_refuses_it(folder: Path, text: str) -> None
     try:
         ours = to_text(read_net(path))
     except CaffeIOError:
-        assert out is None or "layers { layer" in text  # V0, which Caffe upgrades
+        # Caffe upgrades V0; we refuse it.
+        assert out is None or "layers { layer" in text
     else:
         assert out is not None
         assert ours == to_text(parse_text(out.read_text(encoding="utf-8"), NetParameter(), "theirs"))

@@ -49,7 +49,8 @@ def test_shared_weights(judge: Judge) -> None:
     compare(judge, layers, {"x": normal(0, 4, 5), "y": normal(1, 4, 5)}, note="InnerProduct")
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute")  # of a view of the weights
+# The gradient is read from a view of the weights.
+@pytest.mark.filterwarnings("ignore:The .grad attribute")
 def test_weights_shared_in_another_shape(judge: Judge) -> None:
     layers = (
         'layer { name: "a" type: "Convolution" bottom: "x" top: "a" param { name: "w" } '
@@ -94,9 +95,11 @@ def power(name: str, bottom: str, weight: float) -> str:
 @pytest.mark.parametrize(
     "more",
     [
-        LOSS_Y.replace('top: "l"', 'top: "l" loss_weight: 0.3') + power("m", "l", 2),  # counts 1.3 times
+        # It counts 1.3 times.
+        LOSS_Y.replace('top: "l"', 'top: "l" loss_weight: 0.3') + power("m", "l", 2),
         LOSS_Y + power("m", "l", 2),
-        SLICE + power("pp", "p", 2),  # r's weight is lost
+        # The weight of r is lost.
+        SLICE + power("pp", "p", 2),
         SLICE,
     ],
 )

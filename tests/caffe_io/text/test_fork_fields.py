@@ -162,7 +162,8 @@ def test_fields_of_the_fork_types_that_we_compute(kind: str) -> None:
 def test_permute_of_the_ssd_fork() -> None:
     layer = layer_of('layer { type: "Permute" permute_param { order: 0 order: 2 order: 3 order: 1 } }')
     assert list(layer.permute_param.order) == [0, 2, 3, 1]
-    assert layer.SerializeToString().endswith(b"\xd2\x0c\x08\x08\x00\x08\x02\x08\x03\x08\x01")  # field 202
+    # Field 202.
+    assert layer.SerializeToString().endswith(b"\xd2\x0c\x08\x08\x00\x08\x02\x08\x03\x08\x01")
 
 
 def test_fork_fields_of_solvers(caplog: pytest.LogCaptureFixture) -> None:

@@ -133,7 +133,8 @@ def test_the_oldest_format_is_refused_by_name() -> None:
         net_of(text)
     with pytest.raises(PrototxtError, match=r"^n\.prototxt: this is the V0 format"):
         net_of("layers { layer { } }")
-    binary = bytes.fromhex("12070a050a0363 6f6e".replace(" ", ""))  # layers { layer { name: "con" } }
+    # This is layers { layer { name: "con" } }.
+    binary = bytes.fromhex("12070a050a0363 6f6e".replace(" ", ""))
     with pytest.raises(PrototxtError, match="V0 format"):
         upgrade_net(NetParameter.FromString(binary), "n")
 

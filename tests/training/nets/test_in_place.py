@@ -64,7 +64,8 @@ def overwritable(*layers: str) -> list[bool]:
 
 def test_only_tops_that_nothing_else_reads_are_overwritten() -> None:
     assert overwritable(CONV, RELU, SUM) == [False, False, True, False]
-    tanh = 'layer { name: "tanh" type: "TanH" bottom: "conv" top: "conv" }'  # its backward pass reads its top
+    # Its backward pass reads its top.
+    tanh = 'layer { name: "tanh" type: "TanH" bottom: "conv" top: "conv" }'
     assert overwritable(CONV, tanh, RELU, SUM)[3] is False
 
 

@@ -58,12 +58,14 @@ def test_the_gradients_are_those_of_the_whole_net() -> None:
 def test_a_blob_s_diff_is_the_sum_over_its_consumers() -> None:
     passes = filled(net_of(NET))
     passes.forward()
-    passes.backward(end=3)  # down to a and b, not to prelu
+    # Down to a and b, not to prelu.
+    passes.backward(end=3)
     conv, sum_diff = passes.data["conv"], passes.diff["sum"]
     sigmoid = conv.sigmoid()
     expected = sum_diff * (sigmoid * (1 - sigmoid) + 1 - conv.tanh() ** 2)
     np.testing.assert_allclose(passes.diff["conv"], expected, rtol=1e-5, atol=1e-7)
-    passes.backward(start=2, end=2)  # in place: the diff of what was there before takes its place
+    # In place: the diff of the bottom overwrites that of the top.
+    passes.backward(start=2, end=2)
     assert not torch.allclose(passes.diff["conv"], expected)
 
 

@@ -70,7 +70,8 @@ def test_loss_weights_add_up() -> None:
     loss, off = net.blobs["loss"].item(), net.blobs["off"].item()
     assert total.item() == pytest.approx(3 * loss + 0.5 * float(net.blobs["fc2"].detach().sum()), rel=1e-5)
     results = [(o.name, o.value, o.loss_weight) for o in net.results()]
-    copies = net.blobs["fc2"].flatten().tolist()  # of a blob that is a loss and another layer's bottom
+    # The copies of a blob that has a loss_weight and a consumer.
+    copies = net.blobs["fc2"].flatten().tolist()
     assert results == [*(("fc2_fc2_0_split_0", v, 0.5) for v in copies), ("loss", loss, 3), ("off", off, 0)]
 
 
@@ -78,7 +79,8 @@ def test_an_output_of_several_numbers_is_listed_number_by_number() -> None:
     net = net_of(fc("fc1", "data", 2))
     net.forward(feed())
     results = net.results()
-    assert [r.name for r in results] == ["fc1"] * 8 + ["label"] * 4  # in the order of the blobs' names
+    # In the order of the blobs' names.
+    assert [r.name for r in results] == ["fc1"] * 8 + ["label"] * 4
     np.testing.assert_allclose([r.value for r in results[:8]], net.blobs["fc1"].detach().reshape(-1))
 
 

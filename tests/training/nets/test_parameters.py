@@ -51,7 +51,8 @@ def test_the_same_numbers_in_another_shape() -> None:
         second.forward([x])[0].sum().backward()
         np.testing.assert_array_equal(first.blobs[0].grad, np.ones((2, 6)))
         with torch.no_grad():
-            first.blobs[0].fill_(step)  # as a solver changes them, or a caffemodel
+            # As an update or a caffemodel does.
+            first.blobs[0].fill_(step)
         assert second.forward([x])[0].tolist() == [[3 * step] * 4]
     with torch.no_grad():
         second.blobs[0].copy_(torch.arange(12.0).reshape(4, 3))

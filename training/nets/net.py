@@ -14,6 +14,7 @@ from torch import Tensor
 from caffe_io.blobs import Array, same_shape
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter, Phase
 from caffe_io.errors import CaffeIOError, WeightsError
+from caffe_io.layer_types import layer_type
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.text.layer_place import place_of
@@ -21,7 +22,7 @@ from caffe_io.weights import read_weights
 from common.errors import MeanError
 
 from ..errors import LayerError, TrainingError
-from ..layers import LAYERS, Context, Layer, make_layer
+from ..layers import Context, Layer, make_layer
 from ..layers.base import Shape
 from ..layers.data.memory_data import MemoryData
 from ..layers.data.source import Source
@@ -232,7 +233,7 @@ class Net:
 
     def _with_tops(self, param: LayerParameter) -> LayerParameter:
         """A loss need not name its top: Caffe makes one, and calls it so."""
-        if param.top or param.type not in LAYERS or not LAYERS[param.type].is_loss:
+        if param.top or not layer_type(param.type).is_loss:
             return param
         whole = LayerParameter()
         whole.CopyFrom(param)

@@ -199,12 +199,12 @@ def test_what_both_refuse(judge: Judge) -> None:
             {"x": (4, 3), "y": (4,)},
             "nowhere: cannot be read",
         ),
-        ("InfogainLoss", "", {"x": (4, 3), "y": (4,), "h": (3, 2)}, "wanted 3 x 3"),
+        ("InfogainLoss", "", {"x": (4, 3), "y": (4,), "h": (3, 2)}, "expected 3x3"),
         ("MultinomialLogisticLoss", "", {"x": (4, 3), "y": (4, 2)}, "one for each picture"),
         ("ContrastiveLoss", "", {"x": (4, 3), "y": (4, 2), "z": (4,)}, "expected N x C twice"),
         ("ContrastiveLoss", "", {"x": (4, 3, 2, 1), "y": (4, 3, 2, 1), "z": (4,)}, "expected N x C twice"),
-        ("Accuracy", "accuracy_param { top_k: 4 }", {"x": (4, 3), "y": (4,)}, "top_k 4 is more"),
-        ("Accuracy", "", {"x": (4, 3), "y": (5,)}, "5 labels; wanted 4"),
+        ("Accuracy", "accuracy_param { top_k: 4 }", {"x": (4, 3), "y": (4,)}, "top_k is 4; expected at most 3"),
+        ("Accuracy", "", {"x": (4, 3), "y": (5,)}, "5 labels; expected 4"),
     ):
         ours, _ = both_refuse(judge, loss(kind, settings, "".join(shapes)), shapes)
         assert wanted in ours

@@ -52,9 +52,9 @@ def test_memory_data_that_does_not_fit() -> None:
     pictures, labels = arrays(6)
     for data, numbers, message in (
         (pictures[:5], labels[:5], "5 pictures; expected a multiple of batch_size 2"),
-        (pictures[:0], labels[:0], "0 pictures; wanted a multiple"),
+        (pictures[:0], labels[:0], "0 pictures; expected a multiple"),
         (pictures, labels[:4], "6 pictures and 4 labels"),
-        (pictures[:, :, :1], labels, r"pictures \[6, 1, 1, 3\]; wanted N x \[1, 2, 3\]"),
+        (pictures[:, :, :1], labels, r"pictures of shape 6x1x1x3; expected Nx1x2x3"),
     ):
         with pytest.raises(LayerError, match=message):
             net.set_input_arrays(data, numbers)

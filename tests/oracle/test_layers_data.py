@@ -168,7 +168,7 @@ def test_what_both_refuse_of_data(judge: Judge, databases: Path) -> None:
         ("raw", "crop_size: 21", "crop_size 21 is larger"),
         ("raw", "mean_value: 1 mean_value: 2", "2 mean_value"),
         ("raw", f'mean_file: "{databases}/mean.binaryproto" mean_value: 2', "both mean_file and mean_value"),
-        ("raw", f'mean_file: "{databases}/mean.binaryproto"', "the mean is 3 x 24 x 24"),
+        ("raw", f'mean_file: "{databases}/mean.binaryproto"', "the mean is 3x24x24"),
         ("growing", "", "but the first record is 3x18x30"),
     ):
         text = f'layer {{ name: "it" type: "Data" {data(databases, name, 4, transform)} }}'

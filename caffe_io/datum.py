@@ -1,4 +1,4 @@
-"""Pictures as Datum records, the values of Caffe's databases."""
+"""Converts pictures to Datum records, the values of Caffe's databases, and back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError
 
+from common.messages import shape_text
+
 from .caffe_pb2 import Datum
 from .errors import DatabaseError
 
@@ -17,17 +19,18 @@ from .errors import DatabaseError
 _JPEG_FRAME = re.compile(
     rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\x00[\x0b\x11\x14][\x08\x0c](?P<height>..)(?P<width>..)", re.DOTALL
 )
-_JPEG_DENSITY = 1024  # pixels a byte; a block of 8 x 8 takes a bit at the very least
+# The most pixels a byte. A block of 8 x 8 takes at least one bit.
+_JPEG_DENSITY = 1024
 
 
 def array_to_datum(array: npt.NDArray[np.uint8], label: int) -> Datum:
-    """A Datum of raw bytes from a channels x height x width uint8 array (BGR), as Caffe's CVMatToDatum fills it."""
+    """Return a Datum of raw bytes from a channels x height x width uint8 array (BGR), as Caffe's CVMatToDatum fills it."""
     channels, height, width = array.shape
     return Datum(channels=channels, height=height, width=width, data=array.tobytes(), label=label, encoded=False)
 
 
 def raw_record(planes: Sequence[npt.NDArray[np.uint8]], label: int) -> bytes:
-    """What array_to_datum(np.stack(planes), label) is in a database, without the copies that a Datum makes."""
+    """Serialize array_to_datum(np.stack(planes), label), without the copies that a Datum makes."""
     height, width = planes[0].shape
     start = raw_start(len(planes), height, width)
     return b"".join((start, *(plane.data for plane in planes), Datum(label=label, encoded=False).SerializeToString()))
@@ -35,16 +38,16 @@ def raw_record(planes: Sequence[npt.NDArray[np.uint8]], label: int) -> bytes:
 
 @lru_cache
 def raw_start(channels: int, height: int, width: int) -> bytes:
-    """The bytes before the pixels in a record of raw bytes: protobuf writes a message's fields in the order of their numbers."""
+    """Return the bytes before the pixels in a record of raw bytes. Protobuf writes fields in the order of their numbers."""
     size = channels * height * width
     return Datum(channels=channels, height=height, width=width, data=bytes(size)).SerializeToString()[:-size]
 
 
 def datum_to_array(datum: Datum, what: str = "record", color: bool | None = None) -> npt.NDArray[np.generic]:
-    """Channels x height x width: uint8 (BGR) from bytes, raw or of a picture file; float32 from float_data.
+    """Return a record's picture as channels x height x width: uint8 (BGR) from bytes, float32 from float_data.
 
-    A file's pictures are decoded with as many channels as they have; with `color` True as three, with False as one.
-    Raises DatabaseError if bytes and sizes disagree, or if a file holds no picture of 8 bits a channel.
+    An encoded picture keeps its number of channels, unless `color` asks for three (True) or one (False). Raises
+    DatabaseError if bytes and sizes disagree, or if an encoded picture has no 8 bits a channel.
     """
     if datum.encoded:
         return _decode(datum.data, what, color)
@@ -52,19 +55,19 @@ def datum_to_array(datum: Datum, what: str = "record", color: bool | None = None
     flat = np.frombuffer(datum.data, np.uint8) if datum.data else np.array(datum.float_data, np.float32)
     if min(shape) <= 0 or flat.size != shape[0] * shape[1] * shape[2]:
         raise DatabaseError(
-            f"{what}: holds {flat.size} values, but says it is {shape} (channels, height, width). "
-            "Make the database anew."
+            f"{what}: holds {flat.size} values, but claims {shape_text(shape)} (channels x height x width). "
+            "Make the database again."
         )
     return flat.reshape(shape)
 
 
 def parse_datum(value: bytes, what: str = "record") -> Datum:
-    """The Datum in a database's value. Raises DatabaseError if it is none."""
+    """Parse the Datum in a database's value. Raises DatabaseError if it holds none."""
     try:
         return Datum.FromString(value)
     except DecodeError as error:
         raise DatabaseError(
-            f"{what}: {len(value)} bytes that are no Datum; the database is damaged or not Caffe's. Make it anew."
+            f"{what}: {len(value)} bytes that are no Datum; the database is damaged or not Caffe's. Make it again."
         ) from error
 
 
@@ -74,23 +77,26 @@ def _decode(data: bytes, what: str, color: bool | None) -> npt.NDArray[np.uint8]
     pixels = _jpeg_pixels(data)
     if pixels > _JPEG_DENSITY * len(data):
         raise DatabaseError(
-            f"{what}: a JPEG that claims {pixels} pixels in {len(data)} bytes: damaged. Make the database anew."
+            f"{what}: a JPEG that claims {pixels} pixels in {len(data)} bytes is damaged. Make the database again."
         )
     mode = {None: cv2.IMREAD_UNCHANGED, True: cv2.IMREAD_COLOR, False: cv2.IMREAD_GRAYSCALE}[color]
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data else None
-    except cv2.error:  # sizes out of range
+    except cv2.error:
+        # The sizes are out of range.
         picture = None
     if picture is None:
-        raise DatabaseError(f"{what}: {len(data)} encoded bytes that no decoder knows. Make the database anew.")
+        raise DatabaseError(f"{what}: {len(data)} encoded bytes that no decoder can read. Make the database again.")
     if picture.dtype != np.uint8:
-        raise DatabaseError(f"{what}: a picture of {picture.dtype} values; wanted 8 bits a channel, as Caffe does.")
+        raise DatabaseError(f"{what}: a picture of {picture.dtype} values; expected 8 bits a channel, as in Caffe.")
     return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1))
 
 
 def _jpeg_pixels(data: bytes) -> int:
-    """Height times width by the header of a JPEG, 0 for other files. The decoder takes memory, and seconds, for as many,
-    however few bytes follow."""
+    """Return height times width from the header of a JPEG, 0 for other files.
+
+    The decoder would spend memory and seconds on that many pixels, however few bytes follow.
+    """
     if not data.startswith(b"\xff\xd8"):
         return 0
     frames = _JPEG_FRAME.finditer(data)

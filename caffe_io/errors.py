@@ -1,9 +1,9 @@
 """The errors of this room.
 
-    MokaError               something went wrong                          exit code 1
+    MokaError               the root of all errors (common/errors.py)     exit code 1
     └── CaffeIOError        a file in one of Caffe's formats
-        ├── PrototxtError   text that is no net or solver, with line and column
-        ├── NetError        a net that cannot be: unknown blob, repeated top, ...
+        ├── PrototxtError   text that does not parse as a net or solver, with line and column
+        ├── NetError        a net that contradicts itself: unknown blob, repeated top, ...
         ├── WeightsError    a caffemodel or solverstate that is damaged or does not fit
         └── DatabaseError   an LMDB that is missing, damaged, empty, or cannot be written
 

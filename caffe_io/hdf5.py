@@ -1,9 +1,9 @@
-"""Weights and solver states in HDF5, as Caffe writes them with snapshot_format: HDF5.
+"""Reads and writes weights and solver states in HDF5, as Caffe does with snapshot_format: HDF5.
 
 NAME.caffemodel.h5 holds a group `data` with a group for each layer, and in it the layer's blobs as float data sets "0", "1",
-...; a blob that is shared stands only in the layer that owns it. NAME.solverstate.h5 holds the integers `iter` and
-`current_step`, the string `learned_net`, and a group `history` with the data sets "0", "1", ... With snapshot_diff a second
-group of the weights' file, `diff`, holds the steps last taken, of shared blobs in each layer.
+... A shared blob is stored in its owner's group only. With snapshot_diff a second group, `diff`, holds the last update of
+each blob, here in every layer that shares it. NAME.solverstate.h5 holds the integers `iter` and `current_step`, the string
+`learned_net`, and a group `history` with the data sets "0", "1", ...
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from .caffe_pb2 import SolverState
 from .errors import WeightsError
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_DENSITY = 1024  # values' bytes a byte of the file; gzip packs zeros about so
+# The most bytes of values for a byte of the file. gzip packs zeros about that tightly.
+_DENSITY = 1024
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
-    """Whether the file at `path` begins as HDF5 files do; False if it is not there."""
+    """Whether the file at `path` begins as HDF5 files do; False if there is no file."""
     try:
         with Path(path).open("rb") as file:
             return file.read(len(_SIGNATURE)) == _SIGNATURE
@@ -36,10 +37,10 @@ def is_hdf5(path: str | os.PathLike[str]) -> bool:
 
 
 def read_hdf5_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
-    """Layer name -> its blobs (float32), of every layer that has any.
+    """Return the blobs (float32) of every layer that has any, by the layer's name.
 
-    A blob that the file leaves out in front of others, because another layer owns it, is an array of no numbers (shape (0,)).
-    Raises WeightsError if the file is damaged or holds no weights.
+    A blob that another layer owns is not in the file. If others follow it, an empty array stands for it. Raises
+    WeightsError if the file is damaged or holds no weights.
     """
     weights: dict[str, list[Array]] = {}
     with _opened(path) as file:
@@ -49,7 +50,7 @@ def read_hdf5_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
                 raise WeightsError(f'{path}: layer "{name}" has a blob number {max(blobs)}. The file is damaged.')
             weights[name] = [blobs.get(index, np.empty(0, np.float32)) for index in range(max(blobs) + 1)]
     if not weights:
-        raise WeightsError(f"{path}: holds no weights; wanted a trained .caffemodel.h5.")
+        raise WeightsError(f"{path}: holds no weights; expected a trained .caffemodel.h5.")
     return weights
 
 
@@ -60,9 +61,9 @@ def write_hdf5_weights(
     force: bool = False,
     diffs: Mapping[str, Sequence[Array]] | None = None,
 ) -> None:
-    """Write a .caffemodel.h5, whole or not at all: a group for each of `layers`, with its blobs by their index.
+    """Write a .caffemodel.h5 atomically: a group for each of `layers`, with its blobs by their index.
 
-    Leave out the blobs that another layer owns. `diffs`: layer name -> the diffs of all its blobs.
+    Leave out the blobs that another layer owns. `diffs` maps layer names to the diffs of all their blobs.
     """
     parts: dict[str, Mapping[str, Mapping[int, Array]]] = {"data": weights}
     if diffs is not None:
@@ -77,18 +78,18 @@ def write_hdf5_weights(
 
 
 def read_hdf5_state(path: str | os.PathLike[str]) -> SolverState:
-    """Read a .solverstate.h5 as the message that a .solverstate is. Raises WeightsError if it is damaged or no such file."""
+    """Read a .solverstate.h5 as a SolverState message. Raises WeightsError if it is damaged or another kind of file."""
     with _opened(path) as file:
         found = {key: _number(file, key, path) for key in ("iter", "current_step")}
         if found["iter"] is None:
-            raise WeightsError(f"{path}: has no iteration number; wanted a .solverstate.h5.")
+            raise WeightsError(f"{path}: has no iteration number; expected a .solverstate.h5.")
         state = SolverState(iter=found["iter"], current_step=found["current_step"] or 0)
         if "learned_net" in file:
             state.learned_net = _text(file["learned_net"], f"{path}: learned_net")
         history = _group(file, "history", path)
         for index in range(len(history)):
             if str(index) not in history:
-                raise WeightsError(f'{path}: has {len(history)} history blobs, but none is called "{index}".')
+                raise WeightsError(f'{path}: has {len(history)} history blobs, but no "{index}". The file is damaged.')
             state.history.append(array_to_blob(_numbers(history[str(index)], f"{path}: history {index}")))
     return state
 
@@ -101,12 +102,13 @@ def write_hdf5_state(
     current_step: int = 0,
     force: bool = False,
 ) -> None:
-    """Write a .solverstate.h5 that Caffe resumes from, whole or not at all."""
+    """Write a .solverstate.h5 that Caffe can resume from, atomically."""
     with _created(path, force) as file:
         for key, value in (("iter", iteration), ("current_step", current_step)):
             file.create_dataset(key, data=np.array([value], "<i4"))
         name = os.fsencode(learned_net)
-        file.create_dataset("learned_net", data=np.array(name, f"S{len(name) + 1}"))  # Caffe reads up to a zero byte
+        # Caffe reads up to a zero byte.
+        file.create_dataset("learned_net", data=np.array(name, f"S{len(name) + 1}"))
         group = file.create_group("history")
         for index, values in enumerate(history):
             group.create_dataset(str(index), data=values, dtype="<f4")
@@ -138,13 +140,13 @@ def _group(file: Any, name: str, path: str | os.PathLike[str]) -> Any:
 
     if not isinstance(file.get(name), h5py.Group):
         raise WeightsError(
-            f'{path}: has no group "{name}". Weights (.caffemodel.h5) hold data, solver states (.solverstate.h5) history.'
+            f'{path}: has no group "{name}". A .caffemodel.h5 has the group "data", a .solverstate.h5 the group "history".'
         )
     return file[name]
 
 
 def _layers(group: Any) -> list[tuple[str, Any]]:
-    """The groups that hold data sets, by their path: a layer's name may have slashes in it."""
+    """Return the groups that hold data sets, with their paths, because a layer's name may contain slashes."""
     import h5py
 
     found: list[tuple[str, Any]] = []
@@ -160,17 +162,18 @@ def _layers(group: Any) -> list[tuple[str, Any]]:
 
 
 def _is_number(key: str | bytes) -> bool:
-    return isinstance(key, str) and key.isdecimal()  # h5py leaves a name that is no UTF-8 as bytes
+    # h5py returns a name that is not UTF-8 as bytes.
+    return isinstance(key, str) and key.isdecimal()
 
 
 def _numbers(data: Any, what: str) -> Array:
     import h5py
 
     if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "fiu":
-        raise WeightsError(f"{what}: is no data set of numbers. The file is damaged.")
-    claimed, there = data.size * 4, Path(data.file.filename).stat().st_size
-    if claimed > _DENSITY * there:
-        raise WeightsError(f"{what}: claims {data.size} numbers in a file of {there} bytes. The file is damaged.")
+        raise WeightsError(f"{what}: is not a data set of numbers. The file is damaged.")
+    size = Path(data.file.filename).stat().st_size
+    if data.size * 4 > _DENSITY * size:
+        raise WeightsError(f"{what}: claims {data.size} numbers in a file of {size} bytes. The file is damaged.")
     return np.asarray(data[()], np.float32)
 
 
@@ -179,12 +182,12 @@ def _number(file: Any, key: str, path: str | os.PathLike[str]) -> int | None:
         return None
     values = _numbers(file[key], f"{path}: {key}").reshape(-1)
     if values.size != 1:
-        raise WeightsError(f"{path}: {key} is {values.size} numbers; wanted one. The file is damaged.")
+        raise WeightsError(f"{path}: {key} is {values.size} numbers; expected one. The file is damaged.")
     return int(file[key][()].reshape(-1)[0])
 
 
 def _text(data: Any, what: str) -> str:
     value = data[()]
     if not isinstance(value, bytes):
-        raise WeightsError(f"{what}: is no text. The file is damaged.")
+        raise WeightsError(f"{what}: is not text. The file is damaged.")
     return os.fsdecode(value.split(b"\0")[0])

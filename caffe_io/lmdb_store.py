@@ -1,4 +1,4 @@
-"""LMDB databases: written whole or not at all with a map that grows by itself, read in key order without a copy."""
+"""Writes LMDB databases atomically, with a map that grows by itself, and reads them in key order without a copy."""
 
 from __future__ import annotations
 
@@ -16,23 +16,28 @@ from common.files import atomic_folder
 
 from .errors import DatabaseError
 
-_FIRST_MAP = 64 << 20  # bytes; doubled when full: a map of 1 TB breaks 32-bit machines and some file systems
-_BATCH = 1000  # records per commit, as Caffe's convert_imageset, and
-_BATCH_BYTES = 16 << 20  # bytes per commit: a thousand large pictures would fill the memory
-_LONGEST_KEY = 511  # bytes; a limit of LMDB itself
+# Bytes; doubled when full. Caffe's map of 1 TB breaks 32-bit machines and some file systems.
+_FIRST_MAP = 64 << 20
+# Records per commit, as in Caffe's convert_imageset.
+_BATCH = 1000
+# Bytes per commit, because a thousand large pictures would fill the memory.
+_BATCH_BYTES = 16 << 20
+# Bytes; a limit of LMDB itself.
+_LONGEST_KEY = 511
 
 
 class LmdbWriter:
-    """Takes records one by one; made by `write_lmdb`. A thread writes them while the next are being made."""
+    """Takes records one by one; `write_lmdb` makes it. A thread writes them while the caller makes the next."""
 
     def __init__(self, environment: lmdb.Environment, thread: ThreadPoolExecutor) -> None:
-        self._environment, self._thread = environment, thread
+        self._environment = environment
+        self._thread = thread
         self._pending: list[tuple[bytes, bytes]] = []
         self._bytes = 0
         self._writing: Future[None] | None = None
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Add a record; keys need not come in order, a repeated key replaces the earlier value.
+        """Add a record. Keys may come in any order; a repeated key replaces the earlier value.
 
         Raises DatabaseError for a key that LMDB cannot hold (empty, or longer than 511 bytes).
         """
@@ -47,21 +52,22 @@ class LmdbWriter:
             self._commit()
 
     def finish(self) -> None:
-        """Write the rest, and wait until all is written."""
+        """Write the remaining records and wait until all are written."""
         self._commit()
         self._wait()
 
     def _commit(self) -> None:
         self._wait()
         self._writing = self._thread.submit(self._write, self._pending)
-        self._pending, self._bytes = [], 0
+        self._pending = []
+        self._bytes = 0
 
     def _wait(self) -> None:
         if self._writing:
             self._writing.result()
 
     def _write(self, records: list[tuple[bytes, bytes]]) -> None:
-        """One transaction, in a larger map if the records do not fit."""
+        """Write one transaction, in a larger map if the records do not fit."""
         while True:
             try:
                 with self._environment.begin(write=True) as transaction:
@@ -74,10 +80,10 @@ class LmdbWriter:
 
 @contextmanager
 def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[LmdbWriter]:
-    """`with write_lmdb("x_lmdb") as db: db.put(key, value)`; the folder appears when the block ends without an error.
+    """Write a database: `with write_lmdb("x_lmdb") as db: db.put(key, value)`.
 
-    Raises OutputExists if `path` is there and `force` is false, DatabaseError if the disk is full: nothing is left
-    then.
+    The folder appears when the block ends without an error. Raises OutputExists if `path` exists and `force` is false,
+    DatabaseError if the disk is full. Then nothing is left behind.
     """
     with atomic_folder(path, force) as folder:
         try:
@@ -91,12 +97,12 @@ def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[Lm
         except lmdb.Error as error:
             raise DatabaseError(
                 f"{path}: the database could not be written ({error}); nothing was left behind. "
-                "Free some room, or write to another disk."
+                "Free some space, or write to another disk."
             ) from error
 
 
 class LmdbReader:
-    """Reads a database in key order. Needs no write permission and no lock file; several may read the same database.
+    """Reads a database in key order, without write permission or a lock file. Several readers may share a database.
 
     Raises DatabaseError if there is no LMDB at `path`, or if it is damaged, cut short or empty.
     """
@@ -109,39 +115,41 @@ class LmdbReader:
             self._map: _Map | None = _shared_map(self.path)
             entries = int(self._environment().stat()["entries"])
         except lmdb.Error as error:
-            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). Make it anew.") from error
+            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). Make it again.") from error
         if not entries:
-            raise DatabaseError(f"{self.path}: holds no records. Make it anew from a list of readable pictures.")
+            raise DatabaseError(f"{self.path}: holds no records. Make it again from a list of readable pictures.")
         self._entries = entries
 
     def __len__(self) -> int:
         return self._entries
 
     def items(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
-        """(key, value) from the record with index `start` (from 0) to the last."""
+        """Yield (key, value) from the record with index `start` (from 0) to the last."""
         try:
             with self._environment().begin(buffers=True) as transaction, transaction.cursor() as cursor:
                 for index, key in enumerate(cursor.iternext(keys=True, values=False)):
                     if index >= start:
                         yield bytes(key), bytes(cursor.value())
         except lmdb.Error as error:
-            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it anew.") from error
+            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it again.") from error
 
     def cycle(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
-        """(key, value) without end, the first record after the last, as Caffe's Data layer; begins at `start`, which
-        may exceed the number of records."""
+        """Yield (key, value) without end, as Caffe's Data layer does: after the last record comes the first again.
+
+        Begins at record `start`, which may exceed the number of records.
+        """
         start %= self._entries
         while True:
             yield from self.items(start)
             start = 0
 
     def close(self) -> None:
-        """Give the map back; a reader is also a context manager."""
+        """Release the map. A reader is also a context manager."""
         self._map = None
 
     def _environment(self) -> lmdb.Environment:
         if self._map is None:
-            raise DatabaseError(f"{self.path}: was closed. Open a new reader.")
+            raise DatabaseError(f"{self.path}: the reader was closed. Open a new one.")
         return self._map.environment
 
     def __enter__(self) -> LmdbReader:
@@ -154,16 +162,17 @@ class LmdbReader:
 
 
 class _Map:
-    """A database opened for reading; closed with its last reader."""
+    """A database that is open for reading until its last reader has gone."""
 
     def __init__(self, path: Path) -> None:
-        self.environment = lmdb.open(str(path), readonly=True, lock=False)  # read in order, so readahead helps
-        # Pages past the end of a file that was cut short are no error for LMDB but a crash.
-        wanted = (self.environment.info()["last_pgno"] + 1) * self.environment.stat()["psize"]
+        # Readahead stays on, because records are read in order.
+        self.environment = lmdb.open(str(path), readonly=True, lock=False)
+        # LMDB would crash on pages past the end of a file that was cut short.
+        expected = (self.environment.info()["last_pgno"] + 1) * self.environment.stat()["psize"]
         found = (path / "data.mdb").stat().st_size
-        if found < wanted:
+        if found < expected:
             self.environment.close()
-            raise DatabaseError(f"{path}: data.mdb is cut short ({found} bytes of {wanted}). Copy it again.")
+            raise DatabaseError(f"{path}: data.mdb is cut short ({found} bytes of {expected}). Copy it again.")
 
     def __del__(self) -> None:
         if hasattr(self, "environment"):
@@ -174,7 +183,7 @@ _open_maps: WeakValueDictionary[tuple[int, int, int], _Map] = WeakValueDictionar
 
 
 def _shared_map(path: Path) -> _Map:
-    """The map of the database at `path`: a process may open one only once, but two nets may read the same."""
+    """Return the map of the database at `path`. A process may open it only once, but two nets may read it."""
     file = (path / "data.mdb").stat()
     identity = (os.getpid(), file.st_dev, file.st_ino)
     found = _open_maps.get(identity)

@@ -1,4 +1,4 @@
-"""Which layers of a net are in, for a phase, level and stages (include and exclude rules)."""
+"""Filters the layers of a net by its include and exclude rules, for a phase, a level and stages."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from .errors import NetError
 def filter_net(
     net: NetParameter, phase: Phase.ValueType, level: int | None = None, stages: Iterable[str] = ()
 ) -> NetParameter:
-    """The layers of `net` that its include/exclude rules let in for this state, as Caffe's Net::FilterNet.
+    """Return `net` with the layers that its rules include in this state, as Caffe's Net::FilterNet does.
 
-    `phase` is caffe_pb2.TRAIN or TEST. The file's own `state` gives the level if none is given, and its stages beside
-    those that are given. The state is written into the result. Raises NetError for a layer with both include and exclude
-    rules.
+    `phase` is caffe_pb2.TRAIN or TEST. Without `level` the net's own `state` gives it; the net's own stages are added to
+    `stages`. The state is written into the result. Raises NetError for a layer with both include and exclude rules.
     """
     state = NetState(phase=phase, level=net.state.level if level is None else level)
     state.stage.extend(dict.fromkeys([*net.state.stage, *stages]))
@@ -26,7 +25,7 @@ def filter_net(
     for layer in net.layer:
         if layer.include and layer.exclude:
             raise NetError(
-                f'layer "{layer.name}": has both include and exclude rules; Caffe takes one kind only. Keep one kind.'
+                f'layer "{layer.name}": has both include and exclude rules; Caffe allows one kind. Remove the others.'
             )
         if layer.include:
             included = any(_meets(state, rule) for rule in layer.include)

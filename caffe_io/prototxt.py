@@ -1,4 +1,4 @@
-"""Nets and solvers as text and in binary form; older ones come out as current ones."""
+"""Reads nets and solvers from text and binary files, and upgrades older ones to the current form."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ from .text.upgrade import upgrade_net, upgrade_solver
 
 M = TypeVar("M", bound=Message)
 
-_MOST_FINDINGS = 10  # in one message
-_WIDTH = 110  # of a line that is shown; some generated files have no others
+# How many findings one message lists.
+_MOST_FINDINGS = 10
+# How much of a line a message shows; some generated files are one line.
+_WIDTH = 110
 _logger = logging.getLogger(LOGGER)
 
 
 def read_net(path: str | os.PathLike[str]) -> NetParameter:
-    """Read a net from prototxt text; V1 layers, input fields and older BatchNorm params come out in current form.
+    """Read a net from prototxt text, with V1 layers, input fields and older BatchNorm params in current form.
 
-    Raises PrototxtError (with line and column) for text that is no net, CaffeIOError if the file cannot be read.
+    Raises PrototxtError (with line and column) for text that is not a net, CaffeIOError if the file cannot be read.
     """
     net = parse_text(read_text(path), NetParameter(), str(path))
     return upgrade_net(net, str(path))
@@ -43,32 +45,36 @@ def read_binary_net(path: str | os.PathLike[str]) -> NetParameter:
     _mend_names(net)
     upgrade_net(net, str(path))
     for layer in net.layer:
-        if layer.type != "Clip":  # forks write other settings under the number of clip_param, which has required fields
+        # Forks write other settings under the number of clip_param, which has required fields.
+        if layer.type != "Clip":
             layer.ClearField("clip_param")
     try:
         _require(net, str(path))
     except PrototxtError as error:
-        raise WeightsError(f"{error} The file is damaged, or of a fork whose layers are others.") from error
+        raise WeightsError(f"{error} The file is damaged, or from a fork with other layers.") from error
     return net
 
 
 def read_solver(path: str | os.PathLike[str]) -> SolverParameter:
-    """Read a solver from prototxt text. The enumeration `solver_type` becomes the string `type`, and a missing
-    snapshot_prefix, or one that is a folder, is completed from the file's name, as Caffe does."""
+    """Read a solver from prototxt text.
+
+    The enumeration `solver_type` becomes the string `type`. If snapshot_prefix is missing, or is a folder, it is
+    completed from the file's name, as in Caffe.
+    """
     solver = parse_text(read_text(path), SolverParameter(), str(path))
     return upgrade_solver(solver, str(path))
 
 
 def to_text(message: Message) -> str:
-    """The message as prototxt text."""
+    """Write a message as prototxt text."""
     return text_format.MessageToString(message)
 
 
 def parse_text(text: str, message: M, name: str) -> M:
     """Parse prototxt `text` into `message`; `name` is the file's name for error messages.
 
-    Fields that only forks know are reported as warnings where they change nothing. Raises PrototxtError where they
-    may, for text that does not parse, and for required fields that are missing.
+    Warns of fields that only forks know if they change nothing. Raises PrototxtError if they may change something, for
+    text that does not parse, and for required fields that are missing.
     """
     error = _try_parse(text, message)
     resolved = resolve_fork_fields(text, cast(Descriptor, message.DESCRIPTOR)) if error else None
@@ -92,30 +98,30 @@ def parse_binary(path: str | os.PathLike[str], message: M, what: str) -> M:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror}); wanted {what}.") from error
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}); expected {what}.") from error
     if not data:
-        raise WeightsError(f"{path}: is empty (0 bytes); wanted {what}.")
+        raise WeightsError(f"{path}: is empty (0 bytes); expected {what}.")
     try:
         message.ParseFromString(data)
     except DecodeError as error:
         raise WeightsError(
-            f"{path}: {len(data)} bytes that are not {what}: damaged, cut short or of another kind. "
+            f"{path}: {len(data)} bytes that are not {what}; the file is damaged, cut short or of another kind. "
             "Copy it again, or take an earlier snapshot."
         ) from error
     return message
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a prototxt file. Raises CaffeIOError if it is missing, PrototxtError if it is not text.
+    """Read the text of a prototxt file. Raises CaffeIOError if it is missing, PrototxtError if it is not text.
 
-    Lines that are not UTF-8 (comments in other languages' older encodings) are read byte by byte as Latin-1.
+    Lines that are not UTF-8, such as comments in older encodings, are read as Latin-1.
     """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); wanted a prototxt file.") from error
+        raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); expected a prototxt file.") from error
     if b"\0" in data:
-        raise PrototxtError(f"{path}: is not text. A prototxt is wanted here; a caffemodel goes to --weights.")
+        raise PrototxtError(f"{path}: is not text; expected a prototxt file. Pass a caffemodel with --weights.")
     lines = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").split(b"\n")
     return "\n".join(_decode(line) for line in lines)
 
@@ -128,7 +134,7 @@ def _decode(line: bytes) -> str:
 
 
 def _mend_names(net: NetParameter) -> None:
-    """Names that are not UTF-8 come out of the parser as bytes: make them text, as `read_text` does."""
+    """Decode the names that the parser leaves as bytes because they are not UTF-8, as `read_text` does."""
     layers: list[LayerParameter | V1LayerParameter] = [*net.layer, *net.layers]
     for layer in layers:
         for field in ("name", "type"):
@@ -154,9 +160,11 @@ def _syntax_error(error: text_format.ParseError, text: str, message: Message, na
     reason = str(error).split(" : ", 1)[-1]
     lines = text.split("\n")
     line = lines[number - 1] if 0 < number <= len(lines) else ""
-    reason = reason.removeprefix(f"'{line}': ")  # the parser quotes the line, which is shown below
+    # The parser quotes the line, which the message shows below.
+    reason = reason.removeprefix(f"'{line}': ")
     if (twice := re.search(r'multiple "(\w+)" fields', reason)) and twice[1] in line[:column]:
-        column = line.rindex(twice[1], 0, column) + 1  # the field itself; the parser has gone past it
+        # The column of the field itself; the parser gives the one after it.
+        column = line.rindex(twice[1], 0, column) + 1
     if opened := unclosed_line(text):
         reason += f" The brace of line {opened} is never closed."
     if len(reason) > _WIDTH:
@@ -165,8 +173,8 @@ def _syntax_error(error: text_format.ParseError, text: str, message: Message, na
     part = line[first : first + _WIDTH].replace("\t", " ")
     return PrototxtError(
         f"{name}:{number}:{column}: {reason}\n    {part}\n    {' ' * (column - 1 - first)}^\n"
-        f"  This should be prototxt text of a {message.DESCRIPTOR.name}. "
-        "Correct the line; a caffemodel (binary) is given with --weights."
+        f"  Expected prototxt text of a {message.DESCRIPTOR.name}. Correct the line. "
+        "Pass a caffemodel, which is binary, with --weights."
     )
 
 
@@ -174,5 +182,6 @@ def _require(message: Message, name: str) -> None:
     if not message.IsInitialized():
         try:
             message.SerializeToString()
-        except EncodeError as error:  # names them
+        except EncodeError as error:
+            # The error names the missing fields.
             raise PrototxtError(f"{name}: {error}. Add what is missing.") from error

@@ -1,4 +1,4 @@
-"""Trained weights: caffemodel and solverstate files."""
+"""Reads and writes trained weights: caffemodel and solverstate files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .prototxt import parse_binary, read_binary_net
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
-    """Layer name -> its blobs (float32), of every layer that has any, in the order of the caffemodel.
+    """Return the blobs (float32) of every layer that has any, by the layer's name, in the order of the caffemodel.
 
-    V1 files and HDF5 (.caffemodel.h5) are read as well. Raises WeightsError if the file is missing, damaged, or no
+    Reads V1 files and HDF5 (.caffemodel.h5), too. Raises WeightsError if the file is missing, damaged, or not a
     caffemodel.
     """
     if is_hdf5(path):
@@ -34,7 +34,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
             except CaffeIOError as error:
                 raise WeightsError(f"{path}: {error} The file is damaged; take another snapshot.") from error
     if not weights:
-        raise WeightsError(f"{path}: holds {len(net.layer)} layers but no weights; wanted a trained caffemodel.")
+        raise WeightsError(f"{path}: holds {len(net.layer)} layers but no weights; expected a trained caffemodel.")
     return weights
 
 
@@ -45,8 +45,10 @@ def write_weights(
     force: bool = False,
     diffs: Mapping[str, Sequence[Array]] | None = None,
 ) -> None:
-    """Write `net` with `weights` (layer name -> blobs) as a caffemodel, whole or not at all; with `diffs` of the same
-    shapes, as snapshot_diff wants it."""
+    """Write `net` as a caffemodel, atomically, with `weights` and, as snapshot_diff asks for, `diffs` of the same shapes.
+
+    Both map layer names to blobs.
+    """
     filled = NetParameter()
     filled.CopyFrom(net)
     for layer in filled.layer:
@@ -65,7 +67,9 @@ def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
         return read_hdf5_state(path)
     state = parse_binary(path, SolverState(), "a solverstate")
     if not state.HasField("iter"):
-        raise WeightsError(f"{path}: has no iteration number; wanted a .solverstate (a .caffemodel goes to --weights).")
+        raise WeightsError(
+            f"{path}: has no iteration number; expected a .solverstate. Pass a .caffemodel with --weights."
+        )
     return state
 
 
@@ -77,7 +81,7 @@ def write_solverstate(
     current_step: int = 0,
     force: bool = False,
 ) -> None:
-    """Write a .solverstate that Caffe resumes from; `history` in the order of the net's learnable parameters."""
+    """Write a .solverstate that Caffe can resume from; `history` in the order of the net's learnable parameters."""
     state = SolverState(iter=iteration, learned_net=learned_net, current_step=current_step)
     for array in history:
         fill_blob(state.history.add(), array)
@@ -86,10 +90,9 @@ def write_solverstate(
 
 
 def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str = "*") -> Path:
-    """The snapshot (NAME_iter_N + suffix, or the same in HDF5) with the highest iteration number in `folder`, of any name
-    unless `name` is given; file times play no part.
+    """Return the snapshot (NAME_iter_N + suffix, or the same in HDF5) with the highest iteration number in `folder`.
 
-    Raises WeightsError if there is none.
+    It may have any NAME unless `name` is given. Times of files do not matter. Raises WeightsError if there is none.
     """
     found = [
         (int(number), path.name, path)

@@ -1,7 +1,25 @@
-"""For all tests."""
+"""For all tests: signals, threads, and the order in which files are run."""
 
+from __future__ import annotations
+
+import os
 import signal
+
+import pytest
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, and every process that they start as well.
 # Some of those are sent Ctrl-C by a test, so it must mean there what it means on a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Several workers (pytest -n) share the cores. These are read when PyTorch and OpenBLAS are loaded, also by child processes.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if WORKERS > 1:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, str(max(1, (os.cpu_count() or 1) // WORKERS)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the files that hold a slow test first, so that no worker is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -25,6 +25,7 @@ from pathlib import Path
 from caffe_io.blobs import blob_to_array
 from caffe_io.caffe_pb2 import TEST, TRAIN, BlobProto, NetParameter, SolverState
 from caffe_io.datum import datum_to_array, parse_datum
+from caffe_io.graph import NetGraph
 from caffe_io.hdf5 import read_hdf5_state, read_hdf5_weights
 from caffe_io.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.mean import read_mean
@@ -72,7 +73,7 @@ def _use_net(net: NetParameter) -> None:
     to_text(net)
     net.SerializeToString()
     for phase in (TRAIN, TEST):
-        check_net(filter_net(net, phase), "fuzzed")
+        check_net(NetGraph(filter_net(net, phase)), "fuzzed")
 
 
 def _read_solver(path: Path) -> None:

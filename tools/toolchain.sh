@@ -91,10 +91,14 @@ need() { # need COMMAND PACKAGE
     command -v "$1" >/dev/null || die "the $name tool chain needs the command $1 (Debian and Ubuntu package: $2)."
 }
 
-take_turn() { # one build at a time: the lock lies on the folder itself and goes with the process
-    mkdir -p "$chains"
-    exec 9<"$chains"
-    flock --nonblock 9 || { say "$name: another call is at work in $chains; waiting for it"; flock 9; }
+take_turn() { # one build of a part at a time: the lock lies on the folder that is built, and goes with the process
+    while true; do
+        mkdir -p "$new" 2>/dev/null || mkdir -p "$new" # once more, because a call for the other part may remove $chains
+        { exec 9<"$new"; } 2>/dev/null || continue
+        flock --nonblock 9 || { say "$name: another call is at work in $chains; waiting for it"; flock 9; }
+        # A call that has ended renamed or removed the folder: then this lock is on nothing.
+        if [ "$new" -ef /proc/self/fd/9 ]; then return; fi
+    done
 }
 
 clean_up() {
@@ -222,8 +226,9 @@ main() {
     trap 'exit 143' TERM
     if already_there; then return; fi
     [ -n "$force" ] || [ ! -e "$target" ] || say "$name: $target is there but no longer starts; making it again"
-    rm -rf "$new" "$old"
-    mkdir -p "$new/bin" "$new/tmp"
+    rm -rf "$old"
+    find "$new" -mindepth 1 -delete # the folder itself holds the lock
+    mkdir "$new/bin" "$new/tmp"
     export TMPDIR=$new/tmp
     build
     rm -rf "$new/tmp" "$new/log"

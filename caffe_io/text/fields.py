@@ -1,4 +1,4 @@
-"""Fields of prototxt text that the schema does not know, each with its place in the text."""
+"""Finds the fields of prototxt text that the schema does not know, each with its place in the text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LAYERS = ("LayerParameter", "V1LayerParameter")
 
 @dataclass
 class LayerHead:
-    """Name and type of the layer in which a field stands; filled while its block is read."""
+    """Name and type of the layer that a field belongs to; filled while its block is read."""
 
     name: str = ""
     type: str = ""
@@ -33,11 +33,11 @@ class LayerHead:
 
 @dataclass(frozen=True)
 class StrangeField:
-    """A field that the schema does not have, or (`known` is set) an enumeration with a value that it does not have.
+    """A field that the schema lacks, or, if `known` is set, an enumeration with a value that it lacks.
 
-    Lines and columns count from 1; `start` and `end` bound the field with its value, and a separator after it, in the
-    text. `value` is the text of a scalar value, None for a block or a list. `unclosed` is the line of the block in
-    which the field stands, if not that block but one around it knows the field: a brace seems to be missing.
+    Lines and columns count from 1. `start` and `end` bound the field, its value and a separator after it. `value` is
+    the text of a scalar value, None for a block or a list. A field that only an outer block knows suggests a missing
+    brace: `unclosed` is then the line on which the inner block begins.
     """
 
     message: Descriptor
@@ -53,16 +53,17 @@ class StrangeField:
 
 
 def strange_fields(text: str, root: Descriptor) -> list[StrangeField]:
-    """The unknown fields and enumeration values of prototxt `text` of a `root` message, in the order of the text.
+    """Return the unknown fields and enumeration values of prototxt `text` of a `root` message, in the order of the text.
 
-    Ends early where the text is no prototxt: what is wrong there is the parser's to say.
+    Stops where the text is not prototxt; the parser reports that.
     """
     scan = _Scan(text)
     found = []
     try:
         for strange in scan.block([root], 0, None):
             found.append(strange)
-            if strange.unclosed is not None:  # nothing after a missing brace is where it should be
+            if strange.unclosed is not None:
+                # Everything after a missing brace is out of place.
                 break
     except _NoPrototxt:
         pass
@@ -70,7 +71,7 @@ def strange_fields(text: str, root: Descriptor) -> list[StrangeField]:
 
 
 def unclosed_line(text: str) -> int | None:
-    """The line (from 1) of the last opening brace that has no closing one; None if all have."""
+    """Return the line (from 1) of the last opening brace without a closing one; None if all have one."""
     opened: list[int] = []
     for token in TOKEN.finditer(text):
         if token.group() in ("{", "<"):
@@ -85,17 +86,18 @@ class _NoPrototxt(Exception):
 
 
 class _Scan:
-    """Walks once over the text's tokens. Recursion is as deep as the schema, for unknown blocks are skipped flat."""
+    """Walks once over the text's tokens. Recursion is only as deep as the schema: unknown blocks are skipped by a loop."""
 
     def __init__(self, text: str) -> None:
         tokens = [found for found in TOKEN.finditer(text) if found.lastgroup != "space"]
         self._texts = [token.group() for token in tokens]
         self._starts = [token.start() for token in tokens]
-        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]  # where each line begins
+        # Where each line begins.
+        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
         self._at = 0
 
     def block(self, messages: list[Descriptor], line: int, layer: LayerHead | None) -> Iterator[StrangeField]:
-        """Read the fields of a message up to its closing brace; `messages` ends with it and begins with the root."""
+        """Read the fields of a message up to its closing brace. `messages` holds the root, and so on down to this message."""
         while self._at < len(self._texts):
             token = self._here()
             if token in ("}", ">"):
@@ -147,7 +149,7 @@ class _Scan:
         )
 
     def _value(self) -> str | None:
-        """Pass a value: a block or a list (None), adjacent strings, or one word, perhaps after a minus (its text)."""
+        """Skip a value and return its text; None for a block or a list."""
         first = self._at
         if self._here() in _CLOSING:
             self._pass_brackets()
@@ -180,7 +182,7 @@ class _Scan:
 
 
 def _is_strange(known: FieldDescriptor, value: str | None) -> bool:
-    """Whether `value` is the name of no value of the enumeration `known`."""
+    """Whether `value` is a name that the enumeration `known` lacks."""
     if known.enum_type is None or not value or not re.fullmatch(r"[A-Za-z_]\w*", value):
         return False
     return value not in known.enum_type.values_by_name

@@ -1,4 +1,4 @@
-"""Where in its file a layer stands, for error messages."""
+"""Finds the line of a layer in its prototxt, for error messages."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .upgrade import current_type
 
 
 def place_of(path: str | os.PathLike[str], layer: LayerParameter) -> str:
-    """`path` with the line (from 1) at which the block of `layer` begins, as in "net.prototxt:12".
+    """Return `path` with the line (from 1) on which the block of `layer` begins, as in "net.prototxt:12".
 
-    `path` alone if that is no text file, or if no block, or more than one, has the layer's name, type and phases.
+    Returns `path` alone if it is not a text file, or if not exactly one block has the layer's name, type and phases.
     """
     try:
         text = read_text(path)
@@ -24,14 +24,15 @@ def place_of(path: str | os.PathLike[str], layer: LayerParameter) -> str:
         return str(path)
     phases = [Phase.Name(rule.phase) for rule in (*layer.include, *layer.exclude) if rule.HasField("phase")]
     found = [block for block in _blocks(text) if block.name == layer.name and layer.type in block.types()]
-    if len(found) > 1:  # such as the data layers of training and of testing
+    if len(found) > 1:
+        # Such as the data layers of training and of testing.
         found = [block for block in found if block.phases == phases]
     return f"{path}:{found[0].line}" if len(found) == 1 else str(path)
 
 
 @dataclass
 class _Block:
-    """What a block `layer` or `layers` says of itself, and its first line."""
+    """A block `layer` or `layers`: its first line, and the settings that identify the layer."""
 
     line: int
     name: str = ""
@@ -39,7 +40,7 @@ class _Block:
     phases: list[str] = field(default_factory=list)
 
     def types(self) -> tuple[str, str]:
-        """The type as written, and as a V1 type's current name."""
+        """Return the type as written, and its current name if it is a V1 type."""
         return self.type, current_type(self.type)
 
 

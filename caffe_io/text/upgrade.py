@@ -1,4 +1,4 @@
-"""Older nets and solvers in current form, by the rules of Caffe's own upgrade tools (upgrade_proto.cpp)."""
+"""Upgrades older nets and solvers to the current form, by the rules of Caffe's upgrade tools (upgrade_proto.cpp)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from ..caffe_pb2 import BlobShape, LayerParameter, NetParameter, SolverParameter, V1LayerParameter
 from ..errors import NetError, PrototxtError
 
-# V1 spelled layer types in capitals; these few are more than capitals and underscores apart from today's names.
+# V1 spelled layer types in capitals. These differ from today's names in more than capitals and underscores.
 _SPECIAL_TYPES = {
     "NONE": "",
     "ABSVAL": "AbsVal",
@@ -25,14 +25,14 @@ _SPECIAL_TYPES = {
     "SOFTMAX_LOSS": "SoftmaxWithLoss",
     "TANH": "TanH",
 }
-V0_FORMAT = (  # what is said of it
-    "this is the V0 format (layers { layer { ... } }) of 2013, which is not read here. "
-    "Caffe 1.0's upgrade_net_proto_text (or _binary) turns it into the current format."
+V0_FORMAT = (
+    "this is the V0 format (layers { layer { ... } }) of 2013, which is not supported. "
+    "Convert it with Caffe 1.0's upgrade_net_proto_text (or _binary)."
 )
-_SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")  # in the order of the old enumeration
-_SETTINGS = [  # the blocks that a V1 layer and a current layer have in common
-    field.name for field in V1LayerParameter.DESCRIPTOR.fields if field.name.endswith("_param")
-]
+# In the order of the old enumeration.
+_SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
+# The blocks that V1 layers and current layers have in common.
+_SETTINGS = [field.name for field in V1LayerParameter.DESCRIPTOR.fields if field.name.endswith("_param")]
 
 
 def upgrade_net(net: NetParameter, name: str) -> NetParameter:
@@ -49,14 +49,15 @@ def upgrade_net(net: NetParameter, name: str) -> NetParameter:
 
 
 def upgrade_solver(solver: SolverParameter, name: str) -> SolverParameter:
-    """Upgrade `solver` in place and return it; `name` is the file's name, from which a missing prefix is made."""
+    """Upgrade `solver` in place and return it. A missing snapshot_prefix is derived from the file's name `name`."""
     if solver.HasField("solver_type"):
         if solver.HasField("type"):
             raise PrototxtError(f"{name}: has both `solver_type` (old) and `type`. Keep `type` only.")
         solver.type = _SOLVER_TYPES[solver.solver_type]
         solver.ClearField("solver_type")
     given = [getattr(solver, field) for field in ("net_param", "train_net_param") if solver.HasField(field)]
-    for inner in (*given, *solver.test_net_param):  # to touch a net that is not there would make one
+    # Protobuf creates a missing net when it is accessed, hence the list of those given.
+    for inner in (*given, *solver.test_net_param):
         upgrade_net(inner, name)
     if not solver.HasField("snapshot_prefix"):
         solver.snapshot_prefix = str(Path(name).with_suffix(""))
@@ -66,13 +67,14 @@ def upgrade_solver(solver: SolverParameter, name: str) -> SolverParameter:
 
 
 def _move_transformations(net: NetParameter) -> None:
-    """V1 data layers held scale, mean_file, crop_size and mirror in their own block; now they have transform_param."""
+    """Move scale, mean_file, crop_size and mirror from the own blocks of V1 data layers into transform_param."""
     data = [(layer, settings) for layer in net.layers if (settings := _data_settings(layer)) is not None]
     fields = ("scale", "mean_file", "crop_size", "mirror")
     if not any(settings.HasField(field) for _, settings in data for field in fields):
         return
     for layer, settings in data:
-        settings.SetInParent()  # Caffe leaves both blocks in every data layer, be they empty
+        # Caffe leaves both blocks in every data layer, even if they are empty.
+        settings.SetInParent()
         layer.transform_param.SetInParent()
         for field in fields:
             if settings.HasField(field):
@@ -114,18 +116,19 @@ def _current_layer(old: V1LayerParameter) -> LayerParameter:
                 new.param.add()
             setattr(new.param[index], field, value)
     for block in _SETTINGS:
-        if old.HasField(block):  # type: ignore[arg-type]  # the names come from the message itself
+        # The names come from the message itself.
+        if old.HasField(block):  # type: ignore[arg-type]
             getattr(new, block).CopyFrom(getattr(old, block))
     return new
 
 
 def current_type(v1_type: str) -> str:
-    """Today's name of a V1 layer type: INNER_PRODUCT -> InnerProduct."""
+    """Return today's name of a V1 layer type: INNER_PRODUCT -> InnerProduct."""
     return _SPECIAL_TYPES.get(v1_type, "".join(part.capitalize() for part in v1_type.split("_")))
 
 
 def _add_input_layer(net: NetParameter, name: str) -> None:
-    """The net's own input fields become an Input layer in first place; without shapes they are simply dropped."""
+    """Turn the net's input fields into an Input layer at the top; without shapes they are dropped."""
     if not net.input:
         return
     if net.input_shape or net.input_dim:
@@ -135,10 +138,11 @@ def _add_input_layer(net: NetParameter, name: str) -> None:
         if len(shapes) < len(net.input):
             raise NetError(
                 f"{name}: has {len(net.input)} inputs ({', '.join(net.input)}), but shapes for {len(shapes)}. "
-                "Write one input_shape, or four times input_dim, for each input."
+                "Give each input one input_shape, or four input_dim."
             )
         layer = LayerParameter(name="input", type="Input", top=net.input)
-        layer.input_param.shape.extend(shapes[: len(net.input)])  # Caffe passes over any more
+        # Caffe ignores shapes beyond the inputs.
+        layer.input_param.shape.extend(shapes[: len(net.input)])
         rest = list(net.layer)
         net.ClearField("layer")
         net.layer.extend([layer, *rest])
@@ -148,7 +152,7 @@ def _add_input_layer(net: NetParameter, name: str) -> None:
 
 
 def _freeze_batch_norm(net: NetParameter) -> None:
-    """BatchNorm's three blobs are statistics: the solver must leave them alone."""
+    """Set the multipliers of BatchNorm's three blobs to 0, because they are statistics and not learned."""
     for layer in net.layer:
         if layer.type == "BatchNorm" and len(layer.param) == 3:
             for spec in layer.param:

@@ -23,7 +23,7 @@ def weights_file(folder: Path) -> Path:
     return path
 
 
-def test_weights_come_back(tmp_path: Path) -> None:
+def test_a_round_trip_of_weights(tmp_path: Path) -> None:
     path = weights_file(tmp_path)
     assert is_hdf5(path)
     for read in (read_hdf5_weights, read_weights):
@@ -44,7 +44,7 @@ def test_the_layout_is_caffes(tmp_path: Path) -> None:
         assert list(file["history"]) == ["0"]
 
 
-def test_a_state_comes_back(tmp_path: Path) -> None:
+def test_a_round_trip_of_a_state(tmp_path: Path) -> None:
     write_hdf5_state(tmp_path / "s", 2**24 + 1, "models/é.h5", [CONV, BIAS] * 6, 2)
     for read in (read_hdf5_state, read_solverstate):
         state = read(tmp_path / "s")
@@ -68,7 +68,7 @@ def test_files_that_are_cut_short(tmp_path: Path, keep: float) -> None:
         read_weights(path)
 
 
-def test_files_that_hold_something_else(tmp_path: Path) -> None:
+def test_files_with_other_content(tmp_path: Path) -> None:
     weights_file(tmp_path)
     with pytest.raises(WeightsError, match="has no iteration number"):
         read_hdf5_state(tmp_path / "net.caffemodel.h5")
@@ -80,7 +80,7 @@ def test_files_that_hold_something_else(tmp_path: Path) -> None:
         read_hdf5_weights(tmp_path / "none")
     with h5py.File(tmp_path / "text", "w") as file:
         file["data/conv/0"] = "no numbers"
-    with pytest.raises(WeightsError, match="no data set of numbers"):
+    with pytest.raises(WeightsError, match="is not a data set of numbers"):
         read_hdf5_weights(tmp_path / "text")
     with h5py.File(tmp_path / "gap", "w") as file:
         file["data/conv/1000000000"] = CONV
@@ -95,7 +95,7 @@ def test_a_claim_of_a_trillion_values(tmp_path: Path) -> None:
         read_hdf5_weights(tmp_path / "w")
 
 
-def test_what_is_no_hdf5(tmp_path: Path) -> None:
+def test_files_that_are_not_hdf5(tmp_path: Path) -> None:
     (tmp_path / "w").write_bytes(b"\x0a\x01n")
     assert not is_hdf5(tmp_path / "w")
     assert not is_hdf5(tmp_path / "missing")
@@ -103,7 +103,7 @@ def test_what_is_no_hdf5(tmp_path: Path) -> None:
         read_weights(tmp_path / "missing")
 
 
-def test_names_that_are_no_text(tmp_path: Path) -> None:
+def test_names_that_are_not_text(tmp_path: Path) -> None:
     path = weights_file(tmp_path)
     path.write_bytes(path.read_bytes().replace(b"twin\0", b"tw\xffn\0"))
     assert set(read_weights(path)) == {"block/conv", os.fsdecode(b"tw\xffn")}

@@ -26,7 +26,7 @@ def written(path: Path, items: list[tuple[bytes, bytes]]) -> Path:
     return path
 
 
-def test_records_come_back_in_the_order_of_their_keys(tmp_path: Path) -> None:
+def test_records_are_read_in_the_order_of_their_keys(tmp_path: Path) -> None:
     items = records(2500)
     path = written(tmp_path / "db", items[::-1])
     with LmdbReader(path) as reader:
@@ -109,11 +109,11 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(tmp_path / "db")], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert "db: the database could not be written" in run.stdout, run.stderr
-    assert "Free some room" in run.stdout
+    assert "Free some space" in run.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_space_on_the_device_is_named(tmp_path: Path) -> None:
+def test_no_space_left_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match=r"No space left on device.*nothing was left behind"):  # noqa: SIM117
         with write_lmdb(tmp_path / "db"):
             raise lmdb.DiskError("mdb_txn_commit: No space left on device")
@@ -135,7 +135,7 @@ def test_two_readers_of_one_database(tmp_path: Path) -> None:
     assert list(LmdbReader(path).items()) == records(3)
 
 
-def test_reading_in_a_circle(tmp_path: Path) -> None:
+def test_cycle(tmp_path: Path) -> None:
     with LmdbReader(written(tmp_path / "db", records(3))) as reader:
         keys = [int(key[:8]) for key, _ in itertools.islice(reader.cycle(start=7), 7)]
     assert keys == [1, 2, 0, 1, 2, 0, 1]

@@ -50,7 +50,7 @@ def test_both_kinds_of_rules_are_refused() -> None:
         is_in("include { phase: TRAIN } exclude { phase: TEST }")
 
 
-def test_the_order_the_rest_and_the_state() -> None:
+def test_order_and_other_fields_stay_and_the_state_is_written() -> None:
     net = parse_text(
         'name: "n" force_backward: true layer { name: "c" } layer { name: "b" include { phase: TEST } } layer { name: "a" }',
         NetParameter(),

@@ -60,7 +60,7 @@ def test_spellings_of_the_format(tmp_path: Path, text: str) -> None:
         ("@", "1:1"),
     ],
 )
-def test_line_and_column_of_what_is_wrong(text: str, place: str) -> None:
+def test_line_and_column_of_errors(text: str, place: str) -> None:
     assert error_of(text).startswith(f"n.prototxt:{place}: ")
 
 
@@ -96,10 +96,10 @@ def test_a_missing_brace_between_layers() -> None:
     text = 'layer {\n  name: "a"\n  convolution_param {\n    num_output: 3\n}\nlayer {\n  name: "b"\n}\n'
     message = error_of(text)
     assert message.startswith("n.prototxt:6:1: ")
-    assert "the block that begins in line 1 seems to be missing" in message.replace("The closing brace of ", "")
+    assert "the block that begins on line 1 seems to be missing" in message.replace("The closing brace of ", "")
 
 
-def test_several_unknown_names_come_in_one_message_with_the_nearest() -> None:
+def test_one_message_lists_all_unknown_names_with_the_nearest() -> None:
     message = error_of('layer {\n name: "c" type: "Convolution"\n convolution_param { kernal_size: 3 strid: 1 }\n}')
     first, second = message.splitlines()
     assert first.startswith('n.prototxt:3:22: ConvolutionParameter has no field "kernal_size"')
@@ -108,7 +108,7 @@ def test_several_unknown_names_come_in_one_message_with_the_nearest() -> None:
     assert 'layer "c" (Convolution)' in second
 
 
-def test_what_comes_first_is_reported() -> None:
+def test_the_first_error_is_reported() -> None:
     assert error_of("layer { name 3 }\nlayer { frob: 3 }").startswith("n.prototxt:1:14: ")
     assert error_of("layer { frob: 3 }\nlayer { name 3 }").startswith("n.prototxt:1:9: ")
 
@@ -122,7 +122,7 @@ def test_text_of_other_encodings(tmp_path: Path) -> None:
     assert [layer.name for layer in read_net(saved(tmp_path / "n", text)).layer] == ["café", "naïve"]
 
 
-def test_a_binary_file_is_no_text(tmp_path: Path) -> None:
+def test_a_binary_file_is_not_text(tmp_path: Path) -> None:
     binary = NetParameter(layer=[LayerParameter(name="a", phase=0)]).SerializeToString()
     with pytest.raises(PrototxtError, match=r"n\.caffemodel: is not text.*--weights"):
         read_net(saved(tmp_path / "n.caffemodel", binary))
@@ -132,11 +132,11 @@ def test_missing_files(tmp_path: Path) -> None:
     for read in (read_net, read_solver):
         with pytest.raises(CaffeIOError, match=r"no: cannot be read \(No such file or directory\)"):
             read(tmp_path / "no")
-    with pytest.raises(WeightsError, match=r"no: cannot be read .*; wanted a caffemodel"):
+    with pytest.raises(WeightsError, match=r"no: cannot be read .*; expected a caffemodel"):
         read_binary_net(tmp_path / "no")
 
 
-def test_text_comes_back() -> None:
+def test_a_round_trip_of_text() -> None:
     net = NetParameter(name='a "b"\n', layer=[LayerParameter(name="é", loss_weight=[0.1, 1e-30])])
     assert parse_text(to_text(net), NetParameter(), "n") == net
 
@@ -184,8 +184,11 @@ def test_required_fields_of_a_binary_net(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", r"is empty \(0 bytes\); wanted a caffemodel"),
-        (b'layer { name: "a" }', "19 bytes that are not a caffemodel: damaged, cut short or of another kind"),
+        (b"", r"is empty \(0 bytes\); expected a caffemodel"),
+        (
+            b'layer { name: "a" }',
+            "19 bytes that are not a caffemodel; the file is damaged, cut short or of another kind",
+        ),
         (NetParameter(layer=[LayerParameter(name="abc")]).SerializeToString()[:-1], "damaged, cut short"),
     ],
 )

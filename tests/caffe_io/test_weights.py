@@ -27,7 +27,7 @@ def some_net() -> NetParameter:
     )
 
 
-def test_weights_come_back(tmp_path: Path) -> None:
+def test_a_round_trip_of_weights(tmp_path: Path) -> None:
     net, weights = some_net(), some_weights()
     write_weights(tmp_path / "w", net, weights)
     back = read_weights(tmp_path / "w")
@@ -40,7 +40,7 @@ def test_weights_come_back(tmp_path: Path) -> None:
     assert NetParameter.FromString((tmp_path / "w").read_bytes()).layer[1].type == "X"
 
 
-def test_old_weights_do_not_stay_in_the_file(tmp_path: Path) -> None:
+def test_old_weights_are_replaced(tmp_path: Path) -> None:
     net = some_net()
     net.layer[0].blobs.append(array_to_blob(np.zeros(5)))
     write_weights(tmp_path / "w", net, some_weights())
@@ -65,9 +65,7 @@ def test_existing_weights_are_kept(tmp_path: Path) -> None:
 def test_a_blob_that_claims_a_trillion_values(tmp_path: Path) -> None:
     layer = LayerParameter(name="fc", blobs=[BlobProto(shape=BlobShape(dim=[10**6, 10**6]))])
     (tmp_path / "w").write_bytes(NetParameter(layer=[layer]).SerializeToString())
-    with pytest.raises(
-        WeightsError, match=r'w: layer "fc", blob 0: holds 0 numbers, but its shape .* asks for 1000000000000'
-    ):
+    with pytest.raises(WeightsError, match=r'w: layer "fc", blob 0: holds 0 numbers; expected 1000000000000 '):
         read_weights(tmp_path / "w")
 
 
@@ -76,7 +74,7 @@ def test_a_truncated_caffemodel(tmp_path: Path, cut: float) -> None:
     write_weights(tmp_path / "w", some_net(), some_weights())
     whole = (tmp_path / "w").read_bytes()
     (tmp_path / "w").write_bytes(whole[: int(len(whole) * cut) if isinstance(cut, float) else cut])
-    with pytest.raises(WeightsError, match=r"w: \d+ bytes that are not a caffemodel: damaged, cut short"):
+    with pytest.raises(WeightsError, match=r"w: \d+ bytes that are not a caffemodel; the file is damaged, cut short"):
         read_weights(tmp_path / "w")
 
 
@@ -85,16 +83,16 @@ def test_a_truncated_caffemodel(tmp_path: Path, cut: float) -> None:
     [
         (b"", r"w: is empty \(0 bytes\)"),
         (b"# a prototxt\n", "not a caffemodel"),
-        (some_net().SerializeToString(), "w: holds 4 layers but no weights; wanted a trained caffemodel"),
+        (some_net().SerializeToString(), "w: holds 4 layers but no weights; expected a trained caffemodel"),
     ],
 )
-def test_files_that_are_no_caffemodel(tmp_path: Path, data: bytes, message: str) -> None:
+def test_files_that_are_not_a_caffemodel(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "w").write_bytes(data)
     with pytest.raises(WeightsError, match=message):
         read_weights(tmp_path / "w")
 
 
-def test_a_solverstate_comes_back(tmp_path: Path) -> None:
+def test_a_round_trip_of_a_solverstate(tmp_path: Path) -> None:
     history = [np.arange(6, dtype=np.float32).reshape(2, 3), np.zeros(2, np.float32)]
     write_solverstate(tmp_path / "s", 120, "n_iter_120.caffemodel", history, current_step=3)
     state = read_solverstate(tmp_path / "s")
@@ -106,13 +104,16 @@ def test_a_solverstate_comes_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", r"s: is empty \(0 bytes\); wanted a solverstate"),
-        (SolverState(iter=3, learned_net="abc").SerializeToString()[:-1], "not a solverstate: damaged, cut short"),
+        (b"", r"s: is empty \(0 bytes\); expected a solverstate"),
+        (
+            SolverState(iter=3, learned_net="abc").SerializeToString()[:-1],
+            "not a solverstate; the file is damaged, cut short",
+        ),
         (NetParameter(name="n").SerializeToString(), r"s: has no iteration number; .*--weights"),
         (b"net: 'x'", "not a solverstate"),
     ],
 )
-def test_files_that_are_no_solverstate(tmp_path: Path, data: bytes, message: str) -> None:
+def test_files_that_are_not_a_solverstate(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "s").write_bytes(data)
     with pytest.raises(WeightsError, match=message):
         read_solverstate(tmp_path / "s")

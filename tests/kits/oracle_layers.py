@@ -214,7 +214,7 @@ def compare(
         diffs = {
             name: random.standard_normal(net.shapes[name]).astype(np.float32)
             for name in _ends(net)
-            if name not in net.losses
+            if name not in net.objective.weights
         }
         theirs = judge.run(
             net_text(caffes or layers, shapes, force),

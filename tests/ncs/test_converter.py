@@ -1,4 +1,4 @@
-"""The walk over a net: names, in-place tops, the mean, and nets that cannot be."""
+"""Conversion of whole nets: names, in-place tops, the mean, outputs, and nets that are refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_in_place_tops_replace_their_bottom() -> None:
     np.testing.assert_allclose(got["fc"], wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_outputs_are_the_blobs_that_no_layer_takes() -> None:
+def test_outputs_are_the_blobs_that_no_layer_consumes() -> None:
     layers = (
         CHAIN
         + 'layer { name: "age" type: "Softmax" bottom: "fc" top: "prob_age" }'
@@ -52,7 +52,7 @@ def test_names_are_unique_and_the_same_each_time() -> None:
     assert "fc" in runs[0]
 
 
-def test_output_node_bears_its_blobs_name() -> None:
+def test_an_output_node_has_its_blobs_name() -> None:
     model = convert(net_of(CHAIN), WEIGHTS)
     source = model.outputs[0].get_node().input_value(0).get_node()
     assert (source.get_type_name(), source.get_friendly_name()) == ("Relu", "fc")
@@ -98,7 +98,7 @@ def test_layers_of_training_are_left_out() -> None:
         ("", ['no layer uses the input "data"']),
     ],
 )
-def test_nets_that_cannot_be(layers: str, words: list[str]) -> None:
+def test_nets_that_are_refused(layers: str, words: list[str]) -> None:
     with pytest.raises(ConversionError) as caught:
         convert(net_of(layers), WEIGHTS, net_file="my_deploy.prototxt")
     for word in ["my_deploy.prototxt", *words]:
@@ -110,13 +110,16 @@ def test_nets_that_cannot_be(layers: str, words: list[str]) -> None:
     [
         (
             'layer { name: "x" type: "ReLU" bottom: "dat" top: "x" }',
-            ['layer "x" (ReLU)', '"dat" is made by no layer', 'nearest "data"'],
+            ['layer "x" (ReLU) reads "dat", which no earlier layer', 'Did you mean "data"?'],
         ),
-        (CHAIN + 'layer { name: "x" type: "ReLU" bottom: "data" top: "fc" }', ['"fc" is already made by layer "relu"']),
+        (
+            CHAIN + 'layer { name: "x" type: "ReLU" bottom: "data" top: "fc" }',
+            ['"fc", which layer "relu" (ReLU) already produces'],
+        ),
         (CHAIN + 'layer { name: "x" type: "ReLU" bottom: "data" top: "data" }', ['in place on "data"', 'layer "fc"']),
         (
             'layer { name: "x" type: "Input" top: "data" input_param { shape { dim: 1 } } }',
-            ["is already made by layer"],
+            ['"data", which layer "data" (Input) already produces'],
         ),
     ],
 )
@@ -135,7 +138,7 @@ def test_blobs_that_do_not_fit_together(layers: str, words: list[str]) -> None:
         ('type: "Pooling" pooling_param { pool: STOCHASTIC kernel_size: 2 }', "by chance"),
     ],
 )
-def test_a_layer_s_own_phase_goes_before_the_net_s(layer: str, words: str) -> None:
+def test_a_layer_s_own_phase_overrides_the_net_s(layer: str, words: str) -> None:
     text, weights = (
         f'layer {{ name: "x" bottom: "data" top: "x" {layer} %s }}',
         {"x": [values(3), values(3), values(1)]},
@@ -174,7 +177,7 @@ def test_several_inputs_and_the_mean_of_each_picture() -> None:
     np.testing.assert_array_equal(got["label2"], np.arange(10) * 2)
 
 
-def test_losses_are_left_out_with_the_labels_that_only_they_take(caplog: pytest.LogCaptureFixture) -> None:
+def test_losses_are_left_out_with_the_labels_that_only_they_use(caplog: pytest.LogCaptureFixture) -> None:
     net = two_inputs()
     layers = (
         'layer { name: "flat" type: "Flatten" bottom: "label" top: "flat" flatten_param { axis: 0 } }'
@@ -190,18 +193,20 @@ def test_losses_are_left_out_with_the_labels_that_only_they_take(caplog: pytest.
     assert '"loss" (SoftmaxWithLoss) left out' in caplog.text
 
 
-def test_inputs_that_cannot_be() -> None:
+def test_inputs_that_are_refused() -> None:
     net = two_inputs()
     del net.layer[0]
     net.layer[0].input_param.shape[1].dim[0] = 0
-    with pytest.raises(ConversionError, match=r'"more" has 2 tops and shapes \[\[10, 3, 9, 8\], \[0\]\]'):
+    with pytest.raises(
+        ConversionError, match=r'"more" has 2 tops and shapes 10x3x9x8, 0; expected one shape for each top'
+    ):
         input_shapes(net)
     del net.layer[0]
     with pytest.raises(ConversionError, match=r"has no Input layer.*deploy net"):
         input_shapes(net)
 
 
-def test_shared_weights_come_from_the_layer_that_has_them() -> None:
+def test_shared_weights_come_from_their_owner() -> None:
     second = 'layer { name: "b" type: "InnerProduct" bottom: "data" top: "b" inner_product_param { num_output: 4 } %s }'
     names = 'param { name: "w" } param { name: "v" }'
     net = net_of(second.replace('"b"', '"a"') % names + second % names)
@@ -210,7 +215,7 @@ def test_shared_weights_come_from_the_layer_that_has_them() -> None:
 
 
 @pytest.mark.parametrize("between", ["", 'layer { name: "r" type: "ReLU" bottom: "fc" top: "r" }'])
-def test_batch_norm_and_scale_are_folded_where_nobody_else_looks(between: str) -> None:
+def test_batch_norm_and_scale_are_folded_into_a_layer_without_other_consumers(between: str) -> None:
     layers = (
         'layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 4 } }'
         f"{between}"

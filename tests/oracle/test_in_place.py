@@ -1,4 +1,4 @@
-"""Gradients of layers in place, of chains of them, and of layers before them, against Caffe."""
+"""Compares with Caffe the gradients of layers in place, of chains of them, and of the layers before them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_alone(judge: Judge, kind: str, settings: str) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Swish"])
 @pytest.mark.parametrize("in_place", [True, False])
 def test_with_others_in_place_after_it(judge: Judge, kind: str, in_place: bool) -> None:
-    """Scale and ReLU write over what the first layer's backward pass reads: its own numbers, or those of its top alone."""
+    """Scale and ReLU overwrite the values that the first layer's backward pass reads: all of them, or only its top."""
     top = "x" if in_place else "y"
     text = (
         layer("it", kind, KINDS[kind], top=top) + layer("s", "Scale", "", top, top) + layer("r", "ReLU", "", top, top)
@@ -61,7 +61,7 @@ def test_with_others_in_place_after_it(judge: Judge, kind: str, in_place: bool) 
 
 
 def test_through_dropout(judge: Judge) -> None:
-    """Sigmoid, then Dropout in place: in Caffe the slope at twice the value, where it is kept."""
+    """After Dropout in place, Caffe takes the slope of Sigmoid at twice its value, where it was kept."""
     text = net_text(layer("s", "Sigmoid", "") + layer("d", "Dropout", ""), {"x": SHAPE})
     diff = np.ones(SHAPE, np.float32)
     for result in (judge.run(text, {"x": X}, diffs={"x": diff}), run_ours(our_net(text), {"x": X}, {}, {"x": diff})):
@@ -71,7 +71,7 @@ def test_through_dropout(judge: Judge) -> None:
         np.testing.assert_allclose(result.diff["x"], np.where(kept, 2 * twice * (1 - twice), 0), rtol=1e-4, atol=1e-5)
 
 
-def test_weights_above_learn_the_same(judge: Judge) -> None:
+def test_weights_of_earlier_layers_learn_the_same(judge: Judge) -> None:
     fc = 'layer { name: "fc" type: "InnerProduct" bottom: "x" top: "f" inner_product_param { num_output: 4 } }'
     chain = layer("t", "TanH", "", "f", "f") + layer("c", "Clip", KINDS["Clip"], "f", "f")
     ours = compare(judge, fc + chain, {"x": X}, note="Clip")
@@ -82,7 +82,9 @@ def test_weights_above_learn_the_same(judge: Judge) -> None:
     ("kind", "settings"),
     [("MVN", ""), ("LRN", ""), ("Pooling", "pooling_param { kernel_size: 1 }"), ("Eltwise", 'bottom: "z"')],
 )
-def test_what_caffe_spoils_is_told(judge: Judge, kind: str, settings: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_warning_where_caffe_spoils_the_result(
+    judge: Judge, kind: str, settings: str, caplog: pytest.LogCaptureFixture
+) -> None:
     data = {"x": X, "z": X + 1} if kind == "Eltwise" else {"x": X}
     net = net_text(layer("it", kind, settings), {name: values.shape for name, values in data.items()})
     diff = {"x": np.ones(SHAPE, np.float32) + X}

@@ -37,14 +37,14 @@ def normal(seed: int, *shape: int) -> Array:
 
 
 def test_shared_weights(judge: Judge) -> None:
-    """Each layer lists the weights; both hold the gradient of both."""
+    """Each layer lists the weights; the gradient is the sum of both."""
     shared = 'param { name: "w" } param { name: "b" }'
     layers = fc("a", "x", 3, shared) + fc("b", "y", 3, shared) + LOSS
     ours = compare(judge, layers, {"x": normal(0, 4, 5), "y": normal(1, 4, 5)}, note="InnerProduct")
     for index in (0, 1):
         np.testing.assert_array_equal(ours.weights["a", index], ours.weights["b", index])
         np.testing.assert_array_equal(ours.weight_diffs["a", index], ours.weight_diffs["b", index])
-    # one weight for two layers of one's own bias, another for weight and bias of one layer
+    # The weight is shared, and each layer has a bias of its own.
     layers = fc("a", "x", 3, 'param { name: "w" }') + fc("b", "y", 3, 'param { name: "w" }') + LOSS
     compare(judge, layers, {"x": normal(0, 4, 5), "y": normal(1, 4, 5)}, note="InnerProduct")
 
@@ -64,7 +64,8 @@ def test_weights_shared_in_another_shape(judge: Judge) -> None:
     assert want.shape == (3, 4, 2, 2)
     np.testing.assert_array_equal(want.ravel(), theirs.weight_diffs["b", 0].ravel())
     net = our_net(text)
-    for _ in range(2):  # the second pass finds the same
+    # A second pass gives the same result.
+    for _ in range(2):
         ours = run_ours(net, data, weights, {})
         for name in ("a", "b"):
             np.testing.assert_allclose(ours.data[name], theirs.data[name], atol=1e-4 * np.abs(theirs.data[name]).max())
@@ -99,8 +100,8 @@ def power(name: str, bottom: str, weight: float) -> str:
         SLICE,
     ],
 )
-def test_losses_that_other_layers_take(tmp_path: Path, more: str, layerwise: bool) -> None:
-    """What Caffe reports as loss and as outputs, and what it learns from it, in three iterations."""
+def test_losses_that_other_layers_consume(tmp_path: Path, more: str, layerwise: bool) -> None:
+    """Compares the reported losses and outputs, and the learned weights, over three iterations."""
     layers = DUMMY + fc("a", "x", 3, "loss_weight: 0.7") + more
     (tmp_path / "net.prototxt").write_text(layers)
     (tmp_path / "solver.prototxt").write_text(
@@ -130,13 +131,13 @@ def test_losses_that_other_layers_take(tmp_path: Path, more: str, layerwise: boo
 
 
 def numbers(log: str) -> list[tuple[str, list[float]]]:
-    """The losses and outputs in a log: names, values, and weights in the loss."""
+    """Return the losses and outputs in a log: names, values, and loss weights."""
     found = re.findall(r"(loss) = ([-\d.e+]+)$|output #\d+: (\S+) = (\S+)(?: \(\* (\S+) = (\S+) loss\))?", log, re.M)
     return [(line[0] or line[2], [float(x) for i, x in enumerate(line) if x and i not in (0, 2)]) for line in found]
 
 
 def test_accuracy_with_a_loss_weight(judge: Judge) -> None:
-    """Adds to the loss; Caffe ends itself in backward, where we tell why."""
+    """It adds to the loss. In backward Caffe aborts, and we say why."""
     layers = fc("a", "x", 3) + 'layer { name: "it" type: "Accuracy" bottom: "a" bottom: "y" top: "l" loss_weight: 2 }'
     data = {"x": normal(0, 4, 5), "y": np.float32([0, 1, 2, 0])}
     compare(judge, layers, data, note="Accuracy", backward=False, force=False)
@@ -148,7 +149,7 @@ def test_accuracy_with_a_loss_weight(judge: Judge) -> None:
 
 
 def loss_of(*blobs: str) -> str:
-    """Half the sum of the squares of some blobs, as losses."""
+    """Return losses of half the sum of squares of some blobs."""
     settings = "power_param { power: 2 } loss_weight: 0.5"
     return "".join(f'layer {{ name: "{n}2" type: "Power" bottom: "{n}" top: "{n}2" {settings} }}' for n in blobs)
 
@@ -169,7 +170,7 @@ def test_multipliers_that_both_refuse(judge: Judge, first: str, second: str, sai
 @pytest.mark.parametrize(("outputs", "mode"), [(4, "STRICT"), (4, "PERMISSIVE")])
 def test_shapes_that_both_refuse(judge: Judge, outputs: int, mode: str) -> None:
     layers = fc("a", "x", 3, 'param { name: "w" }') + fc("b", "x", outputs, f'param {{ name: "w" share_mode: {mode} }}')
-    refused(judge, layers, r'shares the weights "w", which are \[3, 5\]; its own are \[4, 5\]')
+    refused(judge, layers, r'shares the weights "w" of layer "a", which are 3x5, but needs 4x5')
 
 
 def refused(judge: Judge, layers: str, said: str) -> None:
@@ -181,7 +182,7 @@ def refused(judge: Judge, layers: str, said: str) -> None:
 
 
 def test_shared_weights_after_training(tmp_path: Path) -> None:
-    """Multipliers that the second layer gives count for both; the caffemodel has the weights in each layer, as Caffe's."""
+    """Multipliers of the second layer count for both. The caffemodel has the weights in each layer, as in Caffe."""
     dummy = (
         'layer { name: "in" type: "DummyData" top: "x" top: "y" dummy_data_param { shape { dim: 2 dim: 3 } '
         'data_filler { type: "constant" value: 0.5 } data_filler { type: "constant" value: -1 } } }'
@@ -236,9 +237,9 @@ def test_loss_weight_on_any_layer(judge: Judge) -> None:
     compare(judge, 'layer { name: "r" type: "ReLU" bottom: "x" top: "r" loss_weight: -2 }', x)
     three = 'layer { name: "s" type: "Slice" bottom: "x" top: "p" top: "q" top: "r" slice_param { axis: 1 } '
     compare(judge, three + "loss_weight: 1 loss_weight: 0 loss_weight: 0.5 }", x)
-    # a blob that is a loss and goes on to another layer
+    # A blob with a loss_weight that another layer consumes.
     compare(judge, fc("a", "x", 3, "loss_weight: 2") + fc("b", "a", 2) + loss_of("b"), x, note="InnerProduct")
-    # a loss that is another layer's bottom
+    # A loss layer whose top another layer consumes.
     loss = LOSS.replace('"a"', '"x"').replace('"b"', '"y"')
     more = 'layer { name: "m" type: "Power" bottom: "l" top: "m" power_param { scale: 3 shift: 1 } loss_weight: 2 }'
     compare(judge, loss + more, {**x, "y": normal(1, 2, 6)}, note="EuclideanLoss")

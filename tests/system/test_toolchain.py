@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -325,6 +326,31 @@ def test_what_does_not_work_is_never_put_in_place(call: Call, tmp_path: Path) ->
     assert answer.returncode == 1
     assert one_error_line(answer) == "error: what was made does not work: no networkx"
     assert list(call.root.iterdir()) == []
+
+
+def test_both_parts_are_made_at_once_but_each_only_once(call: Call, tmp_path: Path) -> None:
+    slow = make_environment(tmp_path / "slow", f"until [ -e '{tmp_path}/go' ]; do sleep 0.05; done")
+    quick = make_environment(tmp_path / "quick", "exit 0")
+    outputs = [tmp_path / "first.txt", tmp_path / "second.txt"]
+    calls = []
+    for output in outputs:
+        with output.open("w") as file:
+            environment = {**call.environment, "CONDA_PREFIX": str(slow)}
+            calls.append(subprocess.Popen(["/bin/bash", str(SCRIPT), "caffe"], env=environment, stdout=file))
+    assert call("movidius", CONDA_PREFIX=str(quick)).returncode == 0
+    waiting = f"caffe: another call is at work in {call.chains}; waiting for it"
+    for _ in range(1200):
+        if any(waiting in output.read_text() for output in outputs):
+            break
+        time.sleep(0.05)
+    assert [one.poll() for one in calls] == [None, None]
+    (tmp_path / "go").touch()
+    assert [one.wait(60) for one in calls] == [0, 0]
+    printed = sorted((output.read_text().splitlines() for output in outputs), key=len)
+    target = call.chains / "caffe"
+    assert printed[0] == [waiting, f"caffe: already there: {target}"]
+    assert f"caffe: conda: taking {slow}" in printed[1]
+    assert sorted(path.name for path in call.chains.iterdir()) == ["caffe", "movidius"]
 
 
 # ---- the tool chains of this checkout ---------------------------------------------------------------------------------

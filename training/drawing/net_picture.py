@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from caffe_io.graph import Version
+
 from .graph_layout import Layout, lay_out
 from .net_table import Row, Table
 
@@ -81,15 +83,17 @@ def draw(table: Table, title: str) -> str:
 def _boxes(rows: Sequence[Row]) -> tuple[list[_Box], list[tuple[int, int]]]:
     boxes: list[_Box] = []
     edges: dict[tuple[int, int], None] = {}
-    makers: dict[str, int] = {}
+    box_of: dict[Version, int] = {}
     for row in rows:
-        bottoms, tops = list(row.layer.bottom), list(row.layer.top)
-        if bottoms == tops and len(tops) == 1:
-            boxes[makers[tops[0]]].rows.append(row)
-            continue
-        boxes.append(_Box(row))
-        edges.update({(makers[name], len(boxes) - 1): None for name in bottoms})
-        makers.update(dict.fromkeys(tops, len(boxes) - 1))
+        node = row.node
+        if node.in_place and len(node.bottoms) == len(node.tops) == 1:
+            box = box_of[node.bottoms[0]]
+            boxes[box].rows.append(row)
+        else:
+            box = len(boxes)
+            boxes.append(_Box(row))
+            edges.update({(box_of[bottom], box): None for bottom in node.bottoms})
+        box_of.update(dict.fromkeys(node.tops, box))
     return boxes, list(edges)
 
 

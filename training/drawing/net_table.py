@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter
+from caffe_io.graph import NetGraph, Node, Version
 from caffe_io.layer_types import LAYER_TYPES, layer_type
 from caffe_io.net_check import check_net
 from common.errors import MokaError
@@ -17,12 +18,17 @@ from ..layers.base import Shape
 
 @dataclass
 class Row:
-    """A layer; `shapes` of its tops, None where they are not known; `weights` counts those that are its own."""
+    """A layer: the shapes of its tops, None where they are unknown, and the number of weights that are its own."""
 
-    layer: LayerParameter
+    node: Node
     shapes: Sequence[Shape | None]
     weights: int = 0
     multiply_adds: int = 0
+
+    @property
+    def layer(self) -> LayerParameter:
+        """The layer's parameters."""
+        return self.node.layer
 
 
 @dataclass
@@ -58,20 +64,21 @@ class Table:
 def make_table(net: NetParameter, path: str, context: Context) -> Table:
     """The table of `net` (of one phase, from `filter_net`). Layers that cannot be set up, such as those whose data are not
     there, and what lies below them, have no shapes. Raises NetError for a net whose blobs do not fit together."""
-    check_net(net, path)
-    shapes: dict[str, Shape | None] = {}
+    graph = NetGraph(net)
+    check_net(graph, path)
+    shapes: dict[Version, Shape | None] = {}
     table = Table([], [])
     shared: set[str] = set()
-    for param in net.layer:
-        row = Row(param, [None] * len(param.top))
-        bottoms = [shapes[name] for name in param.bottom]
+    for node in graph.nodes:
+        row = Row(node, [None] * len(node.layer.top))
+        bottoms = [shapes[bottom] for bottom in node.bottoms]
         known = [shape for shape in bottoms if shape is not None]
         if len(known) == len(bottoms):
             try:
                 _set_up(row, known, context, shared)
             except MokaError as error:
                 table.notes.append(f"not known: {error}")
-        shapes.update(zip(param.top, row.shapes, strict=True))
+        shapes.update(zip(node.tops, row.shapes, strict=False))  # a loss may have a top that it does not name
         table.rows.append(row)
     return table
 

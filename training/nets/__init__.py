@@ -1,1 +1,1 @@
-"""Caffe's nets: layers in order, weights, gradients."""
+"""Caffe's nets: layers in order, the objective, weights and gradients."""

@@ -1,72 +1,69 @@
-"""Which layers of a net need a backward pass, and for which of their bottoms: Caffe's rules, from Net::Init.
+"""Which layers of a net need a backward pass, and for which of their bottoms: the rules of Caffe's Net::Init.
 
-They matter where autograd alone would do too much or too little: propagate_down, force_backward, and nets without a loss.
+Autograd alone would compute too much or too little with propagate_down, with force_backward, and without a loss.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ..layers import Layer
-
-_BLIND = {"ContrastiveLoss": 2, "EuclideanLoss": None}  # the bottom that force_backward leaves alone; other losses: 1
+from caffe_io.graph import NetGraph, Version
+from caffe_io.layer_types import layer_type
 
 
 @dataclass
 class Need:
-    """Of one layer: whether it needs a backward pass at all, and which bottoms need a gradient."""
+    """Whether a layer needs a backward pass, and which of its bottoms need a gradient."""
 
     layer: bool
     bottoms: list[bool]
 
 
-@dataclass
-class _Version:
-    """The content of a blob between two layers that write it."""
+def backward_needs(
+    graph: NetGraph, learns: Sequence[bool], loss_weights: Mapping[str, float], force: bool
+) -> list[Need]:
+    """Return the Need of each layer.
 
-    needed: bool  # a weight above it learns
-    users: list[tuple[int, int]] = field(default_factory=list)  # layer, and which of its bottoms
-    under_loss: bool = False
-
-
-def backward_needs(layers: Sequence[Layer], losses: Mapping[str, float], force: bool) -> list[Need]:
-    """One Need for each layer. `losses`: top -> loss weight; `force`: the net's force_backward."""
-    needs, tops = _look_down(layers)
-    for index in reversed(range(len(layers))):
-        need, layer = needs[index], layers[index]
-        unwanted = all(v.users and not any(needs[i].bottoms[j] for i, j in v.users) for v in tops[index])
-        if need.layer and unwanted:
-            need.layer, need.bottoms = False, [False] * len(need.bottoms)
-        useful = any(v.under_loss for v in tops[index]) or any(losses.get(name) for name in layer.param.top)
-        need.layer &= useful
-        if not useful:
-            need.bottoms = [False] * len(need.bottoms)
-        for version in (v for versions in tops for v in versions if any(i == index for i, _ in v.users)):
-            version.under_loss |= useful
+    `learns` says of each layer whether a weight of its own has a learning rate, `loss_weights` which tops count in the
+    objective. `force` is the net's force_backward.
+    """
+    needs = _needs_of_weights(graph, learns)
+    _drop_useless(graph, needs, loss_weights)
     if force:
-        for need, layer in zip(needs, layers, strict=True):
+        for node, need in zip(graph.nodes, needs, strict=True):
+            skipped = layer_type(node.layer.type).force_backward_skips
             need.layer = True
-            need.bottoms = [_may_force(layer, j) or wanted for j, wanted in enumerate(need.bottoms)]
+            need.bottoms = [index != skipped or needed for index, needed in enumerate(need.bottoms)]
     return needs
 
 
-def _look_down(layers: Sequence[Layer]) -> tuple[list[Need], list[list[_Version]]]:
-    """From the first layer to the last: what lies above a weight that learns."""
-    blobs: dict[str, _Version] = {}
-    needs, tops = [], []
-    for index, layer in enumerate(layers):
-        p = layer.param
-        bottoms = [blobs[name] for name in p.bottom]
-        for number, version in enumerate(bottoms):
-            version.users.append((index, number))
-        learns = any(p.param[i].lr_mult != 0 if i < len(p.param) else True for i in range(len(layer.blobs)))
-        needed = learns or any(version.needed for version in bottoms)
-        needs.append(Need(needed, list(p.propagate_down) or [version.needed for version in bottoms]))
-        tops.append([_Version(needed) for _ in p.top])
-        blobs.update(zip(p.top, tops[-1], strict=True))
-    return needs, tops
+def _needs_of_weights(graph: NetGraph, learns: Sequence[bool]) -> list[Need]:
+    """From the first layer to the last: a gradient is needed from a weight that learns on, unless propagate_down says."""
+    needs: list[Need] = []
+    needed: set[Version] = set()
+    for node, learning in zip(graph.nodes, learns, strict=True):
+        bottoms = [bottom in needed for bottom in node.bottoms]
+        need = Need(learning or any(bottoms), list(node.layer.propagate_down) or bottoms)
+        if need.layer:
+            needed.update(node.tops)
+        needs.append(need)
+    return needs
 
 
-def _may_force(layer: Layer, bottom: int) -> bool:
-    return not layer.is_loss or bottom != _BLIND.get(layer.param.type, 1)
+def _drop_useless(graph: NetGraph, needs: Sequence[Need], loss_weights: Mapping[str, float]) -> None:
+    """From the last layer to the first: a gradient that leads to no loss, or that no consumer passes on, is not needed."""
+    leads_to_loss: set[Version] = set()
+    for node in reversed(graph.nodes):
+        need = needs[node.index]
+        useful = any(top in leads_to_loss or loss_weights.get(top.name) for top in node.tops)
+        if useful:
+            leads_to_loss.update(node.bottoms)
+        blocked = all(top.consumers and not _receives_gradient(top, needs) for top in node.tops)
+        if not useful or (need.layer and blocked):
+            need.layer = False
+            need.bottoms = [False] * len(need.bottoms)
+
+
+def _receives_gradient(version: Version, needs: Sequence[Need]) -> bool:
+    return any(needs[consumer.index].bottoms[number] for consumer, number in version.consumers)

@@ -1,32 +1,35 @@
-"""Layers in place, and before those in place: the gradients that Caffe computes from numbers that were overwritten.
+"""Layers in place, and the layers before them: Caffe computes their gradients from overwritten values.
 
 A blob of Caffe has one data and one diff. A layer in place writes its top over its bottom, and its bottom's gradient over
-its top's; later layers in place write over the numbers again. What a layer's backward pass reads may then be something else
-than what its forward pass saw: Clip in place finds all numbers inside its range, and lets all gradients pass; Power and Log
-in place find their own factor where the gradient was, and square it; Sigmoid with a Dropout in place on its top takes the
-numbers that Dropout has enlarged. Nets were trained so, and their gradients are the same here: GRADIENTS.
+its top's. Later layers in place overwrite the values again. A backward pass may then read other values than its forward
+pass did. Clip in place finds every value inside its range, and lets every gradient pass. Power and Log in place find their
+own factor where the gradient was, and square it. Sigmoid with a Dropout in place on its top reads the values that Dropout
+has scaled up. Nets were trained so, and GRADIENTS reproduces it.
 
-Where Caffe's own result depends on the build (MVN in place), or is no more than a damaged sum (SPOILT), the layer computes here
-as if its top had a name of its own, and a warning tells so. Of Swish and LRN before such layers the gradient is their own, too.
+Two cases differ from Caffe. Where its result depends on the build (MVN in place) or is spoilt (InPlace.SPOILT), the layer
+computes as if its top had a name of its own, and a warning says so. Swish and LRN before such layers keep their own
+gradient, too.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from caffe_io.caffe_pb2 import LayerParameter
+from caffe_io.graph import NetGraph, Node
+from caffe_io.layer_types import InPlace, layer_type
 from common.commands import LOGGER
 
 from ..layers import Layer
 from ..layers.neuron import log_of_base
 
-Gradient = Callable[[Layer, Tensor, Tensor, Tensor], Tensor]  # (layer, bottom, top, gradient of the top), as they stand
-
-SPOILT = {"Convolution", "Deconvolution", "Eltwise", "Im2col", "LRN", "MVN", "Pooling"}
+# (layer, bottom, top, gradient of the top), with the values that the blobs hold in backward -> gradient of the bottom
+Gradient = Callable[[Layer, Tensor, Tensor, Tensor], Tensor]
 
 
 def _clip(layer: Layer, bottom: Tensor, top: Tensor, diff: Tensor) -> Tensor:
@@ -92,42 +95,41 @@ GRADIENTS: dict[str, Gradient] = {
     "Softmax": _softmax,
     "TanH": _tanh,
 }
-_READ_TOPS = {"ELU", "Exp", "Sigmoid", "Softmax", "TanH"}  # in backward, of their own top; Power does so, too
 
 
-def find_overwritten(layers: Sequence[Layer]) -> dict[int, Gradient]:
-    """The layers, by index, whose gradient in Caffe is not that of their forward pass, and Caffe's gradient of each.
+def find_overwritten(graph: NetGraph) -> dict[int, Gradient]:
+    """Return the gradients of the layers that Caffe computes from overwritten values, by the index of the layer.
 
-    Warns of layers in place that have none, where Caffe's result is another than here.
+    Warns of layers in place whose result in Caffe is spoilt.
     """
     found: dict[int, Gradient] = {}
-    for index, layer in enumerate(layers):
-        kind, p = layer.param.type, layer.param
-        in_place = layer.in_place
-        if in_place and kind in SPOILT and not (kind == "MVN" and not p.mvn_param.normalize_variance):
+    for node in graph.nodes:
+        if node.in_place and _is_spoilt(node.layer):
             logging.getLogger(LOGGER).warning(
-                'layer "%s" (%s): in place it reads in Caffe numbers that it has written over. Here it computes as if its top '
-                "had a name of its own; give it one, and both do the same.",
-                *(layer.name, kind),
+                'layer "%s" (%s): in place, Caffe reads values here that it has overwritten. We compute as if its top had '
+                "a name of its own. Give it one, and both compute the same.",
+                *(node.layer.name, node.layer.type),
             )
-        if kind not in GRADIENTS:
-            continue
-        over = _writers_over(layers, index)
-        if not in_place:
-            other = over and kind in {*_READ_TOPS, "Power"}
-        elif kind == "ReLU":
-            other = p.relu_param.negative_slope < 0 or not all(_keeps_signs(each) for each in over)
-        else:
-            other = over or kind not in _READ_TOPS or (kind == "ELU" and p.elu_param.alpha < 0)
-        if other:
-            found[index] = GRADIENTS[kind]
+        if node.layer.type in GRADIENTS and _reads_overwritten(node):
+            found[node.index] = GRADIENTS[node.layer.type]
     return found
+
+
+def overwrites_unread_top(node: Node) -> bool:
+    """Whether a layer works in place on a top that our backward pass of its producer does not read.
+
+    No other layer has read that top; `net_check` sees to it, as Caffe does.
+    """
+    if not node.in_place:
+        return False
+    producer = node.bottoms[0].producer
+    return producer is not None and layer_type(producer.node.layer.type).top_overwritable
 
 
 def run_overwritten(
     layer: Layer, bottom: Tensor, gradient: Gradient, blobs: Callable[[], Mapping[str, Tensor]]
 ) -> Tensor:
-    """The top of `layer`; in backward it has `gradient`. `blobs` gives all blobs as they then stand."""
+    """Return the top of `layer`, whose backward pass computes `gradient` from the values that `blobs` returns by then."""
     top: Tensor = _Overwritten.apply(bottom, layer, gradient, blobs)  # type: ignore[no-untyped-call]
     return top
 
@@ -137,7 +139,9 @@ class _Overwritten(torch.autograd.Function):
     def forward(
         ctx: Any, bottom: Tensor, layer: Layer, gradient: Gradient, blobs: Callable[[], Mapping[str, Tensor]]
     ) -> Tensor:
-        ctx.layer, ctx.gradient, ctx.blobs = layer, gradient, blobs
+        ctx.layer = layer
+        ctx.gradient = gradient
+        ctx.blobs = blobs
         if not layer.in_place:
             ctx.save_for_backward(bottom)
         top = layer.forward([bottom])[0]
@@ -150,12 +154,27 @@ class _Overwritten(torch.autograd.Function):
         return ctx.gradient(ctx.layer, bottom, top, gradients[0]), None, None, None
 
 
-def _writers_over(layers: Sequence[Layer], index: int) -> list[Layer]:
-    """The later layers in place on the first top of a layer."""
-    top = layers[index].param.top[:1]
-    users = [layer for layer in layers[index + 1 :] if top and top[0] in layer.param.bottom]
-    return [layer for layer in users if layer.param.top[:1] == top]
+def _is_spoilt(layer: LayerParameter) -> bool:
+    if layer.type == "MVN" and not layer.mvn_param.normalize_variance:
+        return False
+    return layer_type(layer.type).in_place is InPlace.SPOILT
 
 
-def _keeps_signs(layer: Layer) -> bool:
-    return layer.param.type == "Dropout" or (layer.param.type == "ReLU" and layer.param.relu_param.negative_slope >= 0)
+def _reads_overwritten(node: Node) -> bool:
+    """Whether Caffe's gradient of a layer of GRADIENTS is another than that of its forward pass."""
+    layer = node.layer
+    reads_top = layer_type(layer.type).backward_reads_top
+    overwriters = list(node.tops[0].overwriters()) if node.tops else []
+    if not node.in_place:
+        return bool(overwriters) and reads_top
+    if layer.type == "Power":
+        return True
+    if layer.type == "ReLU":
+        return layer.relu_param.negative_slope < 0 or not all(_keeps_signs(each.layer) for each in overwriters)
+    if layer.type == "ELU" and layer.elu_param.alpha < 0:
+        return True
+    return bool(overwriters) or not reads_top
+
+
+def _keeps_signs(layer: LayerParameter) -> bool:
+    return layer.type == "Dropout" or (layer.type == "ReLU" and layer.relu_param.negative_slope >= 0)

@@ -1,4 +1,4 @@
-"""The weights that a solver updates, and layers that share them by name."""
+"""Collects the weights that a solver updates, and shares those of one name between layers."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ import torch
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import ParamSpec
+from common.messages import shape_text
 
 from ..layers import Layer
 
 
 @dataclass
 class Parameter:
-    """A weight that the solver updates: its owner layer's name, its index there, and its multipliers."""
+    """A weight that the solver updates: the name of the layer that owns it, its index there, and its multipliers.
+
+    `given` names the multipliers that a layer's `param` sets; the others have the default 1.
+    """
 
     layer: str
     index: int
     values: Tensor
     lr_mult: float
     decay_mult: float
-    given: set[str] = field(
-        default_factory=set
-    )  # the multipliers that a layer's param says; the others are 1 by default
+    given: set[str] = field(default_factory=set)
 
 
 class Parameters:
-    """All weights of a net in Caffe's order (`list`); those of one name in `param { name }` are one weight.
+    """All weights of a net in Caffe's order (`list`). Layers that use the same name in `param { name }` share a weight.
 
-    The first layer with a name owns the weight and its first values. Multipliers need be given only once; given twice
-    they must be equal.
+    The first of them owns the weight and fills it. One of them is enough to set a multiplier; if several do, the values
+    must be equal.
     """
 
     def __init__(self, training: bool) -> None:
@@ -39,10 +41,10 @@ class Parameters:
         self._named: dict[str, Parameter] = {}
 
     def add(self, layer: Layer) -> None:
-        """Take the layer's blobs, or give it the shared ones in their place. Raises LayerError if they do not fit."""
+        """Add the layer's weights, or replace them by the shared ones. Raises LayerError if those do not fit."""
         specs = list(layer.param.param)
         if len(specs) > len(layer.blobs):
-            raise layer.error(f"has {len(specs)} param for {len(layer.blobs)} weights; write at most one for each.")
+            raise layer.error(f"has {len(specs)} param for {len(layer.blobs)} weights. Give each weight at most one.")
         specs += [ParamSpec()] * (len(layer.blobs) - len(specs))
         for index, spec in enumerate(specs):
             if spec.name in self._named:
@@ -63,8 +65,8 @@ class Parameters:
         permissive = spec.share_mode == ParamSpec.PERMISSIVE
         if own.numel() != values.numel() if permissive else own.shape != values.shape:
             raise layer.error(
-                f'shares the weights "{spec.name}", which are {list(values.shape)}; its own are {list(own.shape)}. '
-                f'They are those of layer "{owner.layer}"; give its own another name.'
+                f'shares the weights "{spec.name}" of layer "{owner.layer}", which are {shape_text(values.shape)}, but needs '
+                f"{shape_text(own.shape)}. Give them another name."
             )
         for name in ("lr_mult", "decay_mult"):
             if not spec.HasField(name):
@@ -72,8 +74,8 @@ class Parameters:
             value = getattr(spec, name)
             if name in owner.given and value != getattr(owner, name):
                 raise layer.error(
-                    f'gives the weights "{spec.name}" {name} {value:g}; layer "{owner.layer}", which shares them, '
-                    f"{getattr(owner, name):g}. Write it once, or twice the same."
+                    f'gives the weights "{spec.name}" {name} {value:g}, but layer "{owner.layer}", which shares them, gives '
+                    f"{getattr(owner, name):g}. Set it in one layer, or to the same value in both."
                 )
             setattr(owner, name, value)
             owner.given.add(name)
@@ -81,6 +83,7 @@ class Parameters:
         if own.shape == values.shape:
             layer.blobs[index] = values
             return
-        values.data = values.data.contiguous()  # Convolution's lie channels last, of which there is no such view
+        # Convolution's weights are in channels-last memory, which cannot be viewed in another shape.
+        values.data = values.data.contiguous()
         with torch.enable_grad():
             layer.blobs[index] = values.view(own.shape)

@@ -69,7 +69,7 @@ class Net:
         self.outputs = [name for name in net.outputs if name in net.shapes]
         self.top_names = {layer.name: list(layer.param.top) for layer in net.layers}
         self.bottom_names = {layer.name: list(layer.param.bottom) for layer in net.layers}
-        self.blob_loss_weights = {name: net.losses.get(name, 0.0) for name in net.shapes}
+        self.blob_loss_weights = {name: net.objective.weights.get(name, 0.0) for name in net.shapes}
 
     @property
     def layer_dict(self) -> dict[str, Layer]:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from caffe_io.caffe_pb2 import SolverParameter
 
 from ..errors import SolverError, TrainingError
-from ..nets.debug_info import debug_pass, tell_forward
+from ..nets.debug_info import debug_pass, forward_reporter
 from ..nets.layerwise import Layerwise
 from ..nets.net import Net, Output
 from .learning_rate import check_policy, learning_rate, next_step
@@ -51,7 +51,7 @@ class Solver:
         drawn = param.random_seed if param.random_seed >= 0 else int.from_bytes(os.urandom(4), "little")
         self.seed = seed = self.workers.same(drawn)
         self.net = make_train_net(param, self.device, seed)
-        self.net.context.worker, self.net.context.workers = self.workers.rank, self.workers.count
+        self.net.divide_batches(self.workers.rank, self.workers.count)
         self.test_nets = make_test_nets(param, self.device, seed) if self.workers.first else []
         for net in self.test_nets:
             net.share_weights(self.net)
@@ -146,7 +146,7 @@ class Solver:
         for index, net in enumerate(self.test_nets):
             self._report(f"Iteration {self.iteration}, Testing net (#{index})")
             keep = None if self.layerwise else ()  # pycaffe's face shows them
-            after = tell_forward(net, self._report) if self.param.debug_info else None
+            after = forward_reporter(net, self._report) if self.param.debug_info else None
             means = mean_outputs(net, self.param.test_iter[index], self.precision, self._test_stopped, keep, after)
             if means is None:
                 self._report("Test interrupted.")
@@ -191,7 +191,7 @@ class Solver:
         self._debug = self.param.debug_info and self._displayed()
         if self._debug or self.layerwise:
             self.layerwise = self.layerwise or Layerwise(self.net)
-            if not any(need.layer for need in self.layerwise.needs):
+            if not any(need.layer for need in self.net.needs):
                 raise self._nothing_to_train()
             if self._debug:
                 return debug_pass(self.layerwise, self._report)
@@ -242,7 +242,7 @@ class Solver:
         if self._displayed():
             self.net.reseed(self.iteration * p.iter_size)
             with autocast(self.precision, self.device):
-                after = tell_forward(self.net, self._report) if self._debug else None
+                after = forward_reporter(self.net, self._report) if self._debug else None
                 self._loss.add(float(self.net.forward(keep=(), after=after)))
             self._report(f"Iteration {self.iteration}, loss = {self._loss.value:g}")
         if p.test_interval and self.iteration % p.test_interval == 0:

@@ -59,18 +59,18 @@ def test_places_and_layers() -> None:
         'input_shape { dim: [1, 2] } input: ["a", "b"]',
     ],
 )
-def test_known_fields_are_passed_over(text: str) -> None:
+def test_known_fields_are_skipped(text: str) -> None:
     assert found(text) == []
 
 
 @pytest.mark.parametrize(
     "text", ["@", "frob 3", "frob:", "frob: }", "frob: [ {", 'name: "x', "{", "[a.b]: 3", "frob: ]"]
 )
-def test_what_is_no_prototxt_is_left_to_the_parser(text: str) -> None:
+def test_text_that_is_not_prototxt_is_left_to_the_parser(text: str) -> None:
     assert found(text) == []
 
 
-def test_deep_nesting_is_no_matter() -> None:
+def test_deep_nesting() -> None:
     depth = 200_000
     (field,) = found("frob " + "{a " * depth + "}" * depth)
     assert field.end == 5 + 4 * depth

@@ -29,7 +29,7 @@ def error_of(text: str) -> str:
     return str(caught.value)
 
 
-def test_harmless_fields_are_left_out_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_harmless_fields_are_ignored_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     text = (
         'default_forward_type: FLOAT16\nlayer {\n  name: "c" type: "Convolution" engine: "MKLDNN"\n'
         "  convolution_param { num_output: 3 cudnn_convolution_algo_seeker: GET\n engine: MKL2017 pad: 1 }\n}"
@@ -51,16 +51,16 @@ def test_harmless_fields_are_left_out_with_a_warning(caplog: pytest.LogCaptureFi
     assert '"MKL2017" is no value of ConvolutionParameter.engine in Caffe 1.0 [layer "c" (Convolution)]' in messages[3]
 
 
-def test_one_field_of_many_layers_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_field_of_many_layers_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     layers = [f'layer {{ name: "c{i}" type: "Convolution" debug: true }}' for i in range(4)]
     (message,) = warnings_of("\n".join(layers), caplog)
     assert message.startswith(
         'n.prototxt:1:40: LayerParameter has no field "debug" in Caffe 1.0 [layer "c0" (Convolution)]: '
     )
-    assert message.endswith(" (The same 3 more, the last in line 4.)")
+    assert message.endswith(" (And 3 more like it, the last on line 4.)")
     refusal = error_of("\n".join(layer.replace("debug: true", "frob: 1") for layer in layers))
     assert refusal.count("\n") == 0
-    assert refusal.endswith(" (The same 3 more, the last in line 4.)")
+    assert refusal.endswith(" (And 3 more like it, the last on line 4.)")
 
 
 def test_known_files_give_no_warnings(caplog: pytest.LogCaptureFixture) -> None:
@@ -105,13 +105,13 @@ def test_relu6_param_is_relu_param() -> None:
     [
         ("batch_norm_param", "scale_bias: false", "scale_bias: true", "Scale layer with bias_term"),
         ("pooling_param", "avg_include_pad: true", "avg_include_pad: false", "padded window"),
-        ("dropout_param", "scale_train: true", "scale_train: false", "while training"),
+        ("dropout_param", "scale_train: true", "scale_train: false", "in the TRAIN phase"),
         ("loss_param", "label_smoothing: 0.0", "label_smoothing: 0.1", "InfogainLoss"),
         ("data_param", "shuffle: false", "shuffle: true", "--shuffle"),
         ("transform_param", "crop_h: 0", "crop_h: 224", "crop_size"),
     ],
 )
-def test_what_changes_the_result_is_refused_only_if_it_does(
+def test_fields_are_refused_only_with_values_that_change_the_result(
     block: str, neutral: str, other: str, advice: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = other.split(":")[0]
@@ -123,16 +123,16 @@ def test_what_changes_the_result_is_refused_only_if_it_does(
     assert advice in refusal
 
 
-def test_unknown_to_the_table_is_refused() -> None:
+def test_fields_without_a_row_are_refused() -> None:
     message = error_of('layer { name: "c" type: "Convolution" frob_param { a: 1 } }')
     assert 'n.prototxt:1:39: LayerParameter has no field "frob_param" in Caffe 1.0 [layer "c" (Convolution)]' in message
-    assert "take it out only if the net computes the same without it" in message
+    assert "remove it only if the net computes the same without it" in message
 
 
 def test_a_file_of_another_kind_is_recognised() -> None:
-    assert '"max_iter" in Caffe 1.0. It is a solver\'s' in error_of("max_iter: 3")
-    assert "a list of names for labels" in error_of('item { name: "cat" label: 1 }')
-    with pytest.raises(PrototxtError, match="It is a net's: a solver is wanted here"):
+    assert '"max_iter" in Caffe 1.0. It belongs to a solver' in error_of("max_iter: 3")
+    assert "a map of label names" in error_of('item { name: "cat" label: 1 }')
+    with pytest.raises(PrototxtError, match="It belongs to a net, but a solver is expected here"):
         parse_text('layer { name: "a" }', SolverParameter(), "n")
 
 
@@ -151,11 +151,11 @@ def test_a_foreign_layers_fields_are_left_to_its_type(caplog: pytest.LogCaptureF
     net = parse_text(text, NetParameter(), "n")
     assert [layer.type for layer in net.layer] == ["PriorBox", "AnnotatedData", "SmoothL1LossOHEM"]
     assert net.layer[1].transform_param.mirror
-    assert all("left to the layer's type" in message for message in warnings_of(text, caplog))
+    assert all("left to the layer, whose type is a fork's" in message for message in warnings_of(text, caplog))
 
 
 @pytest.mark.parametrize("kind", ["Permute", "DepthwiseConvolution", "ConvolutionDepthwise", "ReLU6"])
-def test_types_taken_over_from_forks_are_held_to_their_fields(kind: str) -> None:
+def test_fields_of_the_fork_types_that_we_compute(kind: str) -> None:
     assert "frob" in error_of(f'layer {{ type: "{kind}" frob: 3 }}')
 
 
@@ -180,7 +180,7 @@ def test_a_syntax_error_after_harmless_fields_has_its_place() -> None:
     )
 
 
-def test_many_fork_fields_take_no_time() -> None:
+def test_many_fork_fields_are_fast() -> None:
     layer = 'layer { name: "c" type: "Convolution" engine: "X" convolution_param { hole: 2 cudnn_a: 1 } }\n'
     net = parse_text(layer * 2000, NetParameter(), "n")
     assert len(net.layer) == 2000

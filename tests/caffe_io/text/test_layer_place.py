@@ -47,12 +47,12 @@ def test_a_layer_is_found_by_its_name_and_type(tmp_path: Path, name: str, kind: 
     assert place_of(path, LayerParameter(name=name, type=kind)) == f"{path}{place}"
 
 
-def test_a_name_that_is_no_file_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_name_without_a_file_stays_as_it_is(tmp_path: Path) -> None:
     assert place_of("net_param", LayerParameter(name="conv")) == "net_param"
     assert place_of(tmp_path, LayerParameter(name="conv")) == str(tmp_path)
 
 
-def test_of_two_with_one_name_the_phase_tells(tmp_path: Path) -> None:
+def test_the_phase_distinguishes_layers_of_one_name(tmp_path: Path) -> None:
     path = tmp_path / "net.prototxt"
     path.write_text(
         'layer { name: "d" type: "Data" include { phase: TRAIN } }\n'

@@ -1,4 +1,4 @@
-"""Each rule by itself; tests/oracle asks Caffe's own tools about all of them together."""
+"""Each rule by itself. tests/oracle/test_caffe_io.py compares all of them together with Caffe's own tools."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_current_net_stays_as_it_is() -> None:
     same(text, text)
 
 
-def test_both_forms_at_once_are_refused() -> None:
+def test_a_mixture_of_both_forms_is_refused() -> None:
     with pytest.raises(NetError, match=r"n\.prototxt: has both `layers` \(V1\) and `layer`"):
         net_of('layer { name: "a" } layers { name: "b" }')
 

@@ -97,7 +97,7 @@ def test_a_net_that_does_not_fit_together(tmp_path: Path) -> None:
     (tmp_path / "net.prototxt").write_text(NET.replace('bottom: "up"', 'bottom: "down"'))
     done = command("draw", "--model", "net.prototxt", folder=tmp_path)
     assert done.code == 1
-    assert 'bottom "down" is made by no layer before it' in done.err
+    assert 'reads "down", which no earlier layer produces' in done.err
     assert not (tmp_path / "net.svg").exists()
 
 

@@ -214,7 +214,7 @@ def refused(folder: Path, *words: object) -> str:
         ([("num_output: 3", "num_output: 2")], ["net.prototxt", 'layer "loss"', "label 2 is out of range", "/train"]),
         ([("mean_value: 120", 'mean_file: "no.binaryproto"')], ["no.binaryproto", "cannot be read", "./create_mean.sh"]),
         ([('type: "ReLU"', 'type: "Relu"')], ["net.prototxt", 'layer "relu1"', '"Relu"', 'Did you mean "ReLU"?']),
-        ([('bottom: "pool1"', 'bottom: "pol1"')], ["net.prototxt", '"norm1"', 'bottom "pol1"', 'nearest "pool1"']),
+        ([('bottom: "pool1"', 'bottom: "pol1"')], ["net.prototxt", '"norm1"', 'reads "pol1"', 'Did you mean "pool1"?']),
         ([("kernel_size: 3 stride: 2 weight", "kernel_size: 3 stride 2 weight")], ["net.prototxt:10:59:", "stride 2"]),
         ([("3 stride: 2 weight", "3 strid: 2 weight")], ["net.prototxt:10:52:", "strid", "nearest"]),
         ([("batch_size: 8", "batch_size: 0")], ["net.prototxt", 'layer "data"', "batch_size of at least 1"]),
@@ -297,10 +297,10 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     assert "empty (0 bytes)" in refused(tmp_path, "--solver", solver, "--weights", "empty.caffemodel")
     assert "none.caffemodel: cannot be read" in refused(tmp_path, "--solver", solver, "--weights", "none.caffemodel")
     assert "good.solverstate" in refused(tmp_path, "--solver", solver, "--weights", state)
-    assert "caffemodel goes to --weights" in refused(tmp_path, "--solver", solver, "--snapshot", model)
+    assert "Pass a .caffemodel with --weights" in refused(tmp_path, "--solver", solver, "--snapshot", model)
     net_with(tmp_path, ("num_output: 16", "num_output: 17"))
     message = refused(tmp_path, "--solver", solver, "--weights", model)
-    for part in ("good.caffemodel", 'layer "fc", blob 0', "[16, ", "[17, ", "net.prototxt"):
+    for part in ("good.caffemodel", 'layer "fc", blob 0', " 16x", " 17x", "net.prototxt"):
         assert part in message
     net_with(
         tmp_path,

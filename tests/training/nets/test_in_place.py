@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import TRAIN, NetParameter
-from training.nets.in_place import find_overwritten
+from training.nets.in_place import find_overwritten, overwrites_unread_top
 from training.nets.net import Net
 
 INPUT = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
@@ -17,7 +18,7 @@ def overwritten(*layers: str) -> list[str]:
         kind, bottom, top, *settings = text.split(" ", 3)
         texts.append(f'layer {{ name: "{number}" type: "{kind}" bottom: "{bottom}" top: "{top}" {"".join(settings)} }}')
     net = Net(text_format.Parse("".join(texts), NetParameter()), TRAIN)
-    return [net.layers[index].name for index in find_overwritten(net.layers)]
+    return [net.layers[index].name for index in find_overwritten(net.graph)]
 
 
 def test_layers_whose_gradient_is_that_of_their_forward_pass() -> None:
@@ -29,7 +30,7 @@ def test_layers_whose_gradient_is_that_of_their_forward_pass() -> None:
     assert overwritten("BatchNorm x x", "Scale x x", "ReLU x x") == []
 
 
-def test_layers_that_find_other_numbers() -> None:
+def test_layers_that_read_overwritten_values() -> None:
     assert overwritten("Clip x x clip_param { min: 0 max: 1 }", "ReLU x y relu_param { negative_slope: -1 }") == ["0"]
     assert overwritten("ReLU x x relu_param { negative_slope: -1 }") == ["0"]
     assert overwritten("ReLU x x", "Scale x x") == ["0"]
@@ -37,8 +38,47 @@ def test_layers_that_find_other_numbers() -> None:
     assert overwritten("TanH x x", "Dropout x x", "Sigmoid x y") == ["0"]
 
 
-def test_a_warning_for_what_caffe_spoils(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_warning_where_caffe_spoils_the_result(caplog: pytest.LogCaptureFixture) -> None:
     assert overwritten("MVN x y", "MVN y y mvn_param { normalize_variance: false }") == []
     assert not caplog.text
     assert overwritten("MVN x x") == []
     assert 'layer "0" (MVN): in place' in caplog.text
+
+
+HEAD = 'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 6 dim: 6 } } }'
+CONV = """layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+    convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "gaussian" std: 1 } } }"""
+RELU = 'layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }'
+BRANCH = 'layer { name: "branch" type: "TanH" bottom: "conv" top: "branch" }'
+SUM = 'layer { name: "sum" type: "Reduction" bottom: "conv" top: "sum" loss_weight: 1 }'
+BRANCH_SUM = 'layer { name: "sum2" type: "Reduction" bottom: "branch" top: "sum2" loss_weight: 2 }'
+
+
+def net_of(*layers: str) -> Net:
+    return Net(text_format.Parse(HEAD + " ".join(layers), NetParameter()), TRAIN, seed=3)
+
+
+def overwritable(*layers: str) -> list[bool]:
+    return [overwrites_unread_top(node) for node in net_of(*layers).graph.nodes]
+
+
+def test_only_tops_that_nothing_else_reads_are_overwritten() -> None:
+    assert overwritable(CONV, RELU, SUM) == [False, False, True, False]
+    tanh = 'layer { name: "tanh" type: "TanH" bottom: "conv" top: "conv" }'  # its backward pass reads its top
+    assert overwritable(CONV, tanh, RELU, SUM)[3] is False
+
+
+@pytest.mark.parametrize("layers", [(CONV, RELU, SUM), (CONV, RELU, BRANCH, SUM, BRANCH_SUM)])
+def test_overwriting_changes_no_result(layers: tuple[str, ...]) -> None:
+    feed = {"data": torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(1))}
+    results = []
+    for may in (True, False):
+        net = net_of(*layers)
+        if not may:
+            for layer in net.layers:
+                layer.may_overwrite = False
+        loss = net.forward(feed)
+        loss.backward()
+        results.append([loss.detach(), net.blobs["conv"].detach(), *(p.values.grad for p in net.parameters)])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+    assert float(results[0][1].min()) == 0 and results[0][2].abs().sum() > 0

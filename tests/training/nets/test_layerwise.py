@@ -7,9 +7,8 @@ import pytest
 import torch
 from google.protobuf import text_format
 
-from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter
+from caffe_io.caffe_pb2 import TRAIN, NetParameter
 from training.errors import TrainingError
-from training.nets.backward_need import backward_needs
 from training.nets.layerwise import Layerwise
 from training.nets.net import Net
 
@@ -56,7 +55,7 @@ def test_the_gradients_are_those_of_the_whole_net() -> None:
     assert float(passes.diff["data"].abs().sum()) == 0, "nothing learns above the data"
 
 
-def test_a_blob_s_diff_is_the_sum_over_those_that_take_it() -> None:
+def test_a_blob_s_diff_is_the_sum_over_its_consumers() -> None:
     passes = filled(net_of(NET))
     passes.forward()
     passes.backward(end=3)  # down to a and b, not to prelu
@@ -80,7 +79,7 @@ def test_gradients_of_weights_add_up_and_blobs_do_not() -> None:
     np.testing.assert_array_equal(passes.diff["fc"], diff)
 
 
-def test_blobs_may_be_changed_in_between() -> None:
+def test_blobs_may_be_changed_between_layers() -> None:
     passes = filled(net_of(NET))
     passes.forward()
     passes.data["fc"].copy_(torch.tensor([[5.0, -5.0]] * 4))
@@ -101,36 +100,5 @@ def test_other_shapes() -> None:
 
 
 def test_backward_before_forward() -> None:
-    with pytest.raises(TrainingError, match='layer "loss" has not been run forward'):
+    with pytest.raises(TrainingError, match=r'layer "loss" .* not run forward yet'):
         Layerwise(net_of(NET)).backward()
-
-
-def needs_of(text: str, phase: int = TRAIN) -> dict[str, tuple[bool, list[bool]]]:
-    net = net_of(text, phase)
-    needs = backward_needs(net.layers, net.losses, net.param.force_backward)
-    return {layer.name: (need.layer, need.bottoms) for layer, need in zip(net.layers, needs, strict=True)}
-
-
-def test_needs_of_a_net_with_a_loss() -> None:
-    needs = needs_of(NET)
-    assert needs["conv"] == (True, [False])
-    assert needs["sum"] == (True, [True, True])
-    assert needs["loss"] == (True, [True, False])
-    assert needs["in"] == (False, [])
-
-
-def test_needs_without_a_loss_and_by_force() -> None:
-    deploy = NET[: NET.index('layer { name: "loss"')]
-    assert not any(need for need, _ in needs_of(deploy, TEST).values())
-    forced = needs_of("force_backward: true" + deploy, TEST)
-    assert all(need for need, _ in forced.values())
-    assert forced["conv"][1] == [True]
-
-
-def test_needs_with_propagate_down_and_fixed_weights() -> None:
-    """What nothing needs is not computed: a layer all of whose users say propagate_down: false, and those above it."""
-    needs = needs_of(NET.replace('bottom: "sum" top: "fc"', 'bottom: "sum" top: "fc" propagate_down: false'))
-    assert needs["fc"] == (True, [False])
-    assert [needs[name][0] for name in ("sum", "a", "b", "conv")] == [False] * 4
-    one = needs_of(NET.replace('bottom: "conv" top: "a"', 'bottom: "conv" top: "a" propagate_down: false'))
-    assert (one["a"], one["b"], one["conv"][0]) == ((True, [False]), (True, [True]), True)

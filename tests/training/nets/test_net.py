@@ -119,7 +119,7 @@ def test_parameters_carry_their_multipliers() -> None:
     assert [p.values.grad is not None for p in net.parameters] == [False, True, True, True]
 
 
-def test_shared_weights_are_one_parameter_and_gather_their_gradients() -> None:
+def test_shared_weights_are_one_parameter_and_sum_their_gradients() -> None:
     shared = 'param { name: "w" } param { name: "b" }'
     net = net_of(
         fc("a", "data", more=shared),
@@ -142,7 +142,7 @@ def test_shared_weights_are_one_parameter_and_gather_their_gradients() -> None:
 def test_shared_weights_of_different_shapes() -> None:
     shared = 'param { name: "w" }'
     with pytest.raises(
-        LayerError, match=r'n\.prototxt: layer "b" .* shares the weights "w", which are \[2, 3\]; its own are \[5, 3\]'
+        LayerError, match=r'n\.prototxt: layer "b" .* shares the weights "w" .*which are 2x3, but needs 5x3'
     ):
         net_of(fc("a", "data", more=shared), fc("b", "data", 5, more=shared))
 
@@ -161,13 +161,13 @@ def test_reseed_makes_dropout_a_function_of_the_iteration() -> None:
 @pytest.mark.parametrize(
     ("layers", "error", "message"),
     [
-        ([fc("fc1", "dada")], NetError, r'n\.prototxt .*layer "fc1".*bottom "dada" is made by no layer.*nearest "data"'),
-        ([fc("fc1", "data"), fc("fc1", "data")], NetError, 'top "fc1" is already made by layer "fc1"'),
+        ([fc("fc1", "dada")], NetError, r'n\.prototxt .*layer "fc1".*reads "dada", which no earlier .*mean "data"'),
+        ([fc("fc1", "data"), fc("fc1", "data")], NetError, '"fc1", which layer "fc1" .* already produces'),
         ([fc("fc1", "data").replace("Product", "Produkt")], LayerError, r'layer "fc1": unknown .*mean "InnerProduct"'),
         ([fc("fc1", "data", 0)], LayerError, r'n\.prototxt: layer "fc1" \(InnerProduct\): num_output is missing'),
     ],
 )  # fmt: skip
-def test_nets_that_cannot_be(layers: list[str], error: type[Exception], message: str) -> None:
+def test_nets_that_are_refused(layers: list[str], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         net_of(*layers)
 
@@ -205,9 +205,7 @@ def test_old_files_have_four_axes(tmp_path: Path) -> None:
 def test_caffemodels_that_do_not_fit(tmp_path: Path) -> None:
     net = net_of(fc("fc1", "data", 2))
     other = saved(net_of(fc("fc1", "data", 3)), tmp_path / "three.caffemodel")
-    with pytest.raises(
-        WeightsError, match=r'three.*layer "fc1", blob 0, is \[3, 3\] there, but \[2, 3\] in n\.prototxt'
-    ):
+    with pytest.raises(WeightsError, match=r'three.*layer "fc1", blob 0, is 3x3 there, but 2x3 in n\.prototxt'):
         net.load(other)
     weights = net.weights()["fc1"][:1]
     write_weights(tmp_path / "one.caffemodel", net.param, {"fc1": weights})
@@ -225,7 +223,7 @@ def test_caffemodels_that_do_not_fit(tmp_path: Path) -> None:
 
 
 def test_convolution_weights_are_stored_in_caffe_s_order(tmp_path: Path) -> None:
-    """In memory they lie channels last; files hold outputs x inputs x height x width."""
+    """They are channels-last in memory; files hold outputs x inputs x height x width."""
     net = Net(
         text_format.Parse(
             'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 5 dim: 5 } } } '
@@ -243,7 +241,7 @@ def test_convolution_weights_are_stored_in_caffe_s_order(tmp_path: Path) -> None
     assert net.weights()["c"][0].flags.c_contiguous
 
 
-def test_a_layer_that_cannot_be_made_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_refused_layer_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "n.prototxt"
     path.write_text(f'{INPUT}\nlayer {{ name: "n" type: "Normalize" bottom: "data" top: "n" }}\n')
     with pytest.raises(LayerError) as caught:
@@ -251,10 +249,33 @@ def test_a_layer_that_cannot_be_made_is_told_with_its_line(tmp_path: Path) -> No
     assert str(caught.value).startswith(f'{path}:2: layer "n" is of type Normalize: it is the SSD fork\'s')
 
 
-def test_a_database_that_is_missing_is_told_with_its_layer(tmp_path: Path) -> None:
+def test_a_missing_database_is_reported_with_its_layer(tmp_path: Path) -> None:
     path = tmp_path / "n.prototxt"
     data = f'data_param {{ source: "{tmp_path}/gone" batch_size: 1 backend: LMDB }}'
     path.write_text(f'name: "n"\nlayer {{ name: "d" type: "Data" top: "d" {data} }}')
     with pytest.raises(DatabaseError) as caught:
         Net(read_net(path), TEST, str(path))
     assert str(caught.value).startswith(f'{path}:2: layer "d" (Data): {tmp_path}/gone: no LMDB here')
+
+
+BRANCHES = [
+    fc("fc1", "data", 5),
+    'layer { name: "relu" type: "ReLU" bottom: "fc1" top: "fc1" }',
+    'layer { name: "branch" type: "TanH" bottom: "fc1" top: "branch" }',
+    'layer { name: "sum" type: "Reduction" bottom: "fc1" top: "sum" loss_weight: 1 }',
+    'layer { name: "sum2" type: "Reduction" bottom: "branch" top: "sum2" loss_weight: 2 }',
+]
+
+
+def test_last_uses() -> None:
+    graph = net_of(*BRANCHES).graph
+    assert graph.last_uses() == [[], ["data"], [], [], ["fc1"], ["branch"]]
+    assert graph.last_uses({"fc1"}) == [[], ["data"], [], [], [], ["branch"]]
+
+
+def test_keep() -> None:
+    net = net_of(*BRANCHES)
+    loss = net.forward(feed())
+    assert set(net.blobs) == {"data", "label", "fc1", "branch", "sum", "sum2"}
+    assert torch.equal(net.forward(feed(), keep={"branch"}), loss)
+    assert set(net.blobs) == {"label", "branch", "sum", "sum2"}

@@ -19,7 +19,7 @@ def added(parameters: Parameters, name: str, more: str, outputs: int = 2, inputs
     return layer
 
 
-def test_the_first_owns_and_multipliers_come_from_any() -> None:
+def test_the_first_layer_owns_a_weight_and_any_layer_sets_its_multipliers() -> None:
     parameters = Parameters(training=True)
     first = added(parameters, "a", 'param { name: "w" decay_mult: 3 } param { name: "b" }')
     second = added(parameters, "b", 'param { name: "w" lr_mult: 5 } param { name: "b" lr_mult: 0 decay_mult: 1 }')
@@ -34,7 +34,7 @@ def test_the_first_owns_and_multipliers_come_from_any() -> None:
     assert [p.values.requires_grad for p in parameters.list] == [True, False, True]
 
 
-def test_in_test_nothing_learns() -> None:
+def test_nothing_learns_in_the_test_phase() -> None:
     parameters = Parameters(training=False)
     added(parameters, "a", 'param { name: "w" }')
     added(parameters, "b", 'param { name: "w" lr_mult: 2 }')
@@ -61,12 +61,16 @@ def test_the_same_numbers_in_another_shape() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        ("lr_mult: 1", "lr_mult: 2", r'"b" .*gives the weights "w" lr_mult 2; layer "a", which shares them, 1'),
+        (
+            "lr_mult: 1",
+            "lr_mult: 2",
+            r'"b" .*gives the weights "w" lr_mult 2, but layer "a", which shares them, gives 1',
+        ),
         ("decay_mult: 0", "decay_mult: 1", 'gives the weights "w" decay_mult 1'),
         ("", "} param { } param {", "has 3 param for 2 weights"),
     ],
 )
-def test_what_cannot_be(first: str, second: str, message: str) -> None:
+def test_contradictions_are_refused(first: str, second: str, message: str) -> None:
     parameters = Parameters(training=True)
     added(parameters, "a", f'param {{ name: "w" {first} }}')
     with pytest.raises(LayerError, match=message):
@@ -77,5 +81,5 @@ def test_what_cannot_be(first: str, second: str, message: str) -> None:
 def test_shapes_that_do_not_fit(mode: str) -> None:
     parameters = Parameters(training=True)
     added(parameters, "a", 'param { name: "w" }')
-    with pytest.raises(LayerError, match=r'"w", which are \[2, 3\]; its own are \[3, 3\]. They are those of layer "a"'):
+    with pytest.raises(LayerError, match=r'"w" of layer "a", which are 2x3, but needs 3x3'):
         added(parameters, "b", f'param {{ name: "w" share_mode: {mode} }}', outputs=3)

@@ -16,18 +16,9 @@ from difflib import get_close_matches
 from google.protobuf.descriptor import Descriptor
 
 from ..caffe_pb2 import NetParameter, SolverParameter, V1LayerParameter
+from ..layer_types import LAYER_TYPES
 from .fields import StrangeField, strange_fields
 from .upgrade import V0_FORMAT
-
-_CAFFES = """
-    AbsVal Accuracy ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat ContrastiveLoss Convolution Crop Data
-    Deconvolution Dropout DummyData ELU Eltwise Embed EuclideanLoss Exp Filter Flatten HDF5Data HDF5Output HingeLoss
-    Im2col ImageData InfogainLoss InnerProduct Input LRN LSTM LSTMUnit Log MVN MemoryData MultinomialLogisticLoss PReLU
-    Parameter Pooling Power Python RNN ReLU Reduction Reshape SPP Scale Sigmoid SigmoidCrossEntropyLoss Silence Slice
-    Softmax SoftmaxWithLoss Split Swish TanH Threshold Tile WindowData
-"""
-_TAKEN_OVER = "ConvolutionDepthwise DepthwiseConvolution Permute ReLU6"  # from forks; they are computed here as well
-LAYER_TYPES = frozenset((_CAFFES + _TAKEN_OVER).split())
 
 _ENGINE = "it selects the library that computes"
 _PRECISION = "it selects a number format, and everything here is float32"
@@ -229,7 +220,7 @@ def _judge(strange: StrangeField, others: list[StrangeField]) -> tuple[Finding, 
         harmless = "Caffe does that anyway"
     if harmless:
         return finding(f": ignored, because {harmless}."), None
-    if strange.layer and strange.layer.type and not _is_caffes(strange.layer.type) and name != "type":
+    if strange.layer and strange.layer.type and not _is_known(strange.layer.type) and name != "type":
         return finding(": left to the layer, whose type is a fork's."), None
     return finding(_refusal(strange, advice), fatal=True), None
 
@@ -282,8 +273,8 @@ def _same(value: str, neutral: str) -> bool:
         return value == neutral
 
 
-def _is_caffes(layer_type: str) -> bool:
-    return (
-        layer_type in LAYER_TYPES
-        or layer_type in V1LayerParameter.DESCRIPTOR.enum_types_by_name["LayerType"].values_by_name
-    )
+def _is_known(name: str) -> bool:
+    """Say whether a layer type is Caffe's own, under its present or a former name, or taken over from a fork."""
+    former_names = V1LayerParameter.DESCRIPTOR.enum_types_by_name["LayerType"].values_by_name
+    row = LAYER_TYPES.get(name)
+    return name in former_names or (row is not None and (row.trained or not row.fork))

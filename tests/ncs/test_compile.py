@@ -209,7 +209,7 @@ def test_mean_of_another_size(files: dict[str, Path]) -> None:
 def test_caffemodel_of_another_net(files: dict[str, Path]) -> None:
     text = files["net"].read_text()
     files["net"].write_text(text.replace("num_output: 3", "num_output: 5"))
-    with pytest.raises(ConversionError, match=r'layer "fc".*blob 0.*3x168, wanted 5x168'):
+    with pytest.raises(ConversionError, match=r'layer "fc".*blob 0.*3x168, expected 5x168'):
         ROOM.main(["compile", "--net", "SmallNet"])
     assert outputs() == []
 

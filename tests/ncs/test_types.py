@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from caffe_io.layer_types import LAYER_TYPES
 from ncs.__main__ import ROOM
+from ncs.layers import LAYERS
 
 
 def test_types_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,3 +26,9 @@ def test_types_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert text.startswith("converted:\n  AbsVal, ArgMax,")
     assert "  LSTM: recurrent layers" in text
+
+
+def test_every_row_that_is_converted_has_a_function() -> None:
+    """Input has none, because ncs/converter.py makes it."""
+    converted = {name for name, row in LAYER_TYPES.items() if row.converted}
+    assert set(LAYERS) == converted - {"Input"}

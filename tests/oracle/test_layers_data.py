@@ -168,8 +168,8 @@ def test_what_both_refuse_of_data(judge: Judge, databases: Path) -> None:
         ("raw", "crop_size: 21", "crop_size 21 is larger"),
         ("raw", "mean_value: 1 mean_value: 2", "2 mean_value"),
         ("raw", f'mean_file: "{databases}/mean.binaryproto" mean_value: 2', "both mean_file and mean_value"),
-        ("raw", f'mean_file: "{databases}/mean.binaryproto"', "the mean is 3 x 24 x 24"),
-        ("growing", "", "but the first record is 3 x 18 x 30"),
+        ("raw", f'mean_file: "{databases}/mean.binaryproto"', "the mean is 3x24x24"),
+        ("growing", "", "but the first record is 3x18x30"),
     ):
         text = f'layer {{ name: "it" type: "Data" {data(databases, name, 4, transform)} }}'
         both_refuse(judge, text, said, forward=True)
@@ -247,13 +247,13 @@ def test_what_both_refuse_of_image_data(judge: Judge, pictures: Path, tmp_path: 
     (tmp_path / "gone").write_text("nowhere.png 1\n")
     (tmp_path / "text").write_text(f"{tmp_path}/empty 1\n")
     for folder, name, settings, said in (
-        (pictures, "list", "batch_size: 2 new_height: 5", "wanted both, or neither"),
-        (pictures, "list", "batch_size: 2", "line 1: in/a.png is not there"),
-        (tmp_path, "gone", "batch_size: 2", "line 1: nowhere.png is not there"),
+        (pictures, "list", "batch_size: 2 new_height: 5", "expected both, or neither"),
+        (pictures, "list", "batch_size: 2", "line 1: in/a.png does not exist"),
+        (tmp_path, "gone", "batch_size: 2", "line 1: nowhere.png does not exist"),
         (tmp_path, "text", "batch_size: 2", "no decoder reads it"),
         (tmp_path, "empty", "batch_size: 2", "names no picture"),
         (tmp_path, "none", "batch_size: 2", "cannot be read"),
-        (pictures, "sizes", "batch_size: 2", "but the first record is 3 x 18 x 30"),
+        (pictures, "sizes", "batch_size: 2", "but the first record is 3x18x30"),
         (pictures, "sizes", "batch_size: 0", "batch_size of at least 1"),
     ):
         text = f'layer {{ name: "it" type: "ImageData" {image_data(folder, name, settings)} }}'

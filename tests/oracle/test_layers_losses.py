@@ -185,12 +185,12 @@ def test_labels_that_depend_on_weights(judge: Judge) -> None:
 
 def test_what_both_refuse(judge: Judge) -> None:
     for kind, settings, shapes, wanted in (
-        ("SoftmaxWithLoss", "", {"x": (4, 3), "y": (3,)}, "3 labels; wanted 4"),
+        ("SoftmaxWithLoss", "", {"x": (4, 3), "y": (3,)}, "3 labels; expected 4"),
         ("SoftmaxWithLoss", "", {"x": (4, 3, 2), "y": (2, 4)}, "same first axis"),
         ("SoftmaxWithLoss", "softmax_param { axis: 2 }", {"x": (4, 3), "y": (4,)}, "axis 2 is outside"),
         ("EuclideanLoss", "", {"x": (4, 3), "y": (4, 2)}, "as many numbers in both"),
         ("EuclideanLoss", "", {"x": (4, 3), "y": (3, 4)}, "same first axis"),
-        ("SigmoidCrossEntropyLoss", "", {"x": (4, 3), "y": (4,)}, "a target for each score"),
+        ("SigmoidCrossEntropyLoss", "", {"x": (4, 3), "y": (4,)}, "one target for each score"),
         ("InfogainLoss", "", {"x": (4, 3), "y": (4,)}, "has no matrix H"),
         ("InfogainLoss", "loss_param { normalize: true }", {"x": (4, 3), "y": (4,)}, 'old "normalize"'),
         (
@@ -199,12 +199,12 @@ def test_what_both_refuse(judge: Judge) -> None:
             {"x": (4, 3), "y": (4,)},
             "nowhere: cannot be read",
         ),
-        ("InfogainLoss", "", {"x": (4, 3), "y": (4,), "h": (3, 2)}, "wanted 3 x 3"),
+        ("InfogainLoss", "", {"x": (4, 3), "y": (4,), "h": (3, 2)}, "expected 3x3"),
         ("MultinomialLogisticLoss", "", {"x": (4, 3), "y": (4, 2)}, "one for each picture"),
-        ("ContrastiveLoss", "", {"x": (4, 3), "y": (4, 2), "z": (4,)}, "wanted N x C twice"),
-        ("ContrastiveLoss", "", {"x": (4, 3, 2, 1), "y": (4, 3, 2, 1), "z": (4,)}, "wanted N x C twice"),
-        ("Accuracy", "accuracy_param { top_k: 4 }", {"x": (4, 3), "y": (4,)}, "top_k 4 is more"),
-        ("Accuracy", "", {"x": (4, 3), "y": (5,)}, "5 labels; wanted 4"),
+        ("ContrastiveLoss", "", {"x": (4, 3), "y": (4, 2), "z": (4,)}, "expected N x C twice"),
+        ("ContrastiveLoss", "", {"x": (4, 3, 2, 1), "y": (4, 3, 2, 1), "z": (4,)}, "expected N x C twice"),
+        ("Accuracy", "accuracy_param { top_k: 4 }", {"x": (4, 3), "y": (4,)}, "top_k is 4; expected at most 3"),
+        ("Accuracy", "", {"x": (4, 3), "y": (5,)}, "5 labels; expected 4"),
     ):
         ours, _ = both_refuse(judge, loss(kind, settings, "".join(shapes)), shapes)
         assert wanted in ours

@@ -62,7 +62,7 @@ def test_what_both_refuse(judge: Judge) -> None:
         ours, _ = both_refuse(judge, layer("BatchNorm", settings), {"x": shape})
         assert wanted in ours
     ours, _ = both_refuse(judge, layer("MVN"), {"x": (1, 2, 3, 4, 5)})
-    assert "at most 4 axes" in ours
+    assert "1 to 4 axes" in ours
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (4, 3, 6), (3, 5), (4,)])

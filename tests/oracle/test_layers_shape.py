@@ -197,7 +197,7 @@ def test_batch_reindex(judge: Judge) -> None:
     net = net_text(text, {"x": (3, 2), "i": (2,)}, force=False)
     with pytest.raises(CaffeRefuses, match="greater than batch size"):
         judge.run(net, {"i": np.float32([0, 3])}, backward=False)
-    with pytest.raises(LayerError, match="index 3 is outside 0 to 2"):
+    with pytest.raises(LayerError, match="index 3 is out of range; expected 0 to 2"):
         our_net(net).forward({"x": torch.zeros(3, 2), "i": torch.tensor([0.0, 3.0])})
 
 

@@ -13,9 +13,8 @@ EXAMPLE = "./moka draw --model prototxt/AgeNet/train_test.prototxt --out AgeNet.
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The net, its state, and where the picture goes."""
     parser.epilog = (
-        "The columns converts (to OpenVINO) and compiles (for Myriad X) tell of the layer's type what the tests against the "
-        "original tools saw (training/drawing/conversions.json, written by tools/layer_table.py); single settings may be "
-        "refused all the same."
+        "The columns converts (to OpenVINO) and compiles (for Myriad X) hold for the type of the layer; a single setting may "
+        "still be refused. docs/layers.md lists the comparisons with the original tools."
     )
     add_net_options(parser, phase="TRAIN")
     parser.add_argument(

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from torch import Tensor
 
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter
 from caffe_io.graph import NetGraph, Node, Version
+from caffe_io.layer_types import LAYER_TYPES, layer_type
 from caffe_io.net_check import check_net
 from common.errors import MokaError
+from common.messages import shape_text
 
 from ..layers import Context, make_layer
 from ..layers.base import Shape
-
-# (shapes of bottoms and tops, weights) -> multiplications with weights, for one item of the batch; other layers: none
-MULTIPLY_ADDS: dict[str, Callable[[Sequence[Shape], Sequence[Shape], Sequence[Tensor]], int]] = {
-    "Convolution": lambda bottoms, tops, blobs: sum(math.prod(t[1:]) for t in tops) * math.prod(blobs[0].shape[1:]),
-    "DepthwiseConvolution": lambda bottoms, tops, blobs: math.prod(tops[0][1:]) * math.prod(blobs[0].shape[1:]),
-    "Deconvolution": lambda bottoms, tops, blobs: (
-        sum(math.prod(b[1:]) for b in bottoms) * math.prod(blobs[0].shape[1:])
-    ),
-    "InnerProduct": lambda bottoms, tops, blobs: math.prod(tops[0][1:-1]) * blobs[0].numel(),
-}
-
-
-_CONVERSIONS = Path(__file__).with_name("conversions.json")
 
 
 @dataclass
@@ -56,14 +40,14 @@ class Table:
 
     def text(self) -> str:
         """The table for a terminal."""
-        known = conversions()
         lines = [["layer", "type", "tops", "weights", "multiply-adds", "converts", "compiles"]]
         for row in self.rows:
             tops = ", ".join(
-                name if shape is None else f"{name} {' x '.join(map(str, shape)) or '1'}"
+                name if shape is None else f"{name} {shape_text(shape)}"
                 for name, shape in zip(row.layer.top, row.shapes, strict=True)
             )
-            marks = known.get(row.layer.type, ("no", "no"))
+            # Every type that converts also compiles; the tests against the original tools show it.
+            marks = [_conversion(row.layer.type)] * 2
             lines.append([row.layer.name, row.layer.type, tops, *map(_count, (row.weights, row.multiply_adds)), *marks])
         total = [_count(sum(row.weights for row in self.rows)), _count(sum(row.multiply_adds for row in self.rows))]
         lines.append(["total", "", "", *total, "", ""])
@@ -99,12 +83,12 @@ def make_table(net: NetParameter, path: str, context: Context) -> Table:
     return table
 
 
-def conversions() -> dict[str, tuple[str, str]]:
-    """Layer type -> whether it converts to OpenVINO, and compiles for Myriad X: "yes", "no", or "left out" (it has no part in
-    inference). Other types do neither. tools/layer_table.py writes the file from what the tests against the originals saw;
-    it speaks of types: single settings may be refused all the same."""
-    found: dict[str, list[str]] = json.loads(_CONVERSIONS.read_text("utf-8"))
-    return {kind: (converts, compiles) for kind, (converts, compiles) in found.items()}
+def _conversion(kind: str) -> str:
+    """Say whether a layer type converts: "yes", "no", or "left out" if it has no part in inference."""
+    row = layer_type(kind)
+    if row.predictions:
+        return "left out"
+    return "yes" if row.converted and kind in LAYER_TYPES else "no"
 
 
 def _set_up(row: Row, bottoms: list[Shape], context: Context, shared: set[str]) -> None:
@@ -117,9 +101,10 @@ def _set_up(row: Row, bottoms: list[Shape], context: Context, shared: set[str]) 
         name = specs[index].name if index < len(specs) else ""
         row.weights += 0 if name in shared else blob.numel()
         shared.update({name} if name else ())
-    if row.layer.type in MULTIPLY_ADDS:
+    count = layer.layer_type.multiply_adds
+    if count:
         tops = [shape for shape in row.shapes if shape is not None]
-        row.multiply_adds = MULTIPLY_ADDS[row.layer.type](bottoms, tops, layer.blobs)
+        row.multiply_adds = count(bottoms, tops, [tuple(blob.shape) for blob in layer.blobs])
 
 
 def _count(number: int) -> str:

@@ -1,16 +1,18 @@
-"""Caffe's layers: the table from type to class. A new layer is one class in a file and one line here."""
+"""Caffe's layers: the table from type to class.
+
+A new layer is its row in caffe_io/layer_types.py, a class in a file of this package, and a line here.
+"""
 
 from __future__ import annotations
 
 from caffe_io.caffe_pb2 import LayerParameter
-from common.messages import did_you_mean
+from caffe_io.layer_types import layer_type
+from common.messages import known_names
 
 from ..errors import LayerError
+from .arrangement import Concat, Crop, Flatten, Parameter, Permute, Reshape, Silence, Slice, Split, Tile
 from .base import Context, Layer
-from .batch_norm import BatchNorm
-from .concat import Concat, Slice, Tile
 from .convolution import Convolution, Deconvolution, DepthwiseConvolution, Im2col
-from .crop import Crop
 from .data.dummy_data import DummyData
 from .data.hdf5_data import HDF5Data
 from .data.image_data import ImageData
@@ -23,18 +25,28 @@ from .losses.accuracy import Accuracy
 from .losses.class_losses import HingeLoss, InfogainLoss, MultinomialLogisticLoss
 from .losses.loss import SoftmaxWithLoss
 from .losses.value_losses import ContrastiveLoss, EuclideanLoss, SigmoidCrossEntropyLoss
-from .lrn import LRN
-from .mvn import MVN
-from .neuron import BNLL, ELU, AbsVal, Clip, Dropout, Exp, Log, Power, ReLU, ReLU6, Sigmoid, Swish, TanH, Threshold
-from .plumbing import Parameter, Silence, Split
+from .neuron import (
+    BNLL,
+    ELU,
+    AbsVal,
+    Clip,
+    Dropout,
+    Exp,
+    Log,
+    Power,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    Swish,
+    TanH,
+    Threshold,
+)
+from .normalisation import LRN, MVN, BatchNorm, Softmax
 from .pooling import SPP, Pooling
-from .prelu import PReLU
 from .reduction import ArgMax, Reduction
-from .refused import REFUSED
-from .scale import Bias, Scale
+from .scaling import Bias, Scale
 from .selection import BatchReindex, Embed, Filter
-from .shape import Flatten, Permute, Reshape
-from .softmax import Softmax
 
 __all__ = ["LAYERS", "Context", "Layer", "make_layer"]
 
@@ -102,13 +114,12 @@ LAYERS: dict[str, type[Layer]] = {
 
 
 def make_layer(param: LayerParameter, context: Context) -> Layer:
-    """The layer that `param` describes. Raises LayerError for a type in REFUSED, with the reason, and for an unknown
-    one, with the known ones and the nearest."""
-    if param.type in REFUSED:
-        raise LayerError(f'layer "{param.name}" is of type {param.type}: {REFUSED[param.type]}')
+    """Make the layer that `param` describes.
+
+    Raises LayerError for a type that is refused, with the reason, and for an unknown one, with the nearest and all known.
+    """
+    if reason := layer_type(param.type).not_trained:
+        raise LayerError(f'layer "{param.name}" is of type {param.type}: {reason}')
     if param.type not in LAYERS:
-        hint = did_you_mean(param.type, LAYERS)
-        raise LayerError(
-            f'layer "{param.name}": unknown layer type "{param.type}".{hint} Known types: {", ".join(sorted(LAYERS))}.'
-        )
+        raise LayerError(f'layer "{param.name}": unknown layer type "{param.type}". {known_names(param.type, LAYERS)}')
     return LAYERS[param.type](param, context)

@@ -1,15 +1,16 @@
-"""What every layer is: made from its LayerParameter, told the shapes of its bottoms, then run."""
+"""What every layer has in common: built from its LayerParameter, given the shapes of its bottoms, then run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import TRAIN, FillerParameter, LayerParameter, Phase
+from caffe_io.layer_types import InPlace, layer_type
+from common.messages import shape_text
 
 from ..errors import LayerError
 from .fillers import fill
@@ -19,9 +20,9 @@ Shape = tuple[int, ...]
 
 @dataclass
 class Context:
-    """What layers of one net share: its phase, the device, and the source of all its random numbers.
+    """What the layers of one net share: its phase, the device, and the source of all its random numbers.
 
-    The solver seeds `generator` anew before each iteration, so that a resumed run draws what an unbroken one draws.
+    The solver seeds `generator` again before each iteration, so that a resumed run draws what an unbroken one draws.
     Of several `workers` that train together, `worker` r of N takes the batches r, r + N, r + 2 N, ... of the data.
     """
 
@@ -33,41 +34,46 @@ class Context:
     workers: int = 1
 
     def batch(self, own: int) -> int:
-        """The number, counted over all workers, of this worker's batch number `own`."""
+        """Turn the number of one of this worker's batches into the number counted over all workers."""
         return own * self.workers + self.worker
 
     @property
     def training(self) -> bool:
-        """Whether the net is one to train; a layer may work otherwise (Layer.training)."""
+        """Whether the net is there to be trained; a layer may differ (Layer.training)."""
         return self.phase == TRAIN
 
 
 class Layer:
     """One layer of a net.
 
-    A subclass overrides `setup` (bottom shapes to top shapes; makes `blobs`) and `forward` (bottoms to tops).
-    `training` tells how it works: by its own `phase`, and only without one by the net's, as in Caffe.
-    Gradients come from PyTorch, so `forward` must not change its bottoms, unless the net says that it `may_overwrite` them;
-    an in-place top is else a new tensor under the old name.
+    A subclass overrides `setup` (bottom shapes to top shapes; makes `blobs`) and `forward` (bottoms to tops). How many
+    bottoms and tops it takes, and whether it is a loss, stands in its row of caffe_io/layer_types.py.
+
+    `training` follows the layer's own `phase`; without one it follows the net's, as in Caffe. `only_shapes` makes `setup`
+    leave the weights unfilled. `may_overwrite` says that nothing else needs the bottoms once the layer has run.
+
+    PyTorch computes the gradients, so `forward` must not change its bottoms unless `may_overwrite` is set; otherwise an
+    in-place top is a new tensor under the old name.
     """
 
-    bottoms: ClassVar[tuple[int, int | None]] = (1, 1)  # how many bottoms it takes: least, most (None: any number)
-    tops: ClassVar[tuple[int, int | None]] = (1, 1)
-    is_loss: ClassVar[bool] = (
-        False  # its first top counts in the objective with weight 1 unless loss_weight says otherwise
-    )
-
     def __init__(self, param: LayerParameter, context: Context) -> None:
-        self.param, self.context = param, context
+        self.param = param
+        self.context = context
         self.name = param.name
+        self.layer_type = layer_type(param.type)
         self.training = (param.phase if param.HasField("phase") else context.phase) == TRAIN
         self.blobs: list[Tensor] = []
-        self.only_shapes = False  # of the weights, in `setup`: they are not filled
-        self.may_overwrite = False  # the net needs its bottom no more once it has run
-        for what, names, (least, most) in (("bottom", param.bottom, self.bottoms), ("top", param.top, self.tops)):
-            if len(names) < least or (most is not None and len(names) > most):
-                wanted = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
-                raise self.error(f"has {len(names)} {what} blob(s) ({', '.join(names) or 'none'}); wanted {wanted}.")
+        self.only_shapes = False
+        self.may_overwrite = False
+        if problem := self.layer_type.count_problem(param.bottom, param.top):
+            raise self.error(problem)
+        if self.layer_type.in_place is InPlace.REFUSED and set(param.top) & set(param.bottom):
+            raise self.error("does not work in place. Give its top a name of its own.")
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether its first top counts in the objective, with weight 1 unless loss_weight says otherwise."""
+        return self.layer_type.is_loss
 
     @property
     def in_place(self) -> bool:
@@ -79,32 +85,35 @@ class Layer:
         return shapes
 
     def reshape(self, shapes: list[Shape]) -> list[Shape]:
-        """Adapt to bottoms of other shapes and keep the weights; returns the shapes of the tops.
+        """Adapt to bottoms of other shapes and keep the weights; return the shapes of the tops.
 
         Raises LayerError if the weights do not fit the new shapes.
         """
-        kept, self.blobs, self.only_shapes = self.blobs, [], True
+        kept = self.blobs
+        self.blobs = []
+        self.only_shapes = True
         try:
             tops = self.setup(shapes)
-            wanted = [tuple(blob.shape) for blob in self.blobs]
+            needed = [tuple(blob.shape) for blob in self.blobs]
         finally:
-            self.blobs, self.only_shapes = kept, False
-        if wanted != [tuple(blob.shape) for blob in kept]:
+            self.blobs = kept
+            self.only_shapes = False
+        if needed != [tuple(blob.shape) for blob in kept]:
             raise self.error(
-                f"its weights are {[list(blob.shape) for blob in kept]}; bottoms of {[list(s) for s in shapes]} would need "
-                f"{[list(s) for s in wanted]}."
+                f"its weights have the shapes {shape_list(blob.shape for blob in kept)}; bottoms of shapes "
+                f"{shape_list(shapes)} would need {shape_list(needed)}."
             )
         return tops
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        """The tops, computed from the bottoms."""
+        """Compute the tops from the bottoms."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Stop what runs in the background, if anything does."""
+        """Stop whatever runs in the background."""
 
     def error(self, message: str) -> LayerError:
-        """A LayerError that begins with the layer's name and type; to be raised by the caller."""
+        """Make a LayerError that begins with the layer's name and type, for the caller to raise."""
         return LayerError(f'layer "{self.name}" ({self.param.type}): {message}')
 
     def add_blob(self, shape: Shape, filler: FillerParameter) -> None:
@@ -115,8 +124,13 @@ class Layer:
         values = fill(shape, filler, self.context.generator, self.name)
         self.blobs.append(values.to(self.context.device).requires_grad_(self.context.training))
 
-    def axis(self, index: int, shape: Shape) -> int:
-        """`index` as an axis of `shape` counted from the front; negative ones count from the back."""
+    def resolve_axis(self, index: int, shape: Shape) -> int:
+        """Return `index` as an axis of `shape` counted from the front; a negative one counts from the back."""
         if not -len(shape) <= index < len(shape):
-            raise self.error(f"axis {index} is outside its bottom of shape {list(shape)}.")
+            raise self.error(f"axis {index} is outside its bottom of shape {shape_text(shape)}.")
         return index % len(shape)
+
+
+def shape_list(shapes: Iterable[Sequence[int]]) -> str:
+    """Write several shapes for a message: "2x3, 1x3x4x4", or "none"."""
+    return ", ".join(map(shape_text, shapes)) or "none"

@@ -1,4 +1,4 @@
-"""Eltwise: several blobs of one shape made into one, number by number."""
+"""Eltwise: combine several blobs of one shape number by number."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from torch import Tensor
 
 from caffe_io.caffe_pb2 import EltwiseParameter
 
-from .base import Layer, Shape
+from .base import Layer, Shape, shape_list
 
 
 class Eltwise(Layer):
-    """SUM (each bottom times its coeff), PROD or MAX."""
-
-    bottoms = (2, None)
+    """Compute the SUM (each bottom times its coeff), the PROD or the MAX."""
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.eltwise_param
         if len(p.coeff) not in (0, len(shapes)):
-            raise self.error(f"has {len(p.coeff)} coeff and {len(shapes)} bottoms; wanted one for each, or none.")
+            raise self.error(f"has {len(p.coeff)} coeff and {len(shapes)} bottoms; expected one for each, or none.")
         if p.coeff and p.operation == EltwiseParameter.PROD:
-            raise self.error("coeff belongs to SUM; PROD takes none.")
+            raise self.error("has coeff, which belongs to SUM; PROD takes none.")
         if any(shape != shapes[0] for shape in shapes):
-            raise self.error(f"its bottoms have different shapes: {', '.join(str(list(s)) for s in shapes)}.")
+            raise self.error(f"its bottoms have different shapes: {shape_list(shapes)}.")
         return shapes[:1]
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
@@ -39,7 +37,7 @@ class Eltwise(Layer):
             for bottom in bottoms[1:]:
                 top = top * bottom
         else:
-            # As in Caffe the gradient goes to one bottom: of equal ones to the second of the first two, else to the earlier.
+            # As in Caffe, one bottom gets the gradient. If the first two are equal it is the second; later, the earlier one.
             top = torch.where(top > bottoms[1], top, bottoms[1])
             for bottom in bottoms[2:]:
                 top = torch.where(bottom > top, bottom, top)

@@ -1,4 +1,4 @@
-"""First values of weights: Caffe's fillers."""
+"""Caffe's fillers: the first values of weights."""
 
 from __future__ import annotations
 
@@ -9,31 +9,34 @@ import torch
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import FillerParameter
-from common.messages import did_you_mean
+from common.messages import known_names, shape_text
 
 from ..errors import LayerError
 
 Shape = tuple[int, ...]
-# Fills and returns a tensor; raises ValueError for settings or a shape that do not fit.
 Filler = Callable[[Tensor, FillerParameter, torch.Generator], Tensor]
+"""Fills and returns a tensor; raises ValueError for settings or a shape that do not fit."""
 
 
 def constant(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
-    """All equal to `value`."""
+    """Fill with `value`."""
     return values.fill_(param.value)
 
 
 def uniform(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
-    """Evenly between `min` and `max`."""
+    """Draw uniformly between `min` and `max`."""
     if param.min > param.max:
         raise ValueError(f"min {param.min:g} is above max {param.max:g}")
     return values.uniform_(param.min, param.max, generator=generator)
 
 
 def gaussian(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
-    """Normal with `mean` and `std`; with `sparse` s, each weight is kept with probability s / (outputs of the layer)."""
+    """Draw from a normal distribution with `mean` and `std`.
+
+    With `sparse` s, each weight is kept with probability s / (outputs of the layer).
+    """
     if param.std <= 0:
-        raise ValueError(f'std is {param.std:g}; wanted a number above 0 (type "constant" makes all weights equal)')
+        raise ValueError(f'std is {param.std:g}; expected a number above 0 (type "constant" makes all weights equal)')
     values.normal_(param.mean, param.std, generator=generator)
     if param.sparse >= 0:
         outputs = _outputs(values)
@@ -44,16 +47,19 @@ def gaussian(values: Tensor, param: FillerParameter, generator: torch.Generator)
 
 
 def positive_unitball(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
-    """Above 0, and those of each output add up to 1."""
+    """Draw numbers above 0, such that those of each output add up to 1."""
     rows = values.uniform_(0, 1, generator=generator).view(_outputs(values), -1)
     rows.div_(rows.sum(1, keepdim=True))
     return values
 
 
 def bilinear(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
-    """The same tent over each kernel: a Deconvolution with them enlarges by interpolating. Wants N x C x K x K."""
+    """Put the same tent over each kernel, so that a Deconvolution enlarges by interpolation.
+
+    The weights must be N x C x K x K.
+    """
     if values.dim() != 4 or values.shape[2] != values.shape[3]:
-        raise ValueError(f"wants weights of 4 axes and a square kernel; found {list(values.shape)}")
+        raise ValueError(f"expected weights of 4 axes and a square kernel; found {shape_text(values.shape)}")
     size = values.shape[3]
     half = (size + 1) // 2
     tent = 1 - (torch.arange(size) / half - (size - 1) / (2 * half)).abs()
@@ -61,13 +67,13 @@ def bilinear(values: Tensor, param: FillerParameter, generator: torch.Generator)
 
 
 def xavier(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
-    """Uniform with variance 1/n (Glorot and Bengio 2010), n by `variance_norm`."""
+    """Draw uniformly with variance 1/n (Glorot and Bengio 2010), n by `variance_norm`."""
     limit = math.sqrt(3.0 / _fan(values, param))
     return values.uniform_(-limit, limit, generator=generator)
 
 
 def msra(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
-    """Normal with variance 2/n (He et al. 2015), n by `variance_norm`."""
+    """Draw from a normal distribution with variance 2/n (He et al. 2015), n by `variance_norm`."""
     return values.normal_(0.0, math.sqrt(2.0 / _fan(values, param)), generator=generator)
 
 
@@ -83,10 +89,12 @@ FILLERS: dict[str, Filler] = {
 
 
 def fill(shape: Shape, param: FillerParameter, generator: torch.Generator, layer: str) -> Tensor:
-    """A float32 tensor of `shape`, filled as `param` says; `layer` is the name in the LayerError for what cannot be."""
+    """Make a float32 tensor of `shape`, filled as `param` says.
+
+    Raises LayerError, with `layer` as the name, for an unknown filler or settings that do not fit.
+    """
     if param.type not in FILLERS:
-        hint = did_you_mean(param.type, FILLERS)
-        raise LayerError(f'layer "{layer}": unknown filler "{param.type}"; known are {", ".join(FILLERS)}.{hint}')
+        raise LayerError(f'layer "{layer}": unknown filler "{param.type}". {known_names(param.type, FILLERS)}')
     try:
         if param.sparse < -1 or (param.sparse >= 0 and param.type != "gaussian"):
             raise ValueError(f"sparse is {param.sparse}; only gaussian takes it, 0 or more")
@@ -97,7 +105,7 @@ def fill(shape: Shape, param: FillerParameter, generator: torch.Generator, layer
 
 def _outputs(values: Tensor) -> int:
     if not values.dim():
-        raise ValueError("wants weights with axes; these are a single number")
+        raise ValueError("expected weights with axes; found a single number")
     return values.shape[0]
 
 

@@ -1,4 +1,4 @@
-"""InnerProduct: fully connected."""
+"""InnerProduct: the fully connected layer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from .base import Layer, Shape
 
 
 class InnerProduct(Layer):
-    """All axes from `axis` on are one vector of inputs. Weights: outputs x inputs (inputs x outputs with `transpose`)."""
+    """Multiply a vector of inputs by the weights; all axes from `axis` on form the vector.
+
+    Weights: outputs x inputs (inputs x outputs with `transpose`), then bias.
+    """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.inner_product_param
-        first = self.axis(p.axis, shapes[0])
+        first = self.resolve_axis(p.axis, shapes[0])
         if not p.num_output:
-            raise self.error("num_output is missing.")
+            raise self.error("num_output is missing; expected at least 1.")
         inputs = math.prod(shapes[0][first:])
         self.add_blob((inputs, p.num_output) if p.transpose else (p.num_output, inputs), p.weight_filler)
         if p.bias_term:
@@ -28,6 +31,6 @@ class InnerProduct(Layer):
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         p = self.param.inner_product_param
         x = bottoms[0]
-        flat = x.reshape(*x.shape[: self.axis(p.axis, tuple(x.shape))], -1)
+        flat = x.reshape(*x.shape[: self.resolve_axis(p.axis, tuple(x.shape))], -1)
         weight = self.blobs[0].t() if p.transpose else self.blobs[0]
         return [F.linear(flat, weight, self.blobs[1] if p.bias_term else None)]

@@ -1,4 +1,4 @@
-"""Layers that work on each number by itself."""
+"""Layers that compute with each number by itself: activation functions, arithmetic, Dropout."""
 
 from __future__ import annotations
 
@@ -9,33 +9,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_io.caffe_pb2 import ExpParameter, LogParameter
+from caffe_io.caffe_pb2 import ExpParameter, FillerParameter, LogParameter
+from common.messages import shape_text
 
 from .base import Layer, Shape
 from .no_gradient import without_gradient
-from .shape import not_in_place
 
 
 class AbsVal(Layer):
-    """|x|."""
-
-    def setup(self, shapes: list[Shape]) -> list[Shape]:
-        not_in_place(self)
-        return shapes
+    """Compute |x|."""
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         return [bottoms[0].abs()]
 
 
 class BNLL(Layer):
-    """log(1 + exp(x))."""
+    """Compute log(1 + exp(x))."""
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         return [F.softplus(bottoms[0])]
 
 
 class Clip(Layer):
-    """x, but at least `min` and at most `max`."""
+    """Clamp x to `min` and `max`."""
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.clip_param
@@ -49,34 +45,34 @@ class Clip(Layer):
 
 
 class Dropout(Layer):
-    """TRAIN: each number is 0 with probability dropout_ratio, else divided by (1 - dropout_ratio). TEST: unchanged.
+    """In TRAIN, set each number to 0 with probability dropout_ratio, and divide the others by (1 - dropout_ratio).
 
-    A ratio of 1, of which Caffe makes nothing but NaN, and those that it refuses are refused; in TEST they do not matter.
+    In TEST nothing changes. Refused in TRAIN are the ratios that Caffe refuses, and 1, which in Caffe only gives NaN.
     """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         self.ratio = self.param.dropout_param.dropout_ratio
         if self.training and not 0 <= self.ratio < 1:
-            raise self.error(f"dropout_ratio {self.ratio:g} must be at least 0 and less than 1.")
+            raise self.error(f"dropout_ratio is {self.ratio:g}; expected at least 0 and less than 1.")
         return shapes
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         if not self.training or self.ratio == 0:
             return bottoms
-        # Drawn on the CPU, where the generator is: every device then drops the same numbers.
+        # Drawn on the CPU, where the generator is, so that every device drops the same numbers.
         kept = torch.empty_like(bottoms[0], device="cpu").bernoulli_(1 - self.ratio, generator=self.context.generator)
         return [bottoms[0] * kept.mul_(1 / (1 - self.ratio)).to(bottoms[0].device)]
 
 
 class ELU(Layer):
-    """x above 0, alpha (exp(x) - 1) below (Clevert et al. 2015)."""
+    """Keep x above 0, and compute alpha (exp(x) - 1) below (Clevert et al. 2015)."""
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         return [F.elu(bottoms[0], self.param.elu_param.alpha)]
 
 
 class Exp(Layer):
-    """base ** (shift + scale x); base -1 stands for e."""
+    """Compute base ** (shift + scale x); base -1 stands for e."""
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         self.log_base = log_of_base(self, self.param.exp_param)
@@ -88,7 +84,7 @@ class Exp(Layer):
 
 
 class Log(Layer):
-    """The logarithm of shift + scale x; base -1 stands for e."""
+    """Compute the logarithm of shift + scale x; base -1 stands for e."""
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         self.log_base = log_of_base(self, self.param.log_param)
@@ -102,33 +98,52 @@ class Log(Layer):
 
 
 def log_of_base(layer: Layer, p: ExpParameter | LogParameter) -> float:
-    """The natural logarithm of p.base. Raises LayerError for one that is neither -1 nor above 0."""
+    """Return the natural logarithm of p.base. Raises LayerError for one that is neither -1 nor above 0."""
     if p.base == -1:
         return 1.0
     if not 0 < p.base < math.inf:
-        raise layer.error(f"base is {p.base:g}; wanted a number above 0, or -1 for e.")
+        raise layer.error(f"base is {p.base:g}; expected a number above 0, or -1 for e.")
     return math.log(p.base)
 
 
 class Power(Layer):
-    """(shift + scale x) ** power."""
+    """Compute (shift + scale x) ** power."""
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         p = self.param.power_param
-        if p.scale == 0 or p.power == 0:  # the bottom does not matter, and its gradient is 0
+        # The bottom does not matter then, and its gradient is 0.
+        if p.scale == 0 or p.power == 0:
             return [torch.full_like(bottoms[0], p.shift).pow(p.power)]
         top = affine(bottoms[0], p.scale, p.shift)
         return [top if p.power == 1 else top.pow(p.power)]
 
 
 def affine(x: Tensor, scale: float, shift: float) -> Tensor:
-    """scale x + shift, without a pass over the numbers where it changes none."""
+    """Compute scale x + shift, without a pass over the numbers for a step that changes nothing."""
     x = x if scale == 1 else x * scale
     return x + shift if shift else x
 
 
+class PReLU(Layer):
+    """Compute max(x, 0) + slope * min(x, 0) with learned slopes, which start at 0.25 (He et al. 2015).
+
+    There is one slope for each channel, or one for all (channel_shared).
+    """
+
+    def setup(self, shapes: list[Shape]) -> list[Shape]:
+        p = self.param.prelu_param
+        if len(shapes[0]) < 2:
+            raise self.error(f"expected a bottom of 2 or more axes, channels at axis 1; found {shape_text(shapes[0])}.")
+        filler = p.filler if p.HasField("filler") else FillerParameter(value=0.25)
+        self.add_blob(() if p.channel_shared else (shapes[0][1],), filler)
+        return shapes
+
+    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+        return [F.prelu(bottoms[0], self.blobs[0].reshape(-1))]
+
+
 class ReLU(Layer):
-    """max(x, 0) + negative_slope * min(x, 0)."""
+    """Compute max(x, 0) + negative_slope * min(x, 0)."""
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         slope = self.param.relu_param.negative_slope
@@ -138,7 +153,7 @@ class ReLU(Layer):
 
 
 class ReLU6(Layer):
-    """min(max(x, 0), 6) + negative_slope * min(x, 0); from forks of Caffe (MobileNet)."""
+    """Compute min(max(x, 0), 6) + negative_slope * min(x, 0); from forks of Caffe (MobileNet)."""
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         slope = self.param.relu_param.negative_slope
@@ -147,14 +162,14 @@ class ReLU6(Layer):
 
 
 class Sigmoid(Layer):
-    """1 / (1 + exp(-x))."""
+    """Compute 1 / (1 + exp(-x))."""
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         return [bottoms[0].sigmoid()]
 
 
 class Swish(Layer):
-    """x sigmoid(beta x) (Ramachandran et al. 2017)."""
+    """Compute x sigmoid(beta x) (Ramachandran et al. 2017)."""
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         beta = self.param.swish_param.beta
@@ -162,14 +177,14 @@ class Swish(Layer):
 
 
 class TanH(Layer):
-    """Hyperbolic tangent."""
+    """Compute the hyperbolic tangent."""
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         return [bottoms[0].tanh()]
 
 
 class Threshold(Layer):
-    """1 above the threshold, else 0. Has no gradient: a loss behind it cannot train what is before it."""
+    """Give 1 above the threshold, else 0. It has no gradient: a loss after it cannot train what comes before it."""
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         top = (bottoms[0] > self.param.threshold_param.threshold).to(bottoms[0].dtype)

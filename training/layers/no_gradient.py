@@ -1,4 +1,4 @@
-"""Bottoms that a gradient cannot pass: labels, indices, selectors, what is compared with a threshold."""
+"""Bottoms that no gradient passes: labels, indices, selectors, numbers that are compared with a threshold."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from .base import Layer
 
 
 def without_gradient(layer: Layer, top: Tensor, bottom: Tensor) -> Tensor:
-    """`top`, computed from `bottom` in a way that has no derivative. Should a gradient ever be wanted for `bottom`, LayerError
-    is raised in backward, where Caffe ends itself; branches that no loss depends on are not concerned."""
+    """Return `top`, which was computed from `bottom` in a way that has no derivative.
+
+    Raises LayerError in backward if a gradient for `bottom` is needed (Caffe aborts there). Branches without a loss are
+    unaffected.
+    """
     if not (torch.is_grad_enabled() and bottom.requires_grad):
         return top
     passed: Tensor = _NoGradient.apply(top, bottom, layer)  # type: ignore[no-untyped-call]
@@ -30,5 +33,5 @@ class _NoGradient(torch.autograd.Function):
         layer: Layer = ctx.layer
         raise layer.error(
             "a loss depends on weights through a bottom of this layer that has no gradient. "
-            "Write propagate_down: false for that bottom, lr_mult: 0 for those weights, or take the loss away."
+            "Write propagate_down: false for that bottom, lr_mult: 0 for those weights, or take the loss out."
         )

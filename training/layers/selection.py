@@ -1,4 +1,4 @@
-"""Layers that pick by an index or a selector: BatchReindex, Embed, Filter."""
+"""Layers that select by an index or a selector: BatchReindex, Embed, Filter."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import Layer, Shape
+from common.messages import shape_text
+
+from .base import Layer, Shape, shape_list
 from .no_gradient import without_gradient
 
 
 class BatchReindex(Layer):
-    """Item number bottom2[i] of bottom 1, for each i."""
-
-    bottoms = (2, 2)
+    """Select from the first bottom, for each number of the second, the item with that index."""
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         if len(shapes[1]) != 1 or not shapes[0]:
-            raise self.error(f"wants a second bottom of one axis (the indices); found {list(shapes[1])}.")
+            raise self.error(f"expected a second bottom of one axis (the indices); found {shape_text(shapes[1])}.")
         return [(*shapes[1], *shapes[0][1:])]
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        indices = checked(self, bottoms[1], len(bottoms[0]))
+        indices = _checked_indices(self, bottoms[1], len(bottoms[0]))
         return [without_gradient(self, bottoms[0].index_select(0, indices), bottoms[1])]
 
 
 class Embed(Layer):
-    """For each index of the bottom its row of the weights (input_dim x num_output), plus the bias."""
+    """Replace each index of the bottom by its row of the weights (input_dim x num_output), plus the bias."""
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.embed_param
@@ -40,26 +40,26 @@ class Embed(Layer):
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         p = self.param.embed_param
-        top = F.embedding(checked(self, bottoms[0], p.input_dim), self.blobs[0])
+        top = F.embedding(_checked_indices(self, bottoms[0], p.input_dim), self.blobs[0])
         return [without_gradient(self, top + self.blobs[1] if p.bias_term else top, bottoms[0])]
 
 
 class Filter(Layer):
-    """The items of each bottom for which the last bottom, the selector, is not 0: fewer of them than the shape promises."""
+    """Keep the items of each bottom for which the last bottom, the selector, is not 0.
 
-    bottoms = (2, None)
-    tops = (1, None)
+    The top may then have fewer items than `setup` said.
+    """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         *rest, selector = shapes
         if len(self.param.top) != len(rest):
-            raise self.error(f"has {len(self.param.top)} tops; wanted {len(rest)}, one less than bottoms.")
+            raise self.error(f"has {len(self.param.top)} tops; expected {len(rest)}, one less than bottoms.")
         if not selector or any(size != 1 for size in selector[1:]):
             raise self.error(
-                f"its last bottom, the selector, must be one number for each item; found {list(selector)}."
+                f"its last bottom, the selector, has the shape {shape_text(selector)}; expected one number for each item."
             )
         if any(shape[:1] != selector[:1] for shape in rest):
-            raise self.error(f"its bottoms have not all {selector[0]} items: {', '.join(str(list(s)) for s in rest)}.")
+            raise self.error(f"its bottoms have the shapes {shape_list(rest)}; expected {selector[0]} items in each.")
         return rest
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
@@ -68,10 +68,10 @@ class Filter(Layer):
         return [without_gradient(self, bottom.index_select(0, kept), selector) for bottom in rest]
 
 
-def checked(layer: Layer, indices: Tensor, count: int) -> Tensor:
-    """`indices` as whole numbers. Raises LayerError for one outside 0 .. count - 1."""
-    whole = indices.long()
-    wrong = (whole < 0) | (whole >= count)
+def _checked_indices(layer: Layer, indices: Tensor, count: int) -> Tensor:
+    """Return `indices` as integers. Raises LayerError for one outside 0 .. count - 1."""
+    integers = indices.long()
+    wrong = (integers < 0) | (integers >= count)
     if bool(wrong.any()):
-        raise layer.error(f"index {int(whole[wrong][0])} is outside 0 to {count - 1}.")
-    return whole
+        raise layer.error(f"index {int(integers[wrong][0])} is out of range; expected 0 to {count - 1}.")
+    return integers

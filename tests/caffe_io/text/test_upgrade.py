@@ -8,8 +8,8 @@ import pytest
 
 from caffe_io.caffe_pb2 import NetParameter, SolverParameter, V1LayerParameter
 from caffe_io.errors import NetError, PrototxtError
+from caffe_io.layer_types import LAYER_TYPES
 from caffe_io.prototxt import parse_text
-from caffe_io.text.fork_fields import LAYER_TYPES
 from caffe_io.text.upgrade import current_type, upgrade_net, upgrade_solver
 
 
@@ -23,7 +23,7 @@ def same(old: str, new: str) -> None:
 
 def test_types_have_todays_names() -> None:
     names = {current_type(name) for name in V1LayerParameter.LayerType.keys()}  # noqa: SIM118
-    assert names - {""} <= LAYER_TYPES
+    assert names - {""} <= LAYER_TYPES.keys()
     assert {"AbsVal", "ArgMax", "BNLL", "HDF5Data", "Im2col", "LRN", "MVN", "ReLU", "SoftmaxWithLoss", "TanH"} <= names
     same('layers { name: "a" type: NONE }', 'layer { name: "a" type: "" }')
     same('layers { name: "a" }', 'layer { name: "a" }')

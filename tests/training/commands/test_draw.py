@@ -30,12 +30,12 @@ layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
 """
 # conv: 8 x 5 x 5 outputs of 3 x 3 x 3; twins: 4 x 5 x 5 of 4; up: 4 x 5 x 5 inputs to 2 x 2 x 4; fc: 2 x 10 x 12 to 10
 FIGURES = {
-    "conv": ("2 x 8 x 5 x 5", "224", "5,400"),
-    "twin1": ("2 x 4 x 5 x 5", "20", "400"),
-    "twin2": ("2 x 4 x 5 x 5", "-", "400"),
-    "up": ("2 x 2 x 10 x 12", "64", "1,600"),
-    "fc": ("2 x 10", "2,410", "2,400"),
-    "prob": ("2 x 10", "-", "-"),
+    "conv": ("2x8x5x5", "224", "5,400"),
+    "twin1": ("2x4x5x5", "20", "400"),
+    "twin2": ("2x4x5x5", "-", "400"),
+    "up": ("2x2x10x12", "64", "1,600"),
+    "fc": ("2x10", "2,410", "2,400"),
+    "prob": ("2x10", "-", "-"),
 }
 
 
@@ -64,7 +64,7 @@ def test_which_types_convert_and_compile(tmp_path: Path, drawn: tuple[str, Eleme
     rows = {line.split()[0]: line.split() for line in done.out.splitlines() if line}
     assert rows["loss"][-4:] == ["left", "out", "left", "out"]
     assert rows["data"][-2:] == ["no", "no"]
-    assert "tools/layer_table.py" in command("draw", "--help", folder=tmp_path).out
+    assert "docs/layers.md" in command("draw", "--help", folder=tmp_path).out
 
 
 def test_the_picture_is_a_box_for_each_maker_and_a_line_for_each_bottom(drawn: tuple[str, ElementTree.Element]) -> None:
@@ -88,7 +88,7 @@ def test_data_that_are_not_there(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert "not known: nowhere: no LMDB here" in done.out
     whole = command("draw", "--model", "net.prototxt", "--phase", "TEST", "--out", "test.svg", folder=tmp_path)
-    assert "conv1 8 x 8 x 9 x 9" in whole.out
+    assert "conv1 8x8x9x9" in whole.out
     assert "not known" not in whole.out
     assert command("draw", "--model", "net.prototxt", folder=tmp_path).code == 2, "the picture is there"
 

@@ -116,7 +116,7 @@ def test_depthwise() -> None:
         set_blobs(layer, weights, np.zeros(6))
         want = by_loops(x, weights, np.zeros(6), (1, 1), (1, 1), (1, 1), 3)
         np.testing.assert_allclose(run(layer, x)[0], want, atol=1e-5)
-    with pytest.raises(LayerError, match="group is 2; wanted 4"):
+    with pytest.raises(LayerError, match="group is 2; expected 4"):
         layer_of(
             'type: "DepthwiseConvolution" bottom: "x" top: "y" convolution_param { num_output: 4 kernel_size: 3 group: 2 }',
             (1, 4, 5, 5),
@@ -169,12 +169,12 @@ def test_im2col() -> None:
         ("kernel_size: 3", [(1, 3, 5, 5)], "num_output 0"),
         ("num_output: 2", [(1, 3, 5, 5)], "kernel_size is missing"),
         ("num_output: 2 kernel_size: 3 kernel_h: 3", [(1, 3, 5, 5)], "kernel_size and kernel_h"),
-        ("num_output: 2 kernel_h: 3", [(1, 3, 5, 5)], r"kernel_size is \[3, 0\]"),
+        ("num_output: 2 kernel_h: 3", [(1, 3, 5, 5)], "kernel_size is 3, 0;"),
         ("num_output: 2 kernel_size: 3 stride: 0", [(1, 3, 5, 5)], "stride is"),
         ("num_output: 2 kernel_size: 3 dilation: 0", [(1, 3, 5, 5)], "dilation is"),
         ("num_output: 2 kernel_size: 3 kernel_size: 3 kernel_size: 3", [(1, 3, 5, 5)], "one or two numbers"),
-        ("num_output: 2 kernel_size: 3 group: 2", [(1, 3, 5, 5)], "group 2 must divide its 3 input channels"),
-        ("num_output: 2 kernel_size: 7", [(1, 3, 5, 5)], "larger than its padded bottom"),
+        ("num_output: 2 kernel_size: 3 group: 2", [(1, 3, 5, 5)], "group 2 must divide both its 3 input channels"),
+        ("num_output: 2 kernel_size: 7", [(1, 3, 5, 5)], "is larger than its bottom"),
         ("num_output: 2 kernel_size: 3", [(1, 3)], "4 axes"),
         ("num_output: 2 kernel_size: 3", [(1, 3, 5, 5), (1, 3, 6, 5)], "different shapes"),
     ],

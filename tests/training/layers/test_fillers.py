@@ -96,7 +96,5 @@ def test_the_seed_decides() -> None:
 
 
 def test_an_unknown_filler_names_layer_and_nearest() -> None:
-    with pytest.raises(
-        LayerError, match=r'layer "conv1": unknown filler "gausian"; known are .*Did you mean "gaussian"'
-    ):
+    with pytest.raises(LayerError, match=r'layer "conv1": unknown filler "gausian"\. Known: .*Did you mean "gaussian"'):
         filled('type: "gausian"', 2)

@@ -55,5 +55,5 @@ def test_gradient(settings: str) -> None:
 def test_settings_that_do_not_fit() -> None:
     with pytest.raises(LayerError, match="num_output is missing"):
         layer_of('type: "InnerProduct" bottom: "x" top: "y"', (2, 3))
-    with pytest.raises(LayerError, match=r"axis 2 is outside its bottom of shape \[2, 3\]"):
+    with pytest.raises(LayerError, match=r"axis 2 is outside its bottom of shape 2x3"):
         layer_of(TEXT.format("axis: 2"), (2, 3))

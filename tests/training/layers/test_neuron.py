@@ -1,4 +1,4 @@
-"""Layers that work on each number by itself."""
+"""Layers that compute with each number by itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from caffe_io.caffe_pb2 import TEST
-from kits.training_layers import layer_of, run
+from kits.training_layers import in_double, layer_of, run, set_blobs
 from training.errors import LayerError
 
 
@@ -136,3 +136,36 @@ def test_dropout_of_bf16_stays_bf16() -> None:
 def test_a_ratio_that_cannot_be(ratio: float) -> None:
     with pytest.raises(LayerError, match="dropout_ratio"):
         layer_of(f'type: "Dropout" bottom: "x" top: "x" dropout_param {{ dropout_ratio: {ratio} }}', (2, 2))
+
+
+PRELU_X = np.random.default_rng(0).standard_normal((2, 3, 4)).astype(np.float32)
+
+
+def test_a_slope_for_each_channel() -> None:
+    layer, shapes = layer_of('type: "PReLU" bottom: "x" top: "x"', PRELU_X.shape)
+    assert shapes == [PRELU_X.shape]
+    np.testing.assert_allclose(run(layer, PRELU_X)[0], np.where(PRELU_X > 0, PRELU_X, 0.25 * PRELU_X))
+    slopes = np.float32([0.1, -0.5, 2])
+    set_blobs(layer, slopes)
+    np.testing.assert_allclose(
+        run(layer, PRELU_X)[0], np.where(PRELU_X > 0, PRELU_X, slopes[:, None] * PRELU_X), rtol=1e-6
+    )
+
+
+def test_one_slope_for_all() -> None:
+    text = 'type: "PReLU" bottom: "x" top: "x" prelu_param { channel_shared: true filler { value: 0.5 } }'
+    layer, _ = layer_of(text, PRELU_X.shape)
+    assert layer.blobs[0].shape == ()
+    np.testing.assert_allclose(run(layer, PRELU_X)[0], np.where(PRELU_X > 0, PRELU_X, 0.5 * PRELU_X))
+
+
+def test_gradient() -> None:
+    layer, _ = layer_of('type: "PReLU" bottom: "x" top: "y"', PRELU_X.shape)
+    in_double(layer)
+    x = torch.from_numpy(PRELU_X).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x, _: layer.forward([x])[0], (x, *layer.blobs))
+
+
+def test_a_bottom_without_channels() -> None:
+    with pytest.raises(LayerError, match="2 or more axes"):
+        layer_of('type: "PReLU" bottom: "x" top: "y"', (3,))

@@ -116,13 +116,13 @@ def test_gradient(settings: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "shape", "message"),
     [
-        ("kernel_size: 2 kernel_h: 2", (1, 1, 4, 4), "wants kernel_size, or both kernel_h"),
-        ("kernel_size: 2 stride_h: 2", (1, 1, 4, 4), "wants stride, or both stride_h"),
+        ("kernel_size: 2 kernel_h: 2", (1, 1, 4, 4), "expected kernel_size, or both kernel_h"),
+        ("kernel_size: 2 stride_h: 2", (1, 1, 4, 4), "expected stride, or both stride_h"),
         ("kernel_size: 2 global_pooling: true", (1, 1, 4, 4), "leave out kernel_size"),
         ("kernel_size: 2 pad: 2", (1, 1, 4, 4), "smaller than the kernel"),
         ("stride: 2", (1, 1, 4, 4), "at least 1"),
         ("kernel_size: 2 pad: 1 pool: STOCHASTIC", (1, 1, 4, 4), "STOCHASTIC pooling takes no pad"),
-        ("kernel_size: 7", (1, 1, 4, 4), "larger than its padded bottom"),
+        ("kernel_size: 7", (1, 1, 4, 4), "is larger than its bottom"),
         ("kernel_size: 2", (1, 4), "4 axes"),
     ],
 )

@@ -16,7 +16,7 @@ def test_batch_reindex() -> None:
     layer, shapes = layer_of('type: "BatchReindex" bottom: "x" bottom: "i" top: "y"', X.shape, (5,))
     assert shapes == [(5, 2, 3)]
     np.testing.assert_array_equal(run(layer, X, np.float32([3, 0, 0, 1, 3]))[0], X[[3, 0, 0, 1, 3]])
-    with pytest.raises(LayerError, match="index -1 is outside 0 to 3"):
+    with pytest.raises(LayerError, match="index -1 is out of range; expected 0 to 3"):
         run(layer, X, np.float32([3, 0, -1, 1, 3]))
 
 
@@ -38,7 +38,7 @@ def test_embed() -> None:
     set_blobs(layer, rows, np.float32([10, 20]))
     indices = np.float32([[2, 0], [1, 1]])
     np.testing.assert_array_equal(run(layer, indices)[0], rows[indices.astype(int)] + [10, 20])
-    with pytest.raises(LayerError, match="index 3 is outside 0 to 2"):
+    with pytest.raises(LayerError, match="index 3 is out of range; expected 0 to 2"):
         run(layer, indices + 1)
 
 
@@ -56,8 +56,8 @@ def test_filter() -> None:
         ('type: "BatchReindex" bottom: "x" bottom: "i"', [(2, 3), (2, 1)], "one axis"),
         ('type: "Embed" bottom: "x" embed_param { num_output: 2 }', [(2,)], "input_dim must be at least 1"),
         ('type: "Filter" bottom: "x" bottom: "s"', [(2, 3), (2, 2)], "one number for each item"),
-        ('type: "Filter" bottom: "x" bottom: "s"', [(2, 3), (3,)], "not all 3 items"),
-        ('type: "Filter" bottom: "x" bottom: "s" top: "z"', [(2, 3), (2,)], "has 2 tops; wanted 1"),
+        ('type: "Filter" bottom: "x" bottom: "s"', [(2, 3), (3,)], "expected 3 items in each"),
+        ('type: "Filter" bottom: "x" bottom: "s" top: "z"', [(2, 3), (2,)], "has 2 tops; expected 1"),
     ],
 )
 def test_settings_that_do_not_fit(text: str, shapes: list[tuple[int, ...]], message: str) -> None:

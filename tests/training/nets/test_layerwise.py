@@ -97,7 +97,7 @@ def test_other_shapes() -> None:
     passes.forward()
     assert passes.data["fc"].shape[0] == 2
     passes.resize("data", (2, 2, 7, 7))
-    with pytest.raises(TrainingError, match="its weights are"):
+    with pytest.raises(TrainingError, match="its weights have the shapes"):
         passes.forward()
 
 

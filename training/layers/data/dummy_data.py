@@ -1,8 +1,9 @@
-"""DummyData: tops from fillers."""
+"""DummyData: tops that fillers fill."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -12,9 +13,11 @@ from ..base import Shape
 from ..fillers import fill
 from .source import Source
 
+T = TypeVar("T")
+
 
 class DummyData(Source):
-    """Each top is filled anew in each forward pass by its data_filler; constant ones (0 without a filler) stay.
+    """Fill each top with its data_filler in each forward pass; constant tops (0 without a filler) are filled once.
 
     Shapes and fillers are given once for all tops, or once for each.
     """
@@ -23,7 +26,7 @@ class DummyData(Source):
         p = self.param.dummy_data_param
         old = [getattr(p, field) for field in ("num", "channels", "height", "width")]
         if any(old) and p.shape:
-            raise self.error("has both shape and num, channels, height, width; write shape only.")
+            raise self.error("has both shape and num, channels, height, width; write shape.")
         columns = [self._each(list(sizes), "of num, channels, height and width") for sizes in old] if any(old) else []
         given = list(zip(*columns, strict=True)) or [tuple(s.dim) for s in self._each(list(p.shape), "shape")]
         self._shapes: list[Shape] = [tuple(shape) for shape in given]
@@ -42,8 +45,9 @@ class DummyData(Source):
     def _fill(self, shape: Shape, filler: FillerParameter) -> Tensor:
         return fill(shape, filler, self.context.generator, self.name).to(self.context.device)
 
-    def _each(self, given: list, what: str) -> list:  # type: ignore[type-arg]  # of shapes, sizes or fillers
+    def _each(self, given: list[T], what: str) -> list[T]:
+        """Return one of `given` for each top; a single one counts for all."""
         count = len(self.param.top)
         if len(given) not in (1, count):
-            raise self.error(f"has {count} tops and {len(given)} {what}; wanted one, or one for each top.")
+            raise self.error(f"has {count} tops and {len(given)} {what}; expected one, or one for each top.")
         return given * count if len(given) == 1 else given

@@ -1,4 +1,4 @@
-"""ImageData: pictures and labels from files that a list names."""
+"""ImageData: pictures from the files that a list names, with their labels."""
 
 from __future__ import annotations
 
@@ -18,27 +18,29 @@ _LEADING_INTEGER = re.compile(r"\s*([+-]?[0-9]+)")
 
 
 class ImageData(Pictures):
-    """The pictures of `source`, lines of "path label", in the order of the lines, from the first again after the last.
+    """Read the pictures of `source`, lines of "path label", in the order of the lines, and start again after the last.
 
-    root_folder is put before each path as it stands; with new_height and new_width all pictures are made that size
-    (bilinear); they are read with three channels, without is_color with one. With `shuffle` each pass through the list has
-    its own order, drawn from (seed, pass); rand_skip leaves out a number of pictures less than it, drawn from the seed, at
-    the very beginning. Both are functions of the seed and the batch's number: a resumed training goes on exactly.
+    root_folder is prefixed to each path as it is. With new_height and new_width all pictures are resized to that size
+    (bilinear). They are read with three channels, with is_color: false with one.
+
+    With `shuffle` each pass through the list has its own order, drawn from (seed, pass). rand_skip skips a number of
+    pictures below it at the very beginning, drawn from the seed. Both depend only on the seed and the number of the
+    batch, so that a resumed training continues exactly.
     """
-
-    tops = (2, 2)
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.image_data_param
         if bool(p.new_height) != bool(p.new_width):
-            raise self.error(f"has new_height {p.new_height} and new_width {p.new_width}; wanted both, or neither.")
+            raise self.error(f"has new_height {p.new_height} and new_width {p.new_width}; expected both, or neither.")
         self.source = p.source
         self._lines = self._read_list()
         self._first = 0
         if p.rand_skip:
             self._first = int(np.random.default_rng((self.context.seed, p.rand_skip)).integers(p.rand_skip))
             if self._first >= len(self._lines):
-                raise self.error(f"rand_skip fell on {self._first}, but {p.source} has {len(self._lines)} lines.")
+                raise self.error(
+                    f"rand_skip drew {self._first}, but {p.source} has {len(self._lines)} lines. Write a smaller rand_skip."
+                )
         self._order = lru_cache(2)(self._draw_order)
         return self.top_shapes(p.batch_size, self._read(self._position(0))[0].shape)
 
@@ -48,7 +50,7 @@ class ImageData(Pictures):
         return self.batch(batch, [self._read(self._position(first + index)) for index in range(size)])
 
     def _position(self, number: int) -> int:
-        """The line, from 0, of the picture that is drawn as `number`-th."""
+        """Return the line, counted from 0, of the picture with this number, counted from the start of training."""
         passes, index = divmod(self._first + number, len(self._lines))
         return int(self._order(passes)[index])
 
@@ -62,17 +64,17 @@ class ImageData(Pictures):
 
         p = self.param.image_data_param
         path, label = self._lines[line]
-        called = f"{p.source}, line {line + 1}: {p.root_folder}{path}"
+        name = f"{p.source}, line {line + 1}: {p.root_folder}{path}"
         picture = cv2.imread(p.root_folder + path, cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE)
         if picture is None:
-            there = "is there, but no decoder reads it" if Path(p.root_folder + path).exists() else "is not there"
-            raise self.error(f"{called} {there}. Correct the list, or root_folder (now {p.root_folder!r}).")
+            reason = "exists, but no decoder reads it" if Path(p.root_folder + path).exists() else "does not exist"
+            raise self.error(f"{name} {reason}. Correct the list, or root_folder (now {p.root_folder!r}).")
         if p.new_height:
             picture = cv2.resize(picture, (p.new_width, p.new_height))
-        return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1)), label, called
+        return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1)), label, name
 
     def _read_list(self) -> list[tuple[str, int]]:
-        """Paths and labels. As in Caffe, the label is the number after the last space, and 0 if there is none."""
+        """Read paths and labels. As in Caffe, the label is the number after the last space, and 0 if there is none."""
         try:
             text = Path(self.source).read_bytes().decode("utf-8", "surrogateescape")
         except OSError as error:
@@ -83,7 +85,7 @@ class ImageData(Pictures):
             if not space:
                 path, label = label, ""
             if not path:
-                raise self.error(f"{self.source}, line {number}: {line!r} names no picture; wanted: path label")
+                raise self.error(f"{self.source}, line {number}: {line!r} names no picture; expected `path label`.")
             integer = _LEADING_INTEGER.match(label)
             lines.append((path, int(integer[1]) if integer else 0))
         return lines

@@ -1,4 +1,4 @@
-"""Input: a blob that the caller fills."""
+"""Input: blobs that the caller fills."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .source import Source
 
 
 class Input(Source):
-    """One top per shape, or all tops of one shape. The net's `feed` gives the values."""
+    """Make one top for each shape, or all tops of one shape. The caller of the net gives the values."""
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         given = [tuple(shape.dim) for shape in self.param.input_param.shape]
@@ -19,9 +19,9 @@ class Input(Source):
             given *= len(self.param.top)
         if len(given) != len(self.param.top):
             raise self.error(
-                f"has {len(self.param.top)} tops and {len(given)} shapes; wanted one shape, or one for each top."
+                f"has {len(self.param.top)} tops and {len(given)} shapes; expected one shape, or one for each top."
             )
         return given
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        raise self.error("has no values: feed its tops before running the net.")
+        raise self.error("has no values. Feed its tops before running the net.")

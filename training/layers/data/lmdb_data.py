@@ -15,19 +15,16 @@ from .source import Picture, Pictures
 
 
 class Data(Pictures):
-    """Records in the order of their keys, from the first again after the last; batch number b always begins at record
-    b * batch_size.
+    """Read records in the order of their keys, and start again after the last.
 
-    Encoded records (JPEG, PNG) are decoded with the channels they have, with force_color as three, with force_gray as one.
-    As in Caffe 1.0, rand_skip is passed over; so is prefetch.
+    Batch number b always begins at record b * batch_size. Encoded records (JPEG, PNG) are decoded with the channels they
+    have, with force_color as three, with force_gray as one. As in Caffe 1.0, rand_skip is ignored; so is prefetch.
     """
-
-    tops = (1, 2)
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p, transform = self.param.data_param, self.param.transform_param
         if p.backend != DataParameter.LMDB:
-            raise self.error("backend LEVELDB is not read here; make an LMDB and write `backend: LMDB`.")
+            raise self.error("backend LEVELDB is not supported. Make an LMDB and write `backend: LMDB`.")
         if transform.force_color and transform.force_gray:
             raise self.error("has both force_color and force_gray; write one of them.")
         self._color = True if transform.force_color else False if transform.force_gray else None
@@ -47,8 +44,9 @@ class Data(Pictures):
 
     def make(self, batch: int) -> Sequence[Tensor]:
         size = self.param.data_param.batch_size
-        drawn = [(*self._decode(key, value), self._called(key)) for key, value in self._next(size)]
-        for _ in self._next(size * (self.context.workers - 1)):  # what the others draw
+        drawn = [(*self._decode(key, value), self._record_name(key)) for key, value in self._next(size)]
+        # Skip the records of the other workers.
+        for _ in self._next(size * (self.context.workers - 1)):
             pass
         return self.batch(batch, drawn)
 
@@ -56,8 +54,10 @@ class Data(Pictures):
         return (next(self._records) for _ in range(count))
 
     def _decode(self, key: bytes, value: bytes) -> tuple[Picture, int]:
-        datum = parse_datum(value, self._called(key))
-        return datum_to_array(datum, self._called(key), self._color), datum.label
+        name = self._record_name(key)
+        datum = parse_datum(value, name)
+        return datum_to_array(datum, name, self._color), datum.label
 
-    def _called(self, key: bytes) -> str:
+    def _record_name(self, key: bytes) -> str:
+        """Name a record in messages."""
         return f'{self.source}, record "{key.decode(errors="replace")}"'

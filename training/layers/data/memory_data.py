@@ -1,4 +1,4 @@
-"""MemoryData: arrays that the caller gives once, batch by batch."""
+"""MemoryData: arrays that the caller gives once and that are served batch by batch."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from torch import Tensor
 
 from caffe_io.mean import read_mean
 from common.commands import LOGGER
+from common.messages import shape_text
 
 from ..base import Shape
 from .source import Source
 
 
 class MemoryData(Source):
-    """Top 1: batch_size x channels x height x width; top 2: the labels. `set_arrays` gives the data, untransformed; after
-    the last batch comes the first again."""
+    """Serve arrays, untransformed: batch_size x channels x height x width, and as a second top the labels.
 
-    tops = (2, 2)
+    `set_arrays` gives the data. After the last batch comes the first again.
+    """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.memory_data_param
@@ -34,31 +35,33 @@ class MemoryData(Source):
         return [self._shape, self._shape[:1]]
 
     def _check_transform(self) -> None:
-        """Caffe refuses the same settings, and then applies none of them to arrays."""
+        """Refuse what Caffe refuses; Caffe then applies none of the settings to arrays."""
         t = self.param.transform_param
         if t.mean_file and t.mean_value:
-            raise self.error("transform_param has both mean_file and mean_value; Caffe takes one of them.")
+            raise self.error("transform_param has both mean_file and mean_value; write one of them.")
         if t.mean_file:
             read_mean(t.mean_file)
         if fields := ", ".join(field.name for field, _ in t.ListFields()):
             logging.getLogger(LOGGER).warning(
-                'layer "%s": the arrays that it is given are taken as they are; nothing is done of transform_param (%s).',
+                'layer "%s": its arrays are used as they are; transform_param (%s) is ignored.',
                 *(self.name, fields),
             )
 
     def set_arrays(self, data: npt.ArrayLike, labels: npt.ArrayLike) -> None:
-        """Take N pictures (N x channels x height x width) and N labels; N is a multiple of batch_size.
+        """Set N pictures (N x channels x height x width) and N labels; N is a multiple of batch_size.
 
-        Raises LayerError for arrays that do not fit. The arrays are used in place if they are float32.
+        Arrays of float32 are used without a copy. Raises LayerError for arrays that do not fit.
         """
         pictures, numbers = np.asarray(data, np.float32), np.asarray(labels, np.float32).reshape(-1)
         size = self._shape[0]
         if pictures.shape[1:] != self._shape[1:]:
-            raise self.error(f"was given pictures {list(pictures.shape)}; wanted N x {list(self._shape[1:])}.")
+            raise self.error(
+                f"was given pictures of shape {shape_text(pictures.shape)}; expected Nx{shape_text(self._shape[1:])}."
+            )
         if not len(pictures) or len(pictures) % size:
-            raise self.error(f"was given {len(pictures)} pictures; wanted a multiple of batch_size {size}.")
+            raise self.error(f"was given {len(pictures)} pictures; expected a multiple of batch_size {size}.")
         if len(numbers) != len(pictures):
-            raise self.error(f"was given {len(pictures)} pictures and {len(numbers)} labels; wanted as many of both.")
+            raise self.error(f"was given {len(pictures)} pictures and {len(numbers)} labels; expected as many of both.")
         self._arrays = [torch.from_numpy(pictures), torch.from_numpy(numbers)]
         self._next_batch = 0
 
@@ -68,7 +71,7 @@ class MemoryData(Source):
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         if not self._arrays:
             raise self.error(
-                "has no data: call set_input_arrays(data, labels), or feed its tops, before running the net."
+                "has no data. Call set_input_arrays(data, labels), or feed its tops, before running the net."
             )
         size, (pictures, labels) = self._shape[0], self._arrays
         first = self.context.batch(self._next_batch) * size % len(pictures)

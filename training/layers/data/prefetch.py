@@ -1,4 +1,4 @@
-"""Batches made ahead of their use, in a thread."""
+"""Make batches ahead of their use, in a thread."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class Prefetcher(Generic[T]):
-    """Calls `make(0)`, `make(1)`, ... in a thread; `depth` results wait, and one more is made; `next()` gives them in order.
+    """Calls `make(start)`, `make(start + 1)`, ... in a thread; `next` returns the results in order.
 
-    An exception in `make` ends the thread and comes out of `next()`, of later calls too. `waited` counts the seconds that
-    `next()` spent waiting.
+    Up to `depth` results wait while one more is made. An exception in `make` ends the thread and is raised by `next`, and
+    by all later calls. `waited` counts the seconds that `next` spent waiting.
     """
 
     def __init__(self, make: Callable[[int], T], start: int = 0, depth: int = 1) -> None:
@@ -27,14 +27,15 @@ class Prefetcher(Generic[T]):
         self._thread.start()
 
     def next(self) -> T:
-        """The next result."""
+        """Return the next result."""
         begun = time.perf_counter()
         result, error = self._queue.get()
         self.waited += time.perf_counter() - begun
         if error is not None:
             self._queue.put((None, error))
             raise error
-        return result  # type: ignore[return-value]  # None only together with an error
+        # It is None only together with an error.
+        return result  # type: ignore[return-value]
 
     def close(self) -> None:
         """Stop the thread."""

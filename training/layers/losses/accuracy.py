@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,28 +9,26 @@ from torch import Tensor
 
 from ..base import Layer, Shape
 from ..no_gradient import without_gradient
-from .loss import check_labels
+from .loss import check_label_count, check_labels
 
 
 class Accuracy(Layer):
-    """Share of labels among the `top_k` highest scores, where a score as high as the label's own counts as higher (a net
-    that gives all classes the same is never right); labels equal to ignore_label are left out.
-    Top 2: the share of each class among its own labels."""
+    """Compute the share of labels that are among the `top_k` highest scores.
 
-    bottoms = (2, 2)
-    tops = (1, 2)
+    A score as high as the label's own counts as higher, so a net that gives all classes the same score is never right.
+    Labels equal to ignore_label do not count. A second top holds the share for each class among its own labels.
+    """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
-        scores, labels = shapes
-        self.along = self.axis(self.param.accuracy_param.axis, scores)
-        wanted = math.prod(scores[: self.along]) * math.prod(scores[self.along + 1 :])
-        if math.prod(labels) != wanted:
+        scores = shapes[0]
+        self.axis = self.resolve_axis(self.param.accuracy_param.axis, scores)
+        check_label_count(self, self.axis, shapes)
+        classes = scores[self.axis]
+        if self.param.accuracy_param.top_k > classes:
             raise self.error(
-                f"has scores {list(scores)} and {math.prod(labels)} labels; wanted {wanted}, one for each prediction."
+                f"top_k is {self.param.accuracy_param.top_k}; expected at most {classes}, its number of classes."
             )
-        if self.param.accuracy_param.top_k > scores[self.along]:
-            raise self.error(f"top_k {self.param.accuracy_param.top_k} is more than its {scores[self.along]} classes.")
-        return [(), (scores[self.along],)][: len(self.param.top)]
+        return [(), (classes,)][: len(self.param.top)]
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         return [without_gradient(self, top, bottoms[0]) for top in self._judge(bottoms)]
@@ -39,7 +36,7 @@ class Accuracy(Layer):
     @torch.no_grad()
     def _judge(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         p = self.param.accuracy_param
-        scores = bottoms[0].float().movedim(self.along, -1).reshape(-1, bottoms[0].shape[self.along])
+        scores = bottoms[0].float().movedim(self.axis, -1).reshape(-1, bottoms[0].shape[self.axis])
         labels = bottoms[1].reshape(-1).long()
         counted = check_labels(self, labels, scores.shape[1], p.ignore_label if p.HasField("ignore_label") else None)
         scores, labels = scores[counted], labels[counted]

@@ -1,4 +1,4 @@
-"""Losses whose labels are class indices, beside SoftmaxWithLoss."""
+"""Losses with class indices as labels, other than SoftmaxWithLoss."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ from caffe_io.blobs import blob_to_array
 from caffe_io.caffe_pb2 import BlobProto, HingeLossParameter
 from caffe_io.prototxt import parse_binary
 from common.errors import MokaError
+from common.messages import shape_text
 
 from ..base import Layer, Shape
-from .loss import Loss, at_least, check_count, class_indices, divisor
+from .loss import Loss, at_least, check_label_count, class_indices, divisor
 
-_LEAST = 1e-20  # Caffe takes the logarithm of no smaller probability
+# Caffe clamps a probability to this before it takes the logarithm.
+_LEAST = 1e-20
 
 
 class MultinomialLogisticLoss(Loss):
-    """Mean over the batch of -log(the label's probability); bottom 0 holds probabilities, one axis of classes a picture."""
+    """Compute the mean over the batch of -log(the label's probability).
+
+    The first bottom holds the probabilities of the classes, all axes after the batch.
+    """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         _one_label_each(self, shapes)
@@ -35,8 +40,10 @@ class MultinomialLogisticLoss(Loss):
 
 
 class HingeLoss(Loss):
-    """Mean over the batch of the sum over classes of max(0, 1 - score of the label, or 1 + score of another class), squared
-    with norm L2."""
+    """Compute the mean over the batch of the sum over classes of max(0, 1 - score) or max(0, 1 + score).
+
+    The first counts for the label's class, the second for the others; with norm L2 each is squared.
+    """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         _one_label_each(self, shapes)
@@ -53,45 +60,43 @@ class HingeLoss(Loss):
 
 
 class InfogainLoss(Loss):
-    """-sum over classes k of H[label, k] log(softmax of the scores at k); with the identity as H it is SoftmaxWithLoss.
+    """Compute -sum over classes k of H[label, k] log(softmax of the scores at k); with H = identity, SoftmaxWithLoss.
 
-    H (classes x classes) is bottom 2, or read from infogain_loss_param.source, a BlobProto. The softmax is along
-    infogain_loss_param.axis; the sum is divided by loss_param.normalization as in SoftmaxWithLoss. Top 2: the probabilities.
+    H (classes x classes) is the third bottom, or read from infogain_loss_param.source, a BlobProto. The softmax is along
+    infogain_loss_param.axis; the sum is divided as in SoftmaxWithLoss. A second top holds the probabilities.
     """
 
-    bottoms = (2, 3)
-    tops = (1, 2)
     labels = (1, 2)
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
-        self.along = self.axis(self.param.infogain_loss_param.axis, shapes[0])
-        check_count(self, self.along, shapes)
+        self.axis = self.resolve_axis(self.param.infogain_loss_param.axis, shapes[0])
+        check_label_count(self, self.axis, shapes)
         tops = super().setup(shapes)
         if self.param.loss_param.HasField("normalize"):
-            raise self.error('does not take the old "normalize"; write "normalization" in loss_param.')
-        classes = shapes[0][self.along]
+            raise self.error('does not take the old "normalize". Write "normalization" in loss_param.')
+        classes = shapes[0][self.axis]
         if len(shapes) == 2:
             self._matrix = self._read_matrix().to(self.context.device)
         count = math.prod(shapes[2]) if len(shapes) == 3 else self._matrix.numel()
         if count != classes**2:
-            raise self.error(f"its matrix H has {count} numbers; wanted {classes} x {classes}, for {classes} classes.")
+            raise self.error(f"its matrix H has {count} numbers; expected {classes}x{classes}, for {classes} classes.")
         return tops
 
     def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        scores = bottoms[0].float().movedim(self.along, -1)
+        scores = bottoms[0].float().movedim(self.axis, -1)
         p, classes = self.param.loss_param, scores.shape[-1]
         labels, counted = class_indices(self, bottoms[1].reshape(scores.shape[:-1]), classes, p)
         matrix = (bottoms[2] if len(bottoms) == 3 else self._matrix).detach().float().reshape(classes, classes)
         logs = scores.log_softmax(-1)
         gains = (matrix[labels] * at_least(logs, math.log(_LEAST))).sum(-1)
-        outer = math.prod(bottoms[0].shape[: self.along])
+        outer = math.prod(bottoms[0].shape[: self.axis])
         loss = -(gains * counted).sum() / divisor(p, outer, counted)
-        return [loss, logs.detach().exp().movedim(-1, self.along)]
+        return [loss, logs.detach().exp().movedim(-1, self.axis)]
 
     def _read_matrix(self) -> Tensor:
         source = self.param.infogain_loss_param.source
         if not source:
-            raise self.error("has no matrix H; give it as bottom 2 or as infogain_loss_param { source: FILE }.")
+            raise self.error("has no matrix H. Give it as the third bottom or as infogain_loss_param { source: FILE }.")
         try:
             values = blob_to_array(parse_binary(source, BlobProto(), "a matrix (binaryproto)"), source)
         except MokaError as error:
@@ -102,4 +107,6 @@ class InfogainLoss(Loss):
 def _one_label_each(layer: Layer, shapes: list[Shape]) -> None:
     scores, labels = shapes
     if not scores or math.prod(labels) != scores[0]:
-        raise layer.error(f"has scores {list(scores)} and {math.prod(labels)} labels; wanted one for each picture.")
+        raise layer.error(
+            f"has scores {shape_text(scores)} and {math.prod(labels)} labels; expected one for each picture."
+        )

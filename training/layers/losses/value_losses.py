@@ -10,24 +10,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import LossParameter
+from common.messages import shape_text
 
-from ..base import Shape
+from ..base import Shape, shape_list
 from .loss import Loss, divisor
 
-_BESIDE_DISTANCE = 1e-4  # Caffe adds it to the distance by which the gradient is divided
+# Caffe adds this to the distance by which it divides the gradient.
+_DISTANCE_EPS = 1e-4
 
 
 class EuclideanLoss(Loss):
-    """Sum of squared differences over twice the batch size; both bottoms get a gradient."""
+    """Compute the sum of squared differences over twice the batch size; both bottoms get a gradient."""
 
     labels = ()
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         tops = super().setup(shapes)
         if math.prod(shapes[0]) != math.prod(shapes[1]):
-            raise self.error(
-                f"its bottoms are {list(shapes[0])} and {list(shapes[1])}; wanted as many numbers in both."
-            )
+            raise self.error(f"its bottoms have the shapes {shape_list(shapes)}; expected as many numbers in both.")
         return tops
 
     def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
@@ -36,17 +36,17 @@ class EuclideanLoss(Loss):
 
 
 class SigmoidCrossEntropyLoss(Loss):
-    """Sum of the cross entropies of sigmoid(bottom 0) and the targets of bottom 1 (each 0 to 1, or ignore_label).
+    """Compute the sum of the cross entropies of sigmoid(scores) and targets.
 
-    It is divided by loss_param.normalization: BATCH_SIZE (the default), VALID (numbers that are not ignored), FULL (all),
-    NONE (1).
+    The first bottom holds the scores, the second the targets, each 0 to 1 or ignore_label. The sum is divided as
+    loss_param.normalization says: BATCH_SIZE (the default), VALID (numbers that are not ignored), FULL (all), NONE (1).
     """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         tops = super().setup(shapes)
         if math.prod(shapes[0]) != math.prod(shapes[1]):
             raise self.error(
-                f"has {list(shapes[0])} scores and {list(shapes[1])} targets; wanted a target for each score."
+                f"has scores {shape_text(shapes[0])} and targets {shape_text(shapes[1])}; expected one target for each score."
             )
         return tops
 
@@ -62,20 +62,20 @@ class SigmoidCrossEntropyLoss(Loss):
 
 
 class ContrastiveLoss(Loss):
-    """For pairs of vectors at distance d (Hadsell et al. 2006): d^2 where bottom 2 is not 0 (similar), else
-    max(0, margin - d)^2, with legacy_version max(0, margin - d^2); the sum over twice the batch size."""
+    """Compare pairs of vectors at distance d (Hadsell et al. 2006).
 
-    bottoms = (3, 3)
+    A pair counts d^2 where the third bottom is not 0 (similar), else max(0, margin - d)^2, or with legacy_version
+    max(0, margin - d^2). The sum is divided by twice the batch size.
+    """
+
     labels = (2,)
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         tops = super().setup(shapes)
         vectors = [(*shape, 1)[:2] for shape in shapes[:2]]
-        wide = any(math.prod(shape[2:]) != 1 for shape in shapes[:2])
-        if wide or vectors[0] != vectors[1] or math.prod(shapes[2]) != vectors[0][0]:
-            raise self.error(
-                f"its bottoms are {', '.join(str(list(shape)) for shape in shapes)}; wanted N x C twice, and N labels."
-            )
+        has_pixels = any(math.prod(shape[2:]) != 1 for shape in shapes[:2])
+        if has_pixels or vectors[0] != vectors[1] or math.prod(shapes[2]) != vectors[0][0]:
+            raise self.error(f"its bottoms have the shapes {shape_list(shapes)}; expected N x C twice, and N labels.")
         return tops
 
     def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
@@ -84,14 +84,14 @@ class ContrastiveLoss(Loss):
         difference = bottoms[0].reshape(count, -1).float() - bottoms[1].reshape(count, -1).float()
         similar = bottoms[2].reshape(-1).trunc() != 0
         squares = difference.square().sum(1)
-        far = F.relu(p.margin - (squares if p.legacy_version else _distance(difference)))
-        apart = far if p.legacy_version else far.square()
-        return [torch.where(similar, squares, apart).sum() / count / 2]
+        lack = F.relu(p.margin - (squares if p.legacy_version else _distance(difference)))
+        dissimilar = lack if p.legacy_version else lack.square()
+        return [torch.where(similar, squares, dissimilar).sum() / count / 2]
 
 
 def _distance(difference: Tensor) -> Tensor:
-    """The length of each row; its gradient is the row over (length + 1e-4), so finite at 0."""
+    """Return the length of each row; its gradient is the row over (length + 1e-4), so finite at 0."""
     fixed = difference.detach()
     length = fixed.square().sum(1).sqrt()
-    slope = fixed / (length + _BESIDE_DISTANCE).unsqueeze(1)
+    slope = fixed / (length + _DISTANCE_EPS).unsqueeze(1)
     return length + ((difference - fixed) * slope).sum(1)

@@ -47,14 +47,14 @@ def test_memory_data_goes_round() -> None:
 
 def test_memory_data_that_does_not_fit() -> None:
     net = net_of(MEMORY)
-    with pytest.raises(LayerError, match=r"no data: call set_input_arrays"):
+    with pytest.raises(LayerError, match=r"no data. Call set_input_arrays"):
         net.forward()
     pictures, labels = arrays(6)
     for data, numbers, message in (
-        (pictures[:5], labels[:5], "5 pictures; wanted a multiple of batch_size 2"),
-        (pictures[:0], labels[:0], "0 pictures; wanted a multiple"),
+        (pictures[:5], labels[:5], "5 pictures; expected a multiple of batch_size 2"),
+        (pictures[:0], labels[:0], "0 pictures; expected a multiple"),
         (pictures, labels[:4], "6 pictures and 4 labels"),
-        (pictures[:, :, :1], labels, r"pictures \[6, 1, 1, 3\]; wanted N x \[1, 2, 3\]"),
+        (pictures[:, :, :1], labels, r"pictures of shape 6x1x1x3; expected Nx1x2x3"),
     ):
         with pytest.raises(LayerError, match=message):
             net.set_input_arrays(data, numbers)
@@ -92,7 +92,7 @@ def test_dummy_data_is_drawn_anew_and_by_the_seed() -> None:
 
 def test_input_wants_its_values() -> None:
     net = net_of('layer { name: "i" type: "Input" top: "d" input_param { shape { dim: 1 } } }')
-    with pytest.raises(LayerError, match=r'n\.prototxt: layer "i" .*feed its tops'):
+    with pytest.raises(LayerError, match=r'n\.prototxt: layer "i" .*Feed its tops'):
         net.forward()
 
 
@@ -111,7 +111,7 @@ def test_layers_follow_the_shapes_that_are_fed() -> None:
         net.forward({"d": torch.zeros(shape)})
         assert net.shapes["c"] == net.blobs["c"].shape == behind
         assert net.shapes["f"] == net.blobs["f"].shape == (shape[0], 2)
-    with pytest.raises(LayerError, match=r'layer "c".*its weights are .* would need'):
+    with pytest.raises(LayerError, match=r'layer "c".*its weights have the shapes .* would need'):
         net.forward({"d": torch.zeros(1, 4, 8, 8)})
 
 
@@ -120,7 +120,7 @@ def test_a_fully_connected_layer_cannot_follow() -> None:
     net = net_of(
         text + 'layer { name: "f" type: "InnerProduct" bottom: "d" top: "f" inner_product_param { num_output: 2 } }'
     )
-    with pytest.raises(LayerError, match=r'layer "f".*would need \[\[2, 7\], \[2\]\]'):
+    with pytest.raises(LayerError, match=r'layer "f".*would need 2x7, 2'):
         net.forward({"d": torch.zeros(1, 7)})
 
 
@@ -145,4 +145,4 @@ def test_what_memory_data_does_with_transform_param(tmp_path: Path, caplog: pyte
     layer_of(memory % "")
     assert not caplog.records
     layer_of(memory % "scale: 0.5 mirror: true")
-    assert "are taken as they are; nothing is done of transform_param (scale, mirror)" in caplog.text
+    assert "are used as they are; transform_param (scale, mirror) is ignored" in caplog.text

@@ -94,8 +94,8 @@ def test_files_that_do_not_fit(stores: Path) -> None:
                 store[name] = values
 
     for datasets, message in (
-        ({"n": [1], "d": np.ones((1, 2, 4))}, r"rows of .*b\.h5 are of other shapes than those of .*a\.h5"),
-        ({"n": [1, 2], "d": np.ones((1, 2, 3))}, r"b\.h5: its datasets are .* same number of rows"),
+        ({"n": [1], "d": np.ones((1, 2, 4))}, r"rows of .*b\.h5 have other shapes than those of .*a\.h5"),
+        ({"n": [1, 2], "d": np.ones((1, 2, 3))}, r"b\.h5: its datasets have the shapes .* same number of rows"),
         ({"n": np.ones((0,)), "d": np.ones((0, 2, 3))}, "same number of rows, at least 1"),
         ({"n": 3.0, "d": 4.0}, "same number of rows, at least 1"),
         ({"n": [b"one"], "d": np.ones((1, 2, 3))}, r"b\.h5: a dataset does not hold numbers"),

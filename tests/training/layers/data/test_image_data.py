@@ -97,7 +97,7 @@ def test_a_batch_of_one_takes_any_size(pictures: Path) -> None:
     assert [tuple(made.forward([])[0].shape) for _ in range(3)] == [(1, 3, 4, 5), (1, 3, 6, 9), (1, 3, 4, 5)]
     made.close()
     several = layer(pictures, "batch_size: 2")
-    with pytest.raises(TrainingError, match=r"line 2: .*1\.png: is 3 x 6 x 9 .*first record is 3 x 4 x 5.*new_height"):
+    with pytest.raises(TrainingError, match=r"line 2: .*1\.png: is 3x6x9 .*first record is 3x4x5.*new_height"):
         several.forward([])
     several.close()
 
@@ -105,11 +105,11 @@ def test_a_batch_of_one_takes_any_size(pictures: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
-        ("gone.png 1\n", "batch_size: 1", r"list, line 1: gone\.png is not there.*root_folder \(now ''\)"),
-        ("gone.png 1\n", 'batch_size: 1 root_folder: "x/"', r"line 1: x/gone\.png is not there.*now 'x/'"),
+        ("gone.png 1\n", "batch_size: 1", r"list, line 1: gone\.png does not exist.*root_folder \(now ''\)"),
+        ("gone.png 1\n", 'batch_size: 1 root_folder: "x/"', r"line 1: x/gone\.png does not exist.*now 'x/'"),
         ("\n", "batch_size: 1", "line 1: '' names no picture"),
         ("a.png 1\n\nb.png 2\n", "batch_size: 1", "line 2: '' names no picture"),
-        ("a.png 1\n", "batch_size: 1 new_width: 3", "new_height 0 and new_width 3; wanted both"),
+        ("a.png 1\n", "batch_size: 1 new_width: 3", "new_height 0 and new_width 3; expected both"),
     ],
 )
 def test_what_cannot_be(tmp_path: Path, text: str, settings: str, message: str) -> None:
@@ -120,7 +120,7 @@ def test_what_cannot_be(tmp_path: Path, text: str, settings: str, message: str) 
 
 def test_a_file_that_is_no_picture(pictures: Path) -> None:
     (pictures / "0.png").write_text("no")
-    with pytest.raises(LayerError, match=r"0\.png is there, but no decoder reads it"):
+    with pytest.raises(LayerError, match=r"0\.png exists, but no decoder reads it"):
         layer(pictures)
 
 

@@ -148,16 +148,14 @@ def test_a_record_of_another_size_is_named(tmp_path: Path) -> None:
         for key, shape in ((b"0_a", SHAPE), (b"1_b", (3, 8, 9))):
             database.put(key, array_to_datum(np.zeros(shape, np.uint8), 0).SerializeToString())
     layer = data_layer(tmp_path / "db")
-    with pytest.raises(
-        TrainingError, match=r'record "1_b": is 3 x 8 x 9 .*the first record is 3 x 5 x 6.*--resize_height'
-    ):
+    with pytest.raises(TrainingError, match=r'record "1_b": is 3x8x9 .*the first record is 3x5x6.*--resize_height'):
         layer.forward([])
     layer.close()
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [("backend: LMDB", "batch_size of at least 1"), ("batch_size: 2 backend: LEVELDB", "LEVELDB is not read here")],
+    [("backend: LMDB", "batch_size of at least 1"), ("batch_size: 2 backend: LEVELDB", "LEVELDB is not supported")],
 )
 def test_settings_that_do_not_fit(tmp_path: Path, settings: str, message: str) -> None:
     source = write(tmp_path / "db", 2)

@@ -12,13 +12,13 @@ from caffe_io.caffe_pb2 import TransformationParameter
 from caffe_io.mean import write_mean
 from common.errors import MeanError
 from training.errors import TrainingError
-from training.layers.data.transform import Transformer
+from training.layers.data.transform import DataTransformer
 
 SHAPE = (3, 6, 7)
 
 
-def transformer(text: str, training: bool = True, shape: tuple[int, int, int] = SHAPE) -> Transformer:
-    return Transformer(text_format.Parse(text, TransformationParameter()), training, shape)
+def transformer(text: str, training: bool = True, shape: tuple[int, int, int] = SHAPE) -> DataTransformer:
+    return DataTransformer(text_format.Parse(text, TransformationParameter()), training, shape)
 
 
 def pictures(count: int, shape: tuple[int, int, int] = SHAPE, seed: int = 0) -> list[np.ndarray]:
@@ -97,8 +97,8 @@ def test_float_records() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("crop_size: 7", "crop_size 7 is larger than the records, which are 3 x 6 x 7"),
-        ("mean_value: 1 mean_value: 2", "2 mean_value; wanted one, or one for each of 3 channels"),
+        ("crop_size: 7", "crop_size 7 is larger than the records, which are 3x6x7"),
+        ("mean_value: 1 mean_value: 2", "2 mean_value; expected one, or one for each of 3 channels"),
         ('mean_value: 1 mean_file: "m"', "both mean_file and mean_value"),
     ],
 )
@@ -109,9 +109,7 @@ def test_settings_that_do_not_fit(text: str, message: str) -> None:
 
 def test_a_mean_of_another_size(tmp_path: Path) -> None:
     write_mean(tmp_path / "mean", np.zeros((3, 7, 6), np.float32))
-    with pytest.raises(
-        TrainingError, match=r"mean: the mean is 3 x 7 x 6 .*the records are 3 x 6 x 7.*create_mean\.sh"
-    ):
+    with pytest.raises(TrainingError, match=r"mean: the mean is 3x7x6 .*the records are 3x6x7.*create_mean\.sh"):
         transformer(f'mean_file: "{tmp_path}/mean"')
     with pytest.raises(MeanError, match=r"none: cannot be read(.|\n)*create_mean\.sh"):
         transformer(f'mean_file: "{tmp_path}/none"')
@@ -126,7 +124,7 @@ def test_records_of_other_sizes(tmp_path: Path) -> None:
         ("crop_size: 3", (3, 2, 9)),
         ("crop_size: 3", (1, 6, 7)),
     ]:
-        with pytest.raises(TrainingError, match=r"record 5: is .*, but the first record is 3 x 6 x 7"):
+        with pytest.raises(TrainingError, match=r"record 5: is .*, but the first record is 3x6x7"):
             transformer(text).check(shape, "record 5")
     write_mean(tmp_path / "mean", np.zeros(SHAPE, np.float32))
     with pytest.raises(TrainingError, match="record 5"):

@@ -66,9 +66,9 @@ def test_a_label_out_of_range(label: int) -> None:
 
 
 def test_settings_that_do_not_fit() -> None:
-    with pytest.raises(LayerError, match="top_k 4 is more than its 3 classes"):
+    with pytest.raises(LayerError, match="top_k is 4; expected at most 3"):
         layer_of(TEXT.format("accuracy_param { top_k: 4 }"), (2, 3), (2,))
-    with pytest.raises(LayerError, match="5 labels; wanted 2"):
+    with pytest.raises(LayerError, match="5 labels; expected 2"):
         layer_of(TEXT.format(""), (2, 3), (5,))
     with pytest.raises(LayerError, match="1 bottom"):
         layer_of('type: "Accuracy" bottom: "x" top: "y"', (2, 3))

@@ -101,15 +101,15 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
     (tmp_path / "h").write_bytes(array_to_blob(np.eye(2)).SerializeToString())
     (tmp_path / "empty").write_bytes(b"")
     for kind, settings, wanted in (
-        ("InfogainLoss", "", "bottom 2 or as infogain_loss_param"),
-        ("InfogainLoss", f'infogain_loss_param {{ source: "{tmp_path}/h" }}', "4 numbers; wanted 3 x 3"),
+        ("InfogainLoss", "", "third bottom or as infogain_loss_param"),
+        ("InfogainLoss", f'infogain_loss_param {{ source: "{tmp_path}/h" }}', "4 numbers; expected 3x3"),
         ("InfogainLoss", f'infogain_loss_param {{ source: "{tmp_path}/empty" }}', "empty: is empty"),
-        ("InfogainLoss", "loss_param { normalize: true }", 'write "normalization"'),
+        ("InfogainLoss", "loss_param { normalize: true }", 'Write "normalization"'),
     ):
         with pytest.raises(LayerError, match=wanted):
             layer_of(text(kind, settings), (4, 3), (4,))
     for kind in ("HingeLoss", "MultinomialLogisticLoss"):
-        with pytest.raises(LayerError, match="8 labels; wanted one for each picture"):
+        with pytest.raises(LayerError, match="8 labels; expected one for each picture"):
             layer_of(text(kind), (4, 3), (4, 2))
         layer, _ = layer_of(text(kind), (4, 3), (4,))
         with pytest.raises(LayerError, match="label 3 is out of range"):

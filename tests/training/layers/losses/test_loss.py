@@ -95,5 +95,5 @@ def test_an_ignored_label_may_be_out_of_range() -> None:
 
 
 def test_as_many_labels_as_predictions() -> None:
-    with pytest.raises(LayerError, match="3 labels; wanted 4"):
+    with pytest.raises(LayerError, match="3 labels; expected 4"):
         layer_of(TEXT.format(""), (4, 3), (3,))

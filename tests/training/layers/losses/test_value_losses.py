@@ -104,9 +104,9 @@ def test_points_at_distance_0_have_a_gradient() -> None:
     [
         ("EuclideanLoss", [(4, 3), (4, 2)], "as many numbers in both"),
         ("EuclideanLoss", [(4, 3), (3, 4)], "same first axis"),
-        ("SigmoidCrossEntropyLoss", [(4, 3), (4,)], "a target for each score"),
-        ("ContrastiveLoss", [(4, 3), (4, 2), (4,)], "wanted N x C twice"),
-        ("ContrastiveLoss", [(4, 3), (4, 3), (5,)], "wanted N x C twice"),
+        ("SigmoidCrossEntropyLoss", [(4, 3), (4,)], "one target for each score"),
+        ("ContrastiveLoss", [(4, 3), (4, 2), (4,)], "expected N x C twice"),
+        ("ContrastiveLoss", [(4, 3), (4, 3), (5,)], "expected N x C twice"),
     ],
 )
 def test_bottoms_that_do_not_fit(kind: str, shapes: list[tuple[int, ...]], message: str) -> None:

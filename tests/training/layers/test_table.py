@@ -1,4 +1,4 @@
-"""Layers that are known and left out."""
+"""The table of classes against the rows of layer types, and the advice in refusals."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ import pytest
 import torch
 
 from caffe_io.caffe_pb2 import TEST, NetParameter
+from caffe_io.layer_types import LAYER_TYPES
 from caffe_io.prototxt import parse_text
 from kits.training_layers import layer_of
 from training.errors import LayerError
 from training.layers import LAYERS
-from training.layers.refused import REFUSED
 from training.nets.net import Net
 
+REFUSED = sorted(name for name, row in LAYER_TYPES.items() if not row.trained)
 
-@pytest.mark.parametrize("kind", sorted(REFUSED))
-def test_they_are_refused_by_name_and_told_what_to_do(kind: str) -> None:
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_refusal_names_the_type_and_says_what_to_do(kind: str) -> None:
     with pytest.raises(LayerError, match=rf'^layer "it" is of type {kind}: .*\.$'):
         layer_of(f'type: "{kind}" bottom: "x" top: "y"', (1, 3))
 
 
-def test_none_is_there_as_well() -> None:
-    assert not REFUSED.keys() & LAYERS.keys()
+def test_every_row_that_is_trained_has_a_class() -> None:
+    assert set(LAYERS) == LAYER_TYPES.keys() - set(REFUSED)
 
 
 def test_an_unknown_type_names_the_nearest() -> None:
-    with pytest.raises(LayerError, match=r'unknown layer type "Convolutoin"\. Did you mean "Convolution"\?'):
+    with pytest.raises(LayerError, match=r'unknown layer type "Convolutoin"\. Known: .* Did you mean "Convolution"\?'):
         layer_of('type: "Convolutoin" bottom: "x" top: "y"', (1, 3))
 
 
@@ -36,9 +38,9 @@ def forward(net: str, *bottoms: np.ndarray) -> np.ndarray:
         f'layer {{ name: "x{i}" type: "Input" top: "x{i}" input_param {{ shape {{ {dims(x)} }} }} }}'
         for i, x in enumerate(bottoms)
     )
-    whole = Net(parse_text(inputs + net, NetParameter(), "n"), TEST)
-    whole.forward({f"x{i}": torch.from_numpy(x) for i, x in enumerate(bottoms)})
-    return whole.blobs["y"].numpy()
+    network = Net(parse_text(inputs + net, NetParameter(), "n"), TEST)
+    network.forward({f"x{i}": torch.from_numpy(x) for i, x in enumerate(bottoms)})
+    return network.blobs["y"].numpy()
 
 
 def dims(x: np.ndarray) -> str:
@@ -49,7 +51,7 @@ def random(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
 
 
-def test_what_is_advised_for_axpy_is_axpy() -> None:
+def test_the_advice_for_axpy() -> None:
     a, x, y = random(2, 3, 1, 1), random(2, 3, 4, 5), random(2, 3, 4, 5)
     net = """
         layer { name: "f" type: "Flatten" bottom: "x0" top: "a" }
@@ -58,7 +60,7 @@ def test_what_is_advised_for_axpy_is_axpy() -> None:
     np.testing.assert_allclose(forward(net, a, x, y), a * x + y, rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_advised_for_shuffle_channel_shuffles() -> None:
+def test_the_advice_for_shuffle_channel() -> None:
     x = random(2, 6, 3, 4)
     net = """
         layer { name: "r" type: "Reshape" bottom: "x0" top: "r"
@@ -70,7 +72,7 @@ def test_what_is_advised_for_shuffle_channel_shuffles() -> None:
     np.testing.assert_array_equal(forward(net, x), torch.channel_shuffle(torch.from_numpy(x), 3).numpy())
 
 
-def test_what_is_advised_for_upsample_repeats_pixels() -> None:
+def test_the_advice_for_upsample() -> None:
     x = random(2, 3, 4, 5)
     net = """
         layer { name: "up" type: "Deconvolution" bottom: "x0" top: "y" convolution_param { num_output: 3 group: 3

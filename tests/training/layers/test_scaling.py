@@ -66,7 +66,7 @@ def test_gradient() -> None:
         ("scale_param { num_axes: 4 }", [(2, 3)], "num_axes 4 do not fit"),
         ("scale_param { num_axes: -2 }", [(2, 3)], "num_axes -2 do not fit"),
         ("scale_param { axis: 2 }", [(2, 3)], "axis 2 is outside"),
-        ("", [(2, 3), (2,)], r"\[2\] does not fit into the first, \[2, 3\], from axis 1"),
+        ("", [(2, 3), (2,)], r"shape 2 does not match the first, 2x3, from axis 1"),
     ],
 )
 def test_settings_that_do_not_fit(settings: str, shapes: list[tuple[int, ...]], message: str) -> None:

@@ -16,7 +16,7 @@ from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
 from caffe_io.weights import newest_snapshot
 from common.places import ROOT
-from kits.training import working_folder
+from kits.commands import inside
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_the_ir_answers_as_the_trained_caffemodel(demo: Path, name: str) -> None
     from evaluation.classifier import read_classifier
     from evaluation.engines import ENGINES
 
-    with working_folder(demo):
+    with inside(demo):
         model = Path(f"prototxt/{name}/train_test.prototxt")
         classifier = read_classifier(filter_net(read_net(model), TEST), str(model), Path(f"prototxt/{name}/card.json"))
         files = (model, newest_snapshot(f"models/{name}"), Path(f"graph/{name}.xml"))

@@ -97,16 +97,15 @@ class Judge:
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
-    """Caffe 1.0 for the tests of one module; a module gets it by importing this name."""
+    """Caffe 1.0 for the tests of one module. Skips them, and says why, if the tool chain lacks it."""
     judge = Judge()
     yield judge
     judge.close()
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """PyTorch on one thread, for a module that imports this name: small nets are slower on several, much so on a busy
-    machine, and sums are rounded the same way on any."""
+    """PyTorch on one thread. Small nets are slower on several, and sums are rounded the same way on any machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -12,11 +12,10 @@ from caffe_io.caffe_pb2 import TEST, TRAIN
 from caffe_io.prototxt import read_binary_net, read_net, read_solver
 from kits.commands import inside
 from kits.oracle import caffe
-from kits.oracle_layers import Judge, compare, judge, net_text, our_net, run_ours
+from kits.oracle_layers import Judge, compare, net_text, our_net, run_ours
 from kits.training import make_lmdb
 from training.solvers.solver import Solver
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 PHASES = [("TRAIN", "TEST"), ("TEST", "TRAIN")]  # the net's, the layer's

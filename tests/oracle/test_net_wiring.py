@@ -14,11 +14,10 @@ from caffe_io.prototxt import read_solver
 from caffe_io.weights import read_weights
 from kits.commands import inside
 from kits.oracle import caffe
-from kits.oracle_layers import Array, CaffeRefuses, Judge, compare, judge, net_text, our_net, run_ours
+from kits.oracle_layers import Array, CaffeRefuses, Judge, compare, net_text, our_net, run_ours
 from training.errors import LayerError
 from training.solvers.solver import Solver
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 LOSS = 'layer { name: "l" type: "EuclideanLoss" bottom: "a" bottom: "b" top: "l" }'

@@ -21,11 +21,9 @@ from caffe_io.prototxt import read_binary_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
 from kits.commands import inside
 from kits.oracle import caffe
-from kits.oracle_layers import one_thread
 from kits.training import make_lmdb
 
-__all__ = ["one_thread"]
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.usefixtures("one_thread")]
 
 NET = """name: "Smooth"
 layer { name: "data" type: "Data" top: "data" top: "label" transform_param { mean_value: 120 scale: 0.01 }

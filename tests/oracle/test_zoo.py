@@ -24,13 +24,12 @@ from caffe_io.prototxt import read_solver
 from kits.commands import inside
 from kits.ncs import Floats, run_feed
 from kits.oracle import movidius, saw
-from kits.oracle_layers import Judge, judge, one_thread, our_net, run_ours
+from kits.oracle_layers import Judge, our_net, run_ours
 from ncs.converter import convert, input_shapes
 from ncs.ir import write_ir
 from tools.zoo import NETS, SOURCE, Top
 
-__all__ = ["judge", "one_thread"]
-pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("one_thread")]
 FULL = os.environ.get("ZOO") == "full"
 MEAN = np.float32(128)
 BATCH = 8  # pictures of which BatchNorm takes its statistics; items to learn from

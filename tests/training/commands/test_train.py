@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from caffe_io.mean import write_mean
 from caffe_io.prototxt import read_net
 from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_weights
 from common.errors import UsageError
-from common.places import ROOT
+from kits.commands import environment
 from kits.training import make_lmdb, small_solver
 from kits.training_commands import command, leftovers
 from training.commands.train import rescale
@@ -40,7 +39,7 @@ def test_ctrl_c_and_going_on_end_at_the_weights_of_an_unbroken_run(tmp_path: Pat
     process = subprocess.Popen(
         [sys.executable, "-m", "training", "train", "--solver", str(stopped)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -338,7 +337,7 @@ def test_a_failing_command_prints_one_line_and_no_traceback(tmp_path: Path) -> N
         done = subprocess.run(
             [sys.executable, "-m", "training", "train", "--solver", "none.prototxt", *words],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=environment(),
             capture_output=True,
             text=True,
         )

@@ -1,0 +1,200 @@
+"""Cards: what goes into a network, what its outputs mean, and which files it consists of.
+
+A net card (prototxt/NAME/card.json) is written by hand and describes a net. `ncs compile` adds what it did and the files
+that it wrote: that is the model card (graph/NAME.json), all that the runner knows about a network. Both kinds are read
+and checked here and nowhere else, so the runner accepts whatever the compiler accepted.
+
+    python -m common.card      writes the JSON schemas of both into docs/
+
+Importing this module imports pydantic, which takes a while. Commands import it inside a function.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import WithDefaultSchema
+
+from .card_types import (
+    CHANNELS,
+    FORMAT,
+    BinOutput,
+    BlobEntry,
+    ClassOutput,
+    Entry,
+    InputEntry,
+    IrEntry,
+    MeanEntry,
+    ModelCard,
+    NetCard,
+    OutputEntry,
+    SourceEntry,
+    wrong_channels,
+)
+from .errors import CardError
+from .files import file_hash
+from .messages import shape_text
+from .typed_json import parse, read_model
+
+__all__ = [
+    "CHANNELS",
+    "FORMAT",
+    "READERS",
+    "BinOutput",
+    "BlobEntry",
+    "ClassOutput",
+    "InputEntry",
+    "IrEntry",
+    "MeanEntry",
+    "ModelCard",
+    "NetCard",
+    "OutputEntry",
+    "SourceEntry",
+    "check_file",
+    "check_fits",
+    "complete",
+    "plain_card",
+    "read_card",
+    "read_cards",
+    "read_net_card",
+    "schema",
+    "write_card",
+]
+
+ROOT = Path(__file__).resolve().parents[1]
+READERS = {"argmax": "classes", "expected_value": "bins"}
+"""How an output is read -> the key that names its values."""
+
+_COMPILE = "Make them with ./compile2Movidius.sh (after training), or run ./demo.sh, which makes everything."
+_COMPILE_AGAIN = "Run ./compile2Movidius.sh again, which writes it."
+_CORRECT = "Correct it; docs/net_card.schema.json describes a card."
+
+
+def read_net_card(path: Path) -> NetCard:
+    """Read prototxt/NAME/card.json. Raises CardError if it is missing or wrong."""
+    card = read_model(NetCard, path, _CORRECT)
+    if not card.outputs:
+        raise CardError(f'{path}: "outputs" is []; expected an object for each output blob. {_CORRECT}')
+    return card
+
+
+def plain_card(name: str, channels: int, outputs: Mapping[str, int]) -> NetCard:
+    """Make the card of a net that has none: its classes are numbers.
+
+    `channels`: of its pictures, or 0; `outputs`: blob -> number of values. An output of one value has no classes and
+    is left out.
+    """
+    return NetCard(
+        name=name,
+        channel_order="GRAY" if channels == 1 else "BGR",
+        resize="stretch",
+        crop_margin=0.0,
+        outputs=[
+            ClassOutput(blob=blob, task=blob, read="argmax", classes=[str(number) for number in range(count)])
+            for blob, count in outputs.items()
+            if count > 1
+        ],
+    )
+
+
+def check_fits(card: NetCard, first_input: InputEntry, outputs: Mapping[str, int], file: str) -> None:
+    """Check a net card against its net, whose `outputs` are blob -> number of values. Raises CardError about `file`."""
+    for output in card.outputs:
+        if output.blob not in outputs:
+            raise CardError(
+                f'{file}: names an output "{output.blob}", but the net has {", ".join(outputs)}. {_CORRECT}'
+            )
+        found, expected = output.size, outputs[output.blob]
+        if found != expected:
+            names = READERS[output.read]
+            raise CardError(
+                f'{file}: names {found} {names} for "{output.blob}", which has {expected} values. {_CORRECT}'
+            )
+    problem = wrong_channels(card.channel_order, first_input)
+    if problem:
+        raise CardError(
+            f'{file}: "channel_order" is "{card.channel_order}"; the net takes {shape_text(first_input.shape)}, '
+            f"expected {problem}. {_CORRECT}"
+        )
+
+
+def complete(net_card: NetCard, file: str, **entries: object) -> ModelCard:
+    """Make the model card of `net_card` from the other `entries` of ModelCard. Raises CardError about `file`."""
+    content = {**net_card.model_dump(exclude_unset=True), "format": FORMAT, **entries}
+    return parse(ModelCard, content, file, _CORRECT)
+
+
+def write_card(card: ModelCard, path: Path) -> None:
+    """Write graph/NAME.json, which `read_card` reads."""
+    text = json.dumps(card.model_dump(exclude_unset=True), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read graph/NAME.json. Raises CardError if it is missing or wrong."""
+    return read_model(ModelCard, path, _COMPILE_AGAIN).at(path)
+
+
+def read_cards(folder: Path) -> tuple[ModelCard, ...]:
+    """Read the cards of a folder that the runner is to use, sorted by file name.
+
+    Raises CardError if there is no card, one is wrong, or the runner cannot use its network.
+    """
+    if not folder.exists():
+        raise CardError(f"{folder}/: there is no such folder, so there are no compiled networks. {_COMPILE}")
+    if not folder.is_dir():
+        raise CardError(f"{folder}: is a file; expected the folder that holds the model cards (NAME.json).")
+    cards = tuple(read_card(path) for path in sorted(folder.glob("*.json")))
+    if not cards:
+        raise CardError(f"{folder}/: there is no model card (NAME.json) in this folder. {_COMPILE}")
+    for card in cards:
+        if card.obstacle:
+            raise CardError(
+                f"{card.path}: its network {card.obstacle}; the runner shows each network one picture. "
+                "Take the card out of this folder, and run the .xml with OpenVINO or the .blob with depthai yourself."
+            )
+    return cards
+
+
+def check_file(card: ModelCard, file: Path) -> None:
+    """Raise CardError if `file` cannot be read or is not the one that the card describes.
+
+    This finds a set that was copied in part, and a compile that was killed while it replaced another.
+    """
+    try:
+        found = file_hash(file)
+    except OSError as error:
+        raise CardError(f"{file}: cannot be read ({error.strerror}); {card.path} names it. {_COMPILE_AGAIN}") from None
+    if found != card.hashes.get(file, found):
+        raise CardError(
+            f"{file}: is not the file that {card.path} describes (its SHA-256 differs). "
+            "Copy the whole set, or compile it again: ./compile2Movidius.sh --force"
+        )
+
+
+class _Schema(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """A key needs no title that repeats it in other letters."""
+        return False
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        """A key that is absent has no value. Its default is for Python alone."""
+        return self.generate_inner(schema["schema"])
+
+
+def schema(model: type[Entry]) -> str:
+    """The JSON schema of NetCard or ModelCard, as docs/ holds it."""
+    content = {
+        "$schema": _Schema.schema_dialect,
+        **model.model_json_schema(schema_generator=_Schema, union_format="primitive_type_array"),
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    for model, name in ((NetCard, "net_card"), (ModelCard, "model_card")):
+        (ROOT / f"docs/{name}.schema.json").write_text(schema(model), encoding="utf-8")

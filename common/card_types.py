@@ -1,0 +1,285 @@
+"""What a card holds: the types of its JSON objects and the rules that they must keep. See common/card.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from .messages import shape_text
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+FORMAT = 1
+"""A card of another format would give the same keys another meaning."""
+CHANNELS = {"BGR": 3, "RGB": 3, "GRAY": 1}
+"""Channel order -> number of channels."""
+
+_HASH = "64 hexadecimal digits"
+
+
+def _rule(message: str) -> PydanticCustomError:
+    """An error about several keys together, with its whole sentence. Braces would be read as a template."""
+    return PydanticCustomError("rule", message.replace("{", "{{").replace("}", "}}"))
+
+
+def wrong_channels(order: str, entry: InputEntry) -> str | None:
+    """The number of channels that a picture should have, if another order exists for those that it has."""
+    if not entry.is_picture or entry.shape[1] not in CHANNELS.values() or entry.shape[1] == CHANNELS[order]:
+        return None
+    return f"{CHANNELS[order]} channels, because channel_order is {order}"
+
+
+def _all_different(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("repeated")
+    return names
+
+
+Name = Annotated[str, Field(pattern=r"\S")]
+# A name without a folder, neither "." nor "..": the files of a network lie beside its card.
+FileName = Annotated[str, Field(pattern=r"^([^/\x00]*[^./\x00][^/\x00]*|\.{3,})$")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Size = Annotated[int, Field(ge=1)]
+# The unions keep 0 and 0.0 apart, so that a number is written as it was read. A float holds every integer up to LARGEST.
+LARGEST = 2**53
+Number = Annotated[int, Field(ge=-LARGEST, le=LARGEST)] | Annotated[float, Field(allow_inf_nan=False)]
+Margin = Annotated[int, Field(ge=0, le=LARGEST)] | Annotated[float, Field(gt=-0.5, allow_inf_nan=False)]
+Classes = Annotated[
+    list[Name], Field(min_length=2, json_schema_extra={"uniqueItems": True}), AfterValidator(_all_different)
+]
+
+
+class Entry(BaseModel):
+    """A JSON object of a card. Unknown keys are kept, and all keys are written in the order in which they came."""
+
+    # Only the outermost model is built, when it is first used. Building each of them doubles the time of the import.
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, defer_build=True)
+    _keys: tuple[str, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_order(cls, content: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        entry = validate(content)
+        if isinstance(content, dict):
+            entry._keys = tuple(content)
+        return entry
+
+    @model_serializer(mode="wrap")
+    def _write_in_order(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        return {**{key: content[key] for key in self._keys if key in content}, **content}
+
+
+class ClassOutput(Entry):
+    """An output that is read as its most probable class."""
+
+    blob: Name = Field(description="a name: the output blob")
+    task: Name = Field(description="a name: the task, such as age")
+    read: Literal["argmax"] = Field(description="argmax")
+    classes: Classes = Field(description="a list of different class names, at least two")
+
+    @property
+    def size(self) -> int:
+        """How many values the blob has."""
+        return len(self.classes)
+
+
+class BinOutput(Entry):
+    """An output that is read as a number: the mean of its bins, weighted by their probabilities."""
+
+    blob: Name = Field(description="a name: the output blob")
+    task: Name = Field(description="a name: the task, such as age")
+    read: Literal["expected_value"] = Field(description="expected_value")
+    bins: Annotated[list[Number], Field(min_length=2)] = Field(description="a list of numbers, at least two")
+
+    @property
+    def size(self) -> int:
+        """How many values the blob has."""
+        return len(self.bins)
+
+
+OutputEntry = Annotated[ClassOutput | BinOutput, Field(discriminator="read")]
+
+
+class NetCard(Entry):
+    """What a net's inputs and outputs mean."""
+
+    name: Name = Field(description="a name: the net")
+    channel_order: Literal["BGR", "RGB", "GRAY"] = Field(
+        description="BGR, RGB or GRAY: the order of the channels in a picture"
+    )
+    resize: Literal["stretch"] = Field(description="stretch: how a face is brought to the net's size")
+    crop_margin: Margin = Field(
+        description="a number above -0.5: the share of a face's size that is added at each side"
+    )
+    outputs: list[OutputEntry] = Field(description="a list with an object for each output")
+
+    @model_validator(mode="after")
+    def _name_each_blob_once(self) -> Self:
+        blobs = [output.blob for output in self.outputs]
+        for number, blob in enumerate(blobs):
+            if blob in blobs[:number]:
+                raise _rule(f'"outputs[{number}].blob" is "{blob}"; expected each output blob once.')
+        return self
+
+
+class InputEntry(Entry):
+    """An input of a compiled network."""
+
+    blob: Name = Field(description="a name: the input blob")
+    shape: Annotated[list[Size], Field(min_length=1)] = Field(
+        description="a list of sizes of at least 1: for a picture [1, channels, height, width]"
+    )
+    layout: Literal["NCHW", "NC", "values"] = Field(description="NCHW, NC or values: NCHW for a picture")
+    precision: Literal["U8", "FP16"] = Field(description="U8 or FP16: U8 for a picture")
+
+    @model_validator(mode="after")
+    def _check_picture(self) -> Self:
+        if not self.is_picture:
+            return self
+        if len(self.shape) != 4 or self.shape[0] != 1:
+            raise _rule(f'"input.shape" is {self.shape}; expected [1, channels, height, width].')
+        if self.precision != "U8":
+            raise _rule(f'"input.precision" is "{self.precision}"; expected U8 for a picture.')
+        return self
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it takes pictures, as bytes. Other inputs take numbers."""
+        return self.layout == "NCHW"
+
+    @classmethod
+    def of(cls, blob: str, shape: Sequence[int]) -> InputEntry:
+        """Describe an input: 4 axes are a picture, anything else is numbers."""
+        if len(shape) == 4:
+            return cls(blob=blob, shape=list(shape), layout="NCHW", precision="U8")
+        return cls(blob=blob, shape=list(shape), layout="NC" if len(shape) == 2 else "values", precision="FP16")
+
+
+class MeanEntry(Entry):
+    """The mean that a network subtracts from its input."""
+
+    inside: bool = Field(description="true or false: whether the network itself subtracts the mean")
+    kind: Literal["image", "values", "none"] = Field(description="image, values or none: what the mean is")
+    sha256: Hash | None = Field(description=f"{_HASH} or null: the SHA-256 of the mean's float32 bytes")
+    channel_means: list[Number] = Field(default=[], description="a list with the mean of each channel")
+
+    @model_validator(mode="after")
+    def _check_inside(self) -> Self:
+        if self.kind != "none" and not self.inside:
+            raise _rule('"mean.inside" is false; expected true, because the runner feeds raw bytes.')
+        return self
+
+
+class SourceEntry(Entry):
+    """What a network was compiled from."""
+
+    caffemodel: Name | None = Field(default=None, description="a file name")
+    sha256: Hash | None = Field(default=None, description=_HASH)
+
+
+class IrEntry(Entry):
+    """The OpenVINO IR. A card for the IR of another tool may leave out the hashes."""
+
+    xml: FileName = Field(description="a file name")
+    bin: FileName = Field(description="a file name")
+    xml_sha256: Hash = Field(default="", description=_HASH)
+    bin_sha256: Hash = Field(default="", description=_HASH)
+    version: int | None = Field(default=None, description="the version of the IR format")
+    precision: str | None = Field(default=None, description="the precision of the weights")
+    openvino: str | None = Field(default=None, description="the version of the OpenVINO that wrote it")
+
+
+class BlobEntry(Entry):
+    """The Myriad X blob, and how much of the chip it uses."""
+
+    file: FileName = Field(description="a file name")
+    openvino: str | None = Field(default=None, description="the version of the OpenVINO that compiled it")
+    shaves: int | None = Field(default=None, description="the number of SHAVE cores for each stream")
+    cmx_slices: int | None = Field(default=None, description="the number of CMX slices for each stream")
+    streams: int | None = Field(default=None, description="the number of inferences that run side by side")
+    stages: int | None = Field(default=None, description="the number of stages in the blob")
+    bytes: int | None = Field(default=None, description="the size of the blob in bytes")
+    sha256: Hash = Field(description=_HASH)
+
+
+class ModelCard(NetCard):
+    """A compiled network: what goes in, what its outputs mean, what it was made from, and its files."""
+
+    format: Annotated[int, Field(ge=FORMAT, le=FORMAT)] = Field(description=str(FORMAT))
+    input: InputEntry = Field(description="an object that describes the input")
+    inputs: list[InputEntry] = Field(default=[], description="a list with all inputs of a network that has several")
+    mean: MeanEntry = Field(description="an object that describes the mean")
+    source: SourceEntry | None = Field(default=None, description="an object that names the caffemodel")
+    ir: IrEntry = Field(description="an object that names the files of the IR")
+    blob: BlobEntry | None = Field(description="an object that describes the blob, or null if there is none")
+    _path: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _check_channels(self) -> Self:
+        problem = wrong_channels(self.channel_order, self.input)
+        if problem:
+            raise _rule(f'"input.shape" is {self.input.shape}; expected {problem}.')
+        return self
+
+    def at(self, path: Path) -> ModelCard:
+        """Return this card as read from `path`: the files of the network lie beside it."""
+        card = self.model_copy()
+        card._path = path
+        return card
+
+    @property
+    def path(self) -> Path:
+        """The file that the card was read from."""
+        return self._path
+
+    @property
+    def xml_path(self) -> Path:
+        """The structure of the IR."""
+        return self._path.parent / self.ir.xml
+
+    @property
+    def bin_path(self) -> Path:
+        """The weights of the IR."""
+        return self._path.parent / self.ir.bin
+
+    @property
+    def blob_path(self) -> Path | None:
+        """The Myriad X blob, or None if there is none."""
+        return None if self.blob is None else self._path.parent / self.blob.file
+
+    @property
+    def hashes(self) -> dict[Path, str]:
+        """File -> SHA-256, for the files whose hash the card holds."""
+        hashes = {self.xml_path: self.ir.xml_sha256, self.bin_path: self.ir.bin_sha256}
+        if self.blob is not None:
+            hashes[self._path.parent / self.blob.file] = self.blob.sha256
+        return {file: digest for file, digest in hashes.items() if digest}
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why the runner, which shows each network one picture, cannot use this one. None if it can."""
+        if "inputs" in self.model_fields_set:
+            return f"takes {len(self.inputs)} inputs"
+        if not self.input.is_picture:
+            return f"takes {shape_text(self.input.shape)} numbers instead of a picture"
+        if self.input.shape[1] not in CHANNELS.values():
+            return f"takes pictures of {self.input.shape[1]} channels"
+        if not self.outputs:
+            return "has no output of at least two values on its card"
+        return None

@@ -1,0 +1,133 @@
+"""JSON files as pydantic models, and pydantic's errors as sentences for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from .errors import CardError
+from .messages import did_you_mean
+
+MAX_BYTES = 16 << 20
+"""Far more than any card needs. It keeps a wrong file from filling the memory."""
+
+Model = TypeVar("Model", bound=BaseModel)
+Location = tuple[int | str, ...]
+
+
+def read_model(model: type[Model], path: Path, next_step: str) -> Model:
+    """Read a JSON file as `model`.
+
+    Raises CardError with the file, the key, what was found, what was expected, and `next_step`.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise CardError(f"{path}: cannot be read ({error.strerror}). {next_step}") from error
+    if len(data) > MAX_BYTES:
+        raise CardError(f"{path}: is larger than {MAX_BYTES >> 20} MB; expected a card. {next_step}")
+    try:
+        content = json.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise CardError(f"{path}: is not JSON, nor any text in UTF-8. {next_step}") from error
+    except json.JSONDecodeError as error:
+        raise CardError(f"{path}:{error.lineno}:{error.colno}: is not JSON: {error.msg}. {next_step}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
+        raise CardError(f"{path}: is JSON that cannot be read: {error}. {next_step}") from error
+    return parse(model, content, str(path), next_step)
+
+
+def parse(model: type[Model], content: object, file: str, next_step: str) -> Model:
+    """Turn `content` into `model`. Raises CardError about `file` as `read_model` does."""
+    if not isinstance(content, dict):
+        raise CardError(f"{file}: holds {_shown(content)}; expected a JSON object. {next_step}")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems = _problems(error, model, content)
+    # A file of another format has other keys too, so its format is named first.
+    key = "format" if "format" in problems else next(iter(problems))
+    others = [f'"{name}"' for name in problems if name != key]
+    more = f" Also wrong: {', '.join(others)}." if others else ""
+    raise CardError(f"{file}: {problems[key]}{more} {next_step}") from None
+
+
+def _problems(error: ValidationError, model: type[BaseModel], content: dict[str, Any]) -> dict[str, str]:
+    """Key path -> the sentence that says what is wrong there."""
+    problems: dict[str, str] = {}
+    for detail in error.errors(include_url=False):
+        kind, location = detail["type"], detail["loc"]
+        if kind.startswith("union_tag"):  # the key that says which model of a union it is
+            location = (*location, detail["ctx"]["discriminator"].strip("'"))
+        location, expected = _place(model, location)
+        key = _key_path(location)
+        found, value = _look_up(content, location)
+        if kind == "rule":
+            problems.setdefault(key, detail["msg"])
+        elif not found:
+            problems.setdefault(key, f'"{key}" is missing; expected {expected}.')
+        else:
+            hint = did_you_mean(value, re.split(", | or ", expected)) if isinstance(value, str) else ""
+            problems.setdefault(key, f'"{key}" is {_shown(value)}; expected {expected}.{hint}')
+    return problems
+
+
+def _place(model: type[BaseModel], location: Location) -> tuple[Location, str]:
+    """The keys of `location` down to a described field, and its description up to the colon: what is expected.
+
+    Pydantic's location also holds the tags of unions, and goes on into lists that are described as one value.
+    """
+    keys: list[int | str] = []
+    expected = "an object"
+    models: tuple[type[BaseModel], ...] = (model,)
+    for part in location:
+        if isinstance(part, int):
+            keys.append(part)
+            expected = "an object"
+            continue
+        fields = [each.model_fields[part] for each in models if part in each.model_fields]
+        if not fields:
+            continue
+        keys.append(part)
+        texts = [(field.description or "a value").partition(":")[0] for field in fields]
+        expected = " or ".join(dict.fromkeys(texts))
+        models = tuple(_models(fields[0].annotation))
+        if not models:
+            break
+    return tuple(keys), expected
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models in a type such as `list[A | B]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def _look_up(content: Any, location: Location) -> tuple[bool, Any]:
+    """Whether `content` has a value at `location`, and the value."""
+    for key in location:
+        try:
+            content = content[key]
+        except (KeyError, IndexError, TypeError):
+            return False, None
+    return True, content
+
+
+def _key_path(location: Location) -> str:
+    """Write a location as people do: outputs[0].read."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).lstrip(".")
+
+
+def _shown(value: object) -> str:
+    """A value as JSON, cut to what fits in a message."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."

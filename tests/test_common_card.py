@@ -1,0 +1,437 @@
+"""Net cards and model cards: what is read, what is written, and what each wrong card is told."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.card import (
+    CHANNELS,
+    READERS,
+    BinOutput,
+    BlobEntry,
+    InputEntry,
+    IrEntry,
+    MeanEntry,
+    ModelCard,
+    NetCard,
+    SourceEntry,
+    check_file,
+    check_fits,
+    complete,
+    plain_card,
+    read_card,
+    read_cards,
+    read_net_card,
+    schema,
+    write_card,
+)
+from common.errors import CardError
+from common.typed_json import MAX_BYTES
+from tests.inference_kit import card_of
+from tests.inference_kit import write_card as write_content
+from tests.ncs_kit import ROOT
+
+HASH = "0123456789abcdef" * 4
+OUTPUT = {"blob": "prob", "task": "age", "read": "argmax", "classes": ["young", "old"]}
+GOOD: dict[str, Any] = {
+    "name": "N",
+    "channel_order": "BGR",
+    "resize": "stretch",
+    "crop_margin": 0.0,
+    "outputs": [OUTPUT],
+}
+
+
+def write(path: Path, card: object) -> Path:
+    path.write_text(card if isinstance(card, str) else json.dumps(card))
+    return path
+
+
+def changed(card: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """The card with another value at a dotted key; an Ellipsis takes the key away."""
+    card = json.loads(json.dumps(card))
+    *path, last = [int(part) if part.isdigit() else part for part in key.split(".")]
+    place: Any = card
+    for part in path:
+        place = place[part]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return card
+
+
+# Reading
+
+
+def test_a_card_as_the_compiler_writes_it(tmp_path: Path) -> None:
+    blob = {"file": "AgeNet.blob", "openvino": "2021.4.2", "shaves": 8, "cmx_slices": 8, "sha256": HASH, "bytes": 9}
+    mean = {"inside": True, "kind": "image", "sha256": HASH, "channel_means": [1, 2, 3]}
+    card = read_card(write_content(tmp_path, card_of("AgeNet", blob=blob, mean=mean)))
+    assert (card.name, card.input.shape, card.channel_order, card.resize) == (
+        "AgeNet",
+        [1, 3, 24, 20],
+        "BGR",
+        "stretch",
+    )
+    files = (card.xml_path, card.bin_path, card.blob_path)
+    assert files == tuple(tmp_path / f"AgeNet.{kind}" for kind in ("xml", "bin", "blob"))
+    assert card.path == tmp_path / "AgeNet.json"
+    assert card.hashes == {tmp_path / "AgeNet.blob": HASH}
+    assert (card.mean.kind, card.mean.sha256) == ("image", HASH)
+    (output,) = card.outputs
+    assert (output.blob, output.task, output.size) == ("prob", "colour", 3)
+    assert output.model_dump()["classes"] == ["blue", "green", "red"]
+
+
+def test_bins_grey_and_no_blob(tmp_path: Path) -> None:
+    outputs = [{"blob": "p", "task": "age", "read": "expected_value", "bins": [0, 1, 2.5]}]
+    given = {"blob": "data", "shape": [1, 1, 48, 48], "layout": "NCHW", "precision": "U8"}
+    card = read_card(write_content(tmp_path, card_of(outputs=outputs, input=given, channel_order="GRAY")))
+    (output,) = card.outputs
+    assert isinstance(output, BinOutput)
+    assert output.bins == [0.0, 1.0, 2.5]
+    assert output.size == 3
+    assert card.blob_path is None
+
+
+def test_cards_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("GenderNet", "AgeNet", "SmileNet"):
+        write_content(tmp_path, card_of(name))
+    assert [card.name for card in read_cards(tmp_path)] == ["AgeNet", "GenderNet", "SmileNet"]
+
+
+def test_a_card_of_another_tool_needs_only_what_the_runner_uses(tmp_path: Path) -> None:
+    card = card_of(ir={"xml": "A.xml", "bin": "A.bin"}, mean={"inside": False, "kind": "none", "sha256": None})
+    del card["source"]
+    assert read_cards(write_content(tmp_path, card).parent)[0].hashes == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"inputs": [card_of()["input"], {**card_of()["input"], "blob": "data_p"}]}, "takes 2 inputs"),
+        ({"input": {"blob": "x", "shape": [1, 10], "layout": "NC", "precision": "FP16"}}, "takes 1x10 numbers"),
+        ({"input": {**card_of()["input"], "shape": [1, 5, 24, 20]}}, "takes pictures of 5 channels"),
+        ({"outputs": []}, "has no output of at least two values"),
+    ],
+)
+def test_a_net_that_the_runner_cannot_show_a_picture(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    path = write_content(tmp_path, card_of("Pair", **changes))
+    assert words in str(read_card(path).obstacle)
+    with pytest.raises(CardError, match=rf"Pair\.json: its network {words}.*one picture.*Take the card out of this"):
+        read_cards(tmp_path)
+
+
+# Wrong cards
+
+WRONG_NET_CARD = [
+    ("name", "", ['"name" is ""', "expected a name"]),
+    ("name", "\ud800", ['"name" is "\\ud800"']),
+    ("name", ..., ['"name" is missing', "expected a name"]),
+    ("channel_order", "bgr", ['"channel_order" is "bgr"', "expected BGR, RGB or GRAY"]),
+    ("channel_order", ["BGR"], ['"channel_order" is ["BGR"]', "expected BGR"]),
+    ("resize", "strech", ['"resize" is "strech"', 'Did you mean "stretch"?']),
+    ("crop_margin", -0.5, ['"crop_margin" is -0.5', "above -0.5"]),
+    ("crop_margin", "0", ['"crop_margin" is "0"']),
+    ("crop_margin", True, ['"crop_margin" is true']),
+    ("crop_margin", 10**400, ['"crop_margin" is 1000', "..."]),
+    ("crop_margin", float("inf"), ['"crop_margin" is Infinity']),
+    ("outputs", {}, ['"outputs" is {}', "expected a list with an object for each output"]),
+    ("outputs", ["prob"], ['"outputs[0]" is "prob"', "expected an object"]),
+    ("outputs.0.read", "max", ['"outputs[0].read" is "max"', "expected argmax or expected_value"]),
+    ("outputs.0.read", ["argmax"], ['"outputs[0].read" is ["argmax"]', "expected argmax or expected_value"]),
+    ("outputs.0.read", ..., ['"outputs[0].read" is missing', "expected argmax or expected_value"]),
+    ("outputs.0.blob", ..., ['"outputs[0].blob" is missing']),
+    ("outputs.0.classes", ["one"], ['"outputs[0].classes" is ["one"]', "at least two"]),
+    ("outputs.0.classes", ["a", "b", "a"], ['"outputs[0].classes"', "different"]),
+    ("outputs.0.classes", ["a", 3], ['"outputs[0].classes" is ["a", 3]', "class names"]),
+    ("outputs.0.classes", ..., ['"outputs[0].classes" is missing']),
+    ("outputs.0.read", "expected_value", ['"outputs[0].bins" is missing']),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        *WRONG_NET_CARD,
+        ("format", ..., ['"format" is missing', "expected 1"]),
+        ("format", 2, ['"format" is 2', "expected 1"]),
+        ("format", True, ['"format" is true']),
+        ("input", "data", ['"input" is "data"', "expected an object"]),
+        ("input.shape", [3, 24, 20], ['"input.shape" is [3, 24, 20]', "expected [1, channels, height, width]"]),
+        ("input.shape", [2, 3, 24, 20], ['"input.shape"']),
+        ("input.shape", [1, 3, 24, "20"], ['"input.shape"']),
+        ("input.shape", [1, 3, 0, 20], ['"input.shape"']),
+        ("input.shape", [1, 1, 24, 20], ['"input.shape"', "expected 3 channels, because channel_order is BGR"]),
+        ("input.layout", "NHWC", ['"input.layout" is "NHWC"', "expected NCHW"]),
+        ("input.precision", "FP16", ['"input.precision" is "FP16"', "expected U8"]),
+        ("mean.kind", "pixel", ['"mean.kind" is "pixel"', "expected image, values or none"]),
+        ("mean.sha256", "abc", ['"mean.sha256" is "abc"', "64 hexadecimal digits"]),
+        ("mean.sha256", ..., ['"mean.sha256" is missing', "64 hexadecimal digits or null"]),
+        ("mean", {"inside": False, "kind": "image", "sha256": None}, ['"mean.inside" is false', "expected true"]),
+        ("ir.xml", "../AgeNet.xml", ['"ir.xml" is "../AgeNet.xml"', "a file name"]),
+        ("ir.xml", "..", ['"ir.xml" is ".."', "a file name"]),
+        ("ir.bin", ..., ['"ir.bin" is missing', "a file name"]),
+        ("ir.bin_sha256", "abc", ['"ir.bin_sha256" is "abc"', "64 hexadecimal digits"]),
+        ("blob", "AgeNet.blob", ['"blob" is "AgeNet.blob"', "an object", "or null"]),
+        ("blob", {"file": "A.blob"}, ['"blob.sha256" is missing']),
+        ("blob", {}, ['"blob.file" is missing', 'Also wrong: "blob.sha256".']),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path: Path, key: str, value: Any, words: list[str]) -> None:
+    path = write_content(tmp_path, card_of())
+    path.write_text(json.dumps(changed(card_of(), key, value)), "utf-8")
+    with pytest.raises(CardError) as caught:
+        read_cards(tmp_path)
+    message = str(caught.value)
+    for word in (str(path), *words, "./compile2Movidius.sh again"):
+        assert word in message
+
+
+@pytest.mark.parametrize(("key", "value", "words"), WRONG_NET_CARD)
+def test_the_compiler_refuses_what_the_runner_would(tmp_path: Path, key: str, value: Any, words: list[str]) -> None:
+    path = write(tmp_path / "N.json", changed(GOOD, key, value))
+    with pytest.raises(CardError) as caught:
+        read_net_card(path)
+    message = str(caught.value)
+    for word in (str(path), *words, "docs/net_card.schema.json"):
+        assert word in message
+
+
+def test_a_card_of_another_format_is_not_judged_by_its_keys(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=r'card\.json: "format" is 2; expected 1\. Also wrong: "name"'):
+        read_card(write(tmp_path / "card.json", {**card_of(), "format": 2, "name": 5}))
+
+
+def test_two_outputs_of_one_blob(tmp_path: Path) -> None:
+    outputs = card_of()["outputs"] * 2
+    with pytest.raises(CardError, match=r'"outputs\[1\].blob" is "prob"; expected each output blob once'):
+        read_card(write_content(tmp_path, card_of(outputs=outputs)))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", r"AgeNet\.json:1:2: is not JSON: Expecting property name"),
+        ('{"name": "N",\n "outputs": [}', r"AgeNet\.json:2:14: is not JSON"),
+        ("[1]", r"holds \[1\]; expected a JSON object"),
+        ("", r"AgeNet\.json:1:1: is not JSON"),
+        ("[" * 100_000, "is JSON that cannot be read"),
+        ('{"format": ' + "1" * 5000 + "}", "is JSON that cannot be read|expected 1"),
+    ],
+)
+def test_a_damaged_card(tmp_path: Path, text: str, words: str) -> None:
+    path = write(tmp_path / "AgeNet.json", text)
+    for read in (lambda: read_cards(tmp_path), lambda: read_net_card(path)):
+        with pytest.raises(CardError, match=words):
+            read()
+
+
+def test_a_card_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "AgeNet.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    for read in (lambda: read_cards(tmp_path), lambda: read_net_card(path)):
+        with pytest.raises(CardError, match="is not JSON, nor any text"):
+            read()
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "AgeNet.json"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(CardError, match="is larger than 16 MB"):
+        read_card(path)
+
+
+def test_a_missing_net_card(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=r"N\.json: cannot be read \(No such file"):
+        read_net_card(tmp_path / "N.json")
+
+
+def test_a_net_card_without_outputs(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=r'"outputs" is \[\]; expected an object for each output'):
+        read_net_card(write(tmp_path / "N.json", {**GOOD, "outputs": []}))
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty", "file"])
+def test_no_cards_says_what_to_type(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(CardError) as caught:
+        read_cards(tmp_path / name)
+    if name != "file":
+        assert "./compile2Movidius.sh" in str(caught.value)
+        assert "./demo.sh" in str(caught.value)
+
+
+def test_a_file_of_another_compile(tmp_path: Path) -> None:
+    files = {kind: tmp_path / f"ColourNet.{kind}" for kind in ("xml", "bin")}
+    for kind, file in files.items():
+        file.write_text(kind)
+    ir = {f"{kind}_sha256": hashlib.sha256(kind.encode()).hexdigest() for kind in files}
+    card = read_card(write_content(tmp_path, card_of(ir={**card_of()["ir"], **ir})))
+    for file in files.values():
+        check_file(card, file)
+        file.write_text("of another compile")
+        with pytest.raises(CardError, match=rf"{file.name}: is not the file that .*ColourNet\.json describes.*--force"):
+            check_file(card, file)
+        file.unlink()
+        with pytest.raises(CardError, match=rf"{file.name}: cannot be read .No such file"):
+            check_file(card, file)
+    files["bin"].write_text("anything")  # a card without hashes, for the IR of another tool
+    check_file(read_card(write_content(tmp_path, card_of())), files["bin"])
+
+
+# Net cards
+
+
+def test_good_net_card(tmp_path: Path) -> None:
+    assert read_net_card(write(tmp_path / "N.json", GOOD)).model_dump(exclude_unset=True) == GOOD
+
+
+@pytest.mark.parametrize(("name", "classes"), [("AgeNet", 9), ("GenderNet", 2)])
+def test_the_projects_own_cards(name: str, classes: int) -> None:
+    card = read_net_card(ROOT / f"prototxt/{name}.json")
+    check_fits(card, InputEntry.of("data", [1, 3, 227, 227]), {"prob": classes}, name)
+
+
+def test_card_of_another_net() -> None:
+    card, picture = NetCard.model_validate(GOOD), InputEntry.of("data", [1, 3, 24, 20])
+    check_fits(card, picture, {"prob": 2}, "N.json")
+    with pytest.raises(CardError, match=r'"prob".*has probability'):
+        check_fits(card, picture, {"probability": 2}, "N.json")
+    with pytest.raises(CardError, match=r'names 2 classes for "prob", which has 9'):
+        check_fits(card, picture, {"prob": 9}, "N.json")
+    grey = InputEntry.of("data", [1, 1, 24, 20])
+    with pytest.raises(CardError, match=r'"channel_order" is "BGR".*takes 1x1x24x20, expected 3 channels'):
+        check_fits(card, grey, {"prob": 2}, "N.json")
+
+
+def test_plain_card_fits_its_net() -> None:
+    outputs = {"a": 2, "b": 3, "only one value": 1}
+    card = plain_card("N", 3, outputs)
+    check_fits(card, InputEntry.of("data", [1, 3, 24, 20]), outputs, "N")
+    assert card.model_dump()["outputs"][1]["classes"] == ["0", "1", "2"]
+    assert [output.blob for output in card.outputs] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("channels", "order"), [(0, "BGR"), (1, "GRAY"), (3, "BGR"), (5, "BGR")])
+def test_plain_card_of_other_channels(channels: int, order: str) -> None:
+    assert plain_card("N", channels, {"a": 2}).channel_order == order
+
+
+# Writing
+
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+some_json = st.recursive(
+    st.none() | st.booleans() | numbers | st.text(st.characters(exclude_categories=["Cs"])), st.lists
+)
+outputs = st.one_of(
+    st.fixed_dictionaries(
+        {"blob": names, "task": names, "read": st.just("argmax"), "classes": st.lists(names, min_size=2, unique=True)},
+        optional={"comment": some_json},
+    ),
+    st.fixed_dictionaries(
+        {"blob": names, "task": names, "read": st.just("expected_value"), "bins": st.lists(numbers, min_size=2)},
+        optional={"comment": some_json},
+    ),
+)
+net_cards = st.fixed_dictionaries(
+    {
+        "name": names,
+        "channel_order": st.sampled_from(sorted(CHANNELS)),
+        "resize": st.just("stretch"),
+        "crop_margin": st.integers(0, 9) | st.floats(-0.4, 9),
+        "outputs": st.lists(outputs, min_size=1, max_size=3, unique_by=lambda output: output["blob"]),
+    },
+    optional={"comment": some_json},
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(content=net_cards, order=st.randoms(use_true_random=False), with_blob=st.booleans())
+def test_whatever_the_compiler_accepts_the_runner_reads_back(
+    tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any], order: Any, with_blob: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("card")
+    keys = list(content)
+    order.shuffle(keys)
+    content = {key: content[key] for key in keys}
+    path = folder / "N.json"
+    path.write_text(json.dumps(content), "utf-8")
+    net_card = read_net_card(path)
+    picture = InputEntry.of("data", [1, CHANNELS[net_card.channel_order], 24, 20])
+    check_fits(net_card, picture, {output.blob: output.size for output in net_card.outputs}, "N")
+    blob = {
+        "file": "N.blob",
+        "openvino": "2021.4.2",
+        "shaves": 8,
+        "cmx_slices": 8,
+        "streams": 2,
+        "stages": 9,
+        "bytes": 7,
+    }
+    entries: dict[str, Any] = {
+        "input": {"blob": "data", "shape": picture.shape, "layout": "NCHW", "precision": "U8"},
+        "mean": {"inside": True, "kind": "none", "sha256": None, "channel_means": [0.0]},
+        "source": {"caffemodel": "N_iter_1.caffemodel", "sha256": HASH},
+        "ir": {"xml": "N.xml", "bin": "N.bin", "xml_sha256": HASH, "bin_sha256": HASH, "version": 10},
+        "blob": {**blob, "sha256": HASH} if with_blob else None,
+    }
+    types = {"input": InputEntry, "mean": MeanEntry, "source": SourceEntry, "ir": IrEntry, "blob": BlobEntry}
+    made = {key: entry if entry is None else types[key](**entry) for key, entry in entries.items()}
+    card = complete(net_card, "N", **made)
+    write_card(card, path)
+    # The bytes of the writer before there were models: the net card's own keys first, in their order.
+    text = json.dumps({**content, "format": 1, **entries}, indent=2, ensure_ascii=False) + "\n"
+    assert path.read_text("utf-8") == text
+    (read,) = read_cards(folder)
+    assert read == card.at(path)
+
+
+def test_a_wrong_entry_is_refused_before_it_is_written() -> None:
+    with pytest.raises(CardError, match=r'N: "ir\.xml" is "\.\./N\.xml"; expected a file name'):
+        complete(
+            NetCard.model_validate(GOOD), "N", input=card_of()["input"], mean=card_of()["mean"], blob=None,
+            ir={"xml": "../N.xml", "bin": "N.bin"},
+        )  # fmt: skip
+
+
+# The schema
+
+
+@pytest.mark.parametrize(("model", "name"), [(NetCard, "net_card"), (ModelCard, "model_card")])
+def test_the_schema_in_docs_is_that_of_the_model(model: type[NetCard], name: str) -> None:
+    written = (ROOT / f"docs/{name}.schema.json").read_text("utf-8")
+    assert written == schema(model), "make it again: python -m common.card"
+
+
+def test_every_key_of_a_card_is_described() -> None:
+    definitions = json.loads(schema(ModelCard))
+    for definition in (definitions, *definitions["$defs"].values()):
+        assert definition["description"]
+        for key, value in definition["properties"].items():
+            assert value.get("description"), key
+
+
+def test_readers_name_keys_of_the_schema() -> None:
+    definitions = json.loads(schema(NetCard))["$defs"].values()
+    found = {each["properties"]["read"]["const"]: each["required"][-1] for each in definitions}
+    assert found == READERS
+
+
+def test_tasks_and_messages_need_no_pydantic() -> None:
+    """The start of every command loads them."""
+    script = "import sys, common.tasks, common.errors, common.messages; sys.exit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0

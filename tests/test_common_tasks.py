@@ -1,0 +1,55 @@
+"""Tasks: their classes, in the order that every LMDB holds."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from common.tasks import AGE_RANGES, FEMALE, MALE, OLDEST, TASKS, age_class
+from tests.ncs_kit import ROOT
+
+
+@pytest.mark.parametrize(
+    ("age", "name"),
+    [
+        (0, "0-9"),
+        (9, "0-9"),
+        (10, "10-19"),
+        (69, "60-69"),
+        (79, "70-79"),
+        (80, "80-120"),
+        (116, "80-120"),
+        (120, "80-120"),
+    ],
+)
+def test_age_class(age: int, name: str) -> None:
+    assert TASKS["age"].classes[age_class(age)] == name
+
+
+def test_every_age_has_one_class() -> None:
+    assert [age_class(age) for age in range(OLDEST + 1)] == [min(age // 10, 8) for age in range(OLDEST + 1)]
+    assert [first for first, _ in AGE_RANGES[1:]] == [last + 1 for _, last in AGE_RANGES[:-1]]
+
+
+@pytest.mark.parametrize("age", [-1, 121])
+def test_an_age_that_nobody_has(age: int) -> None:
+    with pytest.raises(ValueError, match=f"age {age} is outside 0-120"):
+        age_class(age)
+
+
+def test_gender_is_numbered_as_in_utkface() -> None:
+    """IMDB-WIKI numbers it the other way round."""
+    assert TASKS["gender"].classes == ("male", "female")
+    assert TASKS["gender"].classes[MALE] == "male"
+    assert TASKS["gender"].classes[FEMALE] == "female"
+
+
+def test_only_an_ordered_task_has_a_one_off() -> None:
+    assert {name: task.ordered for name, task in TASKS.items()} == {"age": True, "gender": False}
+
+
+@pytest.mark.parametrize("net", ["AgeNet", "GenderNet"])
+def test_the_cards_have_the_classes_of_their_tasks(net: str) -> None:
+    (output,) = json.loads((ROOT / f"prototxt/{net}.json").read_text("utf-8"))["outputs"]
+    assert tuple(output["classes"]) == TASKS[output["task"]].classes

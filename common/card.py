@@ -12,7 +12,7 @@ Importing this module imports pydantic, which takes a while. Commands import it 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ from pydantic_core.core_schema import WithDefaultSchema
 
 from .card_types import (
     CHANNELS,
+    COMPILE_AGAIN,
     FORMAT,
     BinOutput,
     BlobEntry,
     ClassOutput,
-    Entry,
     InputEntry,
     IrEntry,
     MeanEntry,
@@ -36,14 +36,13 @@ from .card_types import (
     wrong_channels,
 )
 from .errors import CardError
-from .files import file_hash
 from .messages import shape_text
-from .typed_json import parse, read_model
+from .places import ROOT
+from .typed_json import JsonObject, parse, read_model
 
 __all__ = [
     "CHANNELS",
     "FORMAT",
-    "READERS",
     "BinOutput",
     "BlobEntry",
     "ClassOutput",
@@ -54,9 +53,9 @@ __all__ = [
     "NetCard",
     "OutputEntry",
     "SourceEntry",
-    "check_file",
     "check_fits",
     "complete",
+    "describe_input",
     "plain_card",
     "read_card",
     "read_cards",
@@ -65,12 +64,8 @@ __all__ = [
     "write_card",
 ]
 
-ROOT = Path(__file__).resolve().parents[1]
-READERS = {"argmax": "classes", "expected_value": "bins"}
-"""How an output is read -> the key that names its values."""
 
 _COMPILE = "Make them with ./compile2Movidius.sh (after training), or run ./demo.sh, which makes everything."
-_COMPILE_AGAIN = "Run ./compile2Movidius.sh again, which writes it."
 _CORRECT = "Correct it; docs/net_card.schema.json describes a card."
 
 
@@ -85,20 +80,33 @@ def read_net_card(path: Path) -> NetCard:
 def plain_card(name: str, channels: int, outputs: Mapping[str, int]) -> NetCard:
     """Make the card of a net that has none: its classes are numbers.
 
-    `channels`: of its pictures, or 0; `outputs`: blob -> number of values. An output of one value has no classes and
-    is left out.
+    `channels` is 0 for a net that takes no pictures; `outputs` are blob -> number of values. An output of one value
+    has no classes and is left out.
     """
-    return NetCard(
-        name=name,
-        channel_order="GRAY" if channels == 1 else "BGR",
-        resize="stretch",
-        crop_margin=0.0,
-        outputs=[
-            ClassOutput(blob=blob, task=blob, read="argmax", classes=[str(number) for number in range(count)])
+    content = {
+        "name": name,
+        "channel_order": "GRAY" if channels == 1 else "BGR",
+        "resize": "stretch",
+        "crop_margin": 0.0,
+        "outputs": [
+            {"blob": blob, "task": blob, "read": "argmax", "classes": [str(number) for number in range(count)]}
             for blob, count in outputs.items()
             if count > 1
         ],
-    )
+    }
+    return parse(NetCard, content, name, _CORRECT)
+
+
+def describe_input(blob: str, shape: Sequence[int], file: str) -> InputEntry:
+    """Describe an input of the net in `file`: 4 axes are a picture, anything else is numbers."""
+    picture = len(shape) == 4
+    content = {
+        "blob": blob,
+        "shape": list(shape),
+        "layout": "NCHW" if picture else "NC" if len(shape) == 2 else "values",
+        "precision": "U8" if picture else "FP16",
+    }
+    return parse(InputEntry, content, file, _CORRECT)
 
 
 def check_fits(card: NetCard, first_input: InputEntry, outputs: Mapping[str, int], file: str) -> None:
@@ -110,9 +118,8 @@ def check_fits(card: NetCard, first_input: InputEntry, outputs: Mapping[str, int
             )
         found, expected = output.size, outputs[output.blob]
         if found != expected:
-            names = READERS[output.read]
             raise CardError(
-                f'{file}: names {found} {names} for "{output.blob}", which has {expected} values. {_CORRECT}'
+                f'{file}: names {found} {output.values_key} for "{output.blob}", which has {expected} values. {_CORRECT}'
             )
     problem = wrong_channels(card.channel_order, first_input)
     if problem:
@@ -122,10 +129,20 @@ def check_fits(card: NetCard, first_input: InputEntry, outputs: Mapping[str, int
         )
 
 
-def complete(net_card: NetCard, file: str, **entries: object) -> ModelCard:
-    """Make the model card of `net_card` from the other `entries` of ModelCard. Raises CardError about `file`."""
-    content = {**net_card.model_dump(exclude_unset=True), "format": FORMAT, **entries}
-    return parse(ModelCard, content, file, _CORRECT)
+def complete(
+    net_card: NetCard,
+    file: str,
+    inputs: Sequence[InputEntry],
+    mean: MeanEntry,
+    source: SourceEntry,
+    ir: IrEntry,
+    blob: BlobEntry | None,
+) -> ModelCard:
+    """Make a model card of a net card and what the compiler adds. Raises CardError about `file`."""
+    content = {**net_card.model_dump(exclude_unset=True), "format": FORMAT, "input": inputs[0]}
+    if len(inputs) > 1:
+        content["inputs"] = list(inputs)
+    return parse(ModelCard, {**content, "mean": mean, "source": source, "ir": ir, "blob": blob}, file, _CORRECT)
 
 
 def write_card(card: ModelCard, path: Path) -> None:
@@ -136,14 +153,15 @@ def write_card(card: ModelCard, path: Path) -> None:
 
 def read_card(path: Path) -> ModelCard:
     """Read graph/NAME.json. Raises CardError if it is missing or wrong."""
-    return read_model(ModelCard, path, _COMPILE_AGAIN).at(path)
+    return read_model(ModelCard, path, COMPILE_AGAIN).at(path)
 
 
-def read_cards(folder: Path) -> tuple[ModelCard, ...]:
+def read_cards(folder: str | Path) -> tuple[ModelCard, ...]:
     """Read the cards of a folder that the runner is to use, sorted by file name.
 
     Raises CardError if there is no card, one is wrong, or the runner cannot use its network.
     """
+    folder = Path(folder)
     if not folder.exists():
         raise CardError(f"{folder}/: there is no such folder, so there are no compiled networks. {_COMPILE}")
     if not folder.is_dir():
@@ -160,22 +178,6 @@ def read_cards(folder: Path) -> tuple[ModelCard, ...]:
     return cards
 
 
-def check_file(card: ModelCard, file: Path) -> None:
-    """Raise CardError if `file` cannot be read or is not the one that the card describes.
-
-    This finds a set that was copied in part, and a compile that was killed while it replaced another.
-    """
-    try:
-        found = file_hash(file)
-    except OSError as error:
-        raise CardError(f"{file}: cannot be read ({error.strerror}); {card.path} names it. {_COMPILE_AGAIN}") from None
-    if found != card.hashes.get(file, found):
-        raise CardError(
-            f"{file}: is not the file that {card.path} describes (its SHA-256 differs). "
-            "Copy the whole set, or compile it again: ./compile2Movidius.sh --force"
-        )
-
-
 class _Schema(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         """A key needs no title that repeats it in other letters."""
@@ -186,7 +188,7 @@ class _Schema(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
 
-def schema(model: type[Entry]) -> str:
+def schema(model: type[JsonObject]) -> str:
     """The JSON schema of NetCard or ModelCard, as docs/ holds it."""
     content = {
         "$schema": _Schema.schema_dialect,

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
+from .errors import CardError
+from .files import file_hash
 from .messages import shape_text
+from .typed_json import JsonObject, rule
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -29,16 +20,15 @@ FORMAT = 1
 CHANNELS = {"BGR": 3, "RGB": 3, "GRAY": 1}
 """Channel order -> number of channels."""
 
+COMPILE_AGAIN = "Run ./compile2Movidius.sh again, which writes it."
 _HASH = "64 hexadecimal digits"
 
 
-def _rule(message: str) -> PydanticCustomError:
-    """An error about several keys together, with its whole sentence. Braces would be read as a template."""
-    return PydanticCustomError("rule", message.replace("{", "{{").replace("}", "}}"))
-
-
 def wrong_channels(order: str, entry: InputEntry) -> str | None:
-    """The number of channels that a picture should have, if another order exists for those that it has."""
+    """Return what is expected of an input whose channels do not fit `order`, or None if they do.
+
+    No order fits a picture of 2 or 5 channels, say. Such a network is not wrong, but the runner cannot use it.
+    """
     if not entry.is_picture or entry.shape[1] not in CHANNELS.values() or entry.shape[1] == CHANNELS[order]:
         return None
     return f"{CHANNELS[order]} channels, because channel_order is {order}"
@@ -64,30 +54,10 @@ Classes = Annotated[
 ]
 
 
-class Entry(BaseModel):
-    """A JSON object of a card. Unknown keys are kept, and all keys are written in the order in which they came."""
-
-    # Only the outermost model is built, when it is first used. Building each of them doubles the time of the import.
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, defer_build=True)
-    _keys: tuple[str, ...] = PrivateAttr(default=())
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _remember_order(cls, content: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
-        entry = validate(content)
-        if isinstance(content, dict):
-            entry._keys = tuple(content)
-        return entry
-
-    @model_serializer(mode="wrap")
-    def _write_in_order(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = write(self)
-        return {**{key: content[key] for key in self._keys if key in content}, **content}
-
-
-class ClassOutput(Entry):
+class ClassOutput(JsonObject):
     """An output that is read as its most probable class."""
 
+    values_key: ClassVar[str] = "classes"
     blob: Name = Field(description="a name: the output blob")
     task: Name = Field(description="a name: the task, such as age")
     read: Literal["argmax"] = Field(description="argmax")
@@ -99,9 +69,10 @@ class ClassOutput(Entry):
         return len(self.classes)
 
 
-class BinOutput(Entry):
+class BinOutput(JsonObject):
     """An output that is read as a number: the mean of its bins, weighted by their probabilities."""
 
+    values_key: ClassVar[str] = "bins"
     blob: Name = Field(description="a name: the output blob")
     task: Name = Field(description="a name: the task, such as age")
     read: Literal["expected_value"] = Field(description="expected_value")
@@ -116,7 +87,7 @@ class BinOutput(Entry):
 OutputEntry = Annotated[ClassOutput | BinOutput, Field(discriminator="read")]
 
 
-class NetCard(Entry):
+class NetCard(JsonObject):
     """What a net's inputs and outputs mean."""
 
     name: Name = Field(description="a name: the net")
@@ -134,11 +105,11 @@ class NetCard(Entry):
         blobs = [output.blob for output in self.outputs]
         for number, blob in enumerate(blobs):
             if blob in blobs[:number]:
-                raise _rule(f'"outputs[{number}].blob" is "{blob}"; expected each output blob once.')
+                raise rule(f'"outputs[{number}].blob" is "{blob}"; expected each output blob once.')
         return self
 
 
-class InputEntry(Entry):
+class InputEntry(JsonObject):
     """An input of a compiled network."""
 
     blob: Name = Field(description="a name: the input blob")
@@ -153,9 +124,9 @@ class InputEntry(Entry):
         if not self.is_picture:
             return self
         if len(self.shape) != 4 or self.shape[0] != 1:
-            raise _rule(f'"input.shape" is {self.shape}; expected [1, channels, height, width].')
+            raise rule(f'"input.shape" is {self.shape}; expected [1, channels, height, width].')
         if self.precision != "U8":
-            raise _rule(f'"input.precision" is "{self.precision}"; expected U8 for a picture.')
+            raise rule(f'"input.precision" is "{self.precision}"; expected U8 for a picture.')
         return self
 
     @property
@@ -163,15 +134,8 @@ class InputEntry(Entry):
         """Whether it takes pictures, as bytes. Other inputs take numbers."""
         return self.layout == "NCHW"
 
-    @classmethod
-    def of(cls, blob: str, shape: Sequence[int]) -> InputEntry:
-        """Describe an input: 4 axes are a picture, anything else is numbers."""
-        if len(shape) == 4:
-            return cls(blob=blob, shape=list(shape), layout="NCHW", precision="U8")
-        return cls(blob=blob, shape=list(shape), layout="NC" if len(shape) == 2 else "values", precision="FP16")
 
-
-class MeanEntry(Entry):
+class MeanEntry(JsonObject):
     """The mean that a network subtracts from its input."""
 
     inside: bool = Field(description="true or false: whether the network itself subtracts the mean")
@@ -182,18 +146,18 @@ class MeanEntry(Entry):
     @model_validator(mode="after")
     def _check_inside(self) -> Self:
         if self.kind != "none" and not self.inside:
-            raise _rule('"mean.inside" is false; expected true, because the runner feeds raw bytes.')
+            raise rule('"mean.inside" is false; expected true, because the runner feeds raw bytes.')
         return self
 
 
-class SourceEntry(Entry):
+class SourceEntry(JsonObject):
     """What a network was compiled from."""
 
     caffemodel: Name | None = Field(default=None, description="a file name")
     sha256: Hash | None = Field(default=None, description=_HASH)
 
 
-class IrEntry(Entry):
+class IrEntry(JsonObject):
     """The OpenVINO IR. A card for the IR of another tool may leave out the hashes."""
 
     xml: FileName = Field(description="a file name")
@@ -205,7 +169,7 @@ class IrEntry(Entry):
     openvino: str | None = Field(default=None, description="the version of the OpenVINO that wrote it")
 
 
-class BlobEntry(Entry):
+class BlobEntry(JsonObject):
     """The Myriad X blob, and how much of the chip it uses."""
 
     file: FileName = Field(description="a file name")
@@ -234,7 +198,7 @@ class ModelCard(NetCard):
     def _check_channels(self) -> Self:
         problem = wrong_channels(self.channel_order, self.input)
         if problem:
-            raise _rule(f'"input.shape" is {self.input.shape}; expected {problem}.')
+            raise rule(f'"input.shape" is {self.input.shape}; expected {problem}.')
         return self
 
     def at(self, path: Path) -> ModelCard:
@@ -270,6 +234,23 @@ class ModelCard(NetCard):
         if self.blob is not None:
             hashes[self._path.parent / self.blob.file] = self.blob.sha256
         return {file: digest for file, digest in hashes.items() if digest}
+
+    def check_file(self, file: Path) -> None:
+        """Raise CardError if `file` cannot be read or is not the one that the card describes.
+
+        This finds a set that was copied in part, and a compile that was killed while it replaced another.
+        """
+        try:
+            found = file_hash(file)
+        except OSError as error:
+            raise CardError(
+                f"{file}: cannot be read ({error.strerror}); {self.path} names it. {COMPILE_AGAIN}"
+            ) from None
+        if found != self.hashes.get(file, found):
+            raise CardError(
+                f"{file}: is not the file that {self.path} describes (its SHA-256 differs). "
+                "Copy the whole set, or compile it again: ./compile2Movidius.sh --force"
+            )
 
     @property
     def obstacle(self) -> str | None:

@@ -6,18 +6,58 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from .errors import CardError
 from .messages import did_you_mean
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MAX_BYTES = 16 << 20
 """Far more than any card needs. It keeps a wrong file from filling the memory."""
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
+
+
+class JsonObject(BaseModel):
+    """A JSON object with known keys. Other keys are kept, and all are written in the order in which they came."""
+
+    # Only the outermost model is built, when it is first used. Building each of them doubles the time of the import.
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, defer_build=True)
+    _keys: tuple[str, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_order(cls, content: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        entry = validate(content)
+        if isinstance(content, dict):
+            entry._keys = tuple(content)
+        return entry
+
+    @model_serializer(mode="wrap")
+    def _write_in_order(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        return {**{key: content[key] for key in self._keys if key in content}, **content}
+
+
+def rule(message: str) -> PydanticCustomError:
+    """Return the error of a validator that looks at several keys together. `message` is its whole sentence."""
+    # Pydantic would read braces as a template.
+    return PydanticCustomError("rule", message.replace("{", "{{").replace("}", "}}"))
 
 
 def read_model(model: type[Model], path: Path, next_step: str) -> Model:

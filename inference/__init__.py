@@ -6,7 +6,7 @@
         for answer in runner.answer(read_picture("face.jpg")).answers:
             print(answer.task, answer.text, answer.probability)
 
-Needs numpy, OpenCV and OpenVINO, and no other room of this project.
+Needs numpy, OpenCV, OpenVINO and pydantic, and of this project common/, faces/ and myriad/.
 """
 
 from common.errors import CardError, MeanError, PictureError, UsageError

@@ -74,7 +74,7 @@ def _row(sheet: NDArray[np.uint8], answer: Answer, top: int, column: int) -> Non
     import cv2
 
     right = sheet.shape[1] - MARGIN
-    spread = "" if answer.spread is None else f"+/- {answer.spread:.1f}"
+    spread = "" if answer.standard_deviation is None else f"+/- {answer.standard_deviation:.1f}"
     note = spread if answer.probability is None else f"{100 * answer.probability:.1f} %"
     note_left = right - _width(note, NOTE)
     text, room = answer.text, note_left - MARGIN - column

@@ -31,8 +31,9 @@ def main(options: argparse.Namespace) -> None:
     if options.output:
         _check_output(Path(options.output), options.force)
 
+    from common.card import read_cards
+
     from .annotate import annotate, write_png
-    from .card import read_cards
     from .mean import check_mean
     from .picture import read_picture
     from .report import as_json, as_text

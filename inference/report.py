@@ -40,7 +40,7 @@ def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
                 "answer": answer.text,
                 "probability": _rounded(answer.probability),
                 "value": _rounded(answer.value),
-                "standard_deviation": _rounded(answer.spread),
+                "standard_deviation": _rounded(answer.standard_deviation),
                 "probabilities": {name: _rounded(p) for name, p in answer.probabilities.items()},
             }
             for answer in result.answers
@@ -68,7 +68,7 @@ def percent(probability: float) -> str:
 
 def _line(answer: Answer, label: int) -> str:
     if answer.probability is None:
-        return f"{answer.text:{label}}   (standard deviation {answer.spread:.1f})"
+        return f"{answer.text:{label}}   (standard deviation {answer.standard_deviation:.1f})"
     others = sorted(((p, name) for name, p in answer.probabilities.items() if name != answer.text), reverse=True)
     behind = ", ".join(f"{name} {percent(p)}" for p, name in others[:RUNNERS_UP])
     return f"{answer.text:{label}}  {percent(answer.probability):>7}   ({behind})"

@@ -1,4 +1,4 @@
-"""The runner: every network of a folder on one device, from a picture to its answers."""
+"""The runner: loads every network of a folder onto one device and turns pictures into answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .answer import Answer, read_outputs
-from .card import read_cards
 from .devices import SYSFS, choose, open_device
 from .picture import check_picture
 from .tensor import to_tensor
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """The answers about one face, and the milliseconds that each network took to prepare and to compute."""
+    """The answers about one face, and the milliseconds that each network took for preprocessing and inference."""
 
     answers: tuple[Answer, ...]
     preprocess: dict[str, float]
@@ -32,8 +31,8 @@ class Result:
 class Runner:
     """Loads all networks of the folder `graph` once: `Runner("graph", device="auto").answer(bgr)`.
 
-    The first inference of each network, on an empty picture, is a warm-up and is over when the runner is ready.
-    `load` and `warm_up` hold the milliseconds of both; `device` and `why` what computes and for which reason.
+    Each network is warmed up with a first inference on an empty picture. `load` and `warm_up` are the milliseconds
+    that both took. `device` is what computes, and `why` the reason for it.
     Raises CardError, DeviceError or UsageError.
     """
 
@@ -41,6 +40,9 @@ class Runner:
         self, graph: str | Path = "graph", device: str = "auto", precision: str = "f32", sysfs: Path = SYSFS
     ) -> None:
         import numpy as np
+
+        # Here because it imports pydantic, which --help does not need.
+        from common.card import read_cards
 
         start = time.perf_counter()
         self.cards = read_cards(graph)
@@ -50,7 +52,7 @@ class Runner:
         loaded = time.perf_counter()
         try:
             for card in self.cards:
-                self.device.infer(card, np.zeros(card.shape, np.uint8))
+                self.device.infer(card, np.zeros(card.input.shape, np.uint8))
         except BaseException:
             self.close()
             raise
@@ -58,9 +60,9 @@ class Runner:
         self.warm_up = (time.perf_counter() - loaded) * 1e3
 
     def answer(self, picture: NDArray[np.uint8], box: Box | None = None) -> Result:
-        """The answers of all networks about the face in `picture` (BGR uint8, height x width x 3).
+        """Return the answers of all networks about the face in `picture` (BGR uint8, height x width x 3).
 
-        `box` (left, top, width, height) says where the face is; without it the whole picture is the face.
+        `box` (left, top, width, height) says where the face is. Without it the whole picture is the face.
         """
         check_picture(picture)
         answers: list[Answer] = []
@@ -76,7 +78,7 @@ class Runner:
         return Result(tuple(answers), preprocess, inference)
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
         self.device.close()
 
     def __enter__(self) -> Runner:

@@ -1,16 +1,15 @@
-"""Verb `compile`: a caffemodel to IR, Myriad X blob and model card."""
+"""Verb `compile`: turn a caffemodel into OpenVINO IR, a Myriad X blob and a model card."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,25 +17,29 @@ from caffe_io.mean import read_mean
 from caffe_io.prototxt import read_net
 from caffe_io.weights import newest_snapshot, read_weights
 from common.errors import UsageError
-from common.files import atomic_file, refuse_existing
+from common.files import atomic_file, file_hash, refuse_existing
 from common.messages import shape_text
 from common.places import net_files
 
-from . import card, compiler
-from .mean import fit_mean, value_mean
+from . import compiler
+from .mean import describe_mean, fit_mean, value_mean
 
 if TYPE_CHECKING:
     from openvino import Model
 
+    from common.card import InputEntry, MeanEntry, ModelCard, NetCard, SourceEntry
+
 EXAMPLE = "./moka compile --net AgeNet"
 
 MEAN = Path("data/mean/mean.binaryproto")
-SUFFIXES = (".json", ".blob", ".bin", ".xml")  # the card takes its place last
+# The files are put in place from the last to the first, so the card comes last.
+SUFFIXES = (".json", ".blob", ".bin", ".xml")
+MEAN_KINDS = {"image": "mean image inside", "values": "mean values inside", "none": "no mean"}
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The files that a compile reads, and the name that its outputs bear."""
+    """The files to read, and the name of the files to write."""
 
     name: str
     net: Path
@@ -45,8 +48,19 @@ class Sources:
     card: Path | None
 
 
+@dataclass(frozen=True)
+class Network:
+    """A converted net, in float32 and with its mean inside, and what its card says before any file is written."""
+
+    model: Model
+    net_card: NetCard
+    inputs: list[InputEntry]
+    mean: MeanEntry
+    source: SourceEntry
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `python -m ncs compile`."""
+    """Declare the options."""
     parser.add_argument(
         "--net", metavar="NAME", help="take prototxt/NAME/deploy.prototxt, its card.json, and the newest of models/NAME"
     )
@@ -66,7 +80,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> None:
-    """Compile what the options name; all outputs appear, or none."""
+    """Compile what the options name. Either all outputs appear or none."""
     slices = options.shaves if options.cmx_slices is None else options.cmx_slices
     resources = compiler.Resources(options.shaves, slices, options.streams)
     sources = find_sources(options)
@@ -74,16 +88,19 @@ def main(options: argparse.Namespace) -> None:
         refuse_existing(options.out / f"{sources.name}{suffix}", options.force)
     print(f"{sources.name}: {sources.weights}", flush=True)
     start = time.perf_counter()
-    model, model_card = load(sources, options.mean_value)
-    compiled = write(sources.name, model, model_card, options.out, resources, options.force)
-    report(options.out, model, model_card, compiled, time.perf_counter() - start)
+    network = load(sources, options.mean_value)
+    card, compiled = write(sources.name, network, options.out, resources, options.force)
+    report(options.out, network.model, card, compiled, time.perf_counter() - start)
 
 
 def find_sources(options: argparse.Namespace) -> Sources:
-    """The files of --net NAME, each replaced by the option that names another. Raises UsageError if one is missing."""
+    """Find the files of --net NAME. An option that names another file takes its place.
+
+    Raises UsageError if the net or its weights are not named.
+    """
     net = options.net
     if net is None and (options.model is None or options.weights is None):
-        raise UsageError("wanted --net NAME, or --model DEPLOY.prototxt and --weights FILE.caffemodel.")
+        raise UsageError("Give --net NAME, or --model DEPLOY.prototxt and --weights FILE.caffemodel.")
     model = options.model or net_files(net).deploy
     name = net or _name(model)
     beside = net_files(net).card if net else _card_beside(model, name)
@@ -97,7 +114,7 @@ def find_sources(options: argparse.Namespace) -> Sources:
 
 
 def _name(model: Path) -> str:
-    """The name of a net from its file: NAME/deploy.prototxt, or NAME_deploy.prototxt."""
+    """Take the name of a net from its file: NAME/deploy.prototxt or NAME_deploy.prototxt."""
     return model.resolve().parent.name if model.stem == "deploy" else model.stem.removesuffix("_deploy")
 
 
@@ -105,9 +122,11 @@ def _card_beside(model: Path, name: str) -> Path:
     return model.with_name("card.json" if model.stem == "deploy" else f"{name}.json")
 
 
-def load(sources: Sources, mean_value: list[float] | None) -> tuple[Model, dict[str, Any]]:
-    """The float32 model with the mean inside, and all of the model card that is known before anything is written."""
-    net_card = None if sources.card is None else card.read_net_card(sources.card)
+def load(sources: Sources, mean_value: list[float] | None) -> Network:
+    """Read and convert a net, and check its card against it."""
+    from common.card import SourceEntry, check_fits, describe_input, plain_card, read_net_card
+
+    net_card = None if sources.card is None else read_net_card(sources.card)
     net, weights = read_net(sources.net), read_weights(sources.weights)
     mean = None if sources.mean is None else read_mean(sources.mean)
     from .converter import convert, input_shapes
@@ -122,34 +141,33 @@ def load(sources: Sources, mean_value: list[float] | None) -> tuple[Model, dict[
     elif mean_value is not None:
         inside = mean = value_mean(mean_value, channels)
     model = convert(net, weights, None if mean is None else inside, str(sources.net), str(sources.weights))
+    inputs = [
+        describe_input(source.get_any_name(), list(source.get_shape()), str(sources.net)) for source in model.inputs
+    ]
     outputs = {output.get_any_name(): math.prod(output.get_shape()) for output in model.outputs}
     if net_card is None:
         print("  no card: its classes are called 0, 1, ... (--card NAME.json says what the outputs mean)")
-        net_card = card.plain_card(sources.name, outputs)
-    card.check_fits(net_card, outputs, str(sources.card))
-    inputs = [card.input_entry(source.get_any_name(), list(source.get_shape())) for source in model.inputs]
-    return model, {
-        **net_card,
-        "format": card.FORMAT,
-        "input": inputs[0],
-        **({"inputs": inputs} if len(inputs) > 1 else {}),
-        "mean": card.mean_entry(mean, inside),
-        "source": {"caffemodel": sources.weights.name, "sha256": card.file_hash(sources.weights)},
-    }
+        net_card = plain_card(sources.name, channels, outputs)
+    check_fits(net_card, inputs[0], outputs, str(sources.card or sources.net))
+    source = SourceEntry(caffemodel=sources.weights.name, sha256=file_hash(sources.weights))
+    return Network(model, net_card, inputs, describe_mean(mean, inside), source)
 
 
 def write(
-    name: str, model: Model, model_card: dict[str, Any], out: Path, resources: compiler.Resources, force: bool = False
-) -> compiler.Compiled | None:
-    """Write NAME.xml, .bin, .json and, if the tool chain is there, .blob into `out`: all of them, or none.
+    name: str, network: Network, out: Path, resources: compiler.Resources, force: bool = False
+) -> tuple[ModelCard, compiler.Compiled | None]:
+    """Write NAME.xml, .bin, .json and, if the tool chain is there, .blob into `out`: all of them or none.
 
-    `model_card` is completed with "ir" and "blob". Returns what the compiler said, None without the tool chain.
+    Returns the card and what the compiler said, or None for the latter without the tool chain.
     """
     import openvino
+
+    from common.card import BlobEntry, IrEntry, complete, write_card
 
     from .ir import VERSION, write_ir
 
     compiled = None
+    blob = None
     with ExitStack() as stack:
         suffixes = [suffix for suffix in SUFFIXES if suffix != ".blob" or compiler.available()]
         places = {suffix: stack.enter_context(atomic_file(out / f"{name}{suffix}", force)) for suffix in suffixes}
@@ -157,52 +175,60 @@ def write(
             stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{name}.xml.", suffix=".part", dir=out))
         )
         files = {suffix: scratch / f"{name}{suffix}" for suffix in SUFFIXES}
-        write_ir(model, files[".xml"], files[".bin"])
-        model_card["ir"] = {
-            "xml": files[".xml"].name,
-            "bin": files[".bin"].name,
-            # By these the runner sees that a file is of another compile, such as one that was killed here.
-            "xml_sha256": card.file_hash(files[".xml"]),
-            "bin_sha256": card.file_hash(files[".bin"]),
-            "version": VERSION,
-            "precision": "FP16",
-            "openvino": openvino.__version__.split("-")[0],
-        }
-        model_card["blob"] = None
+        write_ir(network.model, files[".xml"], files[".bin"])
+        # The hashes show the runner a file of another compile, such as one that was killed among the renames below.
+        ir = IrEntry(
+            xml=files[".xml"].name,
+            bin=files[".bin"].name,
+            xml_sha256=file_hash(files[".xml"]),
+            bin_sha256=file_hash(files[".bin"]),
+            version=VERSION,
+            precision="FP16",
+            openvino=openvino.__version__.split("-")[0],
+        )
         if ".blob" in places:
             compiled = compiler.compile_blob(files[".xml"], files[".bin"], files[".blob"], scratch, resources)
-            model_card["blob"] = card.blob_entry(files[".blob"], compiled.header, resources.streams, compiled.openvino)
-        files[".json"].write_text(json.dumps(model_card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            blob = BlobEntry(
+                file=files[".blob"].name,
+                openvino=compiled.openvino,
+                shaves=compiled.header.shaves,
+                cmx_slices=compiled.header.cmx_slices,
+                streams=resources.streams,
+                stages=compiled.header.stages,
+                bytes=compiled.header.bytes,
+                sha256=file_hash(files[".blob"]),
+            )
+        card = complete(network.net_card, name, network.inputs, network.mean, network.source, ir, blob)
+        write_card(card, files[".json"])
         for suffix, place in places.items():
             files[suffix].replace(place)
     if compiled is None:
-        (out / f"{name}.blob").unlink(missing_ok=True)  # with --force: it belongs to the IR that was replaced
-    return compiled
+        # An old blob belongs to the IR that --force has just replaced.
+        (out / f"{name}.blob").unlink(missing_ok=True)
+    return card.at(out / f"{name}.json"), compiled
 
 
-def report(
-    out: Path, model: Model, model_card: dict[str, Any], compiled: compiler.Compiled | None, seconds: float
-) -> None:
+def report(out: Path, model: Model, card: ModelCard, compiled: compiler.Compiled | None, seconds: float) -> None:
     """Print what was written."""
-    mean, ir, blob = (model_card[key] for key in ("mean", "ir", "blob"))
-    meanings = {output["blob"]: output for output in model_card["outputs"]}
-    kind = {"image": "mean image inside", "values": "mean values inside", "none": "no mean"}[mean["kind"]]
-    for source in model_card.get("inputs", [model_card["input"]]):
-        is_picture = source["precision"] == "U8"
-        what = f"{source['layout']} {model_card['channel_order']}, {kind}" if is_picture else source["layout"]
-        print(f"  input   {source['blob']}: {shape_text(source['shape'])} {source['precision']}, {what}")
-    for output in model.outputs:
-        meaning = meanings.get(output.get_any_name())
-        says = "not on the card" if meaning is None else f"{meaning['task']}, read by {meaning['read']}"
-        print(f"  output  {output.get_any_name()}: {shape_text(output.get_shape())} FP16, {says}")
-    size = (out / ir["xml"]).stat().st_size + (out / ir["bin"]).stat().st_size
+    for source in card.inputs or [card.input]:
+        what = f"{source.layout} {card.channel_order}, {MEAN_KINDS[card.mean.kind]}"
+        what = what if source.is_picture else source.layout
+        print(f"  input   {source.blob}: {shape_text(source.shape)} {source.precision}, {what}")
+    outputs = {output.blob: output for output in card.outputs}
+    for port in model.outputs:
+        output = outputs.get(port.get_any_name())
+        what = "not on the card" if output is None else f"{output.task}, read by {output.read}"
+        print(f"  output  {port.get_any_name()}: {shape_text(port.get_shape())} FP16, {what}")
+    ir_bytes = card.xml_path.stat().st_size + card.bin_path.stat().st_size
     took = seconds - (compiled.seconds if compiled else 0)
-    kind = f"version {ir['version']}, {ir['precision']}"
-    print(f"  IR      {out / ir['xml']} + .bin: {kind}, {size / 1e6:.1f} MB, {took:.1f} s")
-    if compiled is None:
+    kind = f"version {card.ir.version}, {card.ir.precision}"
+    print(f"  IR      {card.xml_path} + .bin: {kind}, {ir_bytes / 1e6:.1f} MB, {took:.1f} s")
+    if card.blob is None or compiled is None:
         print(f"  blob    not made: no compiler; to get it: {compiler.MAKE_TOOLCHAIN}, then this again with --force")
     else:
-        share = f"{blob['shaves']} shaves, {blob['cmx_slices']} CMX slices, {blob['streams']} streams"
-        size = f"{blob['stages']} stages, {blob['bytes'] / 1e6:.1f} MB"
-        print(f"  blob    {out / blob['file']}: {share}, {size}, {compiled.seconds:.1f} s")
-    print(f"  card    {out / (Path(ir['xml']).stem + '.json')}")
+        share = f"{card.blob.shaves} shaves, {card.blob.cmx_slices} CMX slices, {card.blob.streams} streams"
+        size = f"{card.blob.stages} stages, {(card.blob.bytes or 0) / 1e6:.1f} MB"
+        print(f"  blob    {card.blob_path}: {share}, {size}, {compiled.seconds:.1f} s")
+    print(f"  card    {card.path}")
+    if card.obstacle:
+        print(f"  note    the runner cannot use this network: it {card.obstacle}")

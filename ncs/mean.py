@@ -1,4 +1,4 @@
-"""The mean that the network subtracts; verb `mean`: a mean.binaryproto as the .npy of the old runner."""
+"""The mean that a network subtracts, and the verb `mean`, which writes it as .npy."""
 
 from __future__ import annotations
 
@@ -6,27 +6,31 @@ import argparse
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from caffe_io.blobs import Array
-from caffe_io.mean import read_mean
+from caffe_io.mean import mean_hash, read_mean
 from common.errors import MeanError, UsageError
 from common.files import atomic_file
 from common.messages import shape_text
+
+if TYPE_CHECKING:
+    from common.card import MeanEntry
 
 EXAMPLE = "./moka mean data/mean/mean.binaryproto graph/age_gender_mean.npy"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `python -m ncs mean`."""
+    """Declare the options."""
     parser.add_argument("mean", type=Path, metavar="MEAN.binaryproto", help="as compute_image_mean writes it")
     parser.add_argument("output", type=Path, metavar="OUT.npy")
     parser.add_argument("--force", action="store_true", help="replace OUT.npy")
 
 
 def main(options: argparse.Namespace) -> None:
-    """Convert the file that the options name."""
+    """Write a mean.binaryproto as the .npy that runners before the model card took."""
     mean = read_mean(options.mean)
     content = io.BytesIO()
     np.save(content, mean.astype("<f4"))
@@ -39,23 +43,41 @@ def main(options: argparse.Namespace) -> None:
 
 
 def fit_mean(mean: Array, channels: int, height: int, width: int, file: str) -> Array:
-    """The mean (C x H x W) for an input of channels x height x width: a larger one is cropped in its centre, as Caffe
-    crops the picture of a TEST phase after the subtraction. Raises MeanError if it is smaller or of other channels.
+    """Return the part of a mean (C x H x W) that an input of channels x height x width subtracts.
+
+    A larger mean is cropped at its centre, because Caffe subtracts the mean first and then crops the centre of a
+    picture in the TEST phase. Raises MeanError if the mean is smaller or has other channels.
     """
     if mean.shape[0] != channels or mean.shape[1] < height or mean.shape[2] < width:
         raise MeanError(
             f"{file}: is {shape_text(mean.shape)} (channels x height x width), but the net takes "
-            f"{channels}x{height}x{width}; wanted the same channels and no smaller size. "
-            "Give the mean of the LMDB that the net was trained on: ./create_mean.sh"
+            f"{channels}x{height}x{width}; expected the same channels and no smaller size. "
+            "Give the mean of the LMDB that the net was trained on (./create_mean.sh makes it)."
         )
     top, left = (mean.shape[1] - height) // 2, (mean.shape[2] - width) // 2
     return mean[:, top : top + height, left : left + width]
 
 
 def value_mean(values: Sequence[float], channels: int) -> Array:
-    """The mean C x 1 x 1 of Caffe's mean_value: one for all channels, or one for each. Raises UsageError otherwise."""
+    """Return Caffe's mean_value as C x 1 x 1. Raises UsageError unless it has one value, or one for each channel."""
     if len(values) not in (1, channels):
         raise UsageError(
-            f"--mean_value has {len(values)} values; the net has {channels} channels: give 1 or {channels}."
+            f"--mean_value has {len(values)} values, and the net has {channels} channels; expected 1 or {channels} values."
         )
     return np.broadcast_to(np.array(values, np.float32)[:, None, None], (channels, 1, 1)).copy()
+
+
+def describe_mean(mean: Array | None, inside: Array) -> MeanEntry:
+    """Return what the card says about the mean.
+
+    `mean` is the mean as its file holds it, whose hash goes on the card. `inside` is what the network subtracts.
+    """
+    from common.card import MeanEntry
+
+    return MeanEntry(
+        # Always: the device is fed raw bytes.
+        inside=True,
+        kind="none" if mean is None else "values" if mean.shape[1:] == (1, 1) else "image",
+        sha256=None if mean is None else mean_hash(mean),
+        channel_means=[round(float(value), 4) for value in inside.mean(axis=(1, 2), dtype=np.float64)],
+    )

@@ -21,9 +21,7 @@ from caffe_io.prototxt import parse_text
 from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_weights
 from common.errors import MokaError
 from common.places import ROOT
-from inference.card import read_cards
 from inference.devices.cpu import CpuDevice
-from inference.errors import InferenceError
 
 
 class Broken(MokaError):
@@ -222,9 +220,11 @@ def _check_networks(out: Path, whole: Path, before: Path) -> str:
     for place, name in ((before, "the old set"), (whole, "the new set")):
         if all(_bytes(out / file) == _bytes(place / file) for file in files):
             word = name
+    from common.card import read_cards
+
     try:
         CpuDevice(read_cards(out)).close()
-    except InferenceError as error:
+    except MokaError as error:
         if word:
             raise Broken(f"{word} is refused: {error}") from error
         return "a mixed set, which is refused"

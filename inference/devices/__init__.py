@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..card import Card
+    from common.card import ModelCard
 
 SYSFS = Path("/sys")
 STICK_IDS = ("03e7:2485", "03e7:f63b")
@@ -34,7 +34,7 @@ class Device(Protocol):
     runtime: str
     precision: str
 
-    def infer(self, card: Card, tensor: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
+    def infer(self, card: ModelCard, tensor: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
         """uint8 (1, channels, height, width) → float32 values by output blob."""
         ...
 
@@ -87,14 +87,14 @@ def choose(wanted: str, sysfs: Path = SYSFS) -> Choice:
     return Choice("MYRIAD", f"stick {sticks[0]} found")
 
 
-def open_device(name: str, cards: Sequence[Card], precision: str = "f32") -> Device:
+def open_device(name: str, cards: Sequence[ModelCard], precision: str = "f32") -> Device:
     """Load the networks of `cards` onto a device. `precision` (f32, bf16) is for the CPU; a stick computes in FP16."""
     if precision not in PRECISIONS:
         raise UsageError(f"--precision {precision}: unknown; {known(precision, PRECISIONS)}")
     return DEVICES[name](cards, precision)
 
 
-def _open_myriad(cards: Sequence[Card], precision: str) -> Device:
+def _open_myriad(cards: Sequence[ModelCard], precision: str) -> Device:
     if precision != "f32":
         raise UsageError(
             f"--precision {precision} is for the CPU; a stick computes in FP16. Leave it away, or add --device CPU"
@@ -102,8 +102,8 @@ def _open_myriad(cards: Sequence[Card], precision: str) -> Device:
     return myriad.MyriadDevice(cards)
 
 
-def _open_cpu(cards: Sequence[Card], precision: str) -> Device:
+def _open_cpu(cards: Sequence[ModelCard], precision: str) -> Device:
     return cpu.CpuDevice(cards, precision)
 
 
-DEVICES: dict[str, Callable[[Sequence[Card], str], Device]] = {"CPU": _open_cpu, "MYRIAD": _open_myriad}
+DEVICES: dict[str, Callable[[Sequence[ModelCard], str], Device]] = {"CPU": _open_cpu, "MYRIAD": _open_myriad}

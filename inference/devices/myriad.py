@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING, Any
 from common.errors import CardError
 from common.places import toolchain_program
 
-from ..card import check_file
 from ..errors import DeviceError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..card import Card
+    from common.card import ModelCard
 
 WORKER = Path(__file__).with_name("myriad_worker.py")
 VARIABLE = "MOKA_MYRIAD_PYTHON"
@@ -63,7 +62,7 @@ class MyriadDevice:
 
     precision = "f16"
 
-    def __init__(self, cards: Sequence[Card], python: Path | None = None, device: str = "MYRIAD") -> None:
+    def __init__(self, cards: Sequence[ModelCard], python: Path | None = None, device: str = "MYRIAD") -> None:
         self.name = device
         python = python or worker_python()
         request = {"do": "load", "device": device, "networks": {card.name: _network(card) for card in cards}}
@@ -86,12 +85,12 @@ class MyriadDevice:
             self.close()
             raise
 
-    def infer(self, card: Card, tensor: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    def infer(self, card: ModelCard, tensor: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """uint8 (1, channels, height, width) → float32 values by output blob."""
         import numpy as np
 
         data = base64.b64encode(tensor.tobytes()).decode("ascii")
-        request = {"do": "infer", "network": card.name, "input": card.input_blob, "shape": tensor.shape, "data": data}
+        request = {"do": "infer", "network": card.name, "input": card.input.blob, "shape": tensor.shape, "data": data}
         reply = self._ask(request, INFER_SECONDS)
         return {name: np.array(values, np.float32) for name, values in reply["outputs"].items()}
 
@@ -144,25 +143,25 @@ class MyriadDevice:
         return f"exit code {code}" + (f", {lines[-1]}" if lines else "")
 
 
-def _network(card: Card) -> dict[str, str]:
+def _network(card: ModelCard) -> dict[str, str]:
     """What the worker may load: the card's blob, if any; the IR where there is none or the runtime refuses it."""
-    network = {"xml": str(card.xml.resolve())}
-    for file in (card.xml, card.bin):
-        if card.blob is None or file.exists():  # beside a blob the IR may be left at home
-            check_file(card, file)
-    if card.blob:
-        check_file(card, card.blob)
-        network["blob"] = str(card.blob.resolve())
+    network = {"xml": str(card.xml_path.resolve())}
+    for file in (card.xml_path, card.bin_path):
+        if card.blob_path is None or file.exists():  # beside a blob the IR may be left at home
+            card.check_file(file)
+    if card.blob_path:
+        card.check_file(card.blob_path)
+        network["blob"] = str(card.blob_path.resolve())
     return network
 
 
-def _compare(card: Card, network: dict[str, Any]) -> None:
+def _compare(card: ModelCard, network: dict[str, Any]) -> None:
     """CardError if what was loaded has other inputs or outputs than the card says."""
     inputs, outputs = network["inputs"], network["outputs"]
-    if inputs != {card.input_blob: list(card.shape)} or not {output.blob for output in card.outputs} <= set(outputs):
+    if inputs != {card.input.blob: card.input.shape} or not {output.blob for output in card.outputs} <= set(outputs):
         raise CardError(
-            f"{card.blob or card.xml}: takes {inputs} and gives {', '.join(sorted(outputs))}; {card.path} says "
-            f"{card.input_blob} of {list(card.shape)} and {', '.join(o.blob for o in card.outputs)}. {_AGAIN}"
+            f"{card.blob_path or card.xml_path}: takes {inputs} and gives {', '.join(sorted(outputs))}; {card.path} says "
+            f"{card.input.blob} of {card.input.shape} and {', '.join(o.blob for o in card.outputs)}. {_AGAIN}"
         )
 
 

@@ -15,7 +15,7 @@ from inference.errors import OutputError
 from kits.inference import one_colour
 
 AGE = Answer("AgeNet", "age", "argmax", "20-29", {}, probability=0.75)
-VALUE = Answer("DexNet", "apparent age", "expected_value", "31.4", {}, value=31.4, spread=5.2)
+VALUE = Answer("DexNet", "apparent age", "expected_value", "31.4", {}, value=31.4, standard_deviation=5.2)
 LONG = Answer(
     "Net", "task", "argmax", "a class with a very long name, longer than a sheet is wide, much longer", {}, 0.5
 )

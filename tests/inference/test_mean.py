@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from common.card import read_cards
 from common.errors import MeanError
-from inference.card import read_cards
 from inference.mean import check_mean
 from kits.inference import card_of, with_mean, write_card
 
@@ -36,7 +36,7 @@ def test_the_hash_is_the_contract(graph: Path) -> None:
     import struct
 
     data = struct.pack(f"<{MEAN.size}f", *(float(v) for plane in MEAN for row in plane for v in row))
-    assert read_cards(graph)[0].mean_sha256 == hashlib.sha256(data).hexdigest()
+    assert read_cards(graph)[0].mean.sha256 == hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_right_for_one_network_only(graph: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mean", "words"),
     [
-        (MEAN[:, :20], "has the shape 3 x 20 x 20; AgeNet takes 3 x 24 x 20"),
-        (MEAN[:1], "has the shape 1 x 24 x 20"),
-        (MEAN[None], "holds float32 values, 1 x 3 x 24 x 20; wanted float32"),
-        (MEAN.mean((1, 2)), "holds float32 values, 3; wanted"),
-        (MEAN.astype(np.uint8), "holds uint8 values, 3 x 24 x 20; wanted"),
-        (np.float32(1), "holds float32 values, (); wanted"),
+        (MEAN[:, :20], "is 3x20x20; AgeNet takes 3x24x20"),
+        (MEAN[:1], "is 1x24x20"),
+        (MEAN[None], "holds float32 values, 1x3x24x20; expected float32"),
+        (MEAN.mean((1, 2)), "holds float32 values, 3; expected"),
+        (MEAN.astype(np.uint8), "holds uint8 values, 3x24x20; expected"),
+        (np.float32(1), "holds float32 values, scalar; expected"),
     ],
 )
 def test_other_shapes_and_types(graph: Path, tmp_path: Path, mean: NDArray[np.generic], words: str) -> None:
@@ -101,7 +101,7 @@ def test_files_that_are_no_npy(graph: Path, tmp_path: Path) -> None:
 
 def test_a_network_without_a_mean(tmp_path: Path) -> None:
     write_card(tmp_path, card_of())
-    with pytest.raises(MeanError, match=r"ColourNet subtracts no mean .*Leave --mean_file away"):
+    with pytest.raises(MeanError, match=r"ColourNet subtracts no mean .*Leave out --mean_file"):
         check_mean(saved(tmp_path / "mean.npy", MEAN), read_cards(tmp_path))
 
 

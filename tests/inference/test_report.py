@@ -12,7 +12,9 @@ from inference.runner import Result
 
 AGE = Answer("AgeNet", "age", "argmax", "20-29", {"10-19": 0.1, "20-29": 0.8, "30-39": 0.07, "40-49": 0.03}, 0.8)
 GENDER = Answer("GenderNet", "gender", "argmax", "female", {"male": 0.01, "female": 0.99}, 0.99)
-YEARS = Answer("DexNet", "years", "expected_value", "31.4", {"30": 0.5, "32.8": 0.5}, value=31.4, spread=1.4)
+YEARS = Answer(
+    "DexNet", "years", "expected_value", "31.4", {"30": 0.5, "32.8": 0.5}, value=31.4, standard_deviation=1.4
+)
 RESULT = Result(
     (AGE, GENDER, YEARS),
     {"AgeNet": 0.25, "DexNet": 0.25, "GenderNet": 0.5},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,22 @@ import cv2
 import numpy as np
 import pytest
 
+from common.card import ModelCard, read_card
 from common.errors import UsageError
-from inference.card import Card, read_card
 from inference.tensor import cut, to_tensor
 from kits.inference import card_of, one_colour, write_card
 
 
 @pytest.fixture
-def card(tmp_path: Path) -> Card:
+def card(tmp_path: Path) -> ModelCard:
     return read_card(write_card(tmp_path, card_of()))
 
 
-def changed(card: Card, **changes: Any) -> Card:
-    return dataclasses.replace(card, **changes)
+def changed(card: ModelCard, **changes: Any) -> ModelCard:
+    return card.model_copy(update=changes)
 
 
-def test_shape_and_layout(card: Card) -> None:
+def test_shape_and_layout(card: ModelCard) -> None:
     tensor = to_tensor(one_colour((1, 2, 3), 50, 70), card)
     assert tensor.shape == (1, 3, 24, 20)
     assert tensor.dtype == np.uint8
@@ -33,7 +32,7 @@ def test_shape_and_layout(card: Card) -> None:
     assert [set(np.unique(plane)) for plane in tensor[0]] == [{1}, {2}, {3}]
 
 
-def test_height_and_width_are_not_swapped(card: Card) -> None:
+def test_height_and_width_are_not_swapped(card: ModelCard) -> None:
     """A picture already of the net's size comes through unchanged, pixel by pixel."""
     picture = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
     tensor = to_tensor(picture, card)
@@ -41,21 +40,21 @@ def test_height_and_width_are_not_swapped(card: Card) -> None:
         assert tensor[0, c, y, x] == picture[y, x, c]
 
 
-def test_rgb_card(card: Card) -> None:
+def test_rgb_card(card: ModelCard) -> None:
     tensor = to_tensor(one_colour((1, 2, 3)), changed(card, channel_order="RGB"))
     assert [int(plane[0, 0]) for plane in tensor[0]] == [3, 2, 1]
 
 
-def test_grey_card(card: Card) -> None:
+def test_grey_card(card: ModelCard) -> None:
     """ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B."""
-    grey = changed(card, channel_order="GRAY", shape=(1, 1, 24, 20))
+    grey = changed(card, channel_order="GRAY", input=card.input.model_copy(update={"shape": [1, 1, 24, 20]}))
     for bgr, level in [((255, 0, 0), 29), ((0, 255, 0), 150), ((0, 0, 255), 76)]:
         tensor = to_tensor(one_colour(bgr), grey)
         assert tensor.shape == (1, 1, 24, 20)
         assert set(np.unique(tensor)) == {level}
 
 
-def test_stretch_is_what_convert_imageset_calls(card: Card) -> None:
+def test_stretch_is_what_convert_imageset_calls(card: ModelCard) -> None:
     """Caffe calls cv::resize with its default, bilinear; proportions are lost on purpose."""
     picture = np.random.default_rng(1).integers(0, 256, (61, 200, 3), dtype=np.uint8)
     assert np.array_equal(to_tensor(picture, card)[0].transpose(1, 2, 0), cv2.resize(picture, (20, 24)))
@@ -81,11 +80,11 @@ def test_cut(box: tuple[int, int, int, int] | None, margin: float, expected: tup
 
 @pytest.mark.parametrize("box", [(100, 0, 10, 10), (0, 0, 0, 5), (0, -20, 5, 10)])
 def test_a_box_outside(box: tuple[int, int, int, int]) -> None:
-    with pytest.raises(UsageError, match="holds no pixel of the 48 x 60 picture"):
+    with pytest.raises(UsageError, match="holds no pixel of the 48x60 picture"):
         cut(one_colour((0, 0, 0)), box, 0.0)
 
 
-def test_the_margin_of_the_card_is_used(card: Card) -> None:
+def test_the_margin_of_the_card_is_used(card: ModelCard) -> None:
     picture = one_colour((0, 0, 0), 100, 100)
     picture[40:64, 40:60] = 255
     box = (40, 40, 20, 24)

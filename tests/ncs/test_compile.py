@@ -136,8 +136,8 @@ def test_failed_compile_leaves_old_outputs_alone(files: dict[str, Path], monkeyp
 
 def test_the_runner_refuses_a_set_of_two_compiles(files: dict[str, Path]) -> None:
     """What a kill among the renames can leave: the card tells the hashes of its files."""
+    from common.card import read_cards
     from common.errors import CardError as RunnersCardError
-    from inference.card import read_cards
     from inference.devices.cpu import CpuDevice
 
     sets = []

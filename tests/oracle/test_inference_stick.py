@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.card import read_cards
 from common.places import ROOT
 from inference import DeviceError, Runner
-from inference.card import read_cards
 from inference.devices import find_sticks, myriad
 from inference.devices.cpu import CpuDevice
 from kits.inference import card_of, sysfs_with, write_card, write_graph, write_network
@@ -93,7 +93,7 @@ def test_the_same_worker_on_this_openvinos_cpu(tmp_path: Path) -> None:
         assert device.runtime == "OpenVINO 2021.4.2"
         reference = CpuDevice(cards)
         for card in cards:
-            tensor = np.random.default_rng(4).integers(0, 256, card.shape, dtype=np.uint8)
+            tensor = np.random.default_rng(4).integers(0, 256, card.input.shape, dtype=np.uint8)
             old, new = device.infer(card, tensor)["prob"].ravel(), reference.infer(card, tensor)["prob"].ravel()
             assert np.abs(old - new).max() < 5e-2  # the old runtime computes in bf16 where the CPU can
             assert old.argmax() == new.argmax()

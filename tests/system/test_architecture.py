@@ -50,7 +50,7 @@ NEVER = {
     "caffe_io": {"torch"},
     "lmdb_build": {"torch"},
 }
-HEAVY = {"torch", "openvino", "depthai", "matplotlib", "tensorboard"}
+HEAVY = {"torch", "openvino", "depthai", "matplotlib", "tensorboard", "pydantic"}
 COMMANDS = ["lmdb_build", "training", "ncs", "inference", "evaluation"]  # the rooms with verbs
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.card import read_card, read_cards
 from common.errors import CardError
-from inference.card import read_card, read_cards
 from inference.devices.cpu import CpuDevice
 from kits.inference import card_of, write_card, write_graph, write_network
 
@@ -25,7 +25,7 @@ def test_numbers_and_names(tmp_path: Path) -> None:
     weights = {b: random.normal(0, 1e-3, (n, 3 * 24 * 20)).astype(np.float32) for b, n in (("age", 9), ("gender", 2))}
     write_network(tmp_path, card, weights)
     read = read_card(write_card(tmp_path, card))
-    tensor = random.integers(0, 256, read.shape, dtype=np.uint8)
+    tensor = random.integers(0, 256, read.input.shape, dtype=np.uint8)
     device = CpuDevice([read])
     values = device.infer(read, tensor)
     assert (device.name, device.precision) == ("CPU", "f32")
@@ -60,7 +60,7 @@ def test_an_ir_with_float_input(tmp_path: Path) -> None:
     prob.set_friendly_name("prob")
     ov.serialize(ov.Model([op.result(prob)], [data], "m"), tmp_path / "ColourNet.xml", version="IR_V10")
     card = read_card(write_card(tmp_path, card_of()))
-    values = CpuDevice([card]).infer(card, np.full(card.shape, 255, np.uint8))
+    values = CpuDevice([card]).infer(card, np.full(card.input.shape, 255, np.uint8))
     assert values["prob"].ravel() == pytest.approx([1 / 3] * 3)
 
 

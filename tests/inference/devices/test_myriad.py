@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.card import ModelCard, read_cards
 from common.errors import CardError
-from inference.card import Card, read_cards
 from inference.devices import myriad
 from inference.devices.cpu import CpuDevice
 from inference.errors import DeviceError
@@ -40,8 +40,8 @@ def compiled(folder: Path, card: dict[str, Any]) -> bytes:
     return exported
 
 
-def tensor_for(card: Card) -> Any:
-    return np.random.default_rng(2).integers(0, 256, card.shape, dtype=np.uint8)
+def tensor_for(card: ModelCard) -> Any:
+    return np.random.default_rng(2).integers(0, 256, card.input.shape, dtype=np.uint8)
 
 
 def test_two_networks_loaded_once_from_their_blobs(tmp_path: Path) -> None:

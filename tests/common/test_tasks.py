@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
+from common.card import ClassOutput, read_net_card
+from common.places import ROOT, net_files
 from common.tasks import AGE_RANGES, FEMALE, MALE, OLDEST, TASKS, age_class
-from tests.ncs_kit import ROOT
 
 
 @pytest.mark.parametrize(
@@ -51,5 +50,6 @@ def test_only_an_ordered_task_has_a_one_off() -> None:
 
 @pytest.mark.parametrize("net", ["AgeNet", "GenderNet"])
 def test_the_cards_have_the_classes_of_their_tasks(net: str) -> None:
-    (output,) = json.loads((ROOT / f"prototxt/{net}.json").read_text("utf-8"))["outputs"]
-    assert tuple(output["classes"]) == TASKS[output["task"]].classes
+    (output,) = read_net_card(net_files(net, ROOT / "prototxt").card).outputs
+    assert isinstance(output, ClassOutput)
+    assert tuple(output.classes) == TASKS[output.task].classes

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 
 from common.card import (
     CHANNELS,
-    READERS,
     BinOutput,
     BlobEntry,
+    ClassOutput,
     InputEntry,
     IrEntry,
     MeanEntry,
     ModelCard,
     NetCard,
     SourceEntry,
-    check_file,
     check_fits,
     complete,
+    describe_input,
     plain_card,
     read_card,
     read_cards,
@@ -35,10 +35,10 @@ from common.card import (
     write_card,
 )
 from common.errors import CardError
+from common.places import ROOT, net_files
 from common.typed_json import MAX_BYTES
-from tests.inference_kit import card_of
-from tests.inference_kit import write_card as write_content
-from tests.ncs_kit import ROOT
+from kits.inference import card_of
+from kits.inference import write_card as write_content
 
 HASH = "0123456789abcdef" * 4
 OUTPUT = {"blob": "prob", "task": "age", "read": "argmax", "classes": ["young", "old"]}
@@ -54,6 +54,10 @@ GOOD: dict[str, Any] = {
 def write(path: Path, card: object) -> Path:
     path.write_text(card if isinstance(card, str) else json.dumps(card))
     return path
+
+
+def picture(channels: int) -> InputEntry:
+    return describe_input("data", [1, channels, 24, 20], "N.prototxt")
 
 
 def changed(card: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
@@ -281,15 +285,15 @@ def test_a_file_of_another_compile(tmp_path: Path) -> None:
     ir = {f"{kind}_sha256": hashlib.sha256(kind.encode()).hexdigest() for kind in files}
     card = read_card(write_content(tmp_path, card_of(ir={**card_of()["ir"], **ir})))
     for file in files.values():
-        check_file(card, file)
+        card.check_file(file)
         file.write_text("of another compile")
         with pytest.raises(CardError, match=rf"{file.name}: is not the file that .*ColourNet\.json describes.*--force"):
-            check_file(card, file)
+            card.check_file(file)
         file.unlink()
         with pytest.raises(CardError, match=rf"{file.name}: cannot be read .No such file"):
-            check_file(card, file)
+            card.check_file(file)
     files["bin"].write_text("anything")  # a card without hashes, for the IR of another tool
-    check_file(read_card(write_content(tmp_path, card_of())), files["bin"])
+    read_card(write_content(tmp_path, card_of())).check_file(files["bin"])
 
 
 # Net cards
@@ -301,26 +305,25 @@ def test_good_net_card(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "classes"), [("AgeNet", 9), ("GenderNet", 2)])
 def test_the_projects_own_cards(name: str, classes: int) -> None:
-    card = read_net_card(ROOT / f"prototxt/{name}.json")
-    check_fits(card, InputEntry.of("data", [1, 3, 227, 227]), {"prob": classes}, name)
+    card = read_net_card(net_files(name, ROOT / "prototxt").card)
+    check_fits(card, picture(3), {"prob": classes}, name)
 
 
 def test_card_of_another_net() -> None:
-    card, picture = NetCard.model_validate(GOOD), InputEntry.of("data", [1, 3, 24, 20])
-    check_fits(card, picture, {"prob": 2}, "N.json")
+    card = NetCard.model_validate(GOOD)
+    check_fits(card, picture(3), {"prob": 2}, "N.json")
     with pytest.raises(CardError, match=r'"prob".*has probability'):
-        check_fits(card, picture, {"probability": 2}, "N.json")
+        check_fits(card, picture(3), {"probability": 2}, "N.json")
     with pytest.raises(CardError, match=r'names 2 classes for "prob", which has 9'):
-        check_fits(card, picture, {"prob": 9}, "N.json")
-    grey = InputEntry.of("data", [1, 1, 24, 20])
+        check_fits(card, picture(3), {"prob": 9}, "N.json")
     with pytest.raises(CardError, match=r'"channel_order" is "BGR".*takes 1x1x24x20, expected 3 channels'):
-        check_fits(card, grey, {"prob": 2}, "N.json")
+        check_fits(card, picture(1), {"prob": 2}, "N.json")
 
 
 def test_plain_card_fits_its_net() -> None:
     outputs = {"a": 2, "b": 3, "only one value": 1}
     card = plain_card("N", 3, outputs)
-    check_fits(card, InputEntry.of("data", [1, 3, 24, 20]), outputs, "N")
+    check_fits(card, picture(3), outputs, "N")
     assert card.model_dump()["outputs"][1]["classes"] == ["0", "1", "2"]
     assert [output.blob for output in card.outputs] == ["a", "b"]
 
@@ -371,27 +374,16 @@ def test_whatever_the_compiler_accepts_the_runner_reads_back(
     path = folder / "N.json"
     path.write_text(json.dumps(content), "utf-8")
     net_card = read_net_card(path)
-    picture = InputEntry.of("data", [1, CHANNELS[net_card.channel_order], 24, 20])
-    check_fits(net_card, picture, {output.blob: output.size for output in net_card.outputs}, "N")
-    blob = {
-        "file": "N.blob",
-        "openvino": "2021.4.2",
-        "shaves": 8,
-        "cmx_slices": 8,
-        "streams": 2,
-        "stages": 9,
-        "bytes": 7,
-    }
-    entries: dict[str, Any] = {
-        "input": {"blob": "data", "shape": picture.shape, "layout": "NCHW", "precision": "U8"},
-        "mean": {"inside": True, "kind": "none", "sha256": None, "channel_means": [0.0]},
-        "source": {"caffemodel": "N_iter_1.caffemodel", "sha256": HASH},
-        "ir": {"xml": "N.xml", "bin": "N.bin", "xml_sha256": HASH, "bin_sha256": HASH, "version": 10},
-        "blob": {**blob, "sha256": HASH} if with_blob else None,
-    }
-    types = {"input": InputEntry, "mean": MeanEntry, "source": SourceEntry, "ir": IrEntry, "blob": BlobEntry}
-    made = {key: entry if entry is None else types[key](**entry) for key, entry in entries.items()}
-    card = complete(net_card, "N", **made)
+    shown = picture(CHANNELS[net_card.channel_order])
+    check_fits(net_card, shown, {output.blob: output.size for output in net_card.outputs}, "N")
+    mean = {"inside": True, "kind": "none", "sha256": None, "channel_means": [0.0]}
+    source = {"caffemodel": "N_iter_1.caffemodel", "sha256": HASH}
+    ir = {"xml": "N.xml", "bin": "N.bin", "xml_sha256": HASH, "bin_sha256": HASH, "version": 10}
+    blob = {"file": "N.blob", "openvino": "2021.4.2", "shaves": 8, "bytes": 7, "sha256": HASH} if with_blob else None
+    card = complete(
+        net_card, "N", [shown], MeanEntry(**mean), SourceEntry(**source), IrEntry(**ir), BlobEntry(**blob) if blob else None
+    )  # fmt: skip
+    entries = {"input": shown.model_dump(), "mean": mean, "source": source, "ir": ir, "blob": blob}
     write_card(card, path)
     # The bytes of the writer before there were models: the net card's own keys first, in their order.
     text = json.dumps({**content, "format": 1, **entries}, indent=2, ensure_ascii=False) + "\n"
@@ -400,12 +392,17 @@ def test_whatever_the_compiler_accepts_the_runner_reads_back(
     assert read == card.at(path)
 
 
-def test_a_wrong_entry_is_refused_before_it_is_written() -> None:
-    with pytest.raises(CardError, match=r'N: "ir\.xml" is "\.\./N\.xml"; expected a file name'):
-        complete(
-            NetCard.model_validate(GOOD), "N", input=card_of()["input"], mean=card_of()["mean"], blob=None,
-            ir={"xml": "../N.xml", "bin": "N.bin"},
-        )  # fmt: skip
+def test_a_card_that_the_runner_would_refuse_is_not_written() -> None:
+    mean, ir = MeanEntry(inside=True, kind="none", sha256=None), IrEntry(xml="N.xml", bin="N.bin")
+    with pytest.raises(CardError, match=r'N: "input\.shape" is \[1, 1, 24, 20\]; expected 3 channels'):
+        complete(NetCard.model_validate(GOOD), "N", [picture(1)], mean, SourceEntry(), ir, None)
+
+
+def test_a_blob_without_a_name() -> None:
+    with pytest.raises(CardError, match=r'N\.prototxt: "blob" is " "; expected a name'):
+        describe_input(" ", [1, 3, 24, 20], "N.prototxt")
+    with pytest.raises(CardError, match=r'N: "outputs\[0\]\.blob" is " "; expected a name'):
+        plain_card("N", 3, {" ": 2})
 
 
 # The schema
@@ -425,10 +422,21 @@ def test_every_key_of_a_card_is_described() -> None:
             assert value.get("description"), key
 
 
-def test_readers_name_keys_of_the_schema() -> None:
-    definitions = json.loads(schema(NetCard))["$defs"].values()
-    found = {each["properties"]["read"]["const"]: each["required"][-1] for each in definitions}
-    assert found == READERS
+@pytest.mark.parametrize("output", [ClassOutput, BinOutput])
+def test_values_key_names_a_key(output: type[ClassOutput] | type[BinOutput]) -> None:
+    assert output.values_key in output.model_fields
+
+
+def test_the_runner_can_do_what_a_card_may_ask() -> None:
+    """Each choice of the card has its entry in a table of the runner."""
+    from inference.answer import READERS
+    from inference.tensor import CHANNEL_ORDERS, RESIZES
+
+    fields = NetCard.model_fields
+    assert sorted(CHANNEL_ORDERS) == sorted(get_args(fields["channel_order"].annotation)) == sorted(CHANNELS)
+    assert sorted(RESIZES) == sorted(get_args(fields["resize"].annotation))
+    reads = [get_args(output.model_fields["read"].annotation)[0] for output in (ClassOutput, BinOutput)]
+    assert sorted(READERS) == sorted(reads)
 
 
 def test_tasks_and_messages_need_no_pydantic() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def main(options: argparse.Namespace) -> None:
     """Answer about one picture."""
     if options.output:
         _check_output(Path(options.output), options.force)
+    _shorten_imports()
 
     from common.card import read_cards
 
@@ -49,6 +51,14 @@ def main(options: argparse.Namespace) -> None:
     if options.output:
         write_png(Path(options.output), annotate(picture, result.answers), options.force)
         print(f"wrote {options.output}", file=sys.stderr if options.json else sys.stdout)
+
+
+def _shorten_imports() -> None:
+    """Keep openvino and pydantic from importing what the runner never uses."""
+    # OpenVINO's model converter, with a telemetry library.
+    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
+    # Plugins of other packages for pydantic.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def _check_output(path: Path, force: bool) -> None:

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from common.tasks import TASKS
 from faces.pictures import Picture, decode, read_file
 
 from .errors import LmdbBuildError
-from .samples import TASKS, Sample
+from .samples import Sample
 
 _JPEG_QUALITY = 95
 _NOISE_VARIANCE = 0.01  # of grey levels counted from 0 to 1

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import PictureError
+from common.tasks import TASKS
 from faces.pictures import decode, read_file
 
 from .archive import unpack
@@ -26,7 +27,7 @@ from .datasets import DATASETS, read_dataset
 from .errors import DatasetError
 from .lists import Entry, list_text, refuse_other_lists, write_lists
 from .parallel import in_order, with_progress
-from .samples import TASKS, LeftOut, Sample, shuffled
+from .samples import LeftOut, Sample, shuffled
 from .splitting import split_samples
 
 EXAMPLE = "python build_dataset.py --images data/UTKFace"
@@ -105,9 +106,9 @@ def balance(build: Build) -> None:
 def plan_lists(build: Build) -> None:
     """The lists follow from this run's own split and plan, never from what lies in data/augmented."""
     everything = {"train": shuffled([*build.train, *_copied(build)], build.seed), "test": build.test}
-    for task, (_, label) in TASKS.items():
+    for task in TASKS:
         for part, samples in everything.items():
-            entries = (Entry(os.path.relpath(sample.path), label(sample)) for sample in samples)
+            entries = (Entry(os.path.relpath(sample.path), sample.label(task)) for sample in samples)
             build.lists[LISTS / f"{task}_{part}.txt"] = list_text(entries)
     refuse_other_lists(build.lists, build.force)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from .samples import TASKS, Sample
+from common.tasks import TASKS
+
+from .samples import Sample
 
 
 def count_table(task: str, columns: Mapping[str, Sequence[Sample]]) -> str:
     """One row for each class of `task` and one for all, one column of counts for each named sequence of samples."""
-    classes, label = TASKS[task]
-    counts = [Counter(map(label, samples)) for samples in columns.values()]
+    counts = [Counter(sample.label(task) for sample in samples) for samples in columns.values()]
     rows = [[task, *columns]]
-    rows += [[name, *(str(count[number]) for count in counts)] for number, name in enumerate(classes)]
+    rows += [[name, *(str(count[number]) for count in counts)] for number, name in enumerate(TASKS[task].classes)]
     rows += [["all", *(str(len(samples)) for samples in columns.values())]]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

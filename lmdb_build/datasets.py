@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from common.errors import UsageError
+from common.tasks import OLDEST
 
 from .errors import DatasetError
-from .samples import OLDEST, LeftOut, Sample
+from .samples import LeftOut, Sample
 
 _PICTURE_NAME = re.compile(r"(?P<fields>.+?)\s*(\.jpe?g)?(\.chip)?\.(jpe?g|png)", re.IGNORECASE)
 _UTKFACE_FIELDS = (  # name, what it may be, in words

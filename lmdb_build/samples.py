@@ -1,4 +1,4 @@
-"""A labelled picture, and the classes that its labels mean."""
+"""A labelled picture, what its labels mean, and the order of pictures."""
 
 from __future__ import annotations
 
@@ -8,27 +8,41 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-OLDEST = 120  # years; more than anyone reached, so a larger number in a name is a slip
+from common.tasks import age_class
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Sample:
     """One picture of one person.
 
-    `name` is the path below the folder of its set, with "/": it alone orders and seeds, so that the place where the
-    set lies changes nothing. `digest` is a hash of the file's bytes ("" before the file was read).
+    `name` is the path below the folder of its set, with "/". Order and random choices depend on it alone, so moving the
+    set changes nothing. `age` is in years, 0 to 120. `gender` is 0 (male) or 1 (female). `digest` is a hash of the
+    file's bytes, or "" before the file is read.
     """
 
     path: Path
     name: str
-    age: int  # years, 0-120
-    gender: int  # 0 male, 1 female, as UTKFace counts
+    age: int
+    gender: int
     digest: str = ""
 
     @property
     def age_class(self) -> int:
-        """0 for the ages 0-9, 1 for 10-19, ..., 8 for 80-120."""
-        return min(self.age // 10, 8)
+        """The class of the age: 0 for 0-9, 1 for 10-19, ..., 8 for 80-120."""
+        return age_class(self.age)
+
+    def label(self, task: str) -> int:
+        """Return the class of this sample in a task of common/tasks.py."""
+        return LABELS[task](self)
+
+
+LABELS: dict[str, Callable[[Sample], int]] = {
+    "age": lambda sample: sample.age_class,
+    "gender": lambda sample: sample.gender,
+}
+"""Task -> the class of a sample."""
 
 
 class LeftOut(NamedTuple):
@@ -38,26 +52,11 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-class Task(NamedTuple):
-    """What a network is to learn: the names of its classes and the class of a sample."""
-
-    classes: tuple[str, ...]
-    label: Callable[[Sample], int]
-
-
-TASKS: dict[str, Task] = {
-    "age": Task((*(f"{low}-{low + 9}" for low in range(0, 80, 10)), f"80-{OLDEST}"), lambda sample: sample.age_class),
-    "gender": Task(("male", "female"), lambda sample: sample.gender),
-}
-
-T = TypeVar("T")
-
-
 def shuffled(items: Iterable[T], seed: int) -> list[T]:
-    """The items in a random order that `seed` and their number decide.
+    """Return the items in a random order that depends only on `seed` and their number.
 
-    Sorted by one random() each, because Python promises that random() gives the same numbers in every version,
-    which it does not promise of shuffle().
+    They are sorted by one random() each. Python promises the same numbers from random() in every version, but not the
+    same order from shuffle().
     """
     draw = random.Random(seed)
     keyed = [(draw.random(), item) for item in items]

@@ -26,10 +26,11 @@ import numpy as np
 from common.commands import run
 from common.errors import UsageError
 from common.files import atomic_file, atomic_folder
+from common.tasks import AGE_RANGES, FEMALE, MALE, OLDEST, TASKS
 
 from .faces import backdrop, beard, features, hair, skin
 from .faces.canvas import SIZE, Canvas, Picture
-from .faces.person import FEMALE, MALE, draw_person
+from .faces.person import draw_person
 from .faces.shape import Sitter, shape_of
 
 STEPS: tuple[Callable[[Sitter], None], ...] = (
@@ -52,17 +53,14 @@ STEPS: tuple[Callable[[Sitter], None], ...] = (
     backdrop.light,
 )
 
-# Ages of each class from, to (included) and its share of the set: uneven, as in sets of real faces.
+# The share of each age class in the set: uneven, as in sets of real faces.
+SHARES = (0.130, 0.090, 0.235, 0.160, 0.115, 0.100, 0.075, 0.050, 0.045)
+# Nobody in a set is older.
+OLDEST_FACE = 100
+# Name of each age class -> its first and last age (included), and its share of the set.
 CLASSES: dict[str, tuple[int, int, float]] = {
-    "0-9": (0, 9, 0.130),
-    "10-19": (10, 19, 0.090),
-    "20-29": (20, 29, 0.235),
-    "30-39": (30, 39, 0.160),
-    "40-49": (40, 49, 0.115),
-    "50-59": (50, 59, 0.100),
-    "60-69": (60, 69, 0.075),
-    "70-79": (70, 79, 0.050),
-    "80-120": (80, 100, 0.045),
+    name: (first, min(last, OLDEST_FACE), share)
+    for name, (first, last), share in zip(TASKS["age"].classes, AGE_RANGES, SHARES, strict=True)
 }
 JPEG_QUALITY = 92
 ALONE = 60  # up to so many faces, starting more processes costs more than it saves
@@ -83,8 +81,8 @@ def draw_face(age: int, gender: int, seed: int) -> Picture:
     The same arguments give the same picture; another seed gives another person. Raises ValueError for an age or
     gender out of range.
     """
-    if not 0 <= age <= 120 or gender not in (MALE, FEMALE):
-        raise ValueError(f"age {age}, gender {gender}: ages go from 0 to 120, genders are 0 (male) and 1 (female)")
+    if not 0 <= age <= OLDEST or gender not in (MALE, FEMALE):
+        raise ValueError(f"age {age}, gender {gender}: ages go from 0 to {OLDEST}, genders are 0 (male) and 1 (female)")
     rng = np.random.default_rng(seed)
     person = draw_person(age, gender, rng)
     photo = person.photo

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lmdb_build.samples import TASKS, Sample, shuffled
+from common.tasks import TASKS
+from lmdb_build.samples import LABELS, Sample, shuffled
 
 
 def sample(age: int, gender: int = 0) -> Sample:
@@ -25,14 +26,17 @@ def sample(age: int, gender: int = 0) -> Sample:
     ],
 )
 def test_age_class(age: int, name: str) -> None:
-    classes, label = TASKS["age"]
-    assert classes[label(sample(age))] == name
+    assert TASKS["age"].classes[sample(age).label("age")] == name
 
 
 def test_tasks_have_the_published_classes() -> None:
     assert len(TASKS["age"].classes) == 9
     assert TASKS["gender"].classes == ("male", "female")  # UTKFace: 0 male, 1 female
-    assert TASKS["gender"].label(sample(30, 1)) == 1
+    assert sample(30, 1).label("gender") == 1
+
+
+def test_every_task_has_a_label() -> None:
+    assert set(LABELS) == set(TASKS)
 
 
 def test_a_sample_cannot_be_changed() -> None:

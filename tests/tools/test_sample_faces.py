@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from common.errors import OutputExists, UsageError
+from common.tasks import FEMALE, MALE
 from lmdb_build.datasets import utkface
 from tools.faces import beard, features, hair
 from tools.faces.canvas import Canvas, ellipse, smooth
-from tools.faces.person import FEMALE, MALE, Person, draw_person
+from tools.faces.person import Person, draw_person
 from tools.faces.shape import shape_of
 from tools.sample_faces import contact_sheet, draw_face, main, plan, write_faces
 

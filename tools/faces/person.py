@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .canvas import Colour, bgr, mix
+from common.tasks import FEMALE, MALE
 
-MALE, FEMALE = 0, 1  # UTKFace's order
+from .canvas import Colour, bgr, mix
 
 SKIN = [bgr(c) for c in ["#f8d9c4", "#f3c9ab", "#eab891", "#d69e73", "#b57c52", "#8d5a3b", "#694029"]]
 HAIR = [bgr(c) for c in ["#1d1717", "#2b1f1a", "#3d2a20", "#54361f", "#6f4a2a", "#94683a", "#b98c50", "#8a3f1f"]]

@@ -9,10 +9,10 @@
 Needs numpy, OpenCV, OpenVINO and pydantic, and of this project common/, faces/ and myriad/.
 """
 
-from common.errors import CardError, MeanError, PictureError, UsageError
+from common.errors import CardError, MeanError, OutputExists, PictureError, UsageError
 
 from .answer import Answer
-from .errors import DeviceError, InferenceError, OutputError
+from .errors import DeviceError, InferenceError
 from .picture import read_picture
 from .runner import Result, Runner
 
@@ -22,7 +22,7 @@ __all__ = [
     "DeviceError",
     "InferenceError",
     "MeanError",
-    "OutputError",
+    "OutputExists",
     "PictureError",
     "Result",
     "Runner",

@@ -1,13 +1,14 @@
-"""The face with its answers below it, as a PNG."""
+"""Draw a face with its answers below it, and write it as a PNG."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import OutputError
+from common.files import atomic_file
+
+from .report import percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from .answer import Answer
 
 MIN_WIDTH, MAX_SIDE = 480, 1200
-"""Pixels: a small face is scaled up so that the text fits below it, a large one down."""
+"""Pixels. A small face is enlarged so that the text fits below it, and a large one is reduced."""
 ROW, MARGIN = 74, 20
 TASK, NOTE, ANSWER, SMALLEST = 0.55, 0.65, 0.95, 0.6
-"""Heights of the three texts in a row, and of a long answer, in units of OpenCV's font."""
+"""Heights of the three texts in a row, and the least height of a long answer, in units of OpenCV's font."""
 
 # BGR
 PAPER, INK, SOFT, TRACK = (250, 248, 246), (40, 32, 28), (140, 128, 120), (228, 222, 218)
@@ -27,7 +28,10 @@ ACCENT = (148, 110, 24)
 
 
 def annotate(picture: NDArray[np.uint8], answers: Sequence[Answer]) -> NDArray[np.uint8]:
-    """BGR uint8 height x width x 3 → the face, and below it a row for each answer: task, class, probability, bar."""
+    """Return the face with a row below it for each answer: task, class, probability and a bar.
+
+    Both pictures are BGR uint8, height x width x 3.
+    """
     import cv2
     import numpy as np
 
@@ -51,31 +55,24 @@ def annotate(picture: NDArray[np.uint8], answers: Sequence[Answer]) -> NDArray[n
 
 
 def write_png(path: Path, sheet: NDArray[np.uint8], force: bool = False) -> None:
-    """Write `sheet` whole or not at all. OutputError if the file is there (unless `force`) or cannot be written."""
+    """Write `sheet` as an atomic PNG. Raises OutputExists if the file exists and `force` is false, or MokaError."""
     import cv2
 
-    if path.exists() and not force:
-        raise OutputError(f"{path}: is there already; name another file or add --force")
     data = cv2.imencode(".png", sheet)[1].tobytes()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+    with atomic_file(path, force) as temporary:
+        temporary.write_bytes(data)
 
 
 def _row(sheet: NDArray[np.uint8], answer: Answer, top: int, column: int) -> None:
-    """The task at the left, the answer from `column` on, the probability at the right, a bar below."""
+    """Draw one row: the task at the left, the answer at `column`, the probability at the right, a bar below."""
     import cv2
 
     right = sheet.shape[1] - MARGIN
-    spread = "" if answer.standard_deviation is None else f"+/- {answer.standard_deviation:.1f}"
-    note = spread if answer.probability is None else f"{100 * answer.probability:.1f} %"
+    note = ""
+    if answer.probability is not None:
+        note = percent(answer.probability)
+    elif answer.standard_deviation is not None:
+        note = f"+/- {answer.standard_deviation:.1f}"
     note_left = right - _width(note, NOTE)
     text, room = answer.text, note_left - MARGIN - column
     scale = max(SMALLEST, min(ANSWER, ANSWER * room / _width(text, ANSWER, 2)))
@@ -91,12 +88,12 @@ def _row(sheet: NDArray[np.uint8], answer: Answer, top: int, column: int) -> Non
 
 
 def _plain(text: str) -> str:
-    """OpenCV's own fonts have ASCII only."""
+    """Replace what OpenCV's own fonts, which have ASCII only, cannot show."""
     return text.encode("ascii", "replace").decode("ascii")
 
 
 def _width(text: str, scale: float, weight: int = 1) -> int:
-    """Pixels that a text takes."""
+    """Return the width of a text in pixels."""
     import cv2
 
     return max(1, int(cv2.getTextSize(_plain(text), cv2.FONT_HERSHEY_SIMPLEX, scale, weight)[0][0]))
@@ -110,6 +107,7 @@ def _text(
     colour: tuple[int, int, int],
     weight: int = 1,
 ) -> None:
+    """Draw a text whose baseline begins at `at` (x, y)."""
     import cv2
 
     cv2.putText(sheet, _plain(text), at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, weight, cv2.LINE_AA)

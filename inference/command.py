@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from common.errors import UsageError
+from common.errors import OutputExists, UsageError
+from common.files import refuse_existing
 
 from .devices import PRECISIONS
-from .errors import OutputError
 
 EXAMPLE = "python run_inference.py --image_path face.jpg"
 
@@ -62,8 +62,9 @@ def _shorten_imports() -> None:
 
 
 def _check_output(path: Path, force: bool) -> None:
-    """See before the work whether its result can be written."""
+    """Check before the work that its result can be written. Raises UsageError otherwise."""
     if path.suffix.lower() != ".png":
-        raise UsageError(f"--output {path}: wanted a name that ends in .png")
-    if path.is_dir() or (path.exists() and not force):
-        raise OutputError(f"{path}: is there already; name another file" + ("" if path.is_dir() else " or add --force"))
+        raise UsageError(f"--output {path}: expected a name that ends in .png.")
+    if path.is_dir():
+        raise OutputExists(f"{path}: is a folder. Name a file.")
+    refuse_existing(path, force)

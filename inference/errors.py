@@ -2,10 +2,9 @@
 
     MokaError                 exit code 1
     └── InferenceError        the runner cannot answer
-        ├── DeviceError       no stick, no tool chain, a runtime that refuses
-        └── OutputError       the annotated picture cannot be written
+        └── DeviceError       no stick, no tool chain, a runtime that refuses
 
-Cards, means and pictures raise CardError, MeanError and PictureError of common/errors.py, wrong options its UsageError.
+The rest is in common/errors.py: CardError, MeanError, PictureError, and UsageError for wrong options.
 """
 
 from __future__ import annotations
@@ -21,11 +20,7 @@ class InferenceError(MokaError):
 
 
 class DeviceError(InferenceError):
-    """The device, or the program that drives it, is not there or refuses."""
-
-
-class OutputError(InferenceError):
-    """A result that cannot be written."""
+    """The device, or the program that drives it, is missing or refuses."""
 
 
 def known(name: object, names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the user sees: the answers, the device and the milliseconds, as text or as JSON."""
+"""What the user sees, as text or as JSON: the answers, the device and the milliseconds."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from .runner import Result, Runner
 
 RUNNERS_UP = 2
-"""How many of the classes behind the winner the text names."""
+"""How many classes the text names after the most probable one."""
 
 
 def as_text(image_path: str, size: tuple[int, int], runner: Runner, result: Result) -> str:
-    """One line for each answer, between the picture and the device. `size` is width, height."""
+    """Return one line for each answer, between the picture and the device. `size` is (width, height)."""
     device = runner.device
     tasks = [answer.task for answer in result.answers]
     width = max(map(len, ["picture", *tasks])) + 2
@@ -29,7 +29,7 @@ def as_text(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
 
 
 def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Result) -> str:
-    """The same as one JSON object, with all probabilities."""
+    """Return the same as one JSON object, with the probabilities of all classes."""
     content = {
         "picture": {"path": image_path, "width": size[0], "height": size[1]},
         "answers": [
@@ -62,7 +62,7 @@ def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
 
 
 def percent(probability: float) -> str:
-    """A probability for people: 93.1 %."""
+    """Write a probability as people do: 93.1 %."""
     return f"{100 * probability:.1f} %"
 
 
@@ -70,8 +70,8 @@ def _line(answer: Answer, label: int) -> str:
     if answer.probability is None:
         return f"{answer.text:{label}}   (standard deviation {answer.standard_deviation:.1f})"
     others = sorted(((p, name) for name, p in answer.probabilities.items() if name != answer.text), reverse=True)
-    behind = ", ".join(f"{name} {percent(p)}" for p, name in others[:RUNNERS_UP])
-    return f"{answer.text:{label}}  {percent(answer.probability):>7}   ({behind})"
+    runners_up = ", ".join(f"{name} {percent(p)}" for p, name in others[:RUNNERS_UP])
+    return f"{answer.text:{label}}  {percent(answer.probability):>7}   ({runners_up})"
 
 
 def _times(result: Result) -> str:

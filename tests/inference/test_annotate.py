@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from common.errors import MokaError, OutputExists
 from inference.annotate import ACCENT, MARGIN, MAX_SIDE, MIN_WIDTH, ROW, TRACK, annotate, write_png
 from inference.answer import Answer
-from inference.errors import OutputError
 from kits.inference import one_colour
 
 AGE = Answer("AgeNet", "age", "argmax", "20-29", {}, probability=0.75)
@@ -65,7 +65,7 @@ def test_written_and_not_overwritten(tmp_path: Path) -> None:
     sheet = annotate(one_colour((1, 2, 3), 480, 480), [AGE])
     write_png(path, sheet)
     assert np.array_equal(cv2.imread(str(path)), sheet)
-    with pytest.raises(OutputError, match=r"a\.png: is there already; name another file or add --force"):
+    with pytest.raises(OutputExists, match=r"a\.png: already there\. Give --force"):
         write_png(path, sheet[:100])
     assert np.array_equal(cv2.imread(str(path)), sheet)
     write_png(path, sheet[:100], force=True)
@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", half)
-    with pytest.raises(OutputError, match=r"a\.png: cannot be written: No space left on device"):
+    with pytest.raises(MokaError, match=r"a\.png: the disk is full"):
         write_png(path, one_colour((1, 2, 3)), force=True)
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
@@ -93,5 +93,5 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(MokaError, match="cannot be written"):
         write_png(tmp_path / "file/a.png", one_colour((1, 2, 3)))

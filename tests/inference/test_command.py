@@ -47,7 +47,7 @@ def test_a_prediction(here: Path) -> None:
     assert lines[1].split()[1] == "green"
     assert cv2.imread(str(here / "out/annotated.png")).shape[1] == 480
     again = run(here, "--image_path", "face.png", "--output", "out/annotated.png")
-    assert (again.returncode, again.stdout) == (1, "")
+    assert (again.returncode, again.stdout) == (2, "")
     assert run(here, "--image_path", "face.png", "--output", "out/annotated.png", "--force").returncode == 0
 
 
@@ -96,8 +96,8 @@ def test_mean_file(here: Path) -> None:
         (["--image_path", "cut.jpg"], 1, "cut.jpg: is cut short"),
         (["--image_path", "face.png", "--graph", "none"], 1, "./demo.sh"),
         (["--image_path", "face.png", "--mean_file", "no.npy"], 1, "no.npy"),
-        (["--image_path", "face.png", "--output", "face.png"], 1, "face.png: is there already"),
-        (["--image_path", "face.png", "--output", "a.jpg"], 2, "wanted a name that ends in .png"),
+        (["--image_path", "face.png", "--output", "face.png"], 2, "face.png: already there"),
+        (["--image_path", "face.png", "--output", "a.jpg"], 2, "expected a name that ends in .png"),
         (["--image_path", "face.png", "--device", "GPU"], 2, "--device GPU: unknown; known are CPU, MYRIAD, auto"),
     ],
 )
@@ -140,6 +140,17 @@ def test_a_python_without_what_it_needs(here: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {sys.executable} has no module cv2. Use ")
     assert "locks/runner.txt" in done.stderr
+
+
+def test_no_telemetry_is_loaded(here: Path) -> None:
+    """OpenVINO's model converter brings it along. The runner needs neither, and both take long to import."""
+    script = (
+        "import sys; from inference.__main__ import ROOM; ROOM.main(['--image_path', 'face.png']); "
+        "assert 'openvino' in sys.modules; assert 'openvino_telemetry' not in sys.modules"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], cwd=here, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_file_name_that_is_no_text(here: Path) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 EXAMPLE = "./moka compile --net AgeNet"
 
 MEAN = Path("data/mean/mean.binaryproto")
-# The files are put in place from the last to the first, so the card comes last.
+# Files are renamed into place from the last to the first, so the card comes last.
 SUFFIXES = (".json", ".blob", ".bin", ".xml")
 MEAN_KINDS = {"image": "mean image inside", "values": "mean values inside", "none": "no mean"}
 
@@ -68,13 +68,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, metavar="FILE.caffemodel", help="its weights")
     mean = parser.add_mutually_exclusive_group()
     mean.add_argument("--mean", type=Path, metavar="MEAN.binaryproto", help=f"mean image (with --net: {MEAN})")
-    mean.add_argument("--mean_value", type=float, nargs="+", metavar="V", help="mean of all channels, or of B G R")
+    mean.add_argument("--mean_value", type=float, nargs="+", metavar="V", help="mean of all channels, or of B, G and R")
     parser.add_argument("--card", type=Path, metavar="NAME.json", help="what the outputs mean")
-    parser.add_argument("--out", type=Path, default=Path("graph"), metavar="DIR", help="default: graph")
-    parser.add_argument("--shaves", type=int, default=8, help="for each stream, 1 to 16 (default 8)")
-    parser.add_argument("--cmx_slices", type=int, help="for each stream, 1 to 19 (default: as many as shaves)")
     parser.add_argument(
-        "--streams", type=int, default=2, help="inferences side by side on the stick, 1 to 3 (default 2)"
+        "--out", type=Path, default=Path("graph"), metavar="DIR", help="folder of the outputs (default: graph)"
+    )
+    parser.add_argument("--shaves", type=int, default=8, help="SHAVE cores for each stream, 1 to 16 (default 8)")
+    parser.add_argument(
+        "--cmx_slices", type=int, help="CMX slices for each stream, 1 to 19 (default: as many as --shaves)"
+    )
+    parser.add_argument(
+        "--streams", type=int, default=2, help="inferences that run side by side on the stick, 1 to 3 (default 2)"
     )
     parser.add_argument("--force", action="store_true", help="replace existing outputs")
 
@@ -133,7 +137,7 @@ def load(sources: Sources, mean_value: list[float] | None) -> Network:
 
     pictures = [shape for shape in input_shapes(net, str(sources.net)).values() if len(shape) == 4]
     if not pictures and (mean is not None or mean_value is not None):
-        raise UsageError(f"{sources.net}: has no input of pictures (N x C x H x W), so it takes no mean.")
+        raise UsageError(f"{sources.net}: no input takes pictures (N x C x H x W). Leave out --mean and --mean_value.")
     _, channels, height, width = pictures[0] if pictures else (1, 0, 0, 0)
     inside = np.zeros((channels, 1, 1), np.float32)
     if mean is not None:
@@ -146,7 +150,7 @@ def load(sources: Sources, mean_value: list[float] | None) -> Network:
     ]
     outputs = {output.get_any_name(): math.prod(output.get_shape()) for output in model.outputs}
     if net_card is None:
-        print("  no card: its classes are called 0, 1, ... (--card NAME.json says what the outputs mean)")
+        print("  no card: the classes are called 0, 1, ... (--card NAME.json says what the outputs mean)")
         net_card = plain_card(sources.name, channels, outputs)
     check_fits(net_card, inputs[0], outputs, str(sources.card or sources.net))
     source = SourceEntry(caffemodel=sources.weights.name, sha256=file_hash(sources.weights))

@@ -1,4 +1,4 @@
-"""OpenVINO IR: an .xml and a .bin, version 10, weights in FP16."""
+"""Write OpenVINO IR: an .xml and a .bin of version 10, with weights in FP16."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from .errors import ConversionError, NcsError
 if TYPE_CHECKING:
     from openvino import Model
 
-VERSION = 10  # the last that openvino 2021.4.2 reads; today's still writes and reads it
+VERSION = 10
+"""The last version that openvino 2021.4.2 reads. Today's OpenVINO still writes and reads it."""
 
 
 def write_ir(model: Model, xml: Path, bin: Path) -> None:
-    """Turn `model` to FP16, in place, and write it as IR version 10.
+    """Convert `model` to FP16 in place and write it as IR version 10.
 
-    Raises ConversionError for a weight beyond FP16, NcsError if not all was written.
+    Raises ConversionError for a weight that FP16 cannot hold, and NcsError if the files are incomplete.
     """
     import openvino
     from openvino.passes import ConvertFP32ToFP16, Manager
@@ -29,8 +30,8 @@ def write_ir(model: Model, xml: Path, bin: Path) -> None:
             largest = np.abs(node.data).max(initial=0)
             if not largest <= np.finfo(np.float16).max:
                 raise ConversionError(
-                    f"{node.get_friendly_name()}: holds the number {largest:g}; the stick computes in FP16, which "
-                    "ends at 65504. If the training diverged, take an earlier snapshot."
+                    f"{node.get_friendly_name()}: holds the number {largest:g}; expected at most 65504, because the "
+                    "stick computes in FP16. If the training diverged, take an earlier snapshot."
                 )
     passes = Manager()
     passes.register_pass(ConvertFP32ToFP16())
@@ -39,17 +40,17 @@ def write_ir(model: Model, xml: Path, bin: Path) -> None:
         openvino.serialize(model, xml, bin, version=f"IR_V{VERSION}")
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise NcsError(f"{xml.name}: could not be written ({reason}). Is the disk full?") from error
-    _check_whole(xml, bin)
+        raise NcsError(f"{xml.name}: cannot be written ({reason}). Is the disk full?") from error
+    _check_complete(xml, bin)
 
 
-def _check_whole(xml: Path, bin: Path) -> None:
-    """OpenVINO does not say when the disk is full: see that the .bin reaches as far as the .xml says."""
+def _check_complete(xml: Path, bin: Path) -> None:
+    """Raise NcsError if the .bin is shorter than the .xml says. OpenVINO does not report a full disk."""
     try:
         constants = ElementTree.parse(xml).iterfind(".//layer[@type='Const']/data")
-        wanted = max((int(data.get("offset", 0)) + int(data.get("size", 0)) for data in constants), default=0)
+        expected = max((int(data.get("offset", 0)) + int(data.get("size", 0)) for data in constants), default=0)
         found = bin.stat().st_size
     except (ElementTree.ParseError, OSError) as error:
-        raise NcsError(f"{xml.name}: was not written whole ({error}). Is the disk full?") from error
-    if found < wanted:
-        raise NcsError(f"{bin.name}: only {found} of {wanted} bytes could be written. Is the disk full?")
+        raise NcsError(f"{xml.name}: is incomplete ({error}). Is the disk full?") from error
+    if found < expected:
+        raise NcsError(f"{bin.name}: only {found} of {expected} bytes were written. Is the disk full?")

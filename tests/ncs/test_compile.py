@@ -18,10 +18,12 @@ import pytest
 
 from caffe_io.errors import CaffeIOError, PrototxtError, WeightsError
 from caffe_io.mean import mean_hash, read_mean, write_mean
+from caffe_io.prototxt import to_text
+from common.card import read_card, read_cards
 from common.errors import CardError, MeanError, MokaError, OutputExists, UsageError
 from common.places import ROOT
 from kits.commands import environment
-from kits.ncs import pixels, run_model, values, write_small_net
+from kits.ncs import net_of, pixels, run_model, values, write_small_net
 from ncs import compiler
 from ncs.__main__ import ROOM
 from ncs.errors import CompilerError, ConversionError
@@ -136,7 +138,6 @@ def test_failed_compile_leaves_old_outputs_alone(files: dict[str, Path], monkeyp
 
 def test_the_runner_refuses_a_set_of_two_compiles(files: dict[str, Path]) -> None:
     """What a kill among the renames can leave: the card tells the hashes of its files."""
-    from common.card import read_cards
     from common.errors import CardError as RunnersCardError
     from inference.devices.cpu import CpuDevice
 
@@ -155,6 +156,51 @@ def test_the_runner_refuses_a_set_of_two_compiles(files: dict[str, Path]) -> Non
         else:
             with pytest.raises(RunnersCardError, match=r"SmallNet\.(xml|bin): is not the file that .*SmallNet\.json"):
                 CpuDevice(read_cards("graph"))
+
+
+SOFTMAX = 'layer { name: "prob" type: "Softmax" bottom: "data" top: "prob" }'
+
+
+def compile_layers(files: dict[str, Path], layers: str, shape: tuple[int, ...], *options: str) -> None:
+    """Compile a net of layers that have no weights; those of the caffemodel belong to other layers."""
+    Path("Net_deploy.prototxt").write_text(to_text(net_of(layers, shape)))
+    names = ["--model", "Net_deploy.prototxt", "--weights", str(files["weights"]), "--out", "nets"]
+    ROOM.main(["compile", *names, *options])
+
+
+def test_a_grey_net_without_a_card_is_for_the_runner(files: dict[str, Path]) -> None:
+    compile_layers(files, SOFTMAX, (1, 1, 24, 20))
+    (card,) = read_cards("nets")
+    assert (card.channel_order, card.input.shape) == ("GRAY", [1, 1, 24, 20])
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape", "words"),
+    [
+        (SOFTMAX, (1, 5, 24, 20), "takes pictures of 5 channels"),
+        (SOFTMAX, (1, 7), "takes 1x7 numbers instead of a picture"),
+        (SOFTMAX + 'layer { name: "p" type: "Input" top: "p" input_param { shape { dim: 1 dim: 3 } } }'
+         'layer { name: "q" type: "Softmax" bottom: "p" top: "q" }', (1, 3, 24, 20), "takes 2 inputs"),
+        ('layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { global_pooling: true } }',
+         (1, 1, 24, 20), "has no output of at least two values on its card"),
+    ],
+)  # fmt: skip
+def test_a_net_that_the_runner_cannot_use_still_compiles(
+    files: dict[str, Path], layers: str, shape: tuple[int, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compile_layers(files, layers, shape)
+    assert f"note    the runner cannot use this network: it {words}" in capsys.readouterr().out
+    assert read_card(Path("nets/Net.json")).obstacle == words
+    with pytest.raises(CardError, match=rf"Net\.json: its network {words}"):
+        read_cards("nets")
+
+
+def test_a_card_with_another_channel_order_is_refused_at_once(files: dict[str, Path]) -> None:
+    with pytest.raises(
+        CardError, match=r'SmallNet\.json: "channel_order" is "BGR".*takes 1x1x3x1, expected 3 channels'
+    ):
+        compile_layers(files, SOFTMAX, (1, 1, 3, 1), "--card", str(files["card"]))
+    assert not Path("nets").exists()
 
 
 def damage(path: Path, content: bytes | str | None) -> None:

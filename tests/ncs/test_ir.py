@@ -11,7 +11,7 @@ import pytest
 from kits.ncs import Floats, net_of, pixels, run_model, values
 from ncs.converter import convert
 from ncs.errors import ConversionError, NcsError
-from ncs.ir import _check_whole, write_ir
+from ncs.ir import _check_complete, write_ir
 
 LAYERS = 'layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 4 } }'
 
@@ -67,17 +67,17 @@ def test_numbers_beyond_fp16_are_refused(tmp_path: Path, bad: float) -> None:
 def test_half_written_files_are_noticed(tmp_path: Path) -> None:
     xml, bin = write(tmp_path)
     whole, text = bin.read_bytes(), xml.read_bytes()
-    _check_whole(xml, bin)
+    _check_complete(xml, bin)
     bin.write_bytes(whole[:-1])
     with pytest.raises(NcsError, match=f"only {len(whole) - 1} of {len(whole)}"):
-        _check_whole(xml, bin)
+        _check_complete(xml, bin)
     bin.write_bytes(whole)
     xml.write_bytes(text[:-40])
-    with pytest.raises(NcsError, match="not written whole"):
-        _check_whole(xml, bin)
+    with pytest.raises(NcsError, match="is incomplete"):
+        _check_complete(xml, bin)
 
 
 def test_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(NcsError, match="could not be written"):
+    with pytest.raises(NcsError, match="cannot be written"):
         write(tmp_path / "file")

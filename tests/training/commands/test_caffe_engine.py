@@ -116,5 +116,7 @@ time.sleep(60)"""
             break
     rest, out = process.stderr.read(), process.stdout.read()
     assert process.wait(60) == 130, rest
+    process.stderr.close()
+    process.stdout.close()
     assert "last words" in rest
     assert "--snapshot x/small_iter_5.solverstate" in out

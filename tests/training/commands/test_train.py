@@ -54,6 +54,8 @@ def test_ctrl_c_and_going_on_end_at_the_weights_of_an_unbroken_run(tmp_path: Pat
             break
     log += process.stderr.read()
     out = process.stdout.read()
+    process.stderr.close()
+    process.stdout.close()
     assert process.wait(60) == 130, log  # what a shell expects of a command that Ctrl-C ended: no script goes on
     assert "Traceback" not in log
     assert "Optimization stopped early." in log

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from common.commands import Room, run
-from kits.training import working_folder
-from training.__main__ import ROOM
+from common.commands import Room
+from kits.commands import Done, run_command
 
 
-@dataclass
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def command(*words: object, folder: Path, draw: bool = False, room: Room = ROOM) -> Done:
-    """`python -m ROOM WORDS`, called in `folder`; only with `draw` are the curves drawn, which takes its time."""
-    out, err = io.StringIO(), io.StringIO()
-    code: object = None
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(working_folder(folder))
-        stack.enter_context(contextlib.redirect_stdout(out))
-        stack.enter_context(contextlib.redirect_stderr(err))
-        if not draw:
-            stack.enter_context(mock.patch("training.drawing.plot.plot_log"))
-        try:
-            run(room.main, [str(word) for word in words])
-        except SystemExit as ending:
-            code = ending.code
-    assert isinstance(code, int)
-    return Done(code, out.getvalue(), err.getvalue())
+def command(*words: object, folder: Path, draw: bool = False, room: Room | str = "training") -> Done:
+    """Call `python -m ROOM WORDS` in `folder`; the curves, which take their time, are drawn with `draw` only."""
+    name = room if isinstance(room, str) else room.name
+    if draw:
+        return run_command(name, *words, folder=folder)
+    with mock.patch("training.drawing.plot.plot_log"):
+        return run_command(name, *words, folder=folder)
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -19,12 +19,11 @@ import pytest
 from caffe_io.blobs import blob_to_array
 from caffe_io.prototxt import read_binary_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
+from kits.commands import inside
 from kits.oracle import caffe
-from kits.oracle_layers import one_thread
-from kits.training import make_lmdb, working_folder
+from kits.training import make_lmdb
 
-__all__ = ["one_thread"]
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.usefixtures("one_thread")]
 
 NET = """name: "Smooth"
 layer { name: "data" type: "Data" top: "data" top: "label" transform_param { mean_value: 120 scale: 0.01 }
@@ -78,7 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("solvers")
     make_lmdb(folder / "records", 40, 16, 3, seed=5)
     (folder / "net.prototxt").write_text(NET)
-    with working_folder(folder):
+    with inside(folder):
         write_solver("start", SGD + 'lr_policy: "fixed" random_seed: 7', 0)
         solver = Solver(read_solver("start.prototxt"))
         solver.snapshot()
@@ -147,7 +146,7 @@ def compare(mine: Sequence[np.ndarray], his: Sequence[np.ndarray], what: str) ->
 def test_thirty_iterations_and_resuming_both_ways(folder: Path, kind: str, ending: str) -> None:
     """30 iterations from the same weights; then from each one's snapshot at 15 the other goes on to 30."""
     settings = f'type: "{kind}" {SOLVERS[kind]} snapshot_format: {"HDF5" if ending else "BINARYPROTO"}'
-    with working_folder(folder):
+    with inside(folder):
         run_caffe(write_solver("caffes", settings, 30, snapshot=15), "--weights=start_iter_0.caffemodel")
         run_ours(write_solver("ours", settings, 30, snapshot=15), weights="start_iter_0.caffemodel")
         assert_same("ours", "caffes", 15, ending)
@@ -166,7 +165,7 @@ def test_thirty_iterations_and_resuming_both_ways(folder: Path, kind: str, endin
 def test_snapshot_diff(folder: Path, settings: str) -> None:
     """Beside each weight stands the step last taken from it; 0 where nothing is learnt."""
     settings += " snapshot_diff: true"
-    with working_folder(folder):
+    with inside(folder):
         run_caffe(write_solver("caffes", settings, 3), "--weights=start_iter_0.caffemodel")
         run_ours(write_solver("ours", settings, 3), weights="start_iter_0.caffemodel")
         nets = [read_binary_net(f"{name}_iter_3.caffemodel") for name in ("ours", "caffes")]
@@ -191,7 +190,7 @@ def test_snapshot_diff_in_hdf5(tmp_path: Path) -> None:
         'layer { name: "m" type: "Power" bottom: "a" top: "m" power_param { power: 2 } loss_weight: 1 }'
     )  # fmt: skip
     settings = SGD + 'lr_policy: "fixed" snapshot_format: HDF5 snapshot_diff: true'
-    with working_folder(tmp_path):
+    with inside(tmp_path):
         run_caffe(write_solver("caffes", settings, 2))
         run_ours(write_solver("ours", settings, 2))
     found: list[dict[str, np.ndarray]] = []
@@ -212,7 +211,7 @@ def test_snapshot_diff_in_hdf5(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings(folder: Path, name: str) -> None:
     """15 iterations; the log shows the same rates, steps and clippings."""
-    with working_folder(folder):
+    with inside(folder):
         caffes = run_caffe(write_solver("caffes", SETTINGS[name], 15), "--weights=start_iter_0.caffemodel")
         ours = "\n".join(run_ours(write_solver("ours", SETTINGS[name], 15), weights="start_iter_0.caffemodel"))
         assert_same("ours", "caffes", 15)
@@ -228,7 +227,7 @@ def test_settings(folder: Path, name: str) -> None:
 def test_log_with_average_loss_and_tests(folder: Path) -> None:
     """The loss is the mean of the last four iterations', and tests show their own; what Caffe's parse_log looks for is there."""
     settings = SGD + 'lr_policy: "fixed" average_loss: 4 test_interval: 5 test_iter: 2 test_compute_loss: true'
-    with working_folder(folder):
+    with inside(folder):
         caffes = run_caffe(write_solver("caffes", settings, 14), "--weights=start_iter_0.caffemodel")
         ours = "\n".join(run_ours(write_solver("ours", settings, 14), weights="start_iter_0.caffemodel"))
     for pattern, count in (
@@ -248,7 +247,7 @@ DEBUG = re.compile(r"\[(Forward|Backward)\] (.*) (?:data|diff): (\S+)$|(L[12]) n
 def test_debug_info(folder: Path) -> None:
     """The same layers and blobs in the same order with the same sizes, at every displayed iteration."""
     settings = SGD + 'lr_policy: "fixed" debug_info: true'
-    with working_folder(folder):
+    with inside(folder):
         caffes = run_caffe(write_solver("caffes", settings, 4, display=2), "--weights=start_iter_0.caffemodel")
         ours = "\n".join(run_ours(write_solver("ours", settings, 4, display=2), weights="start_iter_0.caffemodel"))
     caffes = caffes[: caffes.index("Iteration 4, loss")]  # the last look, which runs forward only
@@ -272,7 +271,7 @@ def test_debug_info_of_test_nets_and_of_the_last_look(folder: Path, display: int
     from training.solvers.solver import Solver
 
     settings = SGD + 'lr_policy: "fixed" debug_info: true test_iter: 2 test_interval: 2'
-    with working_folder(folder):
+    with inside(folder):
         text = run_caffe(write_solver("caffes", settings, 2, display=display), "--weights=start_iter_0.caffemodel")
         lines: list[str] = []
         solver = Solver(read_solver(write_solver("ours", settings, 2, display=display)))

@@ -13,8 +13,9 @@ import pytest
 from caffe_io.prototxt import read_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
 from common.places import ROOT
+from kits.commands import inside
 from kits.oracle import caffe
-from kits.training import age_net, make_lmdb, make_mean, working_folder
+from kits.training import age_net, make_lmdb, make_mean
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
@@ -58,7 +59,7 @@ def logs(folder: Path) -> tuple[str, str]:
     from training.solvers.snapshot import write_snapshot
     from training.solvers.solver import Solver
 
-    with working_folder(folder):
+    with inside(folder):
         solver = Solver(read_solver("solver.prototxt"))
         write_snapshot(solver.net, solver.histories, "start", 0, 0)
         lines: list[str] = []
@@ -114,7 +115,7 @@ def test_first_step_at_the_stock_rate(folder: Path, logs: tuple[str, str]) -> No
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     theirs = read_solverstate(folder / "first_iter_1.solverstate").history
-    with working_folder(folder):
+    with inside(folder):
         solver = Solver(read_solver("first.prototxt"))
         solver.net.load("start_iter_0.caffemodel")
         solver.step(1)
@@ -162,7 +163,7 @@ def test_accuracy_is_what_caffe_test_finds(
     from caffe_io.caffe_pb2 import TEST
     from caffe_io.net_state import filter_net
 
-    with working_folder(folder):
+    with inside(folder):
         classifier = read_classifier(filter_net(read_net(model), TEST), str(model), ROOT / "prototxt/AgeNet/card.json")
         by_engine = {}
         for engine in ("torch", "caffe"):
@@ -189,7 +190,7 @@ def test_caffe_resumes_our_snapshot_and_we_resume_its(folder: Path, logs: tuple[
         cwd=folder, capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    with working_folder(folder):
+    with inside(folder):
         solver = Solver(read_solver("resume.prototxt"))
         solver.restore("caffes_iter_20.solverstate")
         solver.net.seek(0)  # Caffe begins again at the first record

@@ -12,7 +12,7 @@ import pytest
 
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import write_solverstate
-from common.places import ROOT
+from kits.commands import environment
 from kits.training import small_solver
 from kits.training_commands import command
 from training.solvers.record import read_rows
@@ -105,7 +105,7 @@ time.sleep(60)"""
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
+        cwd=tmp_path, env=environment(), start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None

@@ -67,7 +67,9 @@ def test_which_types_convert_and_compile(tmp_path: Path, drawn: tuple[str, Eleme
     assert "docs/layers.md" in command("draw", "--help", folder=tmp_path).out
 
 
-def test_the_picture_has_a_box_for_each_producer_and_a_line_for_each_bottom(drawn: tuple[str, ElementTree.Element]) -> None:
+def test_the_picture_has_a_box_for_each_producer_and_a_line_for_each_bottom(
+    drawn: tuple[str, ElementTree.Element],
+) -> None:
     space = "{http://www.w3.org/2000/svg}"
     texts = ["".join(text.itertext()) for text in drawn[1].iter(f"{space}text")]
     assert texts[0] == "Branches & <more>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from caffe_io.mean import write_mean
 from caffe_io.prototxt import read_net
 from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_weights
 from common.errors import UsageError
-from common.places import ROOT
+from kits.commands import environment
 from kits.training import make_lmdb, small_solver
 from kits.training_commands import command, leftovers
 from training.commands.train import rescale
@@ -40,7 +39,7 @@ def test_ctrl_c_and_going_on_end_at_the_weights_of_an_unbroken_run(tmp_path: Pat
     process = subprocess.Popen(
         [sys.executable, "-m", "training", "train", "--solver", str(stopped)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -218,7 +217,7 @@ def refused(folder: Path, *words: object) -> str:
         ([("kernel_size: 3 stride: 2 weight", "kernel_size: 3 stride 2 weight")], ["net.prototxt:10:59:", "stride 2"]),
         ([("3 stride: 2 weight", "3 strid: 2 weight")], ["net.prototxt:10:52:", "strid", "nearest"]),
         ([("batch_size: 8", "batch_size: 0")], ["net.prototxt", 'layer "data"', "batch_size of at least 1"]),
-        ([("crop_size: 20", "crop_size: 25")], ["net.prototxt", "crop_size 25", "3 x 24 x 24"]),
+        ([("crop_size: 20", "crop_size: 25")], ["net.prototxt", "crop_size 25", "3x24x24"]),
         ([('"xavier"', '"xaver"')], ["net.prototxt", 'layer "conv1"', '"xaver"', '"xavier"']),
         ([("/train", "/trian")], ["trian", "no LMDB here", "./create_lmdb.sh"]),
         ([('type: "SoftmaxWithLoss"', 'type: "Softmax"')], ["net.prototxt", 'layer "loss"', "2 bottom"]),
@@ -246,7 +245,7 @@ def test_a_mean_of_another_size(tmp_path: Path) -> None:
     write_mean(tmp_path / "mean.binaryproto", np.zeros((3, 32, 30), np.float32))
     net_with(tmp_path, ("mean_value: 120", f'mean_file: "{tmp_path}/mean.binaryproto"'))
     message = refused(tmp_path, "--solver", solver)
-    for part in ("mean.binaryproto", "3 x 32 x 30", "3 x 24 x 24", "./create_mean.sh"):
+    for part in ("mean.binaryproto", "3x32x30", "3x24x24", "./create_mean.sh"):
         assert part in message
 
 
@@ -329,7 +328,7 @@ def test_a_record_that_is_no_picture(tmp_path: Path) -> None:
     make_lmdb(tmp_path / "mixed", 5, 30, 3)
     net_with(tmp_path, (f"{tmp_path}/train", f"{tmp_path}/mixed"), ("crop_size: 20", "crop_size: 30"))
     message = refused(tmp_path, "--solver", solver)  # the test database has pictures of 24 x 24
-    assert "crop_size 30 is larger than the records, which are 3 x 24 x 24" in message
+    assert "crop_size 30 is larger than the records, which are 3x24x24" in message
 
 
 def test_a_failing_command_prints_one_line_and_no_traceback(tmp_path: Path) -> None:
@@ -338,7 +337,7 @@ def test_a_failing_command_prints_one_line_and_no_traceback(tmp_path: Path) -> N
         done = subprocess.run(
             [sys.executable, "-m", "training", "train", "--solver", "none.prototxt", *words],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=environment(),
             capture_output=True,
             text=True,
         )

@@ -17,8 +17,8 @@ import pytest
 
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import read_solverstate, read_weights
-from common.places import ROOT
-from kits.training import make_lmdb, working_folder
+from kits.commands import environment, inside
+from kits.training import make_lmdb
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,7 @@ def started(folder: Path, solver: str, workers: int) -> Iterator[subprocess.Pope
     words = ["--standalone", "--nproc-per-node", str(workers), "-m", "training", "train", "--solver", solver]
     process = subprocess.Popen(
         [sys.executable, "-m", "torch.distributed.run", *words],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        cwd=folder, env=environment(OMP_NUM_THREADS="1"),
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -103,7 +103,7 @@ def test_two_workers_make_the_updates_of_one_with_twice_the_batch(
     from training.solvers.solver import Solver
 
     solver = prepare(tmp_path, "one", one, iter_size=iter_size)
-    with working_folder(tmp_path):
+    with inside(tmp_path):
         alone = Solver(read_solver(solver))
         alone.step(9)
         alone.snapshot()
@@ -144,7 +144,7 @@ def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "training", "train", "--solver", prepare(tmp_path, "net", 6, max_iter=iteration + 2),
          "--snapshot", told[2]],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+        cwd=tmp_path, env=environment(OMP_NUM_THREADS="1"), capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / f"net_iter_{iteration + 2}.caffemodel").exists()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from common.messages import shape_text
 
-from .caffe_pb2 import ConvolutionParameter, PoolingParameter
+from .caffe_pb2 import ConvolutionParameter, LayerParameter, PoolingParameter
 
 Pair = tuple[int, int]
 
@@ -137,6 +137,23 @@ def pooling_window(param: PoolingParameter, shape: Sequence[int]) -> PoolingWind
             f"kernel {shape_text(kernel)} is larger than its bottom of {shape_text(size)} with pad {shape_text(pad)}."
         )
     return PoolingWindow(kernel, stride, pad, (counts[0], counts[1]))
+
+
+def kernel_and_stride(layer: LayerParameter) -> tuple[Pair, Pair] | None:
+    """Read kernel and stride without a bottom, to describe a layer.
+
+    Returns None for layers without windows, for global pooling, and for settings that contradict each other.
+    """
+    try:
+        if layer.type == "Pooling" and not layer.pooling_param.global_pooling:
+            pooling = layer.pooling_param
+            return _single(pooling, "kernel_size", "kernel"), _single(pooling, "stride", "stride")
+        if layer.HasField("convolution_param"):
+            convolution = layer.convolution_param
+            return _repeated(convolution, "kernel_size", "kernel", None), _repeated(convolution, "stride", "stride", 1)
+    except WindowError:
+        pass
+    return None
 
 
 def pooling_conflict(param: PoolingParameter) -> str:

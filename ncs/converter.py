@@ -20,7 +20,7 @@ from common.commands import LOGGER
 from common.messages import known_names, shape_text
 
 from .errors import ConversionError
-from .layers import LAYERS, Layer
+from .layers import LAYERS, TrainedLayer
 from .layers.layer import constant, reshaped, shape
 
 _logger = logging.getLogger(LOGGER)
@@ -136,7 +136,7 @@ class _Conversion:
             raise self._error(parameter, problem)
         blobs = self.weights.get(parameter.name, ())
         inputs = [self.outputs[bottom] for bottom in node.bottoms]
-        layer = Layer(parameter, blobs, self.net_file, self.weights_file, self._is_only_consumer(node))
+        layer = TrainedLayer(parameter, blobs, self.net_file, self.weights_file, self._is_only_consumer(node))
         try:
             tops = build(layer, inputs)
         except RuntimeError as error:
@@ -230,7 +230,7 @@ class _Conversion:
             node.set_friendly_name(label)
 
     def _error(self, parameter: LayerParameter, text: str) -> ConversionError:
-        return Layer(parameter, (), self.net_file, self.weights_file).error(text)
+        return TrainedLayer(parameter, (), self.net_file, self.weights_file).error(text)
 
 
 def _with_shared(net: NetParameter, weights: Mapping[str, Sequence[Array]]) -> dict[str, list[Array]]:

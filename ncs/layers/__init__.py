@@ -12,13 +12,13 @@ from .arithmetic import absval, eltwise, exp, log, power
 from .arrangement import concat, crop, flatten, parameter, permute, reshape, silence, slice_, split, tile
 from .convolution import convolution, deconvolution, depthwise_convolution
 from .inner_product import inner_product
-from .layer import Build, Layer
+from .layer import Build, TrainedLayer
 from .normalisation import lrn, mvn, softmax
 from .pooling import pooling
 from .reduction import arg_max, reduction
 from .scaling import batch_norm, bias, scale
 
-__all__ = ["LAYERS", "Build", "Layer"]
+__all__ = ["LAYERS", "Build", "TrainedLayer"]
 
 LAYERS: dict[str, Build] = {
     "AbsVal": absval,

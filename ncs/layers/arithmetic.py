@@ -11,26 +11,26 @@ from openvino import Output
 from caffe_io.caffe_pb2 import EltwiseParameter, ExpParameter, LogParameter
 from common.messages import shape_text
 
-from .layer import Layer, constant, shape
+from .layer import TrainedLayer, constant, shape
 
 _ELTWISE = {EltwiseParameter.PROD: op.multiply, EltwiseParameter.SUM: op.add, EltwiseParameter.MAX: op.maximum}
 
 
-def power(layer: Layer, inputs: list[Output]) -> list[Output]:
+def power(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute (shift + scale * x) ^ power, without the steps that change nothing."""
     param = layer.parameter.power_param
     top = _affine(inputs[0], param.scale, param.shift)
     return [top if param.power == 1 else op.power(top, constant(param.power)).output(0)]
 
 
-def exp(layer: Layer, inputs: list[Output]) -> list[Output]:
+def exp(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute base ^ (shift + scale * x); base -1 stands for e."""
     param = layer.parameter.exp_param
     base = _log_base(layer, param)
     return [op.exp(_affine(inputs[0], param.scale * base, param.shift * base)).output(0)]
 
 
-def log(layer: Layer, inputs: list[Output]) -> list[Output]:
+def log(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute the logarithm of shift + scale * x; base -1 stands for e."""
     param = layer.parameter.log_param
     base = _log_base(layer, param)
@@ -39,7 +39,7 @@ def log(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [_affine(op.log(_affine(inputs[0], param.scale, param.shift)).output(0), 1 / base, 0)]
 
 
-def absval(layer: Layer, inputs: list[Output]) -> list[Output]:
+def absval(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute |x|."""
     return [absolute(inputs[0])]
 
@@ -49,7 +49,7 @@ def absolute(x: Output) -> Output:
     return op.maximum(x, op.multiply(x, constant(-1.0))).output(0)
 
 
-def eltwise(layer: Layer, inputs: list[Output]) -> list[Output]:
+def eltwise(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute the product, the (weighted) sum or the maximum of bottoms of one shape."""
     param = layer.parameter.eltwise_param
     if len({shape(bottom) for bottom in inputs}) != 1:
@@ -71,7 +71,7 @@ def _affine(x: Output, scale: float, shift: float) -> Output:
     return op.add(x, constant(shift)).output(0) if shift else x
 
 
-def _log_base(layer: Layer, param: ExpParameter | LogParameter) -> float:
+def _log_base(layer: TrainedLayer, param: ExpParameter | LogParameter) -> float:
     if param.base == -1:
         return 1.0
     if not 0 < param.base < math.inf:

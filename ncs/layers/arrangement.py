@@ -9,17 +9,17 @@ from openvino import Output
 
 from common.messages import shape_text
 
-from .layer import Layer, axis_of, constant, integers, reshaped, shape
+from .layer import TrainedLayer, axis_of, constant, integers, reshaped, shape
 
 
-def concat(layer: Layer, inputs: list[Output]) -> list[Output]:
+def concat(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Join the bottoms along `axis` (formerly concat_dim)."""
     param = layer.parameter.concat_param
     axis = param.concat_dim if param.HasField("concat_dim") else param.axis
     return [op.concat(inputs, axis_of(layer, axis, len(shape(inputs[0])))).output(0)]
 
 
-def slice_(layer: Layer, inputs: list[Output]) -> list[Output]:
+def slice_(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Cut the bottom along `axis` (formerly slice_dim) at each slice_point, or into equal parts."""
     param, tops = layer.parameter.slice_param, len(layer.parameter.top)
     dims = shape(inputs[0])
@@ -33,12 +33,12 @@ def slice_(layer: Layer, inputs: list[Output]) -> list[Output]:
     return list(op.variadic_split(inputs[0], integers(axis), integers(parts)).outputs()) if tops > 1 else inputs
 
 
-def split(layer: Layer, inputs: list[Output]) -> list[Output]:
+def split(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Give the same blob several names."""
     return inputs * len(layer.parameter.top)
 
 
-def flatten(layer: Layer, inputs: list[Output]) -> list[Output]:
+def flatten(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Merge the axes from `axis` to `end_axis` into one; end_axis = axis - 1 inserts an axis of size 1."""
     param = layer.parameter.flatten_param
     dims = shape(inputs[0])
@@ -50,7 +50,7 @@ def flatten(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [reshaped(inputs[0], [*dims[:first], math.prod(dims[first : last + 1]), *dims[last + 1 :]])]
 
 
-def reshape(layer: Layer, inputs: list[Output]) -> list[Output]:
+def reshape(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Replace `num_axes` axes starting at `axis` by `shape`; 0 copies the size, one -1 is inferred."""
     param = layer.parameter.reshape_param
     dims = shape(inputs[0])
@@ -71,7 +71,7 @@ def reshape(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [reshaped(inputs[0], target)]
 
 
-def permute(layer: Layer, inputs: list[Output]) -> list[Output]:
+def permute(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Put the axes into the order `order`, and those that it leaves out after them; the SSD fork's layer."""
     order, axes = list(layer.parameter.permute_param.order), len(shape(inputs[0]))
     if len(set(order)) != len(order) or max(order, default=0) >= axes:
@@ -80,7 +80,7 @@ def permute(layer: Layer, inputs: list[Output]) -> list[Output]:
     return inputs if order == sorted(order) else [op.transpose(inputs[0], integers(order)).output(0)]
 
 
-def crop(layer: Layer, inputs: list[Output]) -> list[Output]:
+def crop(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Cut the first bottom to the size of the second in the axes from `axis` on.
 
     `offset` says where to begin: one number for all axes, or one for each.
@@ -110,7 +110,7 @@ def crop(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [op.strided_slice(inputs[0], integers(begin), integers(end), steps, mask, mask).output(0)]
 
 
-def tile(layer: Layer, inputs: list[Output]) -> list[Output]:
+def tile(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Repeat the bottom `tiles` times along `axis`."""
     param = layer.parameter.tile_param
     dims = shape(inputs[0])
@@ -121,11 +121,11 @@ def tile(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [op.tile(inputs[0], integers(repeats)).output(0)]
 
 
-def parameter(layer: Layer, inputs: list[Output]) -> list[Output]:
+def parameter(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Make a trained blob a top."""
     return [constant(layer.weight(0, *layer.parameter.parameter_param.shape.dim))]
 
 
-def silence(layer: Layer, inputs: list[Output]) -> list[Output]:
+def silence(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute nothing; its bottoms count as used and so are no outputs."""
     return []

@@ -9,10 +9,10 @@ from openvino import Node, Output
 
 from caffe_io.windows import WindowError, convolution_window
 
-from .layer import Layer, constant, per_channel, shape
+from .layer import TrainedLayer, constant, per_channel, shape
 
 
-def convolution(layer: Layer, inputs: list[Output]) -> list[Output]:
+def convolution(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Convolve each bottom with the same weights; one top for each bottom.
 
     As in Caffe this is a cross-correlation over height and width, and the number of windows is rounded down.
@@ -20,17 +20,17 @@ def convolution(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [_top(layer, bottom, layer.parameter.convolution_param.group, False) for bottom in inputs]
 
 
-def depthwise_convolution(layer: Layer, inputs: list[Output]) -> list[Output]:
+def depthwise_convolution(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Convolve each channel by itself: a fork's layer with as many groups as channels, whatever `group` says."""
     return [_top(layer, bottom, shape(bottom)[1], False) for bottom in inputs]
 
 
-def deconvolution(layer: Layer, inputs: list[Output]) -> list[Output]:
+def deconvolution(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Run a convolution backwards: stride puts zeros between the pixels, pad cuts the border off."""
     return [_top(layer, bottom, layer.parameter.convolution_param.group, True) for bottom in inputs]
 
 
-def _top(layer: Layer, bottom: Output, group: int, transposed: bool) -> Output:
+def _top(layer: TrainedLayer, bottom: Output, group: int, transposed: bool) -> Output:
     param = layer.parameter.convolution_param
     try:
         window = convolution_window(param, shape(bottom))

@@ -7,10 +7,10 @@ import math
 import openvino.opset1 as op
 from openvino import Output
 
-from .layer import Layer, axis_of, constant, per_channel, reshaped, shape
+from .layer import TrainedLayer, axis_of, constant, per_channel, reshaped, shape
 
 
-def inner_product(layer: Layer, inputs: list[Output]) -> list[Output]:
+def inner_product(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute x W^T + b over the axes from `axis` on, flattened; with `transpose`, W is stored transposed."""
     param = layer.parameter.inner_product_param
     dims = shape(inputs[0])

@@ -20,7 +20,7 @@ from ..errors import ConversionError
 
 
 @dataclass(frozen=True)
-class Layer:
+class TrainedLayer:
     """A layer: its parameters, its trained blobs in Caffe's order, and the files they came from, for messages.
 
     `only_consumer` says that no other layer reads its first bottom, so that it may be folded into its producer.
@@ -61,7 +61,7 @@ class Layer:
         return ConversionError(f'{place}: layer "{self.parameter.name}" ({self.parameter.type}): {text}')
 
 
-Build = Callable[[Layer, list[Output]], list[Output]]
+Build = Callable[[TrainedLayer, list[Output]], list[Output]]
 """A function of this package: from a layer and its bottoms to its tops."""
 
 
@@ -70,7 +70,7 @@ def shape(output: Output) -> tuple[int, ...]:
     return tuple(output.get_shape())
 
 
-def axis_of(layer: Layer, axis: int, axes: int) -> int:
+def axis_of(layer: TrainedLayer, axis: int, axes: int) -> int:
     """Return Caffe's `axis` (a negative one counts from the end) as a number from 0 to axes - 1."""
     if not -axes <= axis < axes:
         raise layer.error(f"axis {axis} is out of range; its bottom has {axes} axes.")

@@ -8,13 +8,13 @@ from openvino import Output
 from caffe_io.caffe_pb2 import LRNParameter
 from common.messages import shape_text
 
-from .layer import Layer, axis_of, constant, integers, shape
+from .layer import TrainedLayer, axis_of, constant, integers, shape
 
 # FP16 has hardly any smaller number, and 0 / 0 must stay 0, as in Caffe.
 _LEAST_EPS = 2**-23
 
 
-def lrn(layer: Layer, inputs: list[Output]) -> list[Output]:
+def lrn(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute x / (k + alpha / n * sum of n squares)^beta.
 
     The sum is over local_size neighbouring channels, or WITHIN_CHANNEL over a square of local_size pixels, where Caffe
@@ -41,7 +41,7 @@ def _within_channel(param: LRNParameter, x: Output) -> Output:
     return op.multiply(x, op.power(bracket, constant(-param.beta))).output(0)
 
 
-def mvn(layer: Layer, inputs: list[Output]) -> list[Output]:
+def mvn(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute (x - mean) / (standard deviation + eps) of each channel, or across all channels.
 
     With normalize_variance: false there is no division.
@@ -57,7 +57,7 @@ def mvn(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [top]
 
 
-def softmax(layer: Layer, inputs: list[Output]) -> list[Output]:
+def softmax(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Divide exp(x) by its sum along `axis`."""
     axis = axis_of(layer, layer.parameter.softmax_param.axis, len(shape(inputs[0])))
     return [op.softmax(inputs[0], axis).output(0)]

@@ -11,13 +11,13 @@ from caffe_io.caffe_pb2 import PoolingParameter
 from caffe_io.windows import PoolingWindow, WindowError, pooling_window
 from common.messages import shape_text
 
-from .layer import Layer, constant, integers, shape
+from .layer import TrainedLayer, constant, integers, shape
 
 # The smallest normal number of FP16.
 _TINY = 2**-14
 
 
-def pooling(layer: Layer, inputs: list[Output]) -> list[Output]:
+def pooling(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Pool by MAX, AVE or STOCHASTIC.
 
     As in Caffe, an AVE window counts the zeros of the padding, but nothing beyond it.
@@ -53,7 +53,7 @@ def pooling(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [_average(inputs[0], window, beyond)]
 
 
-def _check_outside(layer: Layer, window: PoolingWindow, size: Sequence[int]) -> None:
+def _check_outside(layer: TrainedLayer, window: PoolingWindow, size: Sequence[int]) -> None:
     """Refuse a last window outside the bottom, unless Caffe makes 0 of it."""
     at_edge = any(start == extent for start, extent in zip(window.starts, size, strict=True))
     if layer.parameter.pooling_param.pool == PoolingParameter.AVE and not at_edge:

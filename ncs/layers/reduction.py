@@ -11,10 +11,10 @@ from openvino import Output
 from caffe_io.caffe_pb2 import ReductionParameter
 
 from .arithmetic import absolute
-from .layer import Layer, axis_of, constant, integers, reshaped, shape
+from .layer import TrainedLayer, axis_of, constant, integers, reshaped, shape
 
 
-def reduction(layer: Layer, inputs: list[Output]) -> list[Output]:
+def reduction(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute coeff times the sum (of the numbers, their absolute values or their squares) or the mean, from `axis` on."""
     param = layer.parameter.reduction_param
     x, dims = inputs[0], shape(inputs[0])
@@ -31,7 +31,7 @@ def reduction(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [reshaped(top, dims[:axis])]
 
 
-def arg_max(layer: Layer, inputs: list[Output]) -> list[Output]:
+def arg_max(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Find the top_k greatest numbers along `axis`: their indices, or with out_max_val the numbers themselves.
 
     Without `axis` each item is one vector: N x 1 x top_k, or with out_max_val N x 2 x top_k (indices, numbers).

@@ -12,10 +12,10 @@ from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import BiasParameter, ScaleParameter
 from common.messages import shape_text
 
-from .layer import Layer, axis_of, constant, reshaped, shape
+from .layer import TrainedLayer, axis_of, constant, reshaped, shape
 
 
-def batch_norm(layer: Layer, inputs: list[Output]) -> list[Output]:
+def batch_norm(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute (x - mean) / sqrt(variance + eps) from the stored sums.
 
     The third blob says how much was summed, so it divides them.
@@ -37,7 +37,7 @@ def batch_norm(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [_affine(layer, inputs[0], _broadcast(factor, dims, axis), _broadcast(-mean * factor, dims, axis))]
 
 
-def scale(layer: Layer, inputs: list[Output]) -> list[Output]:
+def scale(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute x * factor (+ bias).
 
     Both have the shape of the bottom's axes from `axis` on. The factor is trained, or it is the second bottom, whose
@@ -53,7 +53,7 @@ def scale(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [top if bias is None else op.add(top, constant(bias)).output(0)]
 
 
-def bias(layer: Layer, inputs: list[Output]) -> list[Output]:
+def bias(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute x + bias, where the bias is trained or the second bottom; its axes are the bottom's from `axis` on."""
     dims = shape(inputs[0])
     covered, axis = _covered(layer, layer.parameter.bias_param, inputs)
@@ -62,7 +62,9 @@ def bias(layer: Layer, inputs: list[Output]) -> list[Output]:
     return [op.add(inputs[0], _broadcast_output(inputs[1], dims, axis)).output(0)]
 
 
-def _covered(layer: Layer, param: ScaleParameter | BiasParameter, inputs: list[Output]) -> tuple[tuple[int, ...], int]:
+def _covered(
+    layer: TrainedLayer, param: ScaleParameter | BiasParameter, inputs: list[Output]
+) -> tuple[tuple[int, ...], int]:
     """The shape of the factor or bias, and the bottom's axis at which it begins."""
     dims = shape(inputs[0])
     axis = axis_of(layer, param.axis, len(dims))
@@ -90,7 +92,7 @@ def _broadcast_output(values: Output, dims: tuple[int, ...], axis: int) -> Outpu
     return values if list(own) == target else reshaped(values, target)
 
 
-def _affine(layer: Layer, x: Output, factor: Array | None, summand: Array | None) -> Output:
+def _affine(layer: TrainedLayer, x: Output, factor: Array | None, summand: Array | None) -> Output:
     """Compute x * factor + summand, each with as many axes as x.
 
     Where x is a product or a sum with constants that nothing else uses, only those constants change.

@@ -7,13 +7,14 @@ import math
 
 import pytest
 
-from caffe_io.caffe_pb2 import ConvolutionParameter, PoolingParameter
+from caffe_io.caffe_pb2 import ConvolutionParameter, LayerParameter, PoolingParameter
 from caffe_io.prototxt import parse_text
 from caffe_io.windows import (
     ConvolutionWindow,
     PoolingWindow,
     WindowError,
     convolution_window,
+    kernel_and_stride,
     pooling_conflict,
     pooling_window,
 )
@@ -164,3 +165,18 @@ def test_the_last_window_may_lie_outside() -> None:
 )
 def test_what_contradicts_itself_in_a_pooling(text: str, conflict: str) -> None:
     assert pooling_conflict(parse_text(text, PoolingParameter(), "n")) == conflict
+
+
+@pytest.mark.parametrize(
+    ("text", "window"),
+    [
+        ('type: "Convolution" convolution_param { kernel_size: 3 stride: 2 }', ((3, 3), (2, 2))),
+        ('type: "Deconvolution" convolution_param { kernel_h: 2 kernel_w: 4 }', ((2, 4), (1, 1))),
+        ('type: "Pooling" pooling_param { kernel_size: 3 stride_h: 2 stride_w: 1 }', ((3, 3), (2, 1))),
+        ('type: "Pooling" pooling_param { global_pooling: true }', None),
+        ('type: "Convolution" convolution_param { stride: 2 }', None),
+        ('type: "ReLU"', None),
+    ],
+)
+def test_kernel_and_stride_of_a_layer(text: str, window: tuple[tuple[int, int], ...] | None) -> None:
+    assert kernel_and_stride(parse_text(text, LayerParameter(), "n")) == window

@@ -1,5 +1,7 @@
-"""Where the originals are, and what the tests saw of each layer. A test that asks for an original that is missing is skipped,
-and says how to get it."""
+"""Where the original tools are, and the results of comparing each layer with them.
+
+A test that needs a missing tool is skipped and says how to get it.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,12 @@ SEEN = ROOT / ".oracle" / "layers.json"
 
 
 def caffe(program: str) -> str:
-    """The path of one of Caffe's programs in the tool chain (caffe, python, convert_imageset, ...)."""
+    """Return the path of one of Caffe's programs in the tool chain (caffe, python, convert_imageset, ...)."""
     return _launcher("caffe", program)
 
 
 def movidius(program: str) -> str:
-    """The path of one of the Movidius tools in the tool chain (python, mo)."""
+    """Return the path of one of the Movidius tools in the tool chain (python, mo)."""
     return _launcher("movidius", program)
 
 
@@ -58,13 +60,16 @@ class Worker:
 
 
 def saw(layer: str, what: str, ok: bool = True) -> None:
-    """Note for README's table of layers that the running test found `layer` (its type) right in `what`: "forward",
-    "backward", "openvino" or "myriad"; or, with ok=False, wrong. tools/layer_table.py reads the file:
-    {layer: {what: {test: ok}}}."""
+    """Record for docs/layers.md that the running test found a layer type right, or wrong with ok=False.
+
+    `what` is "forward", "backward", "openvino" or "myriad". tools/layer_table.py reads the file:
+    {layer: {what: {test: ok}}}.
+    """
     test = os.environ.get("PYTEST_CURRENT_TEST", "?").split(" (")[0]
     SEEN.parent.mkdir(exist_ok=True)
     with (SEEN.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests may run in several processes
+        # Tests may run in several processes.
+        fcntl.flock(lock, fcntl.LOCK_EX)
         seen = json.loads(SEEN.read_text()) if SEEN.exists() else {}
         tests = seen.setdefault(layer, {}).setdefault(what, {})
         if tests.get(test) is ok:
@@ -78,5 +83,5 @@ def saw(layer: str, what: str, ok: bool = True) -> None:
 def _launcher(part: str, program: str) -> str:
     path = TOOLCHAIN / part / "bin" / program
     if not path.exists():
-        pytest.skip(f"{part} tool chain is not there: tools/toolchain.sh {part}")
+        pytest.skip(f"the {part} tool chain is missing. Run tools/toolchain.sh {part}.")
     return str(path)

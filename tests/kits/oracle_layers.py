@@ -1,4 +1,4 @@
-"""One layer, or a small net, computed by us and by Caffe: tops, gradients of the bottoms and of the weights."""
+"""Compare a layer or a small net with Caffe: its tops, and the gradients of its bottoms and weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCRIPT = ROOT / "tests/oracle/pycaffe_layer_worker.py"
 
 
 class CaffeRefuses(Exception):
-    """Caffe ended itself with this message."""
+    """Caffe aborted with this message."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Result:
 
 
 class Judge:
-    """Caffe 1.0, in a process of its own."""
+    """Caffe 1.0 in a process of its own."""
 
     def __init__(self) -> None:
         self._worker = Worker(caffe("python"), SCRIPT)
@@ -55,8 +55,10 @@ class Judge:
         forwards: int = 1,
         memory: tuple[Array, Array] | None = None,
     ) -> Result:
-        """What Caffe makes of the prototxt text `net`; memory: pictures and labels for its MemoryData layer. Raises
-        CaffeRefuses."""
+        """Run the prototxt text `net` with Caffe. Raises CaffeRefuses.
+
+        `memory` holds the pictures and labels for its MemoryData layer.
+        """
         given = Path(self._folder.name, "given.npz")
         arrays = {f"data:{name}": values for name, values in (data or {}).items()}
         arrays |= {f"diff:{name}": values for name, values in (diffs or {}).items()}
@@ -70,14 +72,16 @@ class Judge:
     def train(
         self, folder: Path, solver: str, weights: str, iterations: int
     ) -> tuple[dict[str, Array], dict[Any, Array]]:
-        """Losses by blob, one of each iteration, and weights, after `iterations` of a solver in `folder` that began with a
-        caffemodel. Raises CaffeRefuses."""
+        """Train `iterations` with a solver in `folder`, starting from a caffemodel. Raises CaffeRefuses.
+
+        Returns the losses by blob, one for each iteration, and the weights.
+        """
         request = {"folder": str(folder), "solver": solver, "weights": weights, "iterations": iterations}
         found = self._ask(request)
         return found["loss"], found["weight"]
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, dict[Any, Array]]:
-        """The arrays of the answer by kind, and then by name, or by (name, index)."""
+        """Send a request; return the arrays of the answer by kind, and then by name, or by (name, index)."""
         answers = Path(self._folder.name, "answers.npz")
         reply = self._worker.ask(**request, answers=answers)
         if "refused" in reply:
@@ -105,7 +109,7 @@ def judge() -> Iterator[Judge]:
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """PyTorch on one thread. Small nets are slower on several, and sums are rounded the same way on any machine."""
+    """Run PyTorch on one thread: small nets are slower on several, and sums are rounded the same way everywhere."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -113,7 +117,7 @@ def one_thread() -> Iterator[None]:
 
 
 def net_text(layers: str, shapes: Mapping[str, Sequence[int]], force: bool = True) -> str:
-    """A prototxt with an Input layer for each of `shapes` before `layers`; force: gradients for the inputs, too."""
+    """Write a prototxt with an Input layer for each of `shapes` before `layers`; `force` adds force_backward."""
     inputs = [
         f'layer {{ name: "{name}_in" type: "Input" top: "{name}" input_param {{ shape {{ '
         + " ".join(f"dim: {n}" for n in shape)
@@ -124,7 +128,7 @@ def net_text(layers: str, shapes: Mapping[str, Sequence[int]], force: bool = Tru
 
 
 def our_net(net: str, phase: str = "TRAIN") -> Net:
-    """Our net of a prototxt text. Raises LayerError for what it refuses."""
+    """Make our net of a prototxt text. Raises LayerError for a net that we refuse."""
     return Net(text_format.Parse(net, NetParameter()), Phase.Value(phase))
 
 
@@ -138,7 +142,7 @@ def run_ours(
     force: bool = True,
     still: Sequence[str] = (),
 ) -> Result:
-    """The same as Judge.run, computed by us; force: gradients for the inputs, too, but not for those in `still`."""
+    """Do the same as Judge.run with our net; `force` computes gradients for the inputs, too, except those in `still`."""
     layers = {layer.name: layer for layer in net.layers}
     for (name, index), values in weights.items():
         with torch.no_grad():
@@ -179,14 +183,17 @@ def compare(
     tolerance: float = 1e-4,
     seed: int = 0,
 ) -> Result:
-    """Run `layers` (prototxt text) on the inputs `data` by both and compare tops, and with `backward` the gradients of
-    inputs and weights, for random gradients of the tops that are no losses; returns ours.
+    """Run `layers` (prototxt text) on the inputs `data` with both and compare the results; return ours.
 
-    caffes: what Caffe runs instead, where it lacks a layer (same names of layers and blobs). note: the layer type to note
-    for README's table (default: the last layer's). weights: those not given are random. still: inputs without a gradient
-    (labels). force=False: no input has one, for layers that can give none, where Caffe ends itself when asked. forwards: how
-    many times forward before the comparison. Arrays agree if they differ by at most `tolerance` of the largest number in
-    Caffe's.
+    Compares the tops, and with `backward` the gradients of inputs and weights, for random gradients of the tops that are
+    not losses. Arrays agree if they differ by at most `tolerance` times the largest number in Caffe's.
+
+    caffes: what Caffe runs instead, if it lacks a layer; it has the same names of layers and blobs.
+    note: the layer type to record for docs/layers.md (default: the last layer's).
+    weights: those that are not given are random.
+    still: inputs without a gradient (labels).
+    force: False if no input has a gradient, for layers that have none, where Caffe aborts if it is asked for.
+    forwards: the number of forward passes before the comparison.
     """
     shapes = {name: values.shape for name, values in data.items()}
     text = net_text(layers, shapes, force)
@@ -213,17 +220,17 @@ def compare(
         _agree(ours.data, {name: theirs.data[name] for name in ours.data}, tolerance, "blob")
         for name, shape in net.shapes.items():
             assert kind == "Filter" or shape == ours.data[name].shape, (
-                f"{name}: promised {shape}, made {ours.data[name].shape}"
+                f"{name}: setup said {shape}, forward made {ours.data[name].shape}"
             )
         assert ours.weights.keys() == theirs.weights.keys()
         _agree(ours.weights, theirs.weights, tolerance, "weight")
         if backward:
             moving = {name: values for name, values in ours.diff.items() if name not in still}
             _agree(moving, {name: theirs.diff[name] for name in moving}, tolerance, "gradient of")
-            wanted = {key: values for key, values in theirs.weight_diffs.items() if key in ours.weight_diffs}
-            for key in theirs.weight_diffs.keys() - wanted.keys():
+            expected = {key: values for key, values in theirs.weight_diffs.items() if key in ours.weight_diffs}
+            for key in theirs.weight_diffs.keys() - expected.keys():
                 assert not theirs.weight_diffs[key].any(), f"weight {key} got no gradient"
-            _agree(ours.weight_diffs, wanted, tolerance, "gradient of weight")
+            _agree(ours.weight_diffs, expected, tolerance, "gradient of weight")
     except BaseException:
         for step in steps:
             saw(kind, step, ok=False)
@@ -236,7 +243,7 @@ def compare(
 def both_refuse(
     judge: Judge, layers: str, shapes: Mapping[str, Sequence[int]], phase: str = "TRAIN"
 ) -> tuple[str, str]:
-    """Both refuse the net; what we said, and what Caffe said."""
+    """Check that both refuse the net; return our message and Caffe's."""
     from training.errors import LayerError
 
     text = net_text(layers, shapes)
@@ -252,7 +259,7 @@ def _gradient(blob: torch.Tensor) -> Array:
 
 
 def _ends(net: Net) -> list[str]:
-    """The blobs that no later layer takes; a layer in place takes a blob and makes it anew."""
+    """List the blobs that no later layer consumes; a layer in place consumes a blob and produces it again."""
     open_blobs: dict[str, None] = {}
     for layer in net.layers:
         for name in layer.param.bottom:
@@ -263,17 +270,17 @@ def _ends(net: Net) -> list[str]:
 
 def _agree(ours: Mapping[Any, Array], theirs: Mapping[Any, Array], tolerance: float, what: str) -> None:
     assert ours.keys() == theirs.keys()
-    for name, want in theirs.items():
+    for name, expected in theirs.items():
         mine = ours[name]
-        assert mine.shape == want.shape, f"{what} {name}: shape {mine.shape}, Caffe's {want.shape}"
-        if want.size == 0:
+        assert mine.shape == expected.shape, f"{what} {name}: shape {mine.shape}, Caffe's {expected.shape}"
+        if expected.size == 0:
             continue
-        np.testing.assert_array_equal(np.isfinite(mine), np.isfinite(want), f"{what} {name}")
-        finite = np.isfinite(want)
+        np.testing.assert_array_equal(np.isfinite(mine), np.isfinite(expected), f"{what} {name}")
+        finite = np.isfinite(expected)
         if not finite.any():
             continue
-        largest = float(np.abs(want[finite]).max())
-        worst = float(np.abs(mine[finite].astype(np.float64) - want[finite]).max())
+        largest = float(np.abs(expected[finite]).max())
+        worst = float(np.abs(mine[finite].astype(np.float64) - expected[finite]).max())
         assert worst <= tolerance * max(largest, 1e-30), (
             f"{what} {name}: off by {worst:g} where Caffe's reach {largest:g}"
         )

@@ -1,4 +1,4 @@
-"""Single layers for the tests of the training room, and the slope of any function of numbers."""
+"""Single layers for the tests of training, and numeric gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Doubles = NDArray[np.float64]
 
 
 def param_of(text: str) -> LayerParameter:
-    """`text` is the inside of a layer { } block; a missing name is "it"."""
+    """Parse `text`, the inside of a layer { } block; without a name the layer is called "it"."""
     param = text_format.Parse(text, LayerParameter())
     if not param.name:
         param.name = "it"
@@ -27,7 +27,7 @@ def param_of(text: str) -> LayerParameter:
 def layer_of(
     text: str, *shapes: Sequence[int], phase: Any = TRAIN, seed: int = 0
 ) -> tuple[Layer, list[tuple[int, ...]]]:
-    """The layer of a prototxt text, set up for bottoms of `shapes`, and the shapes that its tops will have."""
+    """Make the layer of a prototxt text, set up for bottoms of `shapes`; also return the shapes of its tops."""
     context = Context(phase, seed=seed)
     context.generator.manual_seed(seed)
     layer = make_layer(param_of(text), context)
@@ -35,26 +35,26 @@ def layer_of(
 
 
 def run(layer: Layer, *bottoms: Any) -> list[Any]:
-    """The tops as numpy arrays, from numpy bottoms."""
+    """Run the layer on numpy bottoms; return the tops as numpy arrays."""
     tops = layer.forward([torch.as_tensor(np.asarray(bottom)) for bottom in bottoms])
     return [top.detach().numpy() for top in tops]
 
 
 def set_blobs(layer: Layer, *values: Any) -> None:
-    """Give the layer's weights these values."""
+    """Set the layer's weights to these values."""
     with torch.no_grad():
         for blob, array in zip(layer.blobs, values, strict=True):
             blob.copy_(torch.as_tensor(np.asarray(array)))
 
 
 def in_double(layer: Layer) -> Layer:
-    """The layer with its weights as doubles, for torch.autograd.gradcheck."""
+    """Turn the layer's weights into doubles, for torch.autograd.gradcheck."""
     layer.blobs = [blob.detach().double().requires_grad_() for blob in layer.blobs]
     return layer
 
 
 def slope(function: Callable[[Doubles], float], at: Doubles, width: float = 1e-5) -> Doubles:
-    """The gradient of `function` by central differences, number by number."""
+    """Compute the gradient of `function` by central differences, number by number."""
     gradient = np.zeros_like(at)
     for index in np.ndindex(at.shape):
         low, high = at.copy(), at.copy()

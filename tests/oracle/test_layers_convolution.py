@@ -58,7 +58,7 @@ def test_several_bottoms_and_single_numbers(judge: Judge, kind: str) -> None:
 
 
 def test_a_window_larger_than_the_bottom(judge: Judge) -> None:
-    """By less than a stride: Caffe divides rounding towards 0, finds one window, and takes 0 for what is missing."""
+    """By less than a stride: Caffe rounds towards 0, finds one window, and fills the rest with zeros."""
     for kernel, stride in ((5, 2), (5, 3), (6, 3)):
         settings = f"convolution_param {{ num_output: 2 kernel_size: {kernel} stride: {stride} }}"
         compare(judge, layer("Convolution", settings), {"x": numbers((1, 2, 4, 7), kernel)})
@@ -67,7 +67,7 @@ def test_a_window_larger_than_the_bottom(judge: Judge) -> None:
 @pytest.mark.parametrize("kind", ["DepthwiseConvolution", "ConvolutionDepthwise"])
 @pytest.mark.parametrize("outputs", [4, 8])
 def test_depthwise_convolution(judge: Judge, kind: str, outputs: int) -> None:
-    """From forks: Caffe computes it as a Convolution with as many groups as channels."""
+    """A fork's layer; Caffe computes it as a Convolution with as many groups as channels."""
     settings = f"num_output: {outputs} kernel_size: 3 stride: 2 pad: 1"
     caffes = layer("Convolution", f"convolution_param {{ {settings} group: 4 }}")
     for own in (settings, f"{settings} group: 4"):
@@ -84,7 +84,7 @@ def test_im2col(judge: Judge, seed: int) -> None:
 
 
 def pooling_cases() -> list[tuple[str, tuple[int, int]]]:
-    """Settings of pooling_param and sizes of the bottom; a good part have a last window that is cut, dropped or outside."""
+    """Make pooling_params and sizes of the bottom; in many the last window is cut, dropped or outside."""
     random = np.random.default_rng(7)
     cases = [
         ("kernel_size: 1 stride: 2", (4, 6)),
@@ -110,7 +110,7 @@ def test_pooling(judge: Judge, settings: str, size: tuple[int, int]) -> None:
     x = np.random.default_rng(size[0]).permutation(2 * 2 * size[0] * size[1]).reshape(2, 2, *size).astype(np.float32)
     for pool in ("MAX", "AVE"):
         text = layer("Pooling", f"pooling_param {{ pool: {pool} {settings} }}")
-        # Of a window outside the bottom Caffe's gradient goes to whatever lies before the channel in its memory.
+        # For a window outside the bottom, Caffe writes the gradient to whatever lies before the channel in memory.
         outside = any(our_net(net_text(text, {"x": x.shape})).layers[1].outside)  # type: ignore[attr-defined]
         compare(judge, text, {"x": x - 20}, backward=not (outside and pool == "MAX"))
     compare(judge, layer("Pooling", f"pooling_param {{ {settings} }}", tops="ym"), {"x": x - 20}, backward=False)
@@ -192,7 +192,7 @@ def test_both_refuse(judge: Judge, kind: str, settings: str, shape: tuple[int, .
 
 
 def test_only_we_refuse(judge: Judge) -> None:
-    """Convolution over one or three axes, which Caffe has; and a group of 0, on which Caffe's process ends by dividing."""
+    """Convolution over one or three axes, which Caffe can do, and a group of 0, where Caffe divides by zero and dies."""
     for shape in ((2, 3, 6), (2, 3, 4, 5, 6)):
         text = net_text(layer("Convolution", "convolution_param { num_output: 2 kernel_size: 3 }"), {"x": shape})
         judge.run(text, backward=False)
@@ -209,7 +209,7 @@ def test_only_we_refuse(judge: Judge) -> None:
 
 @pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
 def test_stochastic_pooling_only_caffe_refuses(judge: Judge, phase: str) -> None:
-    """On a CPU, in both phases; tests/training/layers/test_pooling.py holds ours against its definition."""
+    """Caffe does so on a CPU, in both phases; tests/training/layers/test_pooling.py checks ours by its definition."""
     text = net_text(layer("Pooling", "pooling_param { pool: STOCHASTIC kernel_size: 2 }"), {"x": (1, 1, 4, 4)})
     with pytest.raises(CaffeRefuses, match="Not Implemented"):
         judge.run(text, {"x": np.ones((1, 1, 4, 4), np.float32)}, phase=phase, backward=False)
@@ -218,7 +218,7 @@ def test_stochastic_pooling_only_caffe_refuses(judge: Judge, phase: str) -> None
 
 @pytest.mark.parametrize("settings", ["kernel_size: 2 stride: 2", "kernel_h: 3 kernel_w: 2 stride_h: 2 stride_w: 1"])
 def test_stochastic_pooling_in_test_from_caffe_s_other_layers(judge: Judge, settings: str) -> None:
-    """The sum of the squares over the sum: the ratio of two AVE poolings."""
+    """It is the sum of the squares over the sum: the ratio of two AVE poolings."""
     average = f"pooling_param {{ pool: AVE {settings} }}"
     caffes = f"""
 layer {{ name: "square" type: "Power" bottom: "x" top: "square" power_param {{ power: 2 }} }}

@@ -1,4 +1,4 @@
-"""Layers without bottoms, against Caffe: the same files give the same blobs, batch after batch."""
+"""Layers without bottoms against Caffe: the same files give the same blobs, batch after batch."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.oracle
 
 
 def picture(seed: int, height: int = 20, width: int = 24, channels: int = 3) -> npt.NDArray[np.uint8]:
-    """A soft cloud, height x width x channels, BGR."""
+    """Draw a soft cloud, height x width x channels, BGR."""
     rough = np.random.default_rng(seed).uniform(0, 255, (5, 6, channels))
     return np.clip(cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
 
 
 def same(judge: Judge, kind: str, text: str, batches: int = 3, phase: str = "TEST") -> dict[str, Array]:
-    """The last of `batches` batches of both, which must be equal to the last bit but rounding; returns ours."""
+    """Compare the last of `batches` batches of both, which may differ only by rounding; return ours."""
     whole = f'layer {{ name: "it" type: "{kind}" {text} }}'
     try:
         theirs = judge.run(whole, phase=phase, backward=False, forwards=batches).data
@@ -40,9 +40,9 @@ def same(judge: Judge, kind: str, text: str, batches: int = 3, phase: str = "TES
             net.forward()
         net.close()
         assert net.blobs.keys() == theirs.keys()
-        for name, want in theirs.items():
-            assert net.blobs[name].shape == want.shape
-            np.testing.assert_allclose(net.blobs[name].numpy(), want, rtol=1e-6, atol=1e-6)
+        for name, expected in theirs.items():
+            assert net.blobs[name].shape == expected.shape
+            np.testing.assert_allclose(net.blobs[name].numpy(), expected, rtol=1e-6, atol=1e-6)
     except BaseException:
         saw(kind, "forward", ok=False)
         raise
@@ -104,7 +104,7 @@ RECORDS: dict[str, Records] = {
 
 @pytest.fixture(scope="module")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An LMDB of five records of each kind, and a mean of the pictures' size."""
+    """Make an LMDB of five records of each kind, and a mean of the pictures' size."""
     folder = tmp_path_factory.mktemp("databases")
     for name, make in RECORDS.items():
         with write_lmdb(folder / name) as database:
@@ -125,7 +125,8 @@ def data(folder: Path, name: str, batch: int, transform: str = "", more: str = '
         ("raw", ""),
         ("raw", "scale: 0.0078125 mean_value: 127.5"),
         ("raw", "mean_value: 104 mean_value: 117 mean_value: 123 crop_size: 15"),
-        ("raw", "force_gray: true"),  # of what is not encoded, force_* is passed over
+        # force_* is ignored for records that are not encoded.
+        ("raw", "force_gray: true"),
         ("jpg", "crop_size: 16"),
         ("jpg", "force_color: true"),
         ("jpg", "force_gray: true mean_value: 100"),
@@ -154,7 +155,7 @@ def test_data_with_a_mean_image(judge: Judge, databases: Path, tmp_path: Path) -
 
 
 def test_pictures_of_other_sizes_from_batch_to_batch(judge: Judge, databases: Path) -> None:
-    """A batch of one takes any size, and the layers below follow."""
+    """A batch of one takes any size, and the layers after it adapt."""
     pooled = '} layer { name: "p" type: "Pooling" bottom: "d" top: "p" pooling_param { kernel_size: 3 stride: 2 }'
     for batches in (1, 2, 4):
         blobs = same(judge, "Data", data(databases, "growing", 1) + pooled, batches)
@@ -179,7 +180,7 @@ def test_what_both_refuse_of_data(judge: Judge, databases: Path) -> None:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven pictures of one size, five of different sizes, and their lists."""
+    """Make seven pictures of one size, five of different sizes, and their lists."""
     folder = tmp_path_factory.mktemp("pictures")
     (folder / "in").mkdir()
     names = ["a.png", "b.jpg", "c c.png", "d.bmp", "e.png", "f.jpg", "g.png"]
@@ -188,7 +189,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "list").write_text("".join(f"in/{name} {index * 7}\n" for index, name in enumerate(names)))
     for index in range(5):
         cv2.imwrite(str(folder / f"{index}.png"), picture(index, 18 + index, 30 - index))
-    # without a label, with words for one, with a sign, with a fraction, with a line of another system
+    # Labels that are missing, words, with a sign, a fraction, and with another system's line ending.
     (folder / "sizes").write_text(
         f"{folder}/0.png\n{folder}/1.png x\n{folder}/2.png -3\n{folder}/3.png 4.7\n{folder}/4.png 5\r\n"
     )
@@ -210,7 +211,8 @@ def image_data(folder: Path, name: str, settings: str, transform: str = "") -> s
         ("batch_size: 4 new_height: 13 new_width: 31", ""),
         ("batch_size: 4 new_height: 24 new_width: 24", 'mean_file: "{folder}/mean.binaryproto" crop_size: 20'),
         ("batch_size: 4 new_height: 40 new_width: 48 is_color: false", ""),
-        ("batch_size: 2 rand_skip: 1", ""),  # a number less than 1
+        # It skips fewer than 1.
+        ("batch_size: 2 rand_skip: 1", ""),
     ],
 )
 def test_image_data(judge: Judge, pictures: Path, settings: str, transform: str) -> None:
@@ -219,7 +221,8 @@ def test_image_data(judge: Judge, pictures: Path, settings: str, transform: str)
 
 
 def test_image_data_of_several_sizes(judge: Judge, pictures: Path) -> None:
-    for batches in range(1, 7):  # labels come along: 0, 0, -3, 4, 5, 0
+    # The labels are 0, 0, -3, 4, 5, 0.
+    for batches in range(1, 7):
         blobs = same(judge, "ImageData", image_data(pictures, "sizes", "batch_size: 1"), batches)
     assert blobs["l"] == [0]
     same(judge, "ImageData", image_data(pictures, "sizes", "batch_size: 3 new_height: 8 new_width: 9"))
@@ -318,8 +321,9 @@ def test_memory_data(judge: Judge) -> None:
     for batches in range(1, 6):
         theirs = judge.run(text, backward=False, forwards=batches, memory=arrays).data
         net.forward()
-        for name, want in theirs.items():  # Caffe's labels turn from N into N x 1 x 1 x 1 at the first forward
-            np.testing.assert_array_equal(net.blobs[name].numpy().ravel(), want.ravel())
+        # Caffe reshapes the labels from N to N x 1 x 1 x 1 in the first forward pass.
+        for name, expected in theirs.items():
+            np.testing.assert_array_equal(net.blobs[name].numpy().ravel(), expected.ravel())
     saw("MemoryData", "forward")
     for wrong in ((arrays[0][:5], arrays[1][:5]), (arrays[0][:, :2].copy(), arrays[1])):
         with pytest.raises(MokaError):
@@ -353,11 +357,12 @@ def test_dummy_data(judge: Judge) -> None:
     for _ in range(2):
         net.forward()
         theirs = judge.run(text, backward=False, forwards=2).data
-        for name, want in theirs.items():
+        for name, expected in theirs.items():
             mine = net.blobs[name].numpy()
-            assert not torch.equal(before.get(name, torch.zeros(())), net.blobs[name])  # filled anew
-            assert abs(mine.mean() - want.mean()) < 0.03
-            assert mine.std() == pytest.approx(want.std(), rel=0.1)
+            # Filled again in each forward pass.
+            assert not torch.equal(before.get(name, torch.zeros(())), net.blobs[name])
+            assert abs(mine.mean() - expected.mean()) < 0.03
+            assert mine.std() == pytest.approx(expected.std(), rel=0.1)
         before = dict(net.blobs)
 
 
@@ -385,6 +390,6 @@ def test_input(judge: Judge) -> None:
     net = our_net(text)
     net.forward({name: torch.from_numpy(values) for name, values in arrays.items()})
     theirs = judge.run(text, arrays, backward=False).data
-    for name, want in theirs.items():
-        np.testing.assert_array_equal(net.blobs[name].numpy(), want)
+    for name, expected in theirs.items():
+        np.testing.assert_array_equal(net.blobs[name].numpy(), expected)
     saw("Input", "forward")

@@ -1,4 +1,4 @@
-"""First values of weights: those that are no chance equal Caffe's, the others have Caffe's range, mean and spread."""
+"""Fillers against Caffe: fixed values are equal, random ones have Caffe's range, mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def convolution(filler: str, outputs: int = 60, kernel: int = 5) -> str:
 
 
 def weights(judge: Judge, layer: str, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Ours and Caffe's."""
+    """Return our weights and Caffe's."""
     text = net_text(layer, {"x": shape})
     return our_net(text).layers[1].blobs[0].detach().numpy(), judge.run(text, backward=False).weights["it", 0]
 
 
 @pytest.mark.parametrize("filler", ["", 'type: "constant" value: -0.3', 'type: "bilinear"'])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 7])
-def test_no_chance(judge: Judge, filler: str, kernel: int) -> None:
+def test_fixed_values(judge: Judge, filler: str, kernel: int) -> None:
     ours, theirs = weights(judge, convolution(filler, 3, kernel), (1, 2, 8, 8))
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
@@ -44,8 +44,8 @@ def test_no_chance(judge: Judge, filler: str, kernel: int) -> None:
         )),
     ],
 )  # fmt: skip
-def test_chance(judge: Judge, filler: str) -> None:
-    """60 x 12 x 5 x 5 weights: their mean and spread are known to about 1 in 100."""
+def test_random_values(judge: Judge, filler: str) -> None:
+    """With 60 x 12 x 5 x 5 weights, mean and standard deviation are known to about 1 in 100."""
     ours, theirs = weights(judge, convolution(filler), (1, 12, 6, 6))
     assert ours.shape == theirs.shape
     spread = theirs.std()

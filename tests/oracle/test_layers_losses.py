@@ -1,4 +1,4 @@
-"""Losses and Accuracy, against Caffe."""
+"""Losses and Accuracy against Caffe."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_softmax_with_loss(judge: Judge, mode: str) -> None:
 
 
 def test_softmax_with_loss_s_weight_and_nothing_to_count(judge: Judge) -> None:
-    """Its second top cannot be judged: Caffe 1.0 refuses it, with any number of loss_weight."""
+    """The second top has no comparison: Caffe 1.0 refuses it, with any number of loss_weight."""
     data = {"x": normal(0, 3, 4, 2, 2), "y": classes(1, 4, 3, 1, 2, 2)}
     compare(judge, loss("SoftmaxWithLoss", "loss_weight: 0.3"), data, still=["y"])
     none = loss("SoftmaxWithLoss", "loss_param { ignore_label: 9 }")
@@ -100,7 +100,8 @@ def test_hinge_loss(judge: Judge) -> None:
         compare(
             judge, loss("HingeLoss", norm + " loss_weight: 2"), {"x": 2 * normal(0, *shape), "y": labels}, still=["y"]
         )
-    edge = {"x": np.float32([[1, -1, 0], [0.5, -1, -1]]), "y": np.float32([0, 0])}  # just no loss: no gradient
+    # Exactly on the edge there is neither loss nor gradient.
+    edge = {"x": np.float32([[1, -1, 0], [0.5, -1, -1]]), "y": np.float32([0, 0])}
     compare(judge, loss("HingeLoss"), edge, still=["y"])
 
 
@@ -120,13 +121,13 @@ def test_infogain_loss(judge: Judge, tmp_path: Path, mode: str) -> None:
         labels = classes(1, shape[axis], *(size for index, size in enumerate(shape) if index != axis % len(shape)))
         text = f"infogain_loss_param {{ axis: {axis} {source} }} loss_param {{ {mode} {ignored} }}"
         compare(judge, loss("InfogainLoss", text), {"x": 2 * normal(0, *shape), "y": labels}, still=["y"])
-        # Caffe adds the second top to the objective, but takes no gradient from it.
+        # Caffe adds the second top to the objective, but computes no gradient from it.
         both = loss("InfogainLoss", text + " loss_weight: 0.3 loss_weight: 2", tops='top: "loss" top: "p"')
         compare(judge, both, {"x": 2 * normal(0, *shape), "y": labels}, still=["y"])
 
 
 def test_infogain_loss_of_a_matrix_in_a_blob(judge: Judge) -> None:
-    """Under force_backward Caffe wants a gradient for the matrix, and then refuses to give one; so without."""
+    """Run without force_backward: with it Caffe asks for a gradient for the matrix, and then refuses to compute one."""
     inner = 'layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc" inner_product_param { num_output: 4 } }'
     data = {"x": normal(0, 3, 5), "y": classes(1, 4, 3), "h": normal(2, 3, 4, 4)[0]}
     for shape in ((4, 4), (2, 2, 4)):
@@ -137,8 +138,8 @@ def test_infogain_loss_of_a_matrix_in_a_blob(judge: Judge) -> None:
         ours = run_ours(our_net(text), data, weights, {}, force=False)
         theirs = judge.run(text, data, weights)
         assert ours.data["loss"] == pytest.approx(theirs.data["loss"], rel=1e-5)
-        for key, want in theirs.weight_diffs.items():
-            np.testing.assert_allclose(ours.weight_diffs[key], want, atol=1e-5 * np.abs(want).max())
+        for key, expected in theirs.weight_diffs.items():
+            np.testing.assert_allclose(ours.weight_diffs[key], expected, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("legacy", ["", "legacy_version: true"])
@@ -159,14 +160,15 @@ def test_accuracy(judge: Judge) -> None:
         (((6, 5), 1), ((2, 4, 3, 3), 1), ((3, 4, 5), -1)), (1, 2, 4), ("", "ignore_label: 2")
     ):
         labels = classes(1, shape[axis], *(size for index, size in enumerate(shape) if index != axis % len(shape)))
-        scores = classes(0, 5, *shape)  # whole numbers, so that many are equal
+        # Integers, so that many are equal.
+        scores = classes(0, 5, *shape)
         text = f"accuracy_param {{ axis: {axis} top_k: {top} {ignored} }}"
         for tops in ('top: "a"', 'top: "a" top: "each"'):
             compare(judge, loss("Accuracy", text, tops=tops), {"x": scores, "y": labels}, backward=False, phase="TEST")
 
 
 def test_labels_that_depend_on_weights(judge: Judge) -> None:
-    """Both give up in backward, unless propagate_down says that no gradient is wanted."""
+    """Both refuse in backward, unless propagate_down says that no gradient is needed."""
     inner = 'layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc" inner_product_param { num_output: 1 } }'
     data = {"x": np.abs(normal(0, 3, 2))}
     weights = {("fc", 0): np.float32([[0.1, 0.1]]), ("fc", 1): np.zeros(1, np.float32)}
@@ -178,12 +180,12 @@ def test_labels_that_depend_on_weights(judge: Judge) -> None:
             run_ours(our_net(text), data, weights, {})
         cut = text.replace(f'type: "{kind}"', f'type: "{kind}" propagate_down: true propagate_down: false')
         theirs, ours = judge.run(cut, data, weights), run_ours(our_net(cut), data, weights, {})
-        for key, want in theirs.weight_diffs.items():
-            np.testing.assert_allclose(ours.weight_diffs[key], want, atol=1e-5 * np.abs(want).max())
+        for key, expected in theirs.weight_diffs.items():
+            np.testing.assert_allclose(ours.weight_diffs[key], expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_what_both_refuse(judge: Judge) -> None:
-    for kind, settings, shapes, wanted in (
+    for kind, settings, shapes, expected in (
         ("SoftmaxWithLoss", "", {"x": (4, 3), "y": (3,)}, "3 labels; expected 4"),
         ("SoftmaxWithLoss", "", {"x": (4, 3, 2), "y": (2, 4)}, "same first axis"),
         ("SoftmaxWithLoss", "softmax_param { axis: 2 }", {"x": (4, 3), "y": (4,)}, "axis 2 is outside"),
@@ -206,4 +208,4 @@ def test_what_both_refuse(judge: Judge) -> None:
         ("Accuracy", "", {"x": (4, 3), "y": (5,)}, "5 labels; expected 4"),
     ):
         ours, _ = both_refuse(judge, loss(kind, settings, "".join(shapes)), shapes)
-        assert wanted in ours
+        assert expected in ours

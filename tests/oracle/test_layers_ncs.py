@@ -1,4 +1,4 @@
-"""Each layer type of the converter against Caffe, and through the MYRIAD compiler."""
+"""Each layer type that ncs converts, against Caffe and through the MYRIAD compiler."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ _PARAMETER = (
     'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 6 } } } '
     'layer { name: "p0" type: "Bias" bottom: "p" top: "factor" bias_param { axis: 0 filler { type: "gaussian" std: 1 } } }'
 )
-_TIES = 'layer { name: "steps" type: "Threshold" bottom: "small" top: "ties" } '  # ones and zeros
+# Ones and zeros.
+_TIES = 'layer { name: "steps" type: "Threshold" bottom: "small" top: "ties" } '
 _SILENCE = (
     'layer { name: "loud" type: "Sigmoid" bottom: "x" top: "loud" } '
     'layer { name: "quiet" type: "Silence" bottom: "loud" } '
@@ -126,7 +127,7 @@ CASES: dict[str, tuple[str, ...]] = {
 
 
 def layers(name: str, for_caffe: bool = False) -> str:
-    """The case's layers as prototxt; its tops are called after it. Every input goes through a Power: bytes less 128."""
+    """Write the case's layers as prototxt; its tops have the case's name."""
     kind, settings, bottoms, tops, before, caffes = CASES[name]
     names = [name] if tops == "1" else [f"{name}{number}" for number in range(int(tops))]
     blobs = " ".join([f'bottom: "{b}"' for b in bottoms.split()] + [f'top: "{top}"' for top in names])
@@ -154,13 +155,14 @@ def inputs_of(names: list[str]) -> dict[str, tuple[int, ...]]:
 
 @pytest.fixture(scope="module")
 def both(judge: Judge) -> tuple[dict[str, Floats], dict[str, Floats], dict[str, list[Floats]]]:
-    """What Caffe and our FP32 model make of the same random pictures, and the weights."""
+    """Compute the same random pictures with Caffe and with our FP32 model; also return the weights."""
     from ncs.converter import convert
 
     names, shapes = list(CASES), inputs_of(list(CASES))
     random = np.random.default_rng(3)
     feed = {name: random.integers(0, 256, shape).astype(np.uint8) for name, shape in shapes.items()}
-    feed["small_in"] = random.permutation(210).astype(np.uint8).reshape(SHAPES["small"])  # no two alike, for ArgMax
+    # No two are equal, because of ArgMax.
+    feed["small_in"] = random.permutation(210).astype(np.uint8).reshape(SHAPES["small"])
     given = {
         ("batch_norm", 0): random.standard_normal(6).astype(np.float32),
         ("batch_norm", 1): random.random(6).astype(np.float32) + 1,
@@ -219,7 +221,7 @@ def compile_cases(names: list[str], weights: dict[str, list[Floats]], folder: Pa
 
 
 def test_myriad(both: tuple[dict[str, Floats], dict[str, Floats], dict[str, list[Floats]]], tmp_path: Path) -> None:
-    """All of them, in one net: a compile costs five seconds."""
+    """Compile all of them in one net, because a compilation takes five seconds."""
     import depthai
 
     movidius("python")
@@ -227,12 +229,12 @@ def test_myriad(both: tuple[dict[str, Floats], dict[str, Floats], dict[str, list
     blob = depthai.OpenVINO.Blob(compile_cases(names, both[2], tmp_path))
     for name in names:
         for top in tops(name):
-            wanted = list(reversed(both[1][top].shape))
-            # of an operation with two outputs (ArgMax's maxima) the plugin numbers the first
+            expected = list(reversed(both[1][top].shape))
+            # The plugin numbers the outputs of an operation that has two (ArgMax's maxima).
             output = blob.networkOutputs.get(top) or blob.networkOutputs[f"{top}.0"]
-            right = [n for n in output.dims if n > 1] == [n for n in wanted if n > 1]
+            right = [n for n in output.dims if n > 1] == [n for n in expected if n > 1]
             saw(CASES[name][0], "myriad", right)
-            assert right, (top, output.dims, wanted)
+            assert right, (top, output.dims, expected)
     saw("Parameter", "myriad")
     saw("Input", "myriad")
     saw("Silence", "myriad", "loud" not in blob.networkOutputs)

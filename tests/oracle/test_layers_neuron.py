@@ -1,4 +1,4 @@
-"""Layers that work on each number by itself, and those with a factor or a summand for each channel, against Caffe."""
+"""Layers that compute with each number by itself, and Bias, Scale and PReLU, against Caffe."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ pytestmark = pytest.mark.oracle
 SHAPES = [(2, 3, 4, 5), (7,)]
 
 
-def numbers(shape: tuple[int, ...], seed: int, spread: float = 3) -> Array:
-    """Random numbers; some are 0, where slopes break, or another whole number."""
+def numbers(shape: tuple[int, ...], seed: int, deviation: float = 3) -> Array:
+    """Draw random numbers; some are 0, where slopes change, or another integer."""
     random = np.random.default_rng(seed)
-    x = spread * random.standard_normal(shape)
+    x = deviation * random.standard_normal(shape)
     return np.where(random.random(shape) < 0.2, np.round(x), x).astype(np.float32)
 
 
@@ -76,7 +76,7 @@ def test_functions_of_positive_numbers(judge: Judge, kind: str, settings: str) -
 
 @pytest.mark.parametrize("kind", ["ELU", "Exp", "ReLU", "Sigmoid", "Swish", "TanH"])
 def test_in_place(judge: Judge, kind: str) -> None:
-    """Of these Caffe's gradient is right in place; of the others it is computed from overwritten numbers (test_in_place.py)."""
+    """Here Caffe's gradient is right in place; elsewhere it comes from overwritten numbers (test_in_place.py)."""
     settings = "relu_param { negative_slope: 0.2 }" if kind == "ReLU" else ""
     text = layer("Scale", "scale_param { bias_term: true }") + layer(kind, settings).replace('"x"', '"y"').replace(
         "it", "that"
@@ -86,7 +86,7 @@ def test_in_place(judge: Judge, kind: str) -> None:
 
 @pytest.mark.parametrize("slope", [0, 0.1])
 def test_relu6(judge: Judge, slope: float) -> None:
-    """From forks. Caffe computes min(ReLU(x), 6) as 6 - ReLU(6 - ReLU(x))."""
+    """A fork's layer; Caffe computes min(ReLU(x), 6) as 6 - ReLU(6 - ReLU(x))."""
     power = "power_param { scale: -1 shift: 6 }"
     caffes = f"""
 layer {{ name: "a" type: "ReLU" bottom: "x" top: "a" relu_param {{ negative_slope: {slope} }} }}
@@ -135,7 +135,7 @@ def test_weights_in_place(judge: Judge, kind: str) -> None:
 
 @pytest.mark.parametrize("ratio", [0.5, 0.2])
 def test_dropout(judge: Judge, ratio: float) -> None:
-    """Chance differs; what is kept, its scale, and the way back are the same."""
+    """The random numbers differ; the share that is kept, its scale, and the gradient are the same."""
     text, x = layer("Dropout", f"dropout_param {{ dropout_ratio: {ratio} }}"), np.abs(numbers((100, 100), 1)) + 1
     compare(judge, text, {"x": x}, phase="TEST", backward=False)
     net, diffs = net_text(text, {"x": x.shape}), {"y": numbers(x.shape, 2)}

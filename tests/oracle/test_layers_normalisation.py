@@ -1,4 +1,4 @@
-"""BatchNorm and MVN, against Caffe."""
+"""BatchNorm and MVN against Caffe."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def statistics(channels: int, weight: float) -> dict[tuple[str, int], Array]:
 @pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
 @pytest.mark.parametrize("stored", ["", "use_global_stats: true", "use_global_stats: false"])
 def test_batch_norm(judge: Judge, shape: tuple[int, ...], phase: str, stored: str) -> None:
-    """Tops, gradients, and the blobs after several forwards: three running sums."""
+    """Compare tops, gradients, and after several forward passes the blobs: three running sums."""
     x = 3 * normal(0, *shape) + np.arange(shape[1]).reshape(-1, *(1,) * (len(shape) - 2)).astype(np.float32)
     for settings, top in (("", "y"), ("moving_average_fraction: 0.9 eps: 0.01", "x")):
         text = layer("BatchNorm", f"batch_norm_param {{ {stored} {settings} }}", top)
@@ -40,26 +40,26 @@ def test_batch_norm_of_one_number_a_channel(judge: Judge) -> None:
     compare(judge, layer("BatchNorm"), {"x": normal(0, 1, 3, 1, 1)}, weights=statistics(3, 1))
 
 
-def test_batch_norm_that_has_seen_nothing(judge: Judge) -> None:
-    """A caffemodel whose third blob is 0: mean and variance count as 0."""
+def test_batch_norm_without_statistics(judge: Judge) -> None:
+    """If the third blob of a caffemodel is 0, mean and variance count as 0."""
     compare(judge, layer("BatchNorm"), {"x": normal(0, 2, 3, 4, 4)}, weights=statistics(3, 0), phase="TEST")
 
 
 @pytest.mark.parametrize("specs", [0, 1, 3])
-def test_batch_norm_s_blobs_are_not_learnt(judge: Judge, specs: int) -> None:
+def test_batch_norm_s_blobs_are_not_learned(judge: Judge, specs: int) -> None:
     text = layer("BatchNorm", specs * "param { lr_mult: 0 }")
     ours = compare(judge, text, {"x": normal(0, 2, 3, 4, 4)}, weights=statistics(3, 1))
     assert not ours.weight_diffs
 
 
 def test_what_both_refuse(judge: Judge) -> None:
-    for settings, shape, wanted in (
+    for settings, shape, expected in (
         ("param { lr_mult: 1 }", (2, 3), "lr_mult: 0"),
         ("param { lr_mult: 0 } param { decay_mult: 0 }", (2, 3), "lr_mult: 0"),
         ("", (3,), "channels at axis 1"),
     ):
         ours, _ = both_refuse(judge, layer("BatchNorm", settings), {"x": shape})
-        assert wanted in ours
+        assert expected in ours
     ours, _ = both_refuse(judge, layer("MVN"), {"x": (1, 2, 3, 4, 5)})
     assert "1 to 4 axes" in ours
 
@@ -69,11 +69,13 @@ def test_mvn(judge: Judge, shape: tuple[int, ...]) -> None:
     for variance, across in itertools.product((True, False), repeat=2):
         settings = f"normalize_variance: {variance} across_channels: {across} eps: 0.1".lower()
         compare(judge, layer("MVN", f"mvn_param {{ {settings} }}"), {"x": 2 * normal(0, *shape) + 1})
-    if len(shape) == 4:  # in place Caffe overwrites the gradient that it still needs
+    # In place Caffe overwrites the gradient that it still needs.
+    if len(shape) == 4:
         compare(judge, layer("MVN", top="x"), {"x": normal(1, *shape)}, backward=False)
 
 
 def test_mvn_where_all_is_the_same(judge: Judge) -> None:
     x = normal(0, 2, 3, 4, 4)
-    x[0, 1] = 2  # a power of two: its mean is exact
+    # The mean of a power of two is exact.
+    x[0, 1] = 2
     compare(judge, layer("MVN", "mvn_param { eps: 0.01 }"), {"x": x})

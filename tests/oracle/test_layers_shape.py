@@ -1,4 +1,4 @@
-"""Layers that join, cut, turn, reduce, pick and lead blobs, against Caffe."""
+"""Layers that join, cut, reorder, reduce, select or pass on numbers, against Caffe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def test_eltwise(judge: Judge, settings: str, count: int) -> None:
     coeffs = " ".join(f"coeff: {value}" for value in (1, -0.5, 2, 0)[:count])
     text = layer("Eltwise", f"eltwise_param {{ {settings.replace('coeff', coeffs)} }}", "abcd"[:count])
     data = {name: numbers(SHAPE, seed) for seed, name in enumerate("abcd"[:count])}
-    if "MAX" in settings:  # many equal ones: the gradient goes to one of them
+    # Many are equal then, and one of them gets the gradient.
+    if "MAX" in settings:
         data = {name: np.round(values) for name, values in data.items()}
     compare(judge, text, data)
 
@@ -101,7 +102,8 @@ def test_flatten(judge: Judge, settings: str) -> None:
 def test_reshape(judge: Judge, axes: str, dims: tuple[int, ...]) -> None:
     shape = " ".join(f"dim: {size}" for size in dims)
     text = layer("Reshape", f"reshape_param {{ {axes} shape {{ {shape} }} }}")
-    if axes == "axis: 1" and not dims:  # all axes but the first would go, and their numbers with them
+    # That would drop all axes but the first, and their numbers.
+    if axes == "axis: 1" and not dims:
         both_refuse(judge, text, {"x": SHAPE})
         return
     compare(judge, text, {"x": numbers(SHAPE)})
@@ -109,16 +111,16 @@ def test_reshape(judge: Judge, axes: str, dims: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("order", [(0, 2, 3, 1), (3, 1), (), (1, 0, 2, 3)])
 def test_permute(judge: Judge, order: tuple[int, ...]) -> None:
-    """The SSD fork's; Caffe has nothing like it, so that this is numpy's transpose, and its gradient by hand."""
+    """Compare the SSD fork's layer with numpy's transpose, and its gradient by hand, because Caffe has nothing like it."""
     whole = [*order, *(axis for axis in range(4) if axis not in order)]
     settings = " ".join(f"order: {axis}" for axis in order)
     net = our_net(net_text(layer("Permute", f"permute_param {{ {settings} }}"), {"x": SHAPE}))
     x = torch.from_numpy(numbers(SHAPE)).requires_grad_()
     net.forward({"x": x})
-    want = numbers(SHAPE).transpose(whole)
-    assert net.shapes["y"] == want.shape
-    np.testing.assert_array_equal(net.blobs["y"].detach().numpy(), want)
-    weight = numbers(want.shape, 1)
+    expected = numbers(SHAPE).transpose(whole)
+    assert net.shapes["y"] == expected.shape
+    np.testing.assert_array_equal(net.blobs["y"].detach().numpy(), expected)
+    weight = numbers(expected.shape, 1)
     (net.blobs["y"] * torch.from_numpy(weight)).sum().backward()
     assert x.grad is not None
     np.testing.assert_array_equal(x.grad.numpy(), weight.transpose(np.argsort(whole)))
@@ -158,7 +160,8 @@ def test_reduction(judge: Judge, operation: str, settings: str) -> None:
 @pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4, 5), (4,), (2, 3, 2, 2, 2)])
 @pytest.mark.parametrize("out", ["", "out_max_val: true"])
 def test_argmax(judge: Judge, shape: tuple[int, ...], out: str) -> None:
-    x = np.round(numbers(shape))  # many equal ones
+    # Many are equal.
+    x = np.round(numbers(shape))
     for top_k in (1, 3)[: 1 if len(shape) == 1 else 2]:
         compare(judge, layer("ArgMax", f"argmax_param {{ top_k: {top_k} {out} }}"), {"x": x}, backward=False)
     for axis, size in ((0, shape[0]), (-1, shape[-1]), (len(shape) // 2, shape[len(shape) // 2])):
@@ -174,8 +177,10 @@ def test_parameter(judge: Judge) -> None:
 
 
 def weighed(top: str = "y", by: str = "r") -> str:
-    """A loss that is the sum of a blob, each number times one of an input. Without force_backward, which must be off where an
-    index has no gradient, Caffe goes back only from losses."""
+    """Write a loss that sums a blob, each number times one of an input.
+
+    force_backward must be off where an index has no gradient, and Caffe then goes back only from losses.
+    """
     return (
         f'layer {{ name: "p{top}" type: "Eltwise" bottom: "{top}" bottom: "{by}" top: "p{top}" '
         f'eltwise_param {{ operation: PROD }} }} layer {{ name: "s{top}" type: "Reduction" bottom: "p{top}" top: "s{top}" '
@@ -184,7 +189,7 @@ def weighed(top: str = "y", by: str = "r") -> str:
 
 
 def factors(bottom: str) -> str:
-    """A factor for each number of a blob, named after it: its gradient shows that of the blob."""
+    """Write a factor for each number of a blob, named after it; its gradient shows the blob's gradient."""
     settings = "scale_param { axis: 0 num_axes: -1 }"
     return f'layer {{ name: "f{bottom}" type: "Scale" bottom: "{bottom}" top: "f{bottom}" {settings} }}'
 
@@ -215,7 +220,7 @@ def test_filter(judge: Judge, selector: tuple[int, ...]) -> None:
     compare(judge, text, data, backward=False)
     kept = np.flatnonzero(selector)
     rest = {"r": numbers((4, 2, 3), 3), "q": numbers((4,), 4)}
-    # Filtered like the blobs themselves, so that the weights fit to what is left of them.
+    # Filtered like the blobs themselves, so that the weights fit what is left of them.
     text = text.replace('bottom: "s"', 'bottom: "r" bottom: "q" bottom: "s"').replace(
         'top: "z"', 'top: "z" top: "t" top: "u"'
     )
@@ -224,7 +229,7 @@ def test_filter(judge: Judge, selector: tuple[int, ...]) -> None:
 
 
 def test_input(judge: Judge) -> None:
-    """Several tops of one shape, and one shape for each."""
+    """Test several tops of one shape, and one shape for each."""
     for shapes in ("shape { dim: 2 dim: 3 }", "shape { dim: 2 dim: 3 } shape { dim: 4 }"):
         text = f'layer {{ name: "it" type: "Input" top: "a" top: "b" input_param {{ {shapes} }} }}'
         assert our_net(text).shapes == {n: v.shape for n, v in judge.run(text, backward=False).data.items()}

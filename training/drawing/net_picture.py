@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from caffe_io.graph import Version
+from caffe_io.windows import kernel_and_stride
 
 from .graph_layout import Layout, lay_out
 from .net_table import Row, Table
@@ -145,20 +146,19 @@ def _purpose(layer_type: str) -> str:
 
 
 def _details(row: Row) -> str:
-    """The type, and for windows their size and step: Convolution 3×3 /2."""
+    """Describe the type, and for windows their kernel and stride: Convolution 3×3 /2."""
     layer = row.layer
     words = layer.type
     if layer.type == "Pooling":
         pooling = layer.pooling_param
         words += f" {pooling.PoolMethod.Name(pooling.pool)}"
         if pooling.global_pooling:
-            return f"{words}, whole"
-        kernel, stem, step = [pooling.kernel_size], (pooling.kernel_h, pooling.kernel_w), pooling.stride
-    elif layer.HasField("convolution_param"):
-        convolution = layer.convolution_param
-        kernel, stem = list(convolution.kernel_size), (convolution.kernel_h, convolution.kernel_w)
-        step = next(iter(convolution.stride), 1)
-    else:
+            return f"{words} global"
+    window = kernel_and_stride(layer)
+    if window is None:
         return words
-    height, width = (kernel[0], kernel[-1]) if any(kernel) else stem
-    return f"{words} {height}×{width}" + (f" /{step}" if step != 1 else "")
+    kernel, stride = window
+    words += f" {kernel[0]}×{kernel[1]}"
+    if stride == (1, 1):
+        return words
+    return f"{words} /{stride[0]}" if stride[0] == stride[1] else f"{words} /{stride[0]}×{stride[1]}"

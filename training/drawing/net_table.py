@@ -1,4 +1,4 @@
-"""What a net consists of: for each layer its shapes, weights and multiply-adds, and whether it converts and compiles."""
+"""A net as a table: the shapes, weights and multiply-adds of each layer, and whether it converts and compiles."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Row:
 
 @dataclass
 class Table:
-    """The rows, and what could not be found out and why."""
+    """The rows, and notes on what could not be determined."""
 
     rows: list[Row]
     notes: list[str]
 
     def text(self) -> str:
-        """The table for a terminal."""
+        """Format the table for a terminal."""
         lines = [["layer", "type", "tops", "weights", "multiply-adds", "converts", "compiles"]]
         for row in self.rows:
             tops = ", ".join(
@@ -62,8 +62,11 @@ class Table:
 
 
 def make_table(net: NetParameter, path: str, context: Context) -> Table:
-    """The table of `net` (of one phase, from `filter_net`). Layers that cannot be set up, such as those whose data are not
-    there, and what lies below them, have no shapes. Raises NetError for a net whose blobs do not fit together."""
+    """Make the table of `net`, which has one phase (see `filter_net`).
+
+    A layer that cannot be set up, for example because its data are missing, has no shapes, nor have the layers after it.
+    Raises NetError for a net whose blobs do not fit together.
+    """
     graph = NetGraph(net)
     check_net(graph, path)
     shapes: dict[Version, Shape | None] = {}
@@ -77,8 +80,9 @@ def make_table(net: NetParameter, path: str, context: Context) -> Table:
             try:
                 _set_up(row, known, context, shared)
             except MokaError as error:
-                table.notes.append(f"not known: {error}")
-        shapes.update(zip(node.tops, row.shapes, strict=False))  # a loss may have a top that it does not name
+                table.notes.append(f"unknown: {error}")
+        # A loss may have a top that it does not name.
+        shapes.update(zip(node.tops, row.shapes, strict=False))
         table.rows.append(row)
     return table
 

@@ -67,7 +67,9 @@ def test_which_types_convert_and_compile(tmp_path: Path, drawn: tuple[str, Eleme
     assert "docs/layers.md" in command("draw", "--help", folder=tmp_path).out
 
 
-def test_the_picture_is_a_box_for_each_maker_and_a_line_for_each_bottom(drawn: tuple[str, ElementTree.Element]) -> None:
+def test_the_picture_has_a_box_for_each_producer_and_a_line_for_each_bottom(
+    drawn: tuple[str, ElementTree.Element],
+) -> None:
     space = "{http://www.w3.org/2000/svg}"
     texts = ["".join(text.itertext()) for text in drawn[1].iter(f"{space}text")]
     assert texts[0] == "Branches & <more>"
@@ -79,17 +81,17 @@ def test_the_picture_is_a_box_for_each_maker_and_a_line_for_each_bottom(drawn: t
     assert len(lines) == 8
 
 
-def test_data_that_are_not_there(tmp_path: Path) -> None:
-    """The picture is drawn all the same; the table says what is not known, and why."""
+def test_missing_data(tmp_path: Path) -> None:
+    """The picture is drawn all the same; the table says what is unknown, and why."""
     small_solver(tmp_path)
     net = (tmp_path / "net.prototxt").read_text().replace(str(tmp_path / "train"), "nowhere")
     (tmp_path / "net.prototxt").write_text(net)
     done = command("draw", "--model", "net.prototxt", folder=tmp_path)
     assert done.code == 0, done.err
-    assert "not known: nowhere: no LMDB here" in done.out
-    whole = command("draw", "--model", "net.prototxt", "--phase", "TEST", "--out", "test.svg", folder=tmp_path)
-    assert "conv1 8x8x9x9" in whole.out
-    assert "not known" not in whole.out
+    assert "unknown: nowhere: no LMDB here" in done.out
+    complete = command("draw", "--model", "net.prototxt", "--phase", "TEST", "--out", "test.svg", folder=tmp_path)
+    assert "conv1 8x8x9x9" in complete.out
+    assert "unknown:" not in complete.out
     assert command("draw", "--model", "net.prototxt", folder=tmp_path).code == 2, "the picture is there"
 
 

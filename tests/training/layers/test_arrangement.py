@@ -22,21 +22,21 @@ def test_slice_then_concat(settings: str, axis: int) -> None:
         CONCAT_X.shape,
     )
     parts = run(cut, CONCAT_X)
-    for part, shape, want in zip(parts, shapes, np.split(CONCAT_X, [1], axis), strict=True):
+    for part, shape, expected in zip(parts, shapes, np.split(CONCAT_X, [1], axis), strict=True):
         assert part.shape == shape
-        np.testing.assert_array_equal(part, want)
-    joined, behind = layer_of(
+        np.testing.assert_array_equal(part, expected)
+    joined, joined_shapes = layer_of(
         f'type: "Concat" {concat_blobs("bottom", "ab")} top: "x" concat_param {{ {settings} }}', *shapes
     )
-    assert behind == [CONCAT_X.shape]
+    assert joined_shapes == [CONCAT_X.shape]
     np.testing.assert_array_equal(run(joined, *parts)[0], CONCAT_X)
 
 
 def test_slice_into_equal_parts() -> None:
     layer, shapes = layer_of(f'type: "Slice" bottom: "x" {concat_blobs("top", "abc")}', CONCAT_X.shape)
     assert shapes == [(2, 2, 3)] * 3
-    for part, want in zip(run(layer, CONCAT_X), np.split(CONCAT_X, 3, 1), strict=True):
-        np.testing.assert_array_equal(part, want)
+    for part, expected in zip(run(layer, CONCAT_X), np.split(CONCAT_X, 3, 1), strict=True):
+        np.testing.assert_array_equal(part, expected)
 
 
 def test_tile() -> None:
@@ -57,7 +57,7 @@ def test_tile() -> None:
         ('type: "Tile" bottom: "a"', [(2, 3)], "tiles is missing"),
     ],
 )
-def test_concat_settings_that_do_not_fit(text: str, shapes: list[tuple[int, ...]], message: str) -> None:
+def test_joins_and_cuts_that_do_not_fit(text: str, shapes: list[tuple[int, ...]], message: str) -> None:
     with pytest.raises(LayerError, match=message):
         layer_of(f'{text} top: "y"', *shapes)
 
@@ -67,7 +67,7 @@ CROP_TEXT = 'type: "Crop" bottom: "x" bottom: "like" top: "y" crop_param {{ {} }
 
 
 @pytest.mark.parametrize(
-    ("settings", "like", "want"),
+    ("settings", "like", "expected"),
     [
         ("", (9, 9, 2, 3), CROP_X[:, :, :2, :3]),
         ("offset: 1", (1, 1, 3, 4), CROP_X[:, :, 1:4, 1:5]),
@@ -76,10 +76,10 @@ CROP_TEXT = 'type: "Crop" bottom: "x" bottom: "like" top: "y" crop_param {{ {} }
         ("axis: 0", (1, 2, 3, 4), CROP_X[:1, :2, :3, :4]),
     ],
 )
-def test_values(settings: str, like: tuple[int, ...], want: np.ndarray) -> None:
+def test_crop(settings: str, like: tuple[int, ...], expected: np.ndarray) -> None:
     layer, shapes = layer_of(CROP_TEXT.format(settings), CROP_X.shape, like)
-    assert shapes == [want.shape]
-    np.testing.assert_array_equal(run(layer, CROP_X, np.zeros(like, np.float32))[0], want)
+    assert shapes == [expected.shape]
+    np.testing.assert_array_equal(run(layer, CROP_X, np.zeros(like, np.float32))[0], expected)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ RESHAPED = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
 
 
 @pytest.mark.parametrize(
-    ("text", "want"),
+    ("text", "expected"),
     [
         ('type: "Flatten"', (2, 60)),
         ('type: "Flatten" flatten_param { axis: 0 }', (120,)),
@@ -111,19 +111,19 @@ RESHAPED = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
         ('type: "Reshape" reshape_param { axis: -1 shape { dim: 1 } }', (2, 3, 4, 5, 1)),
     ],
 )
-def test_the_numbers_stay_in_order(text: str, want: tuple[int, ...]) -> None:
+def test_the_numbers_stay_in_order(text: str, expected: tuple[int, ...]) -> None:
     layer, shapes = layer_of(f'{text} bottom: "x" top: "y"', RESHAPED.shape)
-    assert shapes == [want]
-    np.testing.assert_array_equal(run(layer, RESHAPED)[0], RESHAPED.reshape(want))
+    assert shapes == [expected]
+    np.testing.assert_array_equal(run(layer, RESHAPED)[0], RESHAPED.reshape(expected))
 
 
 @pytest.mark.parametrize(
-    ("order", "want"), [("order: 0 order: 2 order: 3 order: 1", (0, 2, 3, 1)), ("order: 3", (3, 0, 1, 2))]
+    ("order", "expected"), [("order: 0 order: 2 order: 3 order: 1", (0, 2, 3, 1)), ("order: 3", (3, 0, 1, 2))]
 )
-def test_permute(order: str, want: tuple[int, ...]) -> None:
+def test_permute(order: str, expected: tuple[int, ...]) -> None:
     layer, shapes = layer_of(f'type: "Permute" bottom: "x" top: "y" permute_param {{ {order} }}', RESHAPED.shape)
-    assert shapes == [RESHAPED.transpose(want).shape]
-    np.testing.assert_array_equal(run(layer, RESHAPED)[0], RESHAPED.transpose(want))
+    assert shapes == [RESHAPED.transpose(expected).shape]
+    np.testing.assert_array_equal(run(layer, RESHAPED)[0], RESHAPED.transpose(expected))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_permute(order: str, want: tuple[int, ...]) -> None:
         ('type: "Permute" top: "y" permute_param { order: 4 }', "each once"),
     ],
 )
-def test_reshaping_settings_that_do_not_fit(text: str, message: str) -> None:
+def test_reshapes_that_do_not_fit(text: str, message: str) -> None:
     with pytest.raises(LayerError, match=message):
         layer_of(f'{text} bottom: "x"', RESHAPED.shape)
 

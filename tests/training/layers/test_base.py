@@ -42,9 +42,9 @@ def test_counts_of_blobs(text: str, message: str) -> None:
 
 def test_only_training_asks_for_gradients() -> None:
     text = 'type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: 2 }'
-    for phase, wanted in ((TRAIN, True), (TEST, False)):
+    for phase, expected in ((TRAIN, True), (TEST, False)):
         layer, _ = layer_of(text, (1, 3), phase=phase)
-        assert [blob.requires_grad for blob in layer.blobs] == [wanted, wanted]
+        assert [blob.requires_grad for blob in layer.blobs] == [expected, expected]
 
 
 def test_first_values_come_from_the_fillers_and_the_seed() -> None:

@@ -1,4 +1,4 @@
-"""Convolution and what is built like it, against plain loops."""
+"""Convolution and the layers like it, against plain loops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.errors import LayerError
 
 
 def by_loops(x, weights, bias, stride, pad, dilation, group):  # type: ignore[no-untyped-def]
-    """Every output number as a sum over its window."""
+    """Compute every output number as a sum over its window."""
     padded = np.pad(x, ((0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])))
     outputs, inputs, *kernel = weights.shape
     extents = [
@@ -51,9 +51,9 @@ def test_values_in_random_sizes(seed: int) -> None:
         assert weights.shape == (6, 4 // group, *kernel)
         set_blobs(layer, weights, bias)
         (top,) = run(layer, x)
-        want = by_loops(x, weights, bias, stride, pad, dilation, group)
-        assert shapes == [top.shape] == [want.shape]
-        np.testing.assert_allclose(top, want, atol=1e-4)
+        expected = by_loops(x, weights, bias, stride, pad, dilation, group)
+        assert shapes == [top.shape] == [expected.shape]
+        np.testing.assert_allclose(top, expected, atol=1e-4)
 
 
 def test_one_number_stands_for_both_axes() -> None:
@@ -72,8 +72,8 @@ def test_several_bottoms_share_the_weights() -> None:
     assert shapes == [(1, 2, 3, 3)] * 2
     tops = run(layer, a, b)
     for x, top in zip((a, b), tops, strict=True):
-        want = by_loops(x, layer.blobs[0].detach().numpy(), np.zeros(2), (1, 1), (0, 0), (1, 1), 1)
-        np.testing.assert_allclose(top, want, atol=1e-5)
+        expected = by_loops(x, layer.blobs[0].detach().numpy(), np.zeros(2), (1, 1), (0, 0), (1, 1), 1)
+        np.testing.assert_allclose(top, expected, atol=1e-5)
 
 
 def test_gradient() -> None:
@@ -87,7 +87,7 @@ def test_gradient() -> None:
 
 
 def test_a_window_larger_than_the_bottom() -> None:
-    """By less than a stride: Caffe rounds towards 0, finds one window, and takes 0 for what is missing at the end."""
+    """By less than a stride: Caffe rounds towards 0, finds one window, and fills the end with zeros."""
     layer, shapes = layer_of(
         'type: "Convolution" bottom: "x" top: "y" convolution_param { num_output: 2 kernel_size: 5 stride: 3 }',
         (1, 2, 4, 3),
@@ -98,8 +98,8 @@ def test_a_window_larger_than_the_bottom() -> None:
         np.random.default_rng(1).standard_normal((2, 2, 5, 5)),
     )
     set_blobs(layer, weights, np.zeros(2))
-    want = (np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 2))) * weights).sum((1, 2, 3))
-    np.testing.assert_allclose(run(layer, x.astype(np.float32))[0][0, :, 0, 0], want, rtol=1e-5)
+    expected = (np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 2))) * weights).sum((1, 2, 3))
+    np.testing.assert_allclose(run(layer, x.astype(np.float32))[0][0, :, 0, 0], expected, rtol=1e-5)
 
 
 def test_depthwise() -> None:
@@ -114,8 +114,8 @@ def test_depthwise() -> None:
             np.random.default_rng(0).standard_normal(s).astype(np.float32) for s in ((2, 3, 5, 4), (6, 1, 3, 3))
         )
         set_blobs(layer, weights, np.zeros(6))
-        want = by_loops(x, weights, np.zeros(6), (1, 1), (1, 1), (1, 1), 3)
-        np.testing.assert_allclose(run(layer, x)[0], want, atol=1e-5)
+        expected = by_loops(x, weights, np.zeros(6), (1, 1), (1, 1), (1, 1), 3)
+        np.testing.assert_allclose(run(layer, x)[0], expected, atol=1e-5)
     with pytest.raises(LayerError, match="group is 2; expected 4"):
         layer_of(
             'type: "DepthwiseConvolution" bottom: "x" top: "y" convolution_param { num_output: 4 kernel_size: 3 group: 2 }',
@@ -132,8 +132,8 @@ def test_deconvolution_is_the_gradient_of_convolution(seed: int) -> None:
     )
     text = 'type: "{}" bottom: "x" top: "y" convolution_param {{ num_output: {} {} }}'
     back, shapes = layer_of(text.format("Deconvolution", 4, settings), (2, 6, 3, 4))
-    there, behind = layer_of(text.format("Convolution", 6, settings), *shapes)
-    assert behind == [(2, 6, 3, 4)]
+    there, there_shapes = layer_of(text.format("Convolution", 6, settings), *shapes)
+    assert there_shapes == [(2, 6, 3, 4)]
     assert back.blobs[0].shape == there.blobs[0].shape
     weights = random.standard_normal(tuple(back.blobs[0].shape))
     set_blobs(back, weights)

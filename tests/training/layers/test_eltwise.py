@@ -14,7 +14,7 @@ BLOBS = list(np.random.default_rng(0).standard_normal((3, 2, 4)).astype(np.float
 
 
 @pytest.mark.parametrize(
-    ("settings", "want"),
+    ("settings", "expected"),
     [
         ("", BLOBS[0] + BLOBS[1] + BLOBS[2]),
         ("coeff: 2 coeff: -1 coeff: 0.5", 2 * BLOBS[0] - BLOBS[1] + BLOBS[2] / 2),
@@ -22,10 +22,10 @@ BLOBS = list(np.random.default_rng(0).standard_normal((3, 2, 4)).astype(np.float
         ("operation: MAX", np.maximum(np.maximum(BLOBS[0], BLOBS[1]), BLOBS[2])),
     ],
 )
-def test_values_and_gradient(settings: str, want: np.ndarray) -> None:
+def test_values_and_gradient(settings: str, expected: np.ndarray) -> None:
     layer, shapes = layer_of(TEXT.format(settings), *[(2, 4)] * 3)
     assert shapes == [(2, 4)]
-    np.testing.assert_allclose(run(layer, *BLOBS)[0], want, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(run(layer, *BLOBS)[0], expected, rtol=1e-5, atol=1e-6)
     bottoms = [torch.from_numpy(blob).double().requires_grad_() for blob in BLOBS]
     assert torch.autograd.gradcheck(lambda *x: layer.forward(list(x))[0], bottoms)
 

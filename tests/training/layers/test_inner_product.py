@@ -34,14 +34,14 @@ def test_values(settings: str, rows: int, inputs: int, top: tuple[int, ...]) -> 
     weights = random.standard_normal(tuple(layer.blobs[0].shape)).astype(np.float32)
     bias = random.standard_normal(5).astype(np.float32) if biased else np.zeros(5, np.float32)
     set_blobs(layer, weights, *([bias] if biased else []))
-    want = np.zeros((rows, 5))
+    expected = np.zeros((rows, 5))
     for row, output in np.ndindex(rows, 5):
         for index, value in enumerate(x.reshape(rows, inputs)[row]):
-            want[row, output] += value * (weights[index, output] if transposed else weights[output, index])
-        want[row, output] += bias[output]
+            expected[row, output] += value * (weights[index, output] if transposed else weights[output, index])
+        expected[row, output] += bias[output]
     (found,) = run(layer, x)
     assert shapes == [top] == [found.shape]
-    np.testing.assert_allclose(found, want.reshape(top), atol=1e-4)
+    np.testing.assert_allclose(found, expected.reshape(top), atol=1e-4)
 
 
 @pytest.mark.parametrize("settings", ["", "transpose: true"])

@@ -1,4 +1,4 @@
-"""Layers that compute with each number by itself."""
+"""Layers that compute with each number by itself, against numpy."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ def test_relu(slope: float) -> None:
     np.testing.assert_array_equal(x, [[-2, -0.5, 0, 0.5, 3]])  # in place is a matter of names only
 
 
-X = np.linspace(-4, 9, 14)  # whole numbers
+# Integers.
+X = np.linspace(-4, 9, 14)
 
 
 @pytest.mark.parametrize(
-    ("text", "want"),
+    ("text", "expected"),
     [
         ('type: "AbsVal"', np.abs(X)),
         ('type: "BNLL"', np.log(1 + np.exp(X))),
@@ -50,15 +51,15 @@ X = np.linspace(-4, 9, 14)  # whole numbers
         ('type: "Threshold" threshold_param { threshold: 3 }', X > 3),
     ],
 )
-def test_functions(text: str, want: np.ndarray) -> None:
+def test_functions(text: str, expected: np.ndarray) -> None:
     layer, shapes = layer_of(f'{text} bottom: "x" top: "y"', X.shape)
     assert shapes == [X.shape]
-    np.testing.assert_allclose(run(layer, X)[0], want, rtol=1e-6)
+    np.testing.assert_allclose(run(layer, X)[0], expected, rtol=1e-6)
 
 
-def test_slopes_where_they_break() -> None:
+def test_gradients_where_slopes_change() -> None:
     """As Caffe has them: Clip lets the gradient through at its ends, ReLU6 does not."""
-    for text, at, want in (
+    for text, at, expected in (
         ('type: "Clip" clip_param { min: -1 max: 2 }', [-1, 2, 2.1], [1, 1, 0]),
         ('type: "ReLU6"', [0, 3, 6], [0, 1, 0]),
         ('type: "ReLU6" relu_param { negative_slope: 0.5 }', [-1, 0, 6], [0.5, 0.5, 0]),
@@ -68,7 +69,7 @@ def test_slopes_where_they_break() -> None:
         bottom = torch.tensor(at, dtype=torch.float32, requires_grad=True)
         layer.forward([bottom])[0].sum().backward()
         assert bottom.grad is not None
-        assert bottom.grad.tolist() == want, text
+        assert bottom.grad.tolist() == expected, text
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_slopes_where_they_break() -> None:
         ('type: "Log" top: "y" log_param { base: 1 }', "base 1 has no logarithms"),
     ],
 )
-def test_settings_that_cannot_be(text: str, message: str) -> None:
+def test_settings_that_are_refused(text: str, message: str) -> None:
     with pytest.raises(LayerError, match=message):
         layer_of(f'{text} bottom: "x"', (3,))
 
@@ -95,8 +96,8 @@ def test_dropout_s_share_and_scale(ratio: float) -> None:
     (top,) = run(layer, np.full((100, 1000), 2, np.float32))
     values, counts = np.unique(top, return_counts=True)
     np.testing.assert_allclose(values, [0, 2 / (1 - ratio)], rtol=1e-6)
-    spread = math.sqrt(ratio * (1 - ratio) / 1e5)
-    assert abs(counts[0] / 1e5 - ratio) < 5 * spread
+    deviation = math.sqrt(ratio * (1 - ratio) / 1e5)
+    assert abs(counts[0] / 1e5 - ratio) < 5 * deviation
     rows = (top == 0).mean(1)
     assert rows.std() == pytest.approx(math.sqrt(ratio * (1 - ratio) / 1000), rel=0.4)  # one draw for each number
 
@@ -111,7 +112,7 @@ def test_dropout_s_gradient_is_its_mask() -> None:
     assert torch.equal(bottom.grad, top.detach())
 
 
-def test_dropout_draws_anew_and_by_the_seed() -> None:
+def test_dropout_draws_again_and_by_the_seed() -> None:
     x = np.ones((10, 10), np.float32)
     text = 'type: "Dropout" bottom: "x" top: "y"'  # ratio 0.5
     first, other, third = (layer_of(text, x.shape, seed=seed)[0] for seed in (7, 7, 8))
@@ -133,7 +134,7 @@ def test_dropout_of_bf16_stays_bf16() -> None:
 
 
 @pytest.mark.parametrize("ratio", [-0.1, 1.0])
-def test_a_ratio_that_cannot_be(ratio: float) -> None:
+def test_a_ratio_that_is_refused(ratio: float) -> None:
     with pytest.raises(LayerError, match="dropout_ratio"):
         layer_of(f'type: "Dropout" bottom: "x" top: "x" dropout_param {{ dropout_ratio: {ratio} }}', (2, 2))
 

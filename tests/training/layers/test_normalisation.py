@@ -30,7 +30,7 @@ def batch_norm_numbers(*shape: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 3, 5), (4, 3, 5, 6), (2, 3, 4, 5, 6)])
-def test_own_statistics(shape: tuple[int, ...]) -> None:
+def test_batch_norm_of_the_batch(shape: tuple[int, ...]) -> None:
     x = batch_norm_numbers(*shape)
     layer, shapes = layer_of(BATCH_NORM_TEXT.format("eps: 0.01 moving_average_fraction: 0.5"), shape)
     assert shapes == [shape]
@@ -45,16 +45,16 @@ def test_own_statistics(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(("phase", "setting"), [(TEST, ""), (TRAIN, "use_global_stats: true")])
-def test_stored_statistics(phase: int, setting: str) -> None:
+def test_batch_norm_with_stored_statistics(phase: int, setting: str) -> None:
     x = batch_norm_numbers(4, 2, 3)
     layer, _ = layer_of(BATCH_NORM_TEXT.format(setting), x.shape, phase=phase)
     set_blobs(layer, [2, -4], [8, 18], [2])
-    want = (x - np.float32([[1], [-2]])) / np.sqrt(np.float32([[4], [9]]) + 1e-5)
-    np.testing.assert_allclose(run(layer, x)[0], want, rtol=1e-5)
+    expected = (x - np.float32([[1], [-2]])) / np.sqrt(np.float32([[4], [9]]) + 1e-5)
+    np.testing.assert_allclose(run(layer, x)[0], expected, rtol=1e-5)
     assert [blob.tolist() for blob in layer.blobs] == [[2, -4], [8, 18], [2]]
 
 
-def test_gradients() -> None:
+def test_batch_norm_gradients() -> None:
     for setting in ("", "use_global_stats: true"):
         layer, _ = layer_of(BATCH_NORM_TEXT.format(setting + " eps: 0.1"), (3, 2, 4))
         layer.blobs = [torch.tensor(values, dtype=torch.float64) for values in ([2.0, -4], [8.0, 18], [2.0])]
@@ -62,7 +62,7 @@ def test_gradients() -> None:
         assert torch.autograd.gradcheck(lambda x, layer=layer: layer.forward([x])[0], x)
 
 
-def test_a_test_net_takes_what_training_has_gathered() -> None:
+def test_a_test_net_uses_the_statistics_of_training() -> None:
     param = text_format.Parse(BATCH_NORM_NET, NetParameter())
     trained, tested = Net(param, TRAIN, seed=1), Net(param, TEST, seed=1)
     tested.share_weights(trained)
@@ -76,7 +76,7 @@ def test_a_test_net_takes_what_training_has_gathered() -> None:
 
 
 def test_a_solver_leaves_the_statistics_alone() -> None:
-    """They have histories, as in Caffe, but neither rate nor decay; the caffemodel says lr_mult: 0."""
+    """They have histories, as in Caffe, but neither rate nor decay; the caffemodel has lr_mult: 0."""
     settings = 'base_lr: 0.1 lr_policy: "fixed" momentum: 0.9 weight_decay: 0.5 random_seed: 1 snapshot_prefix: "x"'
     solver = text_format.Parse(settings, SolverParameter())
     solver.net_param.CopyFrom(text_format.Parse(BATCH_NORM_NET, NetParameter()))
@@ -99,7 +99,7 @@ LRN_TEXT = 'type: "LRN" bottom: "x" top: "y" lrn_param {{ {} }}'
 
 
 def lrn_by_loops(x: Doubles, size: int, alpha: float, beta: float, k: float) -> Doubles:
-    """x / (k + alpha / size * sum of squares of the channels around) ** beta; channels beyond the ends count as 0."""
+    """Compute x / (k + alpha / size * sum of squares of the neighbours) ** beta; missing channels count as 0."""
     top = np.zeros_like(x)
     for channel in range(x.shape[1]):
         around = x[:, max(0, channel - size // 2) : channel + size // 2 + 1]
@@ -118,7 +118,7 @@ LRN_SETTINGS = [
 
 @pytest.mark.parametrize("setting", LRN_SETTINGS)
 @pytest.mark.parametrize("channels", [1, 2, 7])
-def test_values_and_gradient(setting: tuple[int, float, float, float], channels: int) -> None:
+def test_lrn_values_and_gradient(setting: tuple[int, float, float, float], channels: int) -> None:
     size, alpha, beta, k = setting
     random = np.random.default_rng(channels)
     x, weight = random.standard_normal((2, 2, channels, 2, 3))
@@ -128,17 +128,17 @@ def test_values_and_gradient(setting: tuple[int, float, float, float], channels:
     bottom = torch.from_numpy(x.astype(np.float32)).requires_grad_()
     (layer.forward([bottom])[0] * torch.from_numpy(weight)).sum().backward()
     assert bottom.grad is not None
-    want = slope(lambda x: float((lrn_by_loops(x, *setting) * weight).sum()), x)
-    np.testing.assert_allclose(bottom.grad.numpy(), want, rtol=1e-4, atol=1e-5)
+    expected = slope(lambda x: float((lrn_by_loops(x, *setting) * weight).sum()), x)
+    np.testing.assert_allclose(bottom.grad.numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_caffe_s_defaults() -> None:
+def test_lrn_with_caffe_s_defaults() -> None:
     x = np.random.default_rng(3).standard_normal((1, 8, 2, 2)) * 3
     layer, _ = layer_of('type: "LRN" bottom: "x" top: "y"', x.shape)
     np.testing.assert_allclose(run(layer, x.astype(np.float32))[0], lrn_by_loops(x, 5, 1.0, 0.75, 1.0), rtol=1e-5)
 
 
-def test_the_bottom_stays_as_it_was() -> None:
+def test_lrn_leaves_its_bottom_unchanged() -> None:
     bottom = torch.randn(1, 6, 3, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
     before = bottom.detach().clone()
     layer, _ = layer_of('type: "LRN" bottom: "x" top: "y"', bottom.shape)
@@ -149,7 +149,7 @@ def test_the_bottom_stays_as_it_was() -> None:
     assert torch.equal(top.detach(), kept)
 
 
-def test_within_channel() -> None:
+def test_lrn_within_channel() -> None:
     """Squares beyond the border count as 0; alpha is divided by the whole area; k is 1."""
     x, weight = np.random.default_rng(5).standard_normal((2, 1, 2, 4, 3))
 
@@ -169,8 +169,8 @@ def test_within_channel() -> None:
     np.testing.assert_allclose(top.detach().numpy(), lrn_by_loops(x), rtol=1e-5)
     (top * torch.from_numpy(weight)).sum().backward()
     assert bottom.grad is not None
-    want = slope(lambda x: float((lrn_by_loops(x) * weight).sum()), x)
-    np.testing.assert_allclose(bottom.grad.numpy(), want, rtol=1e-4, atol=1e-5)
+    expected = slope(lambda x: float((lrn_by_loops(x) * weight).sum()), x)
+    np.testing.assert_allclose(bottom.grad.numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_within_channel() -> None:
         ("", (1, 3), "4 axes"),
     ],
 )
-def test_settings_that_do_not_fit(settings: str, shape: tuple[int, ...], message: str) -> None:
+def test_lrn_settings_that_do_not_fit(settings: str, shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(LayerError, match=message):
         layer_of(LRN_TEXT.format(settings), shape)
 
@@ -194,15 +194,15 @@ def test_mvn_values(across: bool, variance: bool) -> None:
     x = np.random.default_rng(0).normal(3, 2, (2, 3, 4, 5)).astype(np.float32)
     settings = f"across_channels: {across} normalize_variance: {variance} eps: 0.5".lower()
     over = (1, 2, 3) if across else (2, 3)
-    want = x - x.mean(over, keepdims=True)
-    want = want / (x.std(over, keepdims=True) + 0.5) if variance else want
+    expected = x - x.mean(over, keepdims=True)
+    expected = expected / (x.std(over, keepdims=True) + 0.5) if variance else expected
     layer, shapes = layer_of(MVN_TEXT.format(settings), x.shape)
     assert shapes == [x.shape]
-    np.testing.assert_allclose(run(layer, x)[0], want, atol=1e-5)
+    np.testing.assert_allclose(run(layer, x)[0], expected, atol=1e-5)
     assert not layer.blobs
 
 
-def test_the_top_has_four_axes() -> None:
+def test_mvn_s_top_has_four_axes() -> None:
     x = np.random.default_rng(0).standard_normal((2, 5)).astype(np.float32)
     layer, shapes = layer_of(MVN_TEXT.format("across_channels: true"), x.shape)
     (top,) = run(layer, x)
@@ -213,7 +213,7 @@ def test_the_top_has_four_axes() -> None:
 
 
 def test_mvn_gradient() -> None:
-    """Exact for a small eps; where all numbers are equal it is finite, and 0 once its mean is taken off."""
+    """It is exact for a small eps. Where all numbers are equal it is finite, and 0 without its mean."""
     for settings in ("", "across_channels: true", "normalize_variance: false"):
         layer, _ = layer_of(MVN_TEXT.format(settings), (2, 2, 3, 2))
         x = torch.randn(2, 2, 3, 2, generator=torch.Generator().manual_seed(1), requires_grad=True)
@@ -222,10 +222,10 @@ def test_mvn_gradient() -> None:
         assert x.grad is not None
         wide = x.detach().double().requires_grad_()
         over = (1, 2, 3) if "across" in settings else (2, 3)
-        want = wide - wide.mean(over, keepdim=True)
+        expected = wide - wide.mean(over, keepdim=True)
         if "false" not in settings:
-            want = want / (wide.var(over, correction=0, keepdim=True)).sqrt()
-        (want * weights).sum().backward()
+            expected = expected / (wide.var(over, correction=0, keepdim=True)).sqrt()
+        (expected * weights).sum().backward()
         np.testing.assert_allclose(x.grad, wide.grad, atol=1e-5)
     layer, _ = layer_of(MVN_TEXT.format("eps: 0.1"), (1, 1, 2, 2))
     flat = torch.full((1, 1, 2, 2), 3.0, requires_grad=True)
@@ -245,7 +245,7 @@ def test_softmax_values(settings: str, axis: int) -> None:
     np.testing.assert_allclose(run(layer, x.astype(np.float32))[0], powers / powers.sum(axis, keepdims=True), rtol=1e-5)
 
 
-def test_large_scores_do_not_overflow() -> None:
+def test_softmax_of_large_scores() -> None:
     layer, _ = layer_of('type: "Softmax" bottom: "x" top: "y"', (1, 3))
     np.testing.assert_allclose(run(layer, np.float32([[1000, 0, -1000]]))[0], [[1, 0, 0]])
 
@@ -256,13 +256,13 @@ def test_softmax_gradient() -> None:
     top = layer.forward([x])[0]
     top[0, 1].backward()
     p = top.detach().numpy()[0]
-    want = -p[1] * p
-    want[1] += p[1]  # dp1/dxj = p1 (1[j = 1] - pj)
+    expected = -p[1] * p
+    expected[1] += p[1]  # dp1/dxj = p1 (1[j = 1] - pj)
     assert x.grad is not None
-    np.testing.assert_allclose(x.grad.numpy()[0], want, rtol=1e-5)
+    np.testing.assert_allclose(x.grad.numpy()[0], expected, rtol=1e-5)
     assert not x.grad[1].any()
 
 
-def test_an_axis_that_is_not_there() -> None:
+def test_softmax_of_a_missing_axis() -> None:
     with pytest.raises(LayerError, match="axis 2 is outside"):
         layer_of('type: "Softmax" bottom: "x" top: "y" softmax_param { axis: 2 }', (2, 4))

@@ -1,4 +1,4 @@
-"""Pooling against loops written by Caffe's rule for windows."""
+"""Pooling against plain loops with Caffe's rule for windows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from training.errors import LayerError
 
 
 def extent(size: int, kernel: int, stride: int, pad: int, padded: bool, floor: bool) -> int:
-    """How many windows: rounded up; where anything is padded, the last one must begin before the padding at the end."""
+    """Count the windows: rounded up; with padding, the last one must begin before the padding at the end."""
     exact = (size + 2 * pad - kernel) / stride
     count = (math.floor(exact) if floor else math.ceil(exact)) + 1
     return count - 1 if padded and (count - 1) * stride >= size + pad else count
 
 
 def by_loops(x: np.ndarray, kernel, stride, pad, average: bool, floor: bool) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
-    """Tops of Caffe's pooling, one window after the other: values, and for MAX where in the bottom they came from."""
+    """Compute Caffe's pooling window by window: values, and for MAX their indices in the bottom."""
     height, width = x.shape[2:]
     rows, columns = (
         extent(size, k, s, p, any(pad), floor)
@@ -42,7 +42,8 @@ def by_loops(x: np.ndarray, kernel, stride, pad, average: bool, floor: bool) -> 
             with np.errstate(invalid="ignore"):
                 top[n, c, row, column] = np.float64(sum(value for value, _ in inside)) / area
         else:
-            nothing = (np.finfo(np.float32).min, -1)  # of a window outside the bottom
+            # For a window outside the bottom.
+            nothing = (np.finfo(np.float32).min, -1)
             top[n, c, row, column], mask[n, c, row, column] = max(inside, key=lambda pair: pair[0], default=nothing)
     return top, mask
 
@@ -71,10 +72,10 @@ def test_values_in_random_sizes(seed: int) -> None:
                 layer_of(text, x.shape)
             continue
         layer, shapes = layer_of(text, x.shape)
-        want, mask = by_loops(x, kernel, stride, pad, average, floor)
+        expected, mask = by_loops(x, kernel, stride, pad, average, floor)
         tops = run(layer, x)
-        assert shapes[0] == tops[0].shape == want.shape, (size, kernel, stride, pad, floor)
-        np.testing.assert_allclose(tops[0], want, rtol=1e-5)
+        assert shapes[0] == tops[0].shape == expected.shape, (size, kernel, stride, pad, floor)
+        np.testing.assert_allclose(tops[0], expected, rtol=1e-5)
         if not average:
             np.testing.assert_array_equal(tops[1], mask)
         done += 1
@@ -141,7 +142,7 @@ def test_average_has_no_second_top() -> None:
 STOCHASTIC = 'type: "Pooling" bottom: "x" top: "y" pooling_param { pool: STOCHASTIC kernel_size: 2 stride: 2 }'
 
 
-def test_stochastic_draws_by_share_and_its_gradient_goes_where_it_drew() -> None:
+def test_stochastic_draws_by_share_and_its_gradient_follows() -> None:
     x = np.tile(np.float32([[1, 0], [2, 5]]), (1, 1, 100, 100))
     layer, shapes = layer_of(STOCHASTIC, x.shape, seed=2)
     assert shapes == [(1, 1, 100, 100)]

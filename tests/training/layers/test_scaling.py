@@ -19,8 +19,8 @@ AXES = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "shape", "spread"), AXES)
-def test_weights(settings: str, shape: tuple[int, ...], spread: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("settings", "shape", "broadcast"), AXES)
+def test_weights(settings: str, shape: tuple[int, ...], broadcast: tuple[int, ...]) -> None:
     random = np.random.default_rng(0)
     x = random.standard_normal(SHAPE).astype(np.float32)
     factor, bias = random.standard_normal((2, *shape)).astype(np.float32)
@@ -32,11 +32,11 @@ def test_weights(settings: str, shape: tuple[int, ...], spread: tuple[int, ...])
     assert [blob.tolist() for blob in scale.blobs] == [np.ones(shape).tolist(), np.full(shape, 2).tolist()]
     set_blobs(scale, factor, bias)
     np.testing.assert_allclose(
-        run(scale, x)[0], x * factor.reshape(spread) + bias.reshape(spread), rtol=1e-5, atol=1e-6
+        run(scale, x)[0], x * factor.reshape(broadcast) + bias.reshape(broadcast), rtol=1e-5, atol=1e-6
     )
     shift, _ = layer_of(f'type: "Bias" bottom: "x" top: "y" bias_param {{ {settings} }}', SHAPE)
     set_blobs(shift, bias)
-    np.testing.assert_allclose(run(shift, x)[0], x + bias.reshape(spread), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(run(shift, x)[0], x + bias.reshape(broadcast), rtol=1e-5, atol=1e-6)
 
 
 def test_second_bottom() -> None:

@@ -73,7 +73,7 @@ def test_any_layer_without_bottoms_may_be_fed() -> None:
     assert isinstance(next(net.data_layers()), MemoryData)
 
 
-def test_dummy_data_is_drawn_anew_and_by_the_seed() -> None:
+def test_dummy_data_is_drawn_again_and_by_the_seed() -> None:
     text = """layer { name: "d" type: "DummyData" top: "a" top: "b" top: "c" dummy_data_param {
       data_filler { type: "gaussian" std: 2 } data_filler { type: "constant" value: 7 } data_filler { type: "uniform" }
       shape { dim: 3 } shape { } shape { dim: 2 dim: 2 } } }"""
@@ -90,7 +90,7 @@ def test_dummy_data_is_drawn_anew_and_by_the_seed() -> None:
     assert drawn[0][1] != drawn[1][1]
 
 
-def test_input_wants_its_values() -> None:
+def test_input_needs_its_values() -> None:
     net = net_of('layer { name: "i" type: "Input" top: "d" input_param { shape { dim: 1 } } }')
     with pytest.raises(LayerError, match=r'n\.prototxt: layer "i" .*Feed its tops'):
         net.forward()
@@ -107,9 +107,9 @@ def test_layers_follow_the_shapes_that_are_fed() -> None:
     net = net_of(
         'layer { name: "i" type: "Input" top: "d" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }' + CONVOLUTION
     )
-    for shape, behind in (((2, 3, 8, 8), (2, 2, 6, 6)), ((1, 3, 5, 11), (1, 2, 3, 9)), ((1, 3, 8, 8), (1, 2, 6, 6))):
+    for shape, top in (((2, 3, 8, 8), (2, 2, 6, 6)), ((1, 3, 5, 11), (1, 2, 3, 9)), ((1, 3, 8, 8), (1, 2, 6, 6))):
         net.forward({"d": torch.zeros(shape)})
-        assert net.shapes["c"] == net.blobs["c"].shape == behind
+        assert net.shapes["c"] == net.blobs["c"].shape == top
         assert net.shapes["f"] == net.blobs["f"].shape == (shape[0], 2)
     with pytest.raises(LayerError, match=r'layer "c".*its weights have the shapes .* would need'):
         net.forward({"d": torch.zeros(1, 4, 8, 8)})

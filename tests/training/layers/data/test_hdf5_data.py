@@ -1,4 +1,4 @@
-"""HDF5Data: rows across files, shuffling that can be resumed, bad files."""
+"""HDF5Data: rows across files, resumed shuffling, bad files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.layers import Layer
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Path:
-    """Three files of 4, 1 and 3 rows: `n` counts them through, `d` (2 x 3) is n everywhere."""
+    """Make three files of 4, 1 and 3 rows: `n` counts the rows of all files, `d` (2 x 3) is n everywhere."""
     first = 0
     for name, rows in (("a", 4), ("b", 1), ("c", 3)):
         numbers = np.arange(first, first + rows)
@@ -42,14 +42,14 @@ def numbers(layer: Layer, batches: int) -> list[int]:
     return found
 
 
-def test_rows_run_on_across_files(stores: Path) -> None:
+def test_rows_continue_across_files(stores: Path) -> None:
     text = f'type: "HDF5Data" top: "d" top: "n" hdf5_data_param {{ source: "{stores}/list" batch_size: 3 }}'
     assert layer_of(text)[1] == [(3, 2, 3), (3,)]
     assert numbers(layer(stores), 6) == [index % 8 for index in range(18)]
     assert numbers(layer(stores, "batch_size: 19"), 1) == [index % 8 for index in range(19)]
 
 
-def test_shuffled_each_pass_has_every_row_file_by_file(stores: Path) -> None:
+def test_a_shuffled_pass_has_every_row_file_by_file(stores: Path) -> None:
     drawn = numbers(layer(stores, "batch_size: 8 shuffle: true", seed=1), 6)
     passes = [drawn[first : first + 8] for first in range(0, 48, 8)]
     files = set()
@@ -57,7 +57,8 @@ def test_shuffled_each_pass_has_every_row_file_by_file(stores: Path) -> None:
         assert sorted(one) == list(range(8))
         blocks = [[number for number in one if number in rows] for rows in ({0, 1, 2, 3}, {4}, {5, 6, 7})]
         order = sorted(blocks, key=lambda block: one.index(block[0]))
-        assert [number for block in order for number in block] == one  # the rows of a file stay together
+        # The rows of a file stay together.
+        assert [number for block in order for number in block] == one
         files.add(tuple(min(block) for block in order))
     assert len({tuple(one) for one in passes}) == 6
     assert len(files) > 1
@@ -65,7 +66,7 @@ def test_shuffled_each_pass_has_every_row_file_by_file(stores: Path) -> None:
 
 
 @pytest.mark.parametrize("batch", [0, 1, 2, 7])
-def test_seek_goes_on_as_if_never_interrupted(stores: Path, batch: int) -> None:
+def test_seek_continues_as_if_never_interrupted(stores: Path, batch: int) -> None:
     settings = "batch_size: 3 shuffle: true"
     unbroken = numbers(layer(stores, settings, seed=5), batch + 4)
     resumed = layer(stores, settings, seed=5)

@@ -1,4 +1,4 @@
-"""ImageData: order, shuffling that can be resumed, sizes, bad lists."""
+"""ImageData: order, resumed shuffling, sizes, bad lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.layers import Layer
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Seven pictures, 3 x 4 x 5, of which number n is n everywhere; the labels are n + 10."""
+    """Make seven pictures, 3 x 4 x 5; picture n is n everywhere, and its label is n + 10."""
     for index in range(7):
         cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((4, 5, 3), index, np.uint8))
     (tmp_path / "list").write_text("".join(f"{tmp_path}/{index}.png {index + 10}\n" for index in range(7)))
@@ -30,7 +30,7 @@ def layer(folder: Path, settings: str = "batch_size: 3", seed: int = 0, worker: 
 
 
 def labels(layer: Layer, batches: int) -> list[int]:
-    """The labels of the next batches, after a look whether the pictures are theirs."""
+    """Return the labels of the next batches, after checking that the pictures belong to them."""
     found: list[int] = []
     for _ in range(batches):
         pictures, numbers = (top.numpy() for top in layer.forward([]))
@@ -44,7 +44,7 @@ def test_the_order_of_the_list(pictures: Path) -> None:
     assert labels(layer(pictures), 5) == [10 + index % 7 for index in range(15)]
 
 
-def test_shuffled_each_pass_has_its_own_order_and_every_picture(pictures: Path) -> None:
+def test_a_shuffled_pass_has_its_own_order_and_every_picture(pictures: Path) -> None:
     drawn = labels(layer(pictures, "batch_size: 4 shuffle: true", seed=3), 7)
     passes = [drawn[first : first + 7] for first in range(0, 28, 7)]
     assert all(sorted(one) == list(range(10, 17)) for one in passes)
@@ -54,7 +54,7 @@ def test_shuffled_each_pass_has_its_own_order_and_every_picture(pictures: Path) 
 
 
 @pytest.mark.parametrize("batch", [0, 1, 5, 11])
-def test_seek_goes_on_as_if_never_interrupted(pictures: Path, batch: int) -> None:
+def test_seek_continues_as_if_never_interrupted(pictures: Path, batch: int) -> None:
     settings = "batch_size: 3 shuffle: true rand_skip: 6"
     unbroken = labels(layer(pictures, settings, seed=5), batch + 4)
     resumed = layer(pictures, settings, seed=5)
@@ -73,7 +73,7 @@ def test_workers_share_the_batches(pictures: Path) -> None:
     assert np.ravel(both).tolist() == alone
 
 
-def test_rand_skip_leaves_out_as_many_as_the_seed_says(pictures: Path) -> None:
+def test_rand_skip_depends_on_the_seed(pictures: Path) -> None:
     begun = {labels(layer(pictures, "batch_size: 1 rand_skip: 4", seed=seed), 1)[0] for seed in range(40)}
     assert begun == {10, 11, 12, 13}
 
@@ -112,7 +112,7 @@ def test_a_batch_of_one_takes_any_size(pictures: Path) -> None:
         ("a.png 1\n", "batch_size: 1 new_width: 3", "new_height 0 and new_width 3; expected both"),
     ],
 )
-def test_what_cannot_be(tmp_path: Path, text: str, settings: str, message: str) -> None:
+def test_lists_and_settings_that_are_refused(tmp_path: Path, text: str, settings: str, message: str) -> None:
     (tmp_path / "list").write_text(text)
     with pytest.raises(LayerError, match=message):
         layer(tmp_path, settings)
@@ -124,6 +124,6 @@ def test_a_file_that_is_no_picture(pictures: Path) -> None:
         layer(pictures)
 
 
-def test_a_batch_of_none(pictures: Path) -> None:
+def test_an_empty_batch(pictures: Path) -> None:
     with pytest.raises(LayerError, match="needs a batch_size"):
         layer(pictures, "batch_size: 0")

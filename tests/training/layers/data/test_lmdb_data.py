@@ -1,4 +1,4 @@
-"""The Data layer: order, the way round, resuming, random crops, bad records."""
+"""Data: order, starting again, resuming, random crops, bad records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHAPE = (3, 5, 6)
 
 
 def write(path: Path, count: int, shape: tuple[int, ...] = SHAPE) -> Path:
-    """`count` records; record i has label 10 + i and random pixels."""
+    """Make `count` records; record i has label 10 + i and random pixels."""
     with write_lmdb(path) as database:
         for index in range(count):
             picture = np.random.default_rng(index).integers(0, 256, shape, dtype=np.uint8)
@@ -40,18 +40,18 @@ def data_layer(
 
 
 def draw(layer: Data, batches: int) -> tuple[np.ndarray, list[int]]:
-    """The pictures and labels of the next batches (at least one)."""
+    """Return the pictures and labels of the next batches (at least one)."""
     drawn = [layer.forward([]) for _ in range(batches)]
     return np.concatenate([b[0].numpy() for b in drawn]), [int(label) for b in drawn for label in b[1]]
 
 
-def test_records_come_in_order_and_go_round(tmp_path: Path) -> None:
+def test_records_come_in_order_and_start_again(tmp_path: Path) -> None:
     layer = data_layer(write(tmp_path / "db", 5))
     pictures, labels = draw(layer, 6)
     layer.close()
     assert labels == [10 + index % 5 for index in range(12)]
-    want = [np.random.default_rng(index % 5).integers(0, 256, SHAPE, dtype=np.uint8) for index in range(12)]
-    np.testing.assert_array_equal(pictures, want)
+    expected = [np.random.default_rng(index % 5).integers(0, 256, SHAPE, dtype=np.uint8) for index in range(12)]
+    np.testing.assert_array_equal(pictures, expected)
     assert layer.records == 5
 
 
@@ -73,7 +73,7 @@ def test_shapes_and_one_top(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("batch", [0, 1, 4, 9])
-def test_seek_goes_on_as_if_never_interrupted(tmp_path: Path, batch: int) -> None:
+def test_seek_continues_as_if_never_interrupted(tmp_path: Path, batch: int) -> None:
     source, transform = write(tmp_path / "db", 5), "crop_size: 3 mirror: true"
     unbroken, resumed = (data_layer(source, transform=transform, seed=6) for _ in range(2))
     for _ in range(batch):
@@ -87,7 +87,7 @@ def test_seek_goes_on_as_if_never_interrupted(tmp_path: Path, batch: int) -> Non
 
 
 def test_close_loses_no_record(tmp_path: Path) -> None:
-    """Batches made ahead are thrown away by close(), and made again."""
+    """close() drops the batches that were made ahead, and they are made again."""
     layer = data_layer(write(tmp_path / "db", 7))
     labels = []
     for _ in range(4):
@@ -101,7 +101,8 @@ def test_crops_are_random_in_training_and_by_the_seed(tmp_path: Path) -> None:
     first, same, other = (draw(data_layer(source, transform=transform, seed=seed), 4)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
-    assert not np.array_equal(first[:4], first[4:])  # the same records, drawn again
+    # The same records with other crops.
+    assert not np.array_equal(first[:4], first[4:])
     tested = draw(data_layer(source, transform="crop_size: 3", phase=TEST), 4)[0]
     np.testing.assert_array_equal(tested[:4], tested[4:])
 

@@ -1,4 +1,4 @@
-"""Batches made ahead in a thread."""
+"""Making batches ahead in a thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def test_no_more_than_depth_are_made_ahead() -> None:
     while len(made) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.1)
-    assert made == [0, 1, 2, 3]  # three in the queue, one in the hands of the thread
+    # Three are in the queue, and the thread holds one.
+    assert made == [0, 1, 2, 3]
     prefetcher.close()
 
 
@@ -35,7 +36,8 @@ def test_an_error_reaches_the_caller_each_time() -> None:
 
     prefetcher = Prefetcher(make)
     assert [prefetcher.next(), prefetcher.next()] == [0, 1]
-    for _ in range(2):  # the thread has ended: a second call must not wait for ever
+    # The thread has ended, so a second call must not wait for ever.
+    for _ in range(2):
         with pytest.raises(ValueError, match="record 2 is bad"):
             prefetcher.next()
     prefetcher.close()

@@ -1,4 +1,4 @@
-"""transform_param against slices written out."""
+"""transform_param against plain slices."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_nothing_asked_for() -> None:
+def test_no_settings() -> None:
     given = pictures(2)
     batch = transformer("")(given, rng())
     assert batch.dtype == np.float32
@@ -42,8 +42,8 @@ def test_nothing_asked_for() -> None:
 def test_mean_values_and_scale(text: str, mean: list[float]) -> None:
     given = pictures(2)
     batch = transformer(f"{text} scale: 0.25")(given, rng())
-    want = (np.array(given, float) - np.reshape(mean, (1, 3, 1, 1))) * 0.25
-    np.testing.assert_allclose(batch, want, rtol=1e-6)
+    expected = (np.array(given, float) - np.reshape(mean, (1, 3, 1, 1))) * 0.25
+    np.testing.assert_allclose(batch, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -59,19 +59,20 @@ def test_the_mean_image_is_cropped_where_the_picture_is(tmp_path: Path, training
     for seed in range(200):
         (out,) = made([picture], rng(seed))
         seen |= {place for place, window in windows.items() if np.allclose(out, window)}
-    assert seen == (set(windows) if training else {(1, 2)})  # the centre: (6 - 3) // 2, (7 - 3) // 2
+    # The centre is at (6 - 3) // 2, (7 - 3) // 2.
+    assert seen == (set(windows) if training else {(1, 2)})
 
 
-def test_a_mean_that_goes_with_the_other_channels(tmp_path: Path) -> None:
-    """A wrong channel order would show: the mean of channel c is 100 c."""
+def test_a_mean_for_each_channel(tmp_path: Path) -> None:
+    """The mean of channel c is 100 c, so that a wrong channel order shows."""
     write_mean(tmp_path / "m", np.arange(3, dtype=np.float32).reshape(3, 1, 1) * 100 + np.zeros(SHAPE, np.float32))
     batch = transformer(f'mean_file: "{tmp_path}/m"')([np.full(SHAPE, 200, np.uint8)], rng())
     np.testing.assert_array_equal(batch[0, :, 0, 0], [200, 100, 0])
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_mirror_turns_half_of_the_pictures_by_chance(training: bool) -> None:
-    """Caffe's data transformer asks for the phase when it crops, not when it mirrors."""
+def test_mirror_flips_half_of_the_pictures_at_random(training: bool) -> None:
+    """Caffe's data transformer considers the phase when it crops, but not when it mirrors."""
     given = pictures(400)
     batch = transformer("mirror: true mean_value: 100", training)(given, rng(2))
     turned = 0
@@ -80,10 +81,11 @@ def test_mirror_turns_half_of_the_pictures_by_chance(training: bool) -> None:
         is_turned = np.array_equal(out, plain[:, :, ::-1])
         assert is_turned or np.array_equal(out, plain)
         turned += is_turned
-    assert abs(turned - 200) < 50  # five standard deviations
+    # Five standard deviations.
+    assert abs(turned - 200) < 50
 
 
-def test_the_random_numbers_decide_alone() -> None:
+def test_only_the_random_numbers_decide() -> None:
     made, given = transformer("crop_size: 2 mirror: true"), pictures(5)
     np.testing.assert_array_equal(made(given, rng(1)), made(given, rng(1)))
     assert not np.array_equal(made(given, rng(1)), made(given, rng(2)))

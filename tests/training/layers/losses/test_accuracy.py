@@ -1,4 +1,4 @@
-"""Accuracy against counting by hand."""
+"""Accuracy against plain counting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ TEXT = 'name: "acc" type: "Accuracy" bottom: "fc8" bottom: "label" top: "accurac
 
 
 def by_loops(scores: np.ndarray, labels: np.ndarray, top_k: int, ignored: int | None) -> tuple[float, list[float]]:
-    """scores N x C x inner, labels N x inner: right if fewer than top_k other classes score at least as high."""
+    """Count as right if fewer than top_k other classes score at least as high.
+
+    Scores are N x C x inner, labels N x inner.
+    """
     classes = scores.shape[1]
     right, seen = [0] * classes, [0] * classes
     for n, i in np.ndindex(labels.shape):
@@ -30,25 +33,27 @@ def by_loops(scores: np.ndarray, labels: np.ndarray, top_k: int, ignored: int | 
 @pytest.mark.parametrize("ignored", [None, 1])
 def test_values(top_k: int, ignored: int | None) -> None:
     random = np.random.default_rng(top_k)
-    scores = random.integers(-3, 4, (6, 5, 7)).astype(np.float32)  # whole numbers: many are equal
-    labels = random.integers(0, 4, (6, 7)).astype(np.float32)  # class 4 never comes
+    # Integers, so that many are equal.
+    scores = random.integers(-3, 4, (6, 5, 7)).astype(np.float32)
+    # Without class 4.
+    labels = random.integers(0, 4, (6, 7)).astype(np.float32)
     settings = f"top_k: {top_k} axis: 1 {'' if ignored is None else f'ignore_label: {ignored}'}"
     layer, shapes = layer_of(TEXT.format(f'top: "each" accuracy_param {{ {settings} }}'), scores.shape, labels.shape)
     assert shapes == [(), (5,)]
     accuracy, each = run(layer, scores, labels)
-    wanted, wanted_each = by_loops(scores, labels, top_k, ignored)
-    assert 0 < wanted < 1 or top_k == 5
-    assert accuracy == pytest.approx(wanted)
-    np.testing.assert_allclose(each, wanted_each, rtol=1e-6)
+    expected, expected_each = by_loops(scores, labels, top_k, ignored)
+    assert 0 < expected < 1 or top_k == 5
+    assert accuracy == pytest.approx(expected)
+    np.testing.assert_allclose(each, expected_each, rtol=1e-6)
 
 
 def test_a_net_that_gives_all_classes_the_same_is_never_right() -> None:
-    """So says Caffe since 2017; whichever of equal scores came first would else decide."""
+    """Caffe does so since 2017; otherwise the first of equal scores would decide."""
     layer, _ = layer_of(TEXT.format(""), (3, 3), (3,), phase=TEST)
     assert run(layer, np.zeros((3, 3), np.float32), np.float32([0, 1, 2]))[0] == 0
 
 
-def test_a_net_that_came_apart_is_never_right() -> None:
+def test_a_net_that_gives_nan_is_never_right() -> None:
     layer, _ = layer_of(TEXT.format(""), (3, 3), (3,), phase=TEST)
     assert run(layer, np.full((3, 3), np.nan, np.float32), np.float32([0, 1, 2]))[0] == 0
 

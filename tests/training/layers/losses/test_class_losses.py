@@ -1,4 +1,4 @@
-"""MultinomialLogisticLoss, HingeLoss and InfogainLoss against sums written out."""
+"""MultinomialLogisticLoss, HingeLoss and InfogainLoss against plain sums."""
 
 from __future__ import annotations
 
@@ -33,32 +33,33 @@ LABELS = np.float32([2, 0, 1, 2])
 def test_multinomial_logistic_loss() -> None:
     shares = np.random.default_rng(0).uniform(0.1, 1, (4, 3))
 
-    def wanted(p: Doubles) -> float:
+    def expected(p: Doubles) -> float:
         return -sum(math.log(p[n, int(LABELS[n])]) for n in range(4)) / 4
 
     layer, shapes = layer_of(text("MultinomialLogisticLoss"), (4, 3), (4,))
     assert shapes == [()]
-    assert run(layer, shares.astype(np.float32), LABELS)[0] == pytest.approx(wanted(shares), rel=1e-5)
+    assert run(layer, shares.astype(np.float32), LABELS)[0] == pytest.approx(expected(shares), rel=1e-5)
     np.testing.assert_allclose(
-        gradient("MultinomialLogisticLoss", "", shares, LABELS), slope(wanted, shares), rtol=1e-3, atol=1e-6
+        gradient("MultinomialLogisticLoss", "", shares, LABELS), slope(expected, shares), rtol=1e-3, atol=1e-6
     )
-    none = run(layer, np.float32([[1, 0, 0]] * 4), LABELS)[0]  # probabilities of 0 and less count as 1e-20
-    assert none == pytest.approx(-3 * math.log(1e-20) / 4, rel=1e-5)
+    # A probability of 0 counts as 1e-20.
+    clamped = run(layer, np.float32([[1, 0, 0]] * 4), LABELS)[0]
+    assert clamped == pytest.approx(-3 * math.log(1e-20) / 4, rel=1e-5)
 
 
 @pytest.mark.parametrize("power", [1, 2])
 def test_hinge_loss(power: int) -> None:
     scores = np.random.default_rng(1).normal(0, 2, (4, 3))
 
-    def wanted(s: Doubles) -> float:
+    def expected(s: Doubles) -> float:
         return sum(
             max(0, 1 - s[n, k] if k == LABELS[n] else 1 + s[n, k]) ** power for n in range(4) for k in range(3)
         ) / 4  # fmt: skip
 
     settings = f"hinge_loss_param {{ norm: L{power} }}"
     layer, _ = layer_of(text("HingeLoss", settings), (4, 3), (4,))
-    assert run(layer, scores.astype(np.float32), LABELS)[0] == pytest.approx(wanted(scores), rel=1e-5)
-    np.testing.assert_allclose(gradient("HingeLoss", settings, scores, LABELS), slope(wanted, scores), atol=1e-5)
+    assert run(layer, scores.astype(np.float32), LABELS)[0] == pytest.approx(expected(scores), rel=1e-5)
+    np.testing.assert_allclose(gradient("HingeLoss", settings, scores, LABELS), slope(expected, scores), atol=1e-5)
 
 
 def infogain(scores: Doubles, labels: np.ndarray, matrix: np.ndarray, ignored: int | None = None) -> float:
@@ -75,8 +76,9 @@ def test_infogain_loss(tmp_path: Path) -> None:
     (tmp_path / "h").write_bytes(array_to_blob(matrix, legacy_shape=True).SerializeToString())
     source = f'infogain_loss_param {{ source: "{tmp_path}/h" }}'
     layer, _ = layer_of(text("InfogainLoss", source + "loss_param { ignore_label: 2 }"), (4, 3), (4,))
-    want = infogain(scores, LABELS, matrix, 2) / 2  # two are not ignored
-    assert run(layer, scores.astype(np.float32), LABELS)[0] == pytest.approx(want, rel=1e-5)
+    # Two labels are not ignored.
+    expected = infogain(scores, LABELS, matrix, 2) / 2
+    assert run(layer, scores.astype(np.float32), LABELS)[0] == pytest.approx(expected, rel=1e-5)
     given = np.float32(matrix)
     layer, _ = layer_of(text("InfogainLoss", "", "xyh"), (4, 3), (4,), (3, 3))
     assert run(layer, np.float32(scores), LABELS, given)[0] == pytest.approx(
@@ -100,13 +102,13 @@ def test_infogain_loss_of_the_identity_is_the_softmax_s() -> None:
 def test_what_does_not_fit(tmp_path: Path) -> None:
     (tmp_path / "h").write_bytes(array_to_blob(np.eye(2)).SerializeToString())
     (tmp_path / "empty").write_bytes(b"")
-    for kind, settings, wanted in (
+    for kind, settings, expected in (
         ("InfogainLoss", "", "third bottom or as infogain_loss_param"),
         ("InfogainLoss", f'infogain_loss_param {{ source: "{tmp_path}/h" }}', "4 numbers; expected 3x3"),
         ("InfogainLoss", f'infogain_loss_param {{ source: "{tmp_path}/empty" }}', "empty: is empty"),
         ("InfogainLoss", "loss_param { normalize: true }", 'Write "normalization"'),
     ):
-        with pytest.raises(LayerError, match=wanted):
+        with pytest.raises(LayerError, match=expected):
             layer_of(text(kind, settings), (4, 3), (4,))
     for kind in ("HingeLoss", "MultinomialLogisticLoss"):
         with pytest.raises(LayerError, match="8 labels; expected one for each picture"):

@@ -1,4 +1,4 @@
-"""SoftmaxWithLoss against sums written out, with each way to normalise."""
+"""SoftmaxWithLoss against plain sums, with each normalization."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEXT = 'name: "loss" type: "SoftmaxWithLoss" bottom: "fc8" bottom: "label" top: 
 
 
 def sum_of_losses(scores: Doubles, labels: np.ndarray, ignored: int | None) -> float:
-    """- log p(label), summed over all predictions; scores N x C x inner, labels N x inner."""
+    """Sum -log p(label) over all predictions; scores are N x C x inner, labels N x inner."""
     total = 0.0
     for n, i in np.ndindex(labels.shape):
         if labels[n, i] != ignored:
@@ -33,9 +33,10 @@ def sum_of_losses(scores: Doubles, labels: np.ndarray, ignored: int | None) -> f
         ("loss_param { ignore_label: 2 normalization: FULL }", 2, 15),
         ("loss_param { ignore_label: 2 normalization: BATCH_SIZE }", 2, 3),
         ("loss_param { ignore_label: 2 normalization: NONE }", 2, 1),
-        ("loss_param { normalize: false }", None, 3),  # the older setting
+        # The older setting; the newer one takes precedence.
+        ("loss_param { normalize: false }", None, 3),
         ("loss_param { normalize: true ignore_label: 2 }", 2, 12),
-        ("loss_param { normalize: false normalization: FULL }", None, 15),  # the newer one counts
+        ("loss_param { normalize: false normalization: FULL }", None, 15),
     ],
 )
 def test_normalizations(settings: str, ignored: int | None, divisor: int) -> None:
@@ -43,7 +44,8 @@ def test_normalizations(settings: str, ignored: int | None, divisor: int) -> Non
     scores = random.standard_normal((3, 4, 5))
     labels = random.integers(0, 4, (3, 5))
     labels[0, :3] = 2
-    labels.flat[3:] = [3 if label == 2 else label for label in labels.flat[3:]]  # label 2 stands there three times
+    # Label 2 occurs three times.
+    labels.flat[3:] = [3 if label == 2 else label for label in labels.flat[3:]]
     layer, shapes = layer_of(TEXT.format(settings + ' top: "prob"'), scores.shape, (3, 5))
     assert shapes == [(), (3, 4, 5)]
     bottom = torch.from_numpy(scores.astype(np.float32)).requires_grad_()
@@ -52,9 +54,9 @@ def test_normalizations(settings: str, ignored: int | None, divisor: int) -> Non
     powers = np.exp(scores)
     np.testing.assert_allclose(prob.detach().numpy(), powers / powers.sum(1, keepdims=True), rtol=1e-5)
     loss.backward()  # type: ignore[no-untyped-call]
-    want = slope(lambda scores: sum_of_losses(scores, labels, ignored) / divisor, scores)
+    expected = slope(lambda scores: sum_of_losses(scores, labels, ignored) / divisor, scores)
     assert bottom.grad is not None
-    np.testing.assert_allclose(bottom.grad.numpy(), want, atol=1e-5)
+    np.testing.assert_allclose(bottom.grad.numpy(), expected, atol=1e-5)
 
 
 def test_labels_may_have_an_axis_of_one() -> None:
@@ -72,7 +74,7 @@ def test_all_labels_ignored() -> None:
 
 
 def test_the_loss_stays_finite_as_in_caffe() -> None:
-    """Caffe takes the logarithm of at least FLT_MIN: 87.3365; the gradient still comes through."""
+    """Caffe clamps to FLT_MIN before the logarithm: the loss is 87.3365, and the gradient still passes."""
     layer, _ = layer_of(TEXT.format(""), (1, 2), (1,))
     scores = torch.tensor([[500.0, 0.0]], requires_grad=True)
     (loss,) = layer.forward([scores, torch.tensor([1.0])])

@@ -1,4 +1,4 @@
-"""EuclideanLoss, SigmoidCrossEntropyLoss and ContrastiveLoss against sums written out."""
+"""EuclideanLoss, SigmoidCrossEntropyLoss and ContrastiveLoss against plain sums."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def test_euclidean_loss_goes_to_both_bottoms() -> None:
     loss = layer.forward(bottoms)[0]
     assert loss.item() == pytest.approx(((x.ravel() - y.ravel()) ** 2).sum() / 8, rel=1e-5)
     loss.backward()  # type: ignore[no-untyped-call]
-    want = (x.reshape(4, 6) - y) / 4
+    expected = (x.reshape(4, 6) - y) / 4
     for bottom, sign in zip(bottoms, (1, -1), strict=True):
         assert bottom.grad is not None
-        np.testing.assert_allclose(bottom.grad.reshape(4, 6), sign * want, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(bottom.grad.reshape(4, 6), sign * expected, rtol=1e-4, atol=1e-6)
 
 
 def entropy(scores: Doubles, targets: np.ndarray, ignored: int | None) -> float:
@@ -73,7 +73,7 @@ def test_contrastive_loss(legacy: bool) -> None:
     y[4] = x[4] - 0.5
     settings = f"contrastive_loss_param {{ margin: 2 legacy_version: {str(legacy).lower()} }}"
 
-    def wanted(x: Doubles) -> float:
+    def expected(x: Doubles) -> float:
         total = 0.0
         for a, b, same in zip(x, y, similar, strict=True):
             d2 = float(((a - b) ** 2).sum())
@@ -83,11 +83,11 @@ def test_contrastive_loss(legacy: bool) -> None:
     layer, _ = layer_of(text("ContrastiveLoss", settings, "xyz"), (6, 3), (6, 3), (6,))
     bottoms = [torch.from_numpy(np.float32(values)).requires_grad_() for values in (x, y)]
     loss = layer.forward([*bottoms, torch.from_numpy(similar)])[0]
-    assert loss.item() == pytest.approx(wanted(x), rel=1e-5)
+    assert loss.item() == pytest.approx(expected(x), rel=1e-5)
     loss.backward()  # type: ignore[no-untyped-call]
     assert bottoms[0].grad is not None
     assert bottoms[1].grad is not None
-    np.testing.assert_allclose(bottoms[0].grad, slope(wanted, x), atol=2e-4)  # Caffe's 1e-4 beside the distance
+    np.testing.assert_allclose(bottoms[0].grad, slope(expected, x), atol=2e-4)  # Caffe's 1e-4 beside the distance
     np.testing.assert_allclose(bottoms[1].grad, -bottoms[0].grad)
 
 

@@ -88,12 +88,12 @@ def test_mean_file(here: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--image_path", "no.jpg"], 1, "no.jpg: there is no such file"),
-        (["--image_path", "graph"], 1, "graph: is a folder"),
-        (["--image_path", "text.jpg"], 1, "text.jpg: is not a picture"),
-        (["--image_path", "empty.jpg"], 1, "empty.jpg: is empty"),
-        (["--image_path", "dot.png"], 1, "dot.png: is 1 x 1 pixels"),
-        (["--image_path", "cut.jpg"], 1, "cut.jpg: is cut short"),
+        (["--image_path", "no.jpg"], 1, "no.jpg: no such file or directory"),
+        (["--image_path", "graph"], 1, "graph: is a directory"),
+        (["--image_path", "text.jpg"], 1, "text.jpg: not a picture"),
+        (["--image_path", "empty.jpg"], 1, "empty.jpg: an empty file (0 bytes)"),
+        (["--image_path", "dot.png"], 1, "dot.png: 1 x 1 pixels"),
+        (["--image_path", "cut.jpg"], 1, "cut.jpg: cut short"),
         (["--image_path", "face.png", "--graph", "none"], 1, "./demo.sh"),
         (["--image_path", "face.png", "--mean_file", "no.npy"], 1, "no.npy"),
         (["--image_path", "face.png", "--output", "face.png"], 2, "face.png: already there"),

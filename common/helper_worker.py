@@ -3,7 +3,8 @@
 `PYTHON helper_worker.py WORKER.py` loads the file WORKER.py, whose table FUNCTIONS maps a name to a function:
 
     def infer(values, arrays):
-        return {"any": "JSON"}, {"name": numpy_array}
+        tensor = numpy.asarray(arrays["data"])
+        return {"any": "JSON"}, {"name": some_numpy_array}
 
     FUNCTIONS = {"infer": infer}
 
@@ -14,7 +15,7 @@ A frame is one line of JSON, then the bytes of the arrays that the line lists, o
     {"error": {"type": "RuntimeError", "text": "..."}, "arrays": []}
 
 The first is a request, the second its answer, the third the answer of a function that raised an exception.
-This file is read by Python 3.6 to 3.13. It needs numpy only for frames with arrays, and imports nothing of the project.
+This file is read by Python 3.6 to 3.13. It needs no numpy and imports nothing of the project.
 """
 
 # ruff: noqa: UP006, UP035 (Python 3.6 has no dict[str, ...])
@@ -27,10 +28,17 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, List, Mapping, Tuple
+from typing import Any, BinaryIO, Dict, List, Mapping, Sequence, Tuple
 
 SECONDS_TO_FINISH = 10.0  # for a call that is running when the other side has gone
 PLAIN_KINDS = "biuf"  # numpy's letters for booleans, integers and floats
+
+
+class RawArray:
+    """The bytes of an array. numpy.asarray turns it into a writable array without a copy."""
+
+    def __init__(self, dtype: str, shape: Sequence[int], data: bytes) -> None:
+        self.__array_interface__ = {"version": 3, "typestr": dtype, "shape": tuple(shape), "data": bytearray(data)}
 
 
 def pack(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> List[bytes]:
@@ -59,15 +67,11 @@ def array_sizes(header: Mapping[str, Any]) -> List[int]:
     return sizes
 
 
-def unpack(header: Mapping[str, Any], pieces: List[bytes]) -> Dict[str, Any]:
-    """Return the arrays that a header lists, by name. Each is writable and owns its bytes."""
-    if not pieces:
-        return {}
-    import numpy as np
-
+def unpack(header: Mapping[str, Any], pieces: List[bytes]) -> "Dict[str, RawArray]":
+    """Return the arrays that a header lists, by name."""
     arrays = {}
     for entry, piece in zip(header["arrays"], pieces):  # noqa: B905 (Python 3.6 knows no strict=)
-        arrays[entry["name"]] = np.frombuffer(bytearray(piece), entry["dtype"]).reshape(entry["shape"])
+        arrays[entry["name"]] = RawArray(entry["dtype"], entry["shape"], piece)
     return arrays
 
 

@@ -28,6 +28,6 @@ def crop(picture: Picture, box: Box | None, margin: float) -> Picture:
     if w < 1 or h < 1 or left >= right or top >= bottom:
         raise UsageError(
             f"face box {x}, {y}, {w}, {h} (left, top, width, height) with margin {margin:g}: holds no pixel of the picture, "
-            f"which is {width} x {height}. Give a box that lies inside it."
+            f"which is {width}x{height}. Give a box that lies inside it."
         )
     return picture[top:bottom, left:right]

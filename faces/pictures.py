@@ -99,7 +99,7 @@ def check_picture(picture: Picture, name: str = "the picture") -> None:
     height, width = shape[:2]
     if min(height, width) < MIN_SIDE:
         raise PictureError(
-            f"{name}: {width} x {height} pixels, expected at least {MIN_SIDE} x {MIN_SIDE}. Give a larger picture of the face."
+            f"{name}: {width}x{height} pixels, expected at least {MIN_SIDE}x{MIN_SIDE}. Give a larger picture of the face."
         )
 
 

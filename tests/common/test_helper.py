@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common import helper
+from common import child, helper
 from common.errors import MokaError
 from common.helper import Helper, HelperEnded, HelperError, HelperNotStarted, HelperRefused, HelperTimeout
 
@@ -24,12 +24,16 @@ WORKER = """
 import os, signal, subprocess, sys, time
 
 def echo(values, arrays):
+    if arrays:
+        import numpy
+        arrays = {name: numpy.asarray(array) for name, array in arrays.items()}
     return values, arrays
 
-def call_twice(values, arrays):
+def twice(values, arrays):
+    import numpy
     print("this goes nowhere")
     os.write(1, b"neither does this\\n")
-    return {"stdin": sys.stdin.read()}, {name: array * 2 for name, array in arrays.items()}
+    return {"stdin": sys.stdin.read()}, {name: numpy.asarray(array) * 2 for name, array in arrays.items()}
 
 def refuse(values, arrays):
     print("E: [usb] noise\\n" * 10_000 + "the reason", file=sys.stderr, flush=True)
@@ -118,20 +122,22 @@ def test_values_and_arrays_go_both_ways(worker: Path) -> None:
             assert answer.values == values
             assert list(answer.arrays) == list(arrays)
             for name, array in arrays.items():
-                np.testing.assert_array_equal(answer.arrays[name], array)
-                assert answer.arrays[name].dtype == array.dtype
-                assert answer.arrays[name].flags.writeable
+                received = np.asarray(answer.arrays[name])
+                np.testing.assert_array_equal(received, array)
+                assert received.dtype == array.dtype
+                assert received.shape == array.shape
+                assert received.flags.writeable
 
 
 def test_what_the_worker_prints_is_no_answer(worker: Path) -> None:
     with start(worker) as one:
-        answer = one.call("call_twice", {}, {"a": np.array([1, 2], np.float32)}, seconds=20)
+        answer = one.call("twice", {}, {"a": np.array([1, 2], np.float32)}, seconds=20)
         assert answer.values == {"stdin": ""}
-        assert answer.arrays["a"].tolist() == [2, 4]
+        assert np.asarray(answer.arrays["a"]).tolist() == [2, 4]
         assert one.call("echo", {}, seconds=20).values == {}
 
 
-def test_numpy_is_loaded_for_arrays_only(worker: Path) -> None:
+def test_numpy_is_left_to_the_workers(worker: Path) -> None:
     with start(worker) as one:
         assert one.call("path", {}, seconds=20).values["numpy"] is False
         one.call("echo", {}, {"a": np.zeros(1)}, seconds=20)
@@ -200,7 +206,7 @@ def test_a_worker_that_leaves_without_a_fault(worker: Path) -> None:
 def test_a_worker_that_died_between_two_calls(worker: Path) -> None:
     with start(worker) as one:
         one.call("echo", {}, seconds=20)
-        os.kill(one._process.pid, signal.SIGKILL)
+        os.kill(one.pid, signal.SIGKILL)
         with pytest.raises(HelperEnded, match=r"the worker was ended by signal 9 \(SIGKILL\)\."):
             one.call("echo", {}, {"large": np.zeros(1_000_000)}, seconds=20)
 
@@ -246,13 +252,13 @@ def test_a_program_that_reads_nothing(tmp_path: Path) -> None:
 def test_programs_that_are_no_python(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, error: type[HelperError], words: str
 ) -> None:
-    monkeypatch.setattr(helper, "SECONDS_TO_LEAVE", 0.5)
+    monkeypatch.setattr(child, "SECONDS_TO_LEAVE", 0.5)
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\n{text}\n")
     program.chmod(0o755)
     with Helper("it", program, tmp_path / "worker.py") as one, pytest.raises(error, match=words):
         one.call("echo", {}, seconds=2)
-    assert one._process.returncode is not None
+    assert one.exit_code is not None
 
 
 def test_programs_that_do_not_start(tmp_path: Path) -> None:
@@ -299,7 +305,7 @@ def test_stderr_fills_no_memory_and_blocks_nothing(worker: Path) -> None:
         one.call("loud", {}, seconds=20)
         with pytest.raises(HelperEnded) as caught:
             one.call("leave", {"code": 1}, seconds=20)
-        assert len(str(caught.value)) < 6 * helper.MAX_LINE
+        assert len(str(caught.value)) < 6 * child.MAX_LINE
         assert str(caught.value).endswith("why")
 
 
@@ -308,21 +314,21 @@ def test_closing(worker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one.call("loud_leave", {}, seconds=20)  # it will write more at its end than the pipe holds
     begin = time.monotonic()
     one.close()
-    assert one._process.returncode == 0
-    assert time.monotonic() - begin < helper.SECONDS_TO_LEAVE
+    assert one.exit_code == 0
+    assert time.monotonic() - begin < child.SECONDS_TO_LEAVE
     one.close()
     with pytest.raises(HelperEnded, match="the worker was closed"):
         one.call("echo", {}, seconds=20)
 
 
 def test_closing_a_process_that_does_not_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helper, "SECONDS_TO_LEAVE", 0.2)
+    monkeypatch.setattr(child, "SECONDS_TO_LEAVE", 0.2)
     program = tmp_path / "python"
     program.write_text("#!/bin/sh\ntrap '' TERM\nsleep 60\n")
     program.chmod(0o755)
     one = Helper("it", program, tmp_path / "worker.py")
     one.close()
-    assert one._process.returncode == -signal.SIGKILL
+    assert one.exit_code == -signal.SIGKILL
 
 
 def test_nothing_is_left_open(worker: Path) -> None:
@@ -379,9 +385,9 @@ def test_a_hanging_worker_ends_after_us(worker: Path, tmp_path: Path, monkeypatc
             assert time.monotonic() < end
             time.sleep(0.02)
         process.kill()
-    pid, child = map(int, (tmp_path / "pids").read_text().split())
+    pid, started = map(int, (tmp_path / "pids").read_text().split())
     wait_until_gone(pid)
-    os.kill(child, signal.SIGKILL)
+    os.kill(started, signal.SIGKILL)
 
 
 def test_the_loader_is_python_3_6() -> None:

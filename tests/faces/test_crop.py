@@ -29,5 +29,5 @@ def test_crop(box: tuple[int, int, int, int] | None, margin: float, expected: tu
 
 @pytest.mark.parametrize("box", [(100, 0, 10, 10), (0, 0, 0, 5), (0, -20, 5, 10)])
 def test_a_box_outside(box: tuple[int, int, int, int]) -> None:
-    with pytest.raises(UsageError, match="holds no pixel of the picture, which is 48 x 60"):
+    with pytest.raises(UsageError, match="holds no pixel of the picture, which is 48x60"):
         crop(np.zeros((60, 48, 3), np.uint8), box, 0.0)

@@ -127,7 +127,7 @@ def test_transparency_is_dropped(tmp_path: Path, face: NDArray[np.uint8]) -> Non
 @pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, MIN_SIDE - 1)])
 def test_too_small(tmp_path: Path, shape: tuple[int, int]) -> None:
     path = save(tmp_path / "dot.png", np.zeros((*shape, 3), np.uint8))
-    with pytest.raises(PictureError, match=rf"dot\.png: {shape[1]} x {shape[0]} pixels, expected at least 16 x 16\."):
+    with pytest.raises(PictureError, match=rf"dot\.png: {shape[1]}x{shape[0]} pixels, expected at least 16x16\."):
         read_picture(path)
 
 

@@ -22,7 +22,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from .allocator import keep_freed_memory
@@ -47,7 +47,7 @@ class Room:
     """A room with a command line, `python -m NAME VERB`.
 
     `default` is the verb that is meant if the command line begins with an option. `group` names the dependency group
-    (runner or train) whose packages the verbs need.
+    (runner or train) whose packages the verbs need. `moved` says of verbs that were here which command took their place.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Room:
     verbs: Mapping[str, Verb]
     default: str = ""
     group: str = "train"
+    moved: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, argv: Sequence[str] | None = None) -> NoReturn:
         """Run the verb that `argv` (default: sys.argv) begins with, and exit."""
@@ -68,6 +69,8 @@ class Room:
             print(self.help(), file=sys.stdout if argv else sys.stderr)
             return 0 if argv else 2
         name, *words = argv
+        if name in self.moved:
+            raise UsageError(f"python -m {self.name} {name}: has moved. Use {self.moved[name]}.")
         if name not in self.verbs:
             raise UsageError(f'python -m {self.name}: no verb "{name}". {known_names(name, self.verbs)}')
         prog = f"python -m {self.name}" if name == self.default else f"python -m {self.name} {name}"

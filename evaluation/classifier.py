@@ -1,64 +1,78 @@
-"""What a train_test net classifies: where its test records are, which blob holds the scores, how the classes are called."""
+"""What a train_test net classifies: its test database, the blobs with scores and labels, and the names of its classes."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter
 from caffe_io.lmdb_store import LmdbReader
-from training.errors import TrainingError
+
+from .errors import EvaluationError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The classification that a card describes: the blob of the deploy net, the task, and its classes in order."""
+
+    blob: str
+    task: str
+    classes: Sequence[str]
+
+
+UNNAMED = Answer("prob", "class", ())
+"""Without a card, classes are called by their numbers."""
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """`source`: the test LMDB; `records`: how many it holds; `scores`, `label`: names of blobs; `output`: the
-    deploy net's output that the card describes."""
+    """A net to be measured.
+
+    `source` is its test LMDB, `keys` are those of all records. `scores` and `label` are blobs of the train_test net.
+    """
 
     source: str
-    records: int
+    keys: Sequence[str]
     batch_size: int
     scores: str
     label: str
-    task: str
-    output: str
-    classes: list[str]
+    answer: Answer
+
+    @property
+    def records(self) -> int:
+        """Number of records in the test database."""
+        return len(self.keys)
 
 
-def read_classifier(net: NetParameter, path: str, card: Path | None) -> Classifier:
-    """From the layers of the TEST phase and the net's card. Without a card, classes are called by their numbers.
+def read_answer(card: Path) -> Answer:
+    """Read the classification from a net card or model card, the first if there are several. Raises CardError."""
+    from common.card import ClassOutput, read_net_card
 
-    Raises TrainingError if the net has no Data layer, or no Accuracy layer that says which blob holds the scores.
+    for output in read_net_card(card).outputs:
+        if isinstance(output, ClassOutput):
+            return Answer(output.blob, output.task, output.classes)
+    raise EvaluationError(
+        f'{card}: no output is read by "argmax", so there are no classes to count. Give another card.'
+    )
+
+
+def read_classifier(net: NetParameter, path: str, answer: Answer = UNNAMED) -> Classifier:
+    """Find what is to be measured in a net that was filtered for phase TEST; `path` is its file.
+
+    Raises EvaluationError if the net has no Data layer, or no Accuracy layer that says which blob holds the scores.
     """
     data = _layer(net, path, "Data")
     accuracy = _layer(net, path, "Accuracy")
     with LmdbReader(data.data_param.source) as reader:
-        records = len(reader)
-    output: dict[str, Any] = {"blob": "prob", "task": "class", "classes": []}
-    if card:
-        try:
-            given = json.loads(card.read_text("utf-8"))["outputs"][0]
-            output = {key: given[key] for key in output}
-        except OSError as error:
-            raise TrainingError(
-                f"{card}: cannot be read ({error.strerror}); wanted the net's card of outputs."
-            ) from error
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise TrainingError(
-                f"{card}: is no card of a classifier's output ({type(error).__name__}: {error}). "
-                "See prototxt/AgeNet/card.json for the form."
-            ) from error
+        keys = [key.decode("utf-8", "backslashreplace") for key, _ in reader.items()]
     return Classifier(
         source=data.data_param.source,
-        records=records,
+        keys=keys,
         batch_size=data.data_param.batch_size,
         scores=accuracy.bottom[0],
         label=accuracy.bottom[1],
-        task=output["task"],
-        output=output["blob"],
-        classes=output["classes"],
+        answer=answer,
     )
 
 
@@ -66,6 +80,6 @@ def _layer(net: NetParameter, path: str, kind: str) -> LayerParameter:
     for layer in net.layer:
         if layer.type == kind:
             return layer
-    raise TrainingError(
+    raise EvaluationError(
         f"{path}: has no {kind} layer in phase TEST, so there is nothing to measure. Give the train_test prototxt."
     )

@@ -1,100 +1,176 @@
-"""Three ways to the same answers: ours (torch), the compiled IR (openvino), the original (caffe)."""
+"""Three ways to the same predictions: our net (torch), the compiled network (openvino), the original (caffe).
+
+Libraries are imported by the engine that needs them, because the command line loads the table of engines.
+"""
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-import numpy as np
-
-from caffe_io.blobs import Array
-from caffe_io.caffe_pb2 import TEST
-from caffe_io.datum import datum_to_array, parse_datum
-from caffe_io.lmdb_store import LmdbReader
-from caffe_io.prototxt import read_net
+from common.helper import Helper, HelperError
+from common.messages import shape_text
 from common.places import require_toolchain
-from training.errors import EngineError
 
-from .classifier import Classifier
+from .errors import EngineError
 
-# (classifier, train_test prototxt, caffemodel, IR) -> N x classes probabilities and N labels, one row a record
-Engine = Callable[[Classifier, Path, Path, Path], tuple[Array, Array]]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from caffe_io.blobs import Array
+    from common.card import ModelCard
+
+    from .classifier import Classifier
+
+    Engine = Callable[[Classifier, Path, Path, Path], tuple[Array, Array]]
+    """(classifier, train_test prototxt, caffemodel, IR) -> records x classes probabilities, the labels of the records."""
+
+PYCAFFE_WORKER = Path(__file__).with_name("pycaffe_worker.py")
+SECONDS_TO_LOAD = 300.0
+SECONDS_FOR_A_BATCH = 600.0
+_AGAIN = "Compile the net again: ./compile2Movidius.sh --force"
+# glog prints a stack trace after the message that matters.
+HARMLESS = ("    @ ", "*** Check failure stack trace", "*** Aborted at", "PC: @")
 
 
 def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -> tuple[Array, Array]:
-    """Our own net in phase TEST."""
+    """Run our own net in phase TEST."""
     import torch
 
+    from caffe_io.caffe_pb2 import TEST
+    from caffe_io.prototxt import read_net
     from training.nets.net import Net
 
     net = Net(read_net(model), TEST, str(model))
     net.load(weights)
-    scores, labels = [], []
+    scores = []
+    labels = []
     with torch.inference_mode():
-        for _ in range(math.ceil(classifier.records / classifier.batch_size)):
+        for _ in range(_batches(classifier)):
             net.forward(keep=(classifier.scores, classifier.label))
             scores.append(net.blobs[classifier.scores].softmax(1).numpy())
             labels.append(net.blobs[classifier.label].numpy())
     net.close()
-    return _whole(classifier, scores, labels)
+    return _each_record_once(classifier, scores, labels)
 
 
 def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -> tuple[Array, Array]:
-    """The IR on the CPU, in f32, fed with the raw records: the mean is inside."""
-    import openvino
+    """Run the compiled network on the CPU, in f32, as the runner does: raw records go in, the mean is inside."""
+    import numpy as np
+
+    from caffe_io.datum import datum_to_array, parse_datum
+    from caffe_io.lmdb_store import LmdbReader
+    from inference.devices import open_device
 
     if not ir.exists():
         raise EngineError(f"{ir}: not there. Compile the net first: ./compile2Movidius.sh")
-    scores, labels = [], []
+    card = _model_card(ir)
+    blob = classifier.answer.blob
+    device = open_device("CPU", [card])
+    scores = []
+    labels = []
     try:
-        compiled = openvino.Core().compile_model(str(ir), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        request = compiled.create_infer_request()
         with LmdbReader(classifier.source) as reader:
             for key, value in reader.items():
                 datum = parse_datum(value, key.decode(errors="replace"))
-                request.infer([datum_to_array(datum)[None]])
-                scores.append(request.get_tensor(classifier.output).data.copy())
+                record = datum_to_array(datum)[None]
+                if list(record.shape) != list(card.input.shape):
+                    raise EngineError(
+                        f"{ir}: takes {shape_text(card.input.shape)}, but the records of {classifier.source} are "
+                        f"{shape_text(record.shape)}. {_AGAIN}"
+                    )
+                values = device.infer(card, cast("NDArray[np.uint8]", record))
+                if blob not in values:
+                    raise EngineError(
+                        f'{ir}: has no output "{blob}", only {", ".join(sorted(values))}. Give the net\'s own card.'
+                    )
+                scores.append(values[blob].reshape(1, -1))
                 labels.append(np.array([datum.label], np.float32))
-    except RuntimeError as error:  # its last line says what is wrong
-        reason = str(error).strip().splitlines()[-1].strip()
+    except RuntimeError as error:
         raise EngineError(
-            f"{ir}: OpenVINO cannot run it on the records of {classifier.source}: {reason} Compile the net anew."
+            f"{ir}: OpenVINO cannot run it on the records of {classifier.source}: {_reason(error)} {_AGAIN}"
         ) from error
-    return _whole(classifier, scores, labels)
+    finally:
+        device.close()
+    return _each_record_once(classifier, scores, labels)
 
 
 def caffe_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -> tuple[Array, Array]:
-    """The tool chain's Caffe, through its Python interface, on the same prototxt and LMDB."""
-    worker = Path(__file__).with_name("pycaffe_worker.py")
-    with tempfile.TemporaryDirectory() as folder:
-        request = {
-            "model": str(model),
-            "weights": str(weights),
-            "batches": math.ceil(classifier.records / classifier.batch_size),
-            "blobs": [classifier.scores, classifier.label],
-            "out": f"{folder}/blobs.npz",
-        }
-        done = subprocess.run(
-            [str(require_toolchain("caffe", "python", EngineError)), str(worker)],
-            input=json.dumps(request) + "\n",
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise EngineError(f"Caffe failed on {model}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
-        with np.load(request["out"]) as blobs:  # type: ignore[arg-type]
-            scores, labels = blobs[classifier.scores], blobs[classifier.label]
-    powers = np.exp(scores - scores.max(1, keepdims=True))
-    return _whole(classifier, [powers / powers.sum(1, keepdims=True)], [labels])
+    """Run the tool chain's Caffe, through its Python interface, on the same prototxt and LMDB."""
+    import numpy as np
+
+    python = require_toolchain("caffe", "python", EngineError)
+    blobs = [classifier.scores, classifier.label]
+    scores = []
+    labels = []
+    try:
+        with Helper("Caffe", python, PYCAFFE_WORKER, HARMLESS) as helper:
+            helper.call("load", {"model": str(model), "weights": str(weights)}, seconds=SECONDS_TO_LOAD)
+            for _ in range(_batches(classifier)):
+                arrays = helper.call("forward", {"blobs": blobs}, seconds=SECONDS_FOR_A_BATCH).arrays
+                scores.append(_softmax(np.asarray(arrays[classifier.scores])))
+                labels.append(np.asarray(arrays[classifier.label]))
+    except HelperError as error:
+        raise EngineError(f"{model}: {error}") from error
+    return _each_record_once(classifier, scores, labels)
 
 
 ENGINES: dict[str, Engine] = {"torch": torch_engine, "openvino": openvino_engine, "caffe": caffe_engine}
 
 
-def _whole(classifier: Classifier, scores: list[Array], labels: list[Array]) -> tuple[Array, Array]:
-    """Every record once: the last batch goes round to the first records again, and those are cut off."""
+def _model_card(ir: Path) -> ModelCard:
+    """Read the card beside an IR; without one, describe the network as OpenVINO finds it."""
+    from common.card import IrEntry, MeanEntry, SourceEntry, complete, describe_input, plain_card, read_card
+
+    beside = ir.with_suffix(".json")
+    if beside.exists():
+        return read_card(beside)
+    import openvino
+
+    try:
+        model = openvino.Core().read_model(ir)
+        shapes = {port.any_name: tuple(port.shape) for port in model.inputs}
+        sizes = {port.any_name: math.prod(port.shape) for port in model.outputs}
+    except RuntimeError as error:
+        raise EngineError(f"{ir}: OpenVINO cannot read it: {_reason(error)} {_AGAIN}") from error
+    if len(shapes) != 1:
+        raise EngineError(f"{ir}: takes {len(shapes)} inputs, expected one. Give the IR of a classifier.")
+    inputs = [describe_input(blob, shape, str(ir)) for blob, shape in shapes.items()]
+    channels = inputs[0].shape[1] if inputs[0].is_picture else 0
+    card = complete(
+        plain_card(ir.stem, channels, sizes),
+        str(ir),
+        inputs,
+        MeanEntry(inside=True, kind="none", sha256=None),
+        SourceEntry(),
+        IrEntry(xml=ir.name, bin=ir.with_suffix(".bin").name),
+        None,
+    )
+    return card.at(beside)
+
+
+def _reason(error: RuntimeError) -> str:
+    """Return the last line of OpenVINO's message; the lines above it name places in OpenVINO's source."""
+    return str(error).strip().splitlines()[-1].strip()
+
+
+def _softmax(scores: Array) -> Array:
+    import numpy as np
+
+    powers: Array = np.exp(scores - scores.max(1, keepdims=True))
+    shares: Array = powers / powers.sum(1, keepdims=True)
+    return shares
+
+
+def _batches(classifier: Classifier) -> int:
+    return math.ceil(classifier.records / classifier.batch_size)
+
+
+def _each_record_once(classifier: Classifier, scores: Sequence[Array], labels: Sequence[Array]) -> tuple[Array, Array]:
+    """Join the batches. The last one continues with the first records, which are cut off."""
+    import numpy as np
+
     return np.concatenate(scores)[: classifier.records], np.concatenate(labels)[: classifier.records]

@@ -1,131 +1,133 @@
-"""The figures of a classifier: accuracy, 1-off accuracy, recall of each class, confusion matrix."""
+"""The figures of a classifier. A new one is a function and a line in METRICS.
+
+Each function takes predictions and returns a value that JSON can hold, or None if the figure means nothing for the task.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from caffe_io.blobs import Array
-from common.files import atomic_file
-from training.errors import TrainingError
+from common.tasks import TASKS
+
+from .predictions import Predictions
+
+Metric = Callable[[Predictions], Any]
 
 
-@dataclass
-class Scores:
-    """`labels`: N class indices; `probabilities`: N x classes. The matrix has a row for each actual class."""
-
-    task: str
-    classes: list[str]
-    labels: Array
-    probabilities: Array
-    matrix: np.ndarray = field(init=False)
-
-    def __post_init__(self) -> None:
-        count = self.probabilities.shape[1]
-        self.classes = self.classes or [str(index) for index in range(count)]
-        if len(self.classes) != count:
-            raise TrainingError(
-                f"the card names {len(self.classes)} classes, but the net has {count} outputs. Take the net's own card."
-            )
-        actual = self.labels.astype(int)
-        if actual.min() < 0 or actual.max() >= count:
-            raise TrainingError(
-                f"the LMDB has labels from {actual.min()} to {actual.max()}; the net knows 0 to {count - 1}."
-            )
-        self.matrix = np.zeros((count, count), int)
-        np.add.at(self.matrix, (actual, self.probabilities.argmax(1)), 1)
-
-    @property
-    def total(self) -> int:
-        """Number of pictures."""
-        return int(self.matrix.sum())
-
-    @property
-    def correct(self) -> int:
-        """Pictures whose most probable class is theirs."""
-        return int(self.matrix.trace())
-
-    @property
-    def one_off(self) -> int | None:
-        """Pictures whose class or a neighbour of it is the most probable; None where classes have no order (not ages)."""
-        if self.task != "age":
-            return None
-        return int(sum(np.trace(self.matrix, offset) for offset in (-1, 0, 1)))
-
-    @property
-    def majority(self) -> int:
-        """What always answering the commonest class would get right."""
-        return int(self.matrix.sum(1).max())
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything for a JSON file."""
-        supports = self.matrix.sum(1)
-        result: dict[str, Any] = {
-            "task": self.task,
-            "pictures": self.total,
-            "correct": self.correct,
-            "accuracy": self.correct / self.total,
-            "standard_error": self._standard_error(),
-            "majority_baseline": self.majority / self.total,
-        }
-        if self.one_off is not None:
-            result["one_off_accuracy"] = self.one_off / self.total
-        recall = [self.matrix[i, i] / n if n else None for i, n in enumerate(supports)]
-        result["classes"] = [
-            {"name": name, "pictures": int(n), "recall": r}
-            for name, n, r in zip(self.classes, supports, recall, strict=True)
-        ]
-        known = [r for r in recall if r is not None]
-        result["mean_recall"] = float(np.mean(known))
-        result["confusion_matrix"] = self.matrix.tolist()
-        return result
-
-    def text(self) -> str:
-        """The same for a terminal."""
-        lines = [
-            f"accuracy {self.correct / self.total:.1%}, {self.correct}/{self.total} corrects "
-            f"(standard error {100 * self._standard_error():.1f} points)"
-        ]
-        if self.one_off is not None:
-            lines.append(f"1-off accuracy {self.one_off / self.total:.1%}, {self.one_off}/{self.total}")
-        lines.append(f"always the commonest class: {self.majority / self.total:.1%}")
-        width = 1 + max(len(name) for name in (*self.classes, "recall"))
-        lines.append("rows: actual, columns: predicted")
-        lines.append(" " * width + "".join(f"{name:>{width}}" for name in (*self.classes, "recall")))
-        for index, (name, row) in enumerate(zip(self.classes, self.matrix, strict=True)):
-            recall = f"{row[index] / row.sum():.0%}" if row.sum() else "-"
-            lines.append(f"{name:>{width}}" + "".join(f"{n:{width}d}" for n in row) + f"{recall:>{width}}")
-        return "\n".join(lines)
-
-    def _standard_error(self) -> float:
-        share = self.correct / self.total
-        return float(np.sqrt(share * (1 - share) / self.total))
+def pictures(predictions: Predictions) -> int:
+    """Count the records."""
+    return int(predictions.confusion.sum())
 
 
-def plot_confusion(scores: Scores, path: Path, title: str) -> None:
-    """Draw the confusion matrix into a PNG: counts in the cells, shade by share of the actual class."""
-    import matplotlib
+def correct(predictions: Predictions) -> int:
+    """Count the records whose most probable class is the actual one."""
+    return int(predictions.confusion.trace())
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
 
-    count = len(scores.classes)
-    shares = scores.matrix / np.maximum(scores.matrix.sum(1, keepdims=True), 1)
-    side = max(4.0, 0.7 * count + 1.5)
-    figure, axes = pyplot.subplots(figsize=(side, side), layout="constrained")
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), number in np.ndenumerate(scores.matrix):
-        axes.text(
-            column, row, str(number), ha="center", va="center", color="white" if shares[row, column] > 0.5 else "black"
-        )
-    axes.set_xticks(range(count), scores.classes, rotation=45, ha="right")
-    axes.set_yticks(range(count), scores.classes)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("actual")
-    axes.set_title(f"{title}: {scores.correct / scores.total:.1%} of {scores.total}")
-    with atomic_file(path, force=True) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
-    pyplot.close(figure)
+def accuracy(predictions: Predictions) -> float:
+    """Return the share of correct records."""
+    return correct(predictions) / pictures(predictions)
+
+
+def standard_error(predictions: Predictions) -> float:
+    """Return the standard error of the accuracy, as of a share in a random sample of this size."""
+    share = accuracy(predictions)
+    return float(np.sqrt(share * (1 - share) / pictures(predictions)))
+
+
+def majority(predictions: Predictions) -> int:
+    """Count the records that would be correct if the answer were always the most frequent class."""
+    return int(predictions.confusion.sum(1).max())
+
+
+def majority_baseline(predictions: Predictions) -> float:
+    """Return the accuracy of always answering the most frequent class."""
+    return majority(predictions) / pictures(predictions)
+
+
+def one_off(predictions: Predictions) -> int | None:
+    """Count the records whose most probable class is the actual one or its neighbour; None if classes have no order."""
+    task = TASKS.get(predictions.task)
+    if task is None or not task.ordered:
+        return None
+    return int(sum(predictions.confusion.trace(offset) for offset in (-1, 0, 1)))
+
+
+def one_off_accuracy(predictions: Predictions) -> float | None:
+    """Return the share of records that `one_off` counts."""
+    count = one_off(predictions)
+    return None if count is None else count / pictures(predictions)
+
+
+def recalls(predictions: Predictions) -> list[float | None]:
+    """Return, for each class, the share of its records that are correct; None for a class without records."""
+    counts = predictions.confusion.sum(1)
+    return [float(predictions.confusion[i, i] / n) if n else None for i, n in enumerate(counts)]
+
+
+def classes(predictions: Predictions) -> list[dict[str, Any]]:
+    """List the classes with their number of records and their recall."""
+    counts = predictions.confusion.sum(1)
+    return [
+        {"name": name, "pictures": int(count), "recall": recall}
+        for name, count, recall in zip(predictions.classes, counts, recalls(predictions), strict=True)
+    ]
+
+
+def mean_recall(predictions: Predictions) -> float:
+    """Return the mean recall of the classes that have records."""
+    return float(np.mean([recall for recall in recalls(predictions) if recall is not None]))
+
+
+def confusion_matrix(predictions: Predictions) -> list[list[int]]:
+    """Return the counts, a row for each actual class."""
+    matrix: list[list[int]] = predictions.confusion.tolist()
+    return matrix
+
+
+METRICS: dict[str, Metric] = {
+    "pictures": pictures,
+    "correct": correct,
+    "accuracy": accuracy,
+    "standard_error": standard_error,
+    "majority_baseline": majority_baseline,
+    "one_off_accuracy": one_off_accuracy,
+    "classes": classes,
+    "mean_recall": mean_recall,
+    "confusion_matrix": confusion_matrix,
+}
+"""The figures of a report, in its order."""
+
+
+def figures(predictions: Predictions) -> dict[str, Any]:
+    """Return the task and every figure that means something for it, for a JSON file."""
+    result: dict[str, Any] = {"task": predictions.task}
+    for name, metric in METRICS.items():
+        value = metric(predictions)
+        if value is not None:
+            result[name] = value
+    return result
+
+
+def as_text(predictions: Predictions) -> str:
+    """Return the figures as lines for a terminal."""
+    total = pictures(predictions)
+    lines = [
+        f"accuracy {accuracy(predictions):.1%}, {correct(predictions)}/{total} corrects "
+        f"(standard error {100 * standard_error(predictions):.1f} points)"
+    ]
+    near = one_off(predictions)
+    if near is not None:
+        lines.append(f"1-off accuracy {near / total:.1%}, {near}/{total}")
+    lines.append(f"always the commonest class: {majority_baseline(predictions):.1%}")
+    lines.append("rows: actual, columns: predicted")
+    width = 1 + max(len(name) for name in (*predictions.classes, "recall"))
+    lines.append(" " * width + "".join(f"{name:>{width}}" for name in (*predictions.classes, "recall")))
+    for name, row, recall in zip(predictions.classes, predictions.confusion, recalls(predictions), strict=True):
+        cells = "".join(f"{count:{width}d}" for count in row)
+        last = "-" if recall is None else f"{recall:.0%}"
+        lines.append(f"{name:>{width}}{cells}{last:>{width}}")
+    return "\n".join(lines)

@@ -1,23 +1,31 @@
-"""Runs in the tool chain's Python 3.6 to 3.9 with pycaffe: one line of JSON in, blobs of a net's batches out as .npz."""
+"""Runs a net with pycaffe. common/helper.py runs this file in the tool chain: Python 3.6 to 3.9, Caffe 1.0.
 
-import json
-import sys
+load:    {"model": prototxt, "weights": caffemodel} -> {}
+forward: {"blobs": names} -> {}, and the arrays of those blobs after the next batch
+"""
+
+import os
+
+# Errors only. Caffe would write a line for each layer of each net.
+os.environ.setdefault("GLOG_minloglevel", "2")
 
 import caffe
-import numpy as np
+
+NETS = []
 
 
-def main():
-    request = json.loads(sys.stdin.readline())
+def load(values, arrays):
+    """Read a net in phase TEST with its weights."""
     caffe.set_mode_cpu()
-    net = caffe.Net(request["model"], caffe.TEST, weights=request["weights"])
-    blobs = {name: [] for name in request["blobs"]}
-    for _ in range(request["batches"]):
-        net.forward()
-        for name in blobs:
-            blobs[name].append(net.blobs[name].data.copy())
-    np.savez(request["out"], **{name: np.concatenate(parts) for name, parts in blobs.items()})
-    print(json.dumps({"out": request["out"]}))
+    NETS[:] = [caffe.Net(values["model"], caffe.TEST, weights=values["weights"])]
+    return {}, {}
 
 
-main()
+def forward(values, arrays):
+    """Run the next batch of the net's data layer."""
+    net = NETS[0]
+    net.forward()
+    return {}, {name: net.blobs[name].data.copy() for name in values["blobs"]}
+
+
+FUNCTIONS = {"load": load, "forward": forward}

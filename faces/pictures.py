@@ -1,55 +1,170 @@
-"""Pictures read from files as Caffe reads them, in OpenCV's BGR order."""
+"""Picture files: read, decode, check, resize. A picture is BGR, uint8, height x width x channels, as OpenCV has it.
+
+Databases and answers use the same decoder, so a network sees in use what it saw in training. They differ in what they
+accept:
+
+- `decode` takes what Caffe takes: every size down to one pixel, in colour or in grey.
+- `read_picture` reads a face to be answered about. It also refuses a file that is cut short and a face that is too small.
+
+OpenCV is imported inside functions: it takes longer to load than a command may take to print its --help.
+"""
 
 from __future__ import annotations
 
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-import cv2
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from common.errors import PictureError
+from common.messages import shape_text
 
-Picture = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # its complaints do not name the file
-cv2.setNumThreads(1)  # one picture a thread keeps all cores busy already
+    Picture = NDArray[np.uint8]
+
+MIN_SIDE = 16
+"""Pixels. A network would answer something about a smaller face too, but it would be guessing."""
 
 
-def read_file(path: str | Path) -> Picture:
-    """The bytes of a file. Raises PictureError if there are none."""
+def read_bytes(path: str | Path) -> bytes:
+    """Return the bytes of a file. Raises PictureError, with the reason alone, if there are none."""
     try:
-        with Path(path).open("rb", buffering=0) as file:  # np.fromfile holds other threads up several times as long
-            data = np.frombuffer(file.read(), np.uint8)
+        # Unbuffered, because other threads go on meanwhile; numpy.fromfile blocks them several times as long.
+        with Path(path).open("rb", buffering=0) as file:
+            data = file.read()
     except OSError as error:
         raise PictureError((error.strerror or str(error)).lower()) from error
-    if not data.size:
+    if not data:
         raise PictureError("an empty file (0 bytes)")
     return data
 
 
-def decode(data: Picture, gray: bool = False) -> Picture:
-    """Height x width x 3 (BGR), or height x width with `gray`, 0-255, from the bytes of a picture file.
+def decode(data: bytes, gray: bool = False) -> Picture:
+    """Decode the bytes of a picture file into height x width x 3 (BGR), or height x width with `gray`.
 
-    OpenCV's flags have the meaning they have in Caffe: grey becomes three equal channels, transparency is dropped,
-    16 bits become 8, and a camera's orientation mark is obeyed. Caffe decodes from the file, where OpenCV fills the
-    missing part of a truncated JPEG with grey; from memory, as here, it refuses it, at the first missing byte.
-    Raises PictureError.
+    OpenCV's flags mean what they mean in Caffe: grey becomes three equal channels, transparency is dropped, 16 bits
+    become 8, and the orientation mark of a camera is obeyed. One thing differs. Caffe decodes from the file, where OpenCV
+    fills the missing part of a truncated JPEG with grey. From memory, as here, OpenCV refuses it.
+    Raises PictureError with the reason alone.
     """
+    import cv2
+    import numpy as np
+
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR)
-    except cv2.error as error:  # for instance more pixels than OpenCV takes
+        with _silent_opencv():
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        # One cause is a header that claims more pixels than OpenCV takes.
         raise PictureError(f"refused by OpenCV: {error.err}") from error
     if picture is None:
-        jpeg = data[:2].tobytes() == b"\xff\xd8"
-        raise PictureError(
-            f"{'a truncated or damaged JPEG' if jpeg else 'not a picture, or damaged'} ({data.size} bytes)"
-        )
+        kind = "a truncated or damaged JPEG" if bytes(data[:2]) == b"\xff\xd8" else "not a picture, or damaged"
+        raise PictureError(f"{kind} ({len(data)} bytes)")
     return np.asarray(picture, np.uint8)
 
 
+def read_picture(path: str | Path) -> Picture:
+    """Read the picture of a face from a JPEG, PNG, BMP, TIFF or WebP file: BGR uint8, height x width x 3.
+
+    Pixels are those of `decode`. Raises PictureError, with the file and what to do, if the file is missing, cut short or
+    no picture, or if the picture is smaller than MIN_SIDE.
+    """
+    try:
+        data = read_bytes(path)
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}. Give the picture of one face.") from error
+    if is_truncated(data):
+        raise PictureError(f"{path}: cut short ({len(data)} bytes, no end marker). Copy or download it again.")
+    try:
+        picture = decode(data)
+    except PictureError as error:
+        raise PictureError(
+            f"{path}: {error}; begins with {data[:12]!r}. Expected a JPEG, PNG, BMP, TIFF or WebP file."
+        ) from error
+    check_picture(picture, str(path))
+    return picture
+
+
+def check_picture(picture: Picture, name: str = "the picture") -> None:
+    """Raise PictureError unless `picture` is BGR uint8, height x width x 3, and no side is below MIN_SIDE pixels."""
+    shape = getattr(picture, "shape", None)
+    dtype = getattr(picture, "dtype", type(picture).__name__)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or dtype != "uint8":
+        found = f"{dtype}" if shape is None else f"{dtype} {shape_text(shape)}"
+        raise PictureError(f"{name}: found {found}, expected BGR uint8, height x width x 3.")
+    height, width = shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise PictureError(
+            f"{name}: {width}x{height} pixels, expected at least {MIN_SIDE}x{MIN_SIDE}. Give a larger picture of the face."
+        )
+
+
 def resize(picture: Picture, height: int, width: int) -> Picture:
-    """Stretched to height x width as Caffe does it (bilinear, no crop); 0 for both leaves it as it is."""
+    """Stretch a picture to height x width as Caffe's convert_imageset does: bilinear, without cropping. 0 x 0 is a no-op."""
+    import cv2
+    import numpy as np
+
     if not height and not width:
         return picture
-    return np.asarray(cv2.resize(picture, (width, height)), np.uint8)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+_JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)
+"""A marker that can end a scan's data, in which FF 00 (a stuffed FF) and D0 to D7 (a restart) occur as well."""
+_END_OF_IMAGE = 0xD9
+_TEMPORARY = 0x01
+
+
+def is_truncated(data: bytes) -> bool:
+    """Return whether a JPEG or PNG lacks its end marker. Other formats are left to their decoders, which notice it.
+
+    A search for the end marker of a JPEG would find that of a thumbnail in an EXIF segment, so its segments are walked
+    (ISO/IEC 10918-1, annex B).
+    """
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return b"IEND" not in data
+    if not data.startswith(b"\xff\xd8\xff"):
+        return False
+    position = 2
+    while position + 1 < len(data):
+        marker = _JPEG_MARKER.search(data, position)
+        if marker is None:
+            return True
+        code = data[marker.end() - 1]
+        position = marker.end()
+        if code == _END_OF_IMAGE:
+            return False
+        if code != _TEMPORARY:
+            # Every other segment begins with its length. After the header of a scan, the search skips the scan's data.
+            position += max(2, int.from_bytes(data[position : position + 2], "big"))
+    return True
+
+
+_lock = threading.Lock()
+_decoding = 0
+_level = 0
+
+
+@contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """Keep OpenCV from printing: its many lines do not name the file. The log level is one for all threads."""
+    global _decoding, _level
+    import cv2
+
+    log = cv2.utils.logging
+    with _lock:
+        if _decoding == 0:
+            _level = log.getLogLevel()
+            log.setLogLevel(log.LOG_LEVEL_SILENT)
+        _decoding += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _decoding -= 1
+            if _decoding == 0:
+                log.setLogLevel(_level)

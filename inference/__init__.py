@@ -10,10 +10,10 @@ Needs numpy, OpenCV, OpenVINO and pydantic, and of this project common/, faces/ 
 """
 
 from common.errors import CardError, MeanError, OutputExists, PictureError, UsageError
+from faces.pictures import read_picture
 
 from .answer import Answer
 from .errors import DeviceError, InferenceError
-from .picture import read_picture
 from .runner import Result, Runner
 
 __all__ = [

@@ -34,10 +34,10 @@ def main(options: argparse.Namespace) -> None:
     _shorten_imports()
 
     from common.card import read_cards
+    from faces.pictures import read_picture
 
     from .annotate import annotate, write_png
     from .mean import check_mean
-    from .picture import read_picture
     from .report import as_json, as_text
     from .runner import Runner
 

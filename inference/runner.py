@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faces.pictures import check_picture
+
 from .answer import Answer, read_outputs
 from .devices import SYSFS, choose, open_device
-from .picture import check_picture
 from .tensor import to_tensor
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .tensor import Box
+    from faces.crop import Box
 
 
 @dataclass(frozen=True)

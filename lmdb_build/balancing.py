@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 
 from common.tasks import TASKS
-from faces.pictures import Picture, decode, read_file
+from faces.pictures import decode, read_bytes
 
 from .errors import LmdbBuildError
 from .samples import Sample
+
+if TYPE_CHECKING:
+    from faces.pictures import Picture
 
 _JPEG_QUALITY = 95
 _NOISE_VARIANCE = 0.01  # of grey levels counted from 0 to 1
@@ -78,7 +81,7 @@ def plan_copies(train: Sequence[Sample]) -> list[Copy]:
 
 def draw_copy(copy: Copy, folder: Path) -> bool:
     """Write the copy below `folder` as a JPEG of quality 95; False if the same bytes are there already."""
-    picture = KINDS[copy.kind](decode(read_file(copy.original.path)), copy.name)
+    picture = KINDS[copy.kind](decode(read_bytes(copy.original.path)), copy.name)
     data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
     path = folder / copy.name
     temporary = path.with_name(f".{path.name}.part")

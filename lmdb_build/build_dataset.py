@@ -18,7 +18,7 @@ from pathlib import Path
 
 from common.errors import PictureError
 from common.tasks import TASKS
-from faces.pictures import decode, read_file
+from faces.pictures import decode, read_bytes
 
 from .archive import unpack
 from .balancing import Copy, draw_copy, plan_copies
@@ -70,11 +70,11 @@ def leave_out_unreadable(build: Build) -> None:
 
     def inspect(sample: Sample) -> Sample | LeftOut:
         try:
-            data = read_file(sample.path)
+            data = read_bytes(sample.path)
             decode(data)
         except PictureError as error:
             return LeftOut(sample.name, str(error))
-        return dataclasses.replace(sample, digest=hashlib.sha256(data.tobytes()).hexdigest())
+        return dataclasses.replace(sample, digest=hashlib.sha256(data).hexdigest())
 
     found = list(with_progress(in_order(inspect, build.samples), len(build.samples), "looked at"))
     build.samples = [item for item in found if isinstance(item, Sample)]

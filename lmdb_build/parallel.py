@@ -22,6 +22,10 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
 
     Threads serve because OpenCV and numpy let go of the interpreter's lock. Only a few items are in hand at a time.
     """
+    import cv2
+
+    # One picture a thread keeps all cores busy already.
+    cv2.setNumThreads(1)
     threads = threads or cores()
     waiting: deque[Future[list[R]]] = deque()
     remaining = iter(items)

@@ -10,7 +10,7 @@ import numpy as np
 
 from caffe_io.caffe_pb2 import Datum
 from caffe_io.datum import raw_record
-from faces.pictures import decode, read_file, resize
+from faces.pictures import decode, read_bytes, resize
 
 from .errors import LmdbBuildError
 from .lists import Entry
@@ -48,7 +48,7 @@ def make_record(path: str, entry: Entry, recipe: Recipe) -> Record:
     (no resize, and the name ends as the encoding says), else encoded anew.
     Raises PictureError if the file is no whole picture, LmdbBuildError if OpenCV does not know the encoding.
     """
-    data = read_file(path)
+    data = read_bytes(path)
     picture = resize(decode(data, recipe.gray), recipe.resize_height, recipe.resize_width)
     height, width = picture.shape[:2]
     encoding = encoding_of(entry.path, recipe)
@@ -58,7 +58,7 @@ def make_record(path: str, entry: Entry, recipe: Recipe) -> Record:
     if recipe.resize_height or not _ends_as(path, encoding):
         datum = Datum(data=_encode(picture, encoding, entry.path), label=entry.label, encoded=True)
     else:
-        datum = Datum(data=data.tobytes(), label=entry.label, encoded=True)
+        datum = Datum(data=data, label=entry.label, encoded=True)
     return Record(datum.SerializeToString(), height, width)
 
 

@@ -1,1 +1,5 @@
 """Myriad X blobs."""
+
+from .blob import BlobError, BlobHeader, read_header
+
+__all__ = ["BlobError", "BlobHeader", "read_header"]

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from common.errors import MokaError
 
-START = b"\x7felf"  # lower case, unlike an ELF file's
+# In lower case, unlike the start of an ELF file.
+START = b"\x7felf"
 MAGIC = 9709
-_HEADER = struct.Struct("<13I")  # from byte 52 on
+_HEADER = struct.Struct("<13I")
 _OFFSET = 52
+_COMPILE = "Compile it again: ./compile2Movidius.sh --force"
 
 
 class BlobError(MokaError):
@@ -21,7 +23,7 @@ class BlobError(MokaError):
 
 @dataclass(frozen=True)
 class BlobHeader:
-    """The numbers in a blob's header; sizes in bytes, `stages` as the device counts its steps."""
+    """The numbers in a blob's header. Sizes are in bytes; `stages` are the steps that the device counts."""
 
     bytes: int
     major: int
@@ -38,21 +40,19 @@ class BlobHeader:
 
 
 def read_header(path: str | os.PathLike[str]) -> BlobHeader:
-    """Read the header of the blob at `path`. Raises BlobError if the file is missing, no blob, or not whole."""
+    """Read the header of the blob at `path`. Raises BlobError if the file is missing, no blob, or cut short."""
     try:
         with Path(path).open("rb") as file:
             begin = file.read(_OFFSET + _HEADER.size)
         size = Path(path).stat().st_size
     except OSError as error:
-        raise BlobError(f"{path}: cannot be read ({error.strerror}); wanted a Myriad X blob.") from error
+        raise BlobError(f"{path}: cannot be read ({error.strerror}). Expected a Myriad X blob.") from error
     if len(begin) < _OFFSET + _HEADER.size or not begin.startswith(START):
-        raise BlobError(
-            f"{path}: {size} bytes that do not begin as a Myriad X blob does. Compile it: ./compile2Movidius.sh"
-        )
+        raise BlobError(f"{path}: {size} bytes that do not begin like a Myriad X blob. {_COMPILE}")
     magic, *numbers = _HEADER.unpack_from(begin, _OFFSET)
     if magic != MAGIC:
-        raise BlobError(f"{path}: number {magic} at byte {_OFFSET}, wanted {MAGIC}: no Myriad X blob. Compile it anew.")
+        raise BlobError(f"{path}: no Myriad X blob (found {magic} at byte {_OFFSET}, expected {MAGIC}). {_COMPILE}")
     header = BlobHeader(*numbers)
     if header.bytes != size:
-        raise BlobError(f"{path}: has {size} bytes, its header says {header.bytes}: cut short. Compile it anew.")
+        raise BlobError(f"{path}: cut short ({size} bytes, expected {header.bytes} by its header). {_COMPILE}")
     return header

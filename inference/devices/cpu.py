@@ -1,4 +1,4 @@
-"""The CPU, by the current OpenVINO, which reads the same IR that the stick's blob was compiled from."""
+"""The CPU, by the current OpenVINO. It reads the same IR that the stick's blob was compiled from."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from common.errors import CardError
+from common.messages import shape_text
 
 from ..errors import DeviceError
 
@@ -15,15 +16,14 @@ if TYPE_CHECKING:
 
     from common.card import ModelCard
 
-
-_AGAIN = "Run ./compile2Movidius.sh again"
+_AGAIN = "Compile it again: ./compile2Movidius.sh --force"
 
 
 class CpuDevice:
-    """All networks compiled for the CPU.
+    """All networks, compiled for the CPU. `precision` is what OpenVINO made of the requested one.
 
-    Without a hint OpenVINO computes in bfloat16 (x86 with AVX512_BF16) or FP16 (ARM) wherever the CPU can, and the
-    probabilities then differ by some 1e-2; so the precision is always set. `precision` holds what OpenVINO made of it.
+    It is always requested. By default OpenVINO computes in bfloat16 (x86 with AVX512_BF16) or FP16 (ARM) where the CPU
+    can, which changes probabilities by about 1e-2.
     """
 
     name = "CPU"
@@ -31,54 +31,57 @@ class CpuDevice:
     def __init__(self, cards: Sequence[ModelCard], precision: str = "f32") -> None:
         import openvino as ov
 
-        self.runtime = f"OpenVINO {ov.__version__.split('-')[0]}"
-        self._core = ov.Core()
+        core = ov.Core()
         config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
-        self._networks = {card.name: _compile(self._core, card, config) for card in cards}
+        self.runtime = f"OpenVINO {ov.__version__.split('-')[0]}"
+        self._networks = {card.name: _compile(core, card, config) for card in cards}
         used = next(iter(self._networks.values())).get_property("INFERENCE_PRECISION_HINT")
-        self.precision = used.to_string()
-        if self.precision == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        self.precision: str = used.to_string()
+        if self.precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             self.precision = "bf16 (emulated, slower than f32: this CPU has no bf16)"
 
     def infer(self, card: ModelCard, tensor: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """uint8 (1, channels, height, width) → float32 values by output blob."""
+        """Run the network of `card` on uint8 1 x channels x height x width; return float32 values by output blob."""
         network = self._networks[card.name]
         port = network.input(card.input.blob)
         results = network({port: tensor.astype(port.element_type.to_dtype(), copy=False)})
         return {name: values.astype("float32") for port, values in results.items() for name in port.names}
 
     def close(self) -> None:
-        """Let the networks go."""
+        """Release the networks."""
         self._networks.clear()
 
 
 def _compile(core: Any, card: ModelCard, config: dict[str, str]) -> Any:
-    """Read and compile one network, and see that it is the one on the card."""
-    for file in (card.xml_path, card.bin_path):
+    """Read and compile one network. Raises CardError unless it is the one that the card describes."""
+    xml = card.xml_path
+    for file in (xml, card.bin_path):
         card.check_file(file)
     try:
-        model = core.read_model(card.xml_path)
+        model = core.read_model(xml)
     except RuntimeError as error:
-        raise CardError(f"{card.xml_path}: OpenVINO cannot read it or its .bin: {_last(error)}. {_AGAIN}") from None
+        raise CardError(f"{xml}: OpenVINO cannot read it or its .bin: {_reason(error)}. {_AGAIN}") from error
     inputs = {name: list(port.shape) for port in model.inputs for name in port.names if port.partial_shape.is_static}
-    outputs = {name for port in model.outputs for name in port.names}
     if len(model.inputs) != 1 or inputs.get(card.input.blob) != card.input.shape:
+        found = ", ".join(f'"{name}" of {shape_text(shape)}' for name, shape in inputs.items())
         raise CardError(
-            f"{card.xml_path}: takes {inputs}; {card.path} says {card.input.blob} of {card.input.shape}. {_AGAIN}"
+            f"{xml}: takes {found or 'inputs of no fixed size'}, but {card.path} describes "
+            f'"{card.input.blob}" of {shape_text(card.input.shape)}. {_AGAIN}'
         )
+    outputs = {name for port in model.outputs for name in port.names}
     for output in card.outputs:
         if output.blob not in outputs:
             raise CardError(
-                f'{card.xml_path}: has no output "{output.blob}", but {card.path} names it; '
+                f'{xml}: has no output "{output.blob}", but {card.path} names it; '
                 f"it has {', '.join(sorted(outputs))}. {_AGAIN}"
             )
     try:
         return core.compile_model(model, "CPU", config)
     except RuntimeError as error:
-        raise DeviceError(f"{card.xml_path}: OpenVINO cannot compile it for the CPU: {_last(error)}") from None
+        raise DeviceError(f"{xml}: OpenVINO cannot compile it for the CPU: {_reason(error)}.") from error
 
 
-def _last(error: RuntimeError) -> str:
-    """OpenVINO's message without the source lines of OpenVINO above it."""
+def _reason(error: RuntimeError) -> str:
+    """Return the last line of OpenVINO's message; the lines above it name places in OpenVINO's source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else "no reason given"
+    return lines[-1].rstrip(".") if lines else "it gives no reason"

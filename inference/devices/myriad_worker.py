@@ -1,29 +1,22 @@
-"""Drives a Myriad X stick: loads networks once, then answers each line of JSON on stdin with one on stdout.
+"""Drives a Myriad X stick: loads networks once, then runs them.
 
-Runs in the Python that holds an OpenVINO with the MYRIAD plugin (3.6 and newer), never in the runner's; it imports
-nothing of the project. Requests and replies:
+common/helper.py runs this file in a Python (3.6 or newer) that holds an OpenVINO with the MYRIAD plugin.
 
-    {"do": "load", "device": "MYRIAD", "networks": {NAME: {"blob": PATH (may be absent), "xml": PATH}}}
-        -> {"runtime": "2021.4.2",
-            "networks": {NAME: {"source": "blob" or "xml", "inputs": {BLOB: SHAPE}, "outputs": [BLOB]}}}
-    {"do": "infer", "network": NAME, "input": BLOB, "shape": [1, C, H, W], "data": BASE64 of the uint8 values}
-        -> {"outputs": {BLOB: [numbers]}}
-    anything that fails -> {"error": TEXT}
+load:  {"device": "MYRIAD", "networks": {NAME: {"blob": path (may be absent), "xml": path}}}
+    -> {"runtime": "2021.4.2",
+        "networks": {NAME: {"source": "blob" or "xml", "inputs": {BLOB: shape}, "outputs": [BLOB]}}}
+infer: {"network": NAME, "input": BLOB}, and the array "tensor", uint8 1 x channels x height x width
+    -> {}, and an array for each output blob
 """
 
-import base64
-import json
-import os
 import sys
 from pathlib import Path
-
-sys.path.pop(0)  # this folder: its module names are no business of the runtime
 
 import numpy as np
 
 
 class InferenceEngine:
-    """OpenVINO up to 2021.4: IECore, blobs by import_network."""
+    """OpenVINO up to 2021.4: IECore, and blobs by import_network."""
 
     def __init__(self):
         from openvino.inference_engine import IECore, get_version
@@ -32,31 +25,37 @@ class InferenceEngine:
         self.version = get_version()
 
     def import_blob(self, path, device):
+        """Load a compiled blob."""
         return self.core.import_network(path, device)
 
     def compile_ir(self, path, device):
+        """Compile an IR."""
         network = self.core.read_network(path, path[: -len("xml")] + "bin")
         for info in network.input_info.values():
             info.precision = "U8"
         return self.core.load_network(network, device)
 
     def inputs(self, network):
+        """Return the shapes of the inputs by name."""
         return {name: list(info.input_data.shape) for name, info in network.input_info.items()}
 
     def outputs(self, network):
+        """Return the names of the outputs."""
         return sorted(network.outputs)
 
     def infer(self, network, name, tensor):
+        """Run a network; return its outputs by name."""
         return network.infer({name: tensor})
 
 
 class Runtime:
-    """OpenVINO 2022.1 and newer: Core, blobs by import_model."""
+    """OpenVINO 2022.1 and newer: Core, and blobs by import_model. The methods are those of InferenceEngine."""
 
     def __init__(self):
         try:
             from openvino.runtime import Core, get_version
-        except ImportError:  # the module's name from 2023.1 on
+        except ImportError:
+            # The name of the module from 2023.1 on.
             from openvino import Core, get_version
 
         self.core = Core()
@@ -80,61 +79,48 @@ class Runtime:
 
 
 def find_api():
-    """The API of the OpenVINO that is here; the old one first, which 2022.x carries as well."""
+    """Return the API of the OpenVINO that is installed. 2022.x has both; the old one goes first."""
     try:
         return InferenceEngine()
     except ImportError:
         return Runtime()
 
 
-class Worker:
+class Stick:
     """The networks on the device."""
 
     def __init__(self):
-        self.api = find_api()
+        self.api = None
         self.networks = {}
 
-    def load(self, request):
+    def load(self, values, arrays):
+        """Load networks and describe them."""
+        self.api = find_api()
         described = {}
-        for name, files in sorted(request["networks"].items()):
-            network, source = self.open(files, request["device"])
+        for name, files in sorted(values["networks"].items()):
+            network, source = self.open(files, values["device"])
             self.networks[name] = network
             inputs, outputs = self.api.inputs(network), self.api.outputs(network)
             described[name] = {"source": source, "inputs": inputs, "outputs": outputs}
-        return {"runtime": self.api.version.split("-")[0], "networks": described}
+        return {"runtime": self.api.version.split("-")[0], "networks": described}, {}
 
     def open(self, files, device):
-        """The blob if there is one; the IR where this runtime refuses the blob, as another version of it may."""
+        """Load the blob if there is one. This runtime may refuse a blob of another version; then compile the IR."""
         if "blob" in files:
             try:
                 return self.api.import_blob(files["blob"], device), "blob"
             except RuntimeError as error:
                 if any(word in str(error) for word in ("NC_ERROR", "X_LINK", "not registered")):
-                    raise  # the device is at fault, not the blob
+                    # The device is the problem, not the blob.
+                    raise
                 print("blob refused:", error, file=sys.stderr)
         return self.api.compile_ir(files["xml"], device), "xml"
 
-    def infer(self, request):
-        tensor = np.frombuffer(base64.b64decode(request["data"]), np.uint8).reshape(request["shape"])
-        results = self.api.infer(self.networks[request["network"]], request["input"], tensor)
-        return {"outputs": {name: [float(v) for v in np.ravel(values)] for name, values in results.items()}}
+    def infer(self, values, arrays):
+        """Run one network."""
+        results = self.api.infer(self.networks[values["network"]], values["input"], np.asarray(arrays["tensor"]))
+        return {}, {name: np.asarray(result) for name, result in results.items()}
 
 
-def main():
-    """Serve requests until stdin ends."""
-    replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # the plugin prints warnings to stdout: only replies may go there
-    worker = None
-    for line in sys.stdin:
-        try:
-            request = json.loads(line)
-            worker = worker or Worker()
-            reply = {"load": worker.load, "infer": worker.infer}[request["do"]](request)
-        except Exception as error:  # whatever it was, the other side must hear of it
-            reply = {"error": " ".join(str(error).split()) or type(error).__name__}
-        replies.write(json.dumps(reply) + "\n")
-        replies.flush()
-
-
-if __name__ == "__main__":
-    main()
+STICK = Stick()
+FUNCTIONS = {"load": STICK.load, "infer": STICK.infer}

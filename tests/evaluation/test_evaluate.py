@@ -1,11 +1,14 @@
-"""`python -m training evaluate`, its engines, and what it reads from net and card."""
+"""`python -m evaluation evaluate`: its engines, what it reads from net and card, and saved predictions."""
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,16 +20,20 @@ from caffe_io.lmdb_store import LmdbReader
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
 from caffe_io.weights import write_weights
-from common.errors import UsageError
+from common.errors import CardError, UsageError
 from evaluation.__main__ import ROOM
-from evaluation.classifier import Classifier, read_classifier
-from evaluation.engines import ENGINES
+from evaluation.classifier import Classifier, read_answer, read_classifier
+from evaluation.engines import ENGINES, PYCAFFE_WORKER
+from evaluation.errors import EngineError, EvaluationError
+from evaluation.predictions import read_predictions
 from kits.training import make_lmdb, small_solver
 from kits.training_commands import command, leftovers
-from training.errors import EngineError, TrainingError
 
-CARD = {
+CARD: dict[str, Any] = {
     "name": "Small",
+    "channel_order": "BGR",
+    "resize": "stretch",
+    "crop_margin": 0.0,
     "outputs": [{"blob": "prob", "task": "age", "read": "argmax", "classes": ["0-9", "10-19", "20-29"]}],
 }
 
@@ -54,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def classifier_of(folder: Path) -> Classifier:
     path = folder / "prototxt/Small_train_test.prototxt"
-    return read_classifier(filter_net(read_net(path), TEST), str(path), folder / "prototxt/Small.json")
+    return read_classifier(filter_net(read_net(path), TEST), str(path), read_answer(folder / "prototxt/Small.json"))
 
 
 def records(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +106,7 @@ def test_every_record_is_counted_once_and_in_order(folder: Path) -> None:
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     single = folder / "single.prototxt"
     single.write_text(model.read_text().replace("batch_size: 8", "batch_size: 1"))
-    classifier = read_classifier(filter_net(read_net(single), TEST), str(single), None)
+    classifier = read_classifier(filter_net(read_net(single), TEST), str(single))
     again, _ = ENGINES["torch"](classifier, single, weights, Path("none"))
     np.testing.assert_allclose(probabilities, again, atol=1e-5)
 
@@ -118,6 +125,7 @@ def test_other_files_and_another_place(folder: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "deep/er").iterdir()) == [
         "Small_iter_9_test_torch.json",
         "Small_iter_9_test_torch_confusion.png",
+        "Small_iter_9_test_torch_predictions.npz",
     ]
     report = json.loads((tmp_path / "deep/er/Small_iter_9_test_torch.json").read_text())
     assert report["task"] == "class"  # no card was given, so classes are numbers and have no order
@@ -159,14 +167,126 @@ def test_the_openvino_engine_feeds_raw_records(folder: Path, tmp_path: Path) -> 
 
 def test_irs_that_cannot_be_run(folder: Path, tmp_path: Path) -> None:
     engine, classifier = ENGINES["openvino"], classifier_of(folder)
-    with pytest.raises(EngineError, match=r"none\.xml: not there\. Compile the net first: \./compile2Movidius\.sh"):
-        engine(classifier, Path(), Path(), tmp_path / "none.xml")
     (tmp_path / "bad.xml").write_text("<net")
-    for ir in (tmp_path / "bad.xml", brightness_ir(tmp_path, side=30), brightness_ir(tmp_path, name="other")):
-        with pytest.raises(
-            EngineError, match=rf"{ir.name}: OpenVINO cannot run it on the records of .*test: \S.* Compile the net anew"
-        ):
-            engine(classifier, Path(), Path(), ir)
+    for make, words in (
+        (lambda: tmp_path / "none.xml", r"none\.xml: not there\. Compile the net first: \./compile2Movidius\.sh"),
+        (lambda: tmp_path / "bad.xml", r"bad\.xml: OpenVINO cannot read it: \S.* Compile the net again"),
+        (
+            lambda: brightness_ir(tmp_path, side=30),
+            r"Small\.xml: takes 1x3x30x30, but the records of .*test are 1x3x24x24\. Compile the net again",
+        ),
+        (lambda: brightness_ir(tmp_path, name="other"), r'Small\.xml: has no output "prob", only .*other'),
+    ):
+        with pytest.raises(EngineError, match=words):
+            engine(classifier, Path(), Path(), make())
+
+
+def model_card(beside: Path, **changes: Any) -> Path:
+    """Write the card of `brightness_ir` beside it."""
+    card = {
+        **CARD,
+        "format": 1,
+        "input": {"blob": "data", "shape": [1, 3, 24, 24], "layout": "NCHW", "precision": "U8"},
+        "mean": {"inside": True, "kind": "none", "sha256": None, "channel_means": [0, 0, 0]},
+        "ir": {"xml": "Small.xml", "bin": "Small.bin"},
+        "blob": None,
+        **changes,
+    }
+    path = beside.with_suffix(".json")
+    path.write_text(json.dumps(card))
+    return path
+
+
+def test_an_ir_with_its_card_is_run_as_the_runner_runs_it(folder: Path, tmp_path: Path) -> None:
+    engine, classifier = ENGINES["openvino"], classifier_of(folder)
+    ir = brightness_ir(tmp_path)
+    without, _ = engine(classifier, Path(), Path(), ir)
+    model_card(ir)
+    probabilities, _ = engine(classifier, Path(), Path(), ir)
+    np.testing.assert_array_equal(probabilities, without)
+    model_card(ir, ir={"xml": "Small.xml", "bin": "Small.bin", "bin_sha256": "0" * 64})
+    with pytest.raises(CardError, match=r"Small\.bin: is not the file that .*Small\.json describes"):
+        engine(classifier, Path(), Path(), ir)
+    model_card(ir).write_text("{}")
+    with pytest.raises(CardError, match=r"Small\.json"):
+        engine(classifier, Path(), Path(), ir)
+
+
+def test_saved_predictions_give_the_same_report(folder: Path, tmp_path: Path) -> None:
+    first = command("evaluate", "--net", "Small", "--out", tmp_path / "a", folder=folder, room=ROOM)
+    assert first.code == 0, first.err
+    stem = "Small_iter_100_test_torch"
+    saved = tmp_path / f"a/{stem}_predictions.npz"
+    predictions = read_predictions(saved)
+    assert predictions.labels.tolist() == records(folder)[1].tolist()
+    with LmdbReader(folder / "test") as reader:
+        assert predictions.keys == [key.decode() for key, _ in reader.items()]
+    again = command("evaluate", "--predictions", saved, "--out", tmp_path / "b", folder=folder, room=ROOM)
+    assert again.code == 0, again.err
+    assert again.out.splitlines()[:-1] == first.out.splitlines()[:-1]
+    for name in (f"{stem}.json", f"{stem}_confusion.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert json.loads((tmp_path / f"b/{stem}.json").read_text())["predictions"] == saved.name
+    (tmp_path / f"a/{stem}.json").unlink()
+    assert command("evaluate", "--predictions", saved, folder=folder, room=ROOM).code == 0
+    assert (tmp_path / f"a/{stem}.json").read_bytes() == (tmp_path / f"b/{stem}.json").read_bytes()
+
+
+def test_saved_predictions_with_another_card(folder: Path, tmp_path: Path) -> None:
+    command("evaluate", "--net", "Small", "--out", tmp_path, folder=folder, room=ROOM)
+    card = tmp_path / "gender.json"
+    card.write_text(json.dumps({**CARD, "outputs": [{**CARD["outputs"][0], "task": "gender"}]}))
+    saved = tmp_path / "Small_iter_100_test_torch_predictions.npz"
+    done = command("evaluate", "--predictions", saved, "--card", card, folder=folder, room=ROOM)
+    assert done.code == 0, done.err
+    assert "1-off" not in done.out
+    assert json.loads((tmp_path / "Small_iter_100_test_torch.json").read_text())["task"] == "gender"
+
+
+def test_caffe_s_own_words_reach_the_user(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker with the same functions takes the place of pycaffe's."""
+    worker = tmp_path / "worker.py"
+    monkeypatch.setattr("evaluation.engines.PYCAFFE_WORKER", worker)
+    monkeypatch.setattr("evaluation.engines.require_toolchain", lambda *_: Path(sys.executable))
+    model, weights = folder / "prototxt/Small_train_test.prototxt", folder / "models/Small/Small_iter_9.caffemodel"
+    for code, words in (
+        (
+            "raise RuntimeError('Could not open file')",
+            "Small_train_test.prototxt: Caffe says: RuntimeError: Could not open file",
+        ),
+        (
+            "print('F net.cpp:1] Check failed', '*** Check failure stack trace: ***', '    @ 0x1', sep=chr(10), "
+            "file=sys.stderr, flush=True); os.abort()",
+            "Small_train_test.prototxt: Caffe was ended by signal 6 (SIGABRT).\n  F net.cpp:1] Check failed",
+        ),
+    ):
+        worker.write_text(f"import os, sys\ndef load(values, arrays):\n    {code}\nFUNCTIONS = {{'load': load}}\n")
+        with pytest.raises(EngineError) as caught:
+            ENGINES["caffe"](classifier_of(folder), model, weights, Path())
+        assert str(caught.value).endswith(words)
+
+
+def test_the_caffe_engine_reads_batches(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        "import numpy as np\n"
+        "def load(values, arrays):\n    return {}, {}\n"
+        "def forward(values, arrays):\n"
+        "    scores = np.zeros((8, 3), np.float32)\n    scores[:, 1] = np.arange(8)\n"
+        "    return {}, {values['blobs'][0]: scores, values['blobs'][1]: np.ones(8, np.float32)}\n"
+        "FUNCTIONS = {'load': load, 'forward': forward}\n"
+    )
+    monkeypatch.setattr("evaluation.engines.PYCAFFE_WORKER", worker)
+    monkeypatch.setattr("evaluation.engines.require_toolchain", lambda *_: Path(sys.executable))
+    probabilities, labels = ENGINES["caffe"](classifier_of(folder), Path("m"), Path("w"), Path())
+    assert (probabilities.shape, labels.tolist()) == ((21, 3), [1] * 21)
+    powers = np.exp(np.arange(21) % 8)
+    np.testing.assert_allclose(probabilities[:, 1], powers / (powers + 2), rtol=1e-5)
+
+
+def test_the_pycaffe_worker_is_python_3_6() -> None:
+    """It runs in the tool chain's old Python, where newer syntax would break it."""
+    ast.parse(PYCAFFE_WORKER.read_text("utf-8"), feature_version=(3, 6))
 
 
 def test_the_caffe_engine_without_a_tool_chain(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,11 +303,14 @@ def test_the_caffe_engine_without_a_tool_chain(folder: Path, tmp_path: Path, mon
         (["--net", "None"], ["models/None", "no snapshot", "Train the net first"]),
         (["--net", "Small", "--weights", "none.caffemodel"], ["none.caffemodel", "cannot be read"]),
         (["--net", "Small", "--card", "none.json"], ["none.json: cannot be read"]),
-        (["--net", "Small", "--card", "bad.json"], ["bad.json: is no card"]),
+        (["--net", "Small", "--card", "bad.json"], ["bad.json"]),
         (["--net", "Small", "--card", "two.json"], ["names 2 classes, but the net has 3 outputs"]),
         (["--net", "Small", "--model", "bare.prototxt"], ["bare.prototxt", "no Data layer in phase TEST"]),
         (["--net", "Small", "--model", "wide.prototxt"], ["Small_iter_100.caffemodel", 'layer "fc8", blob 0', "wide.prototxt"]),
         (["--model", "m", "--weights", "w", "--engine", "openvino"], ["--ir FILE.xml"]),
+        (["--predictions", "none.npz"], ["none.npz: cannot be read"]),
+        (["--predictions", "two.json"], ["two.json: holds no predictions"]),
+        (["--predictions", "none.npz", "--net", "Small"], ["--predictions and --net exclude each other"]),
     ],
 )  # fmt: skip
 def test_what_a_user_can_get_wrong(folder: Path, words: list[str], parts: list[str]) -> None:
@@ -226,22 +349,29 @@ def test_labels_beyond_the_net_s_classes(folder: Path, tmp_path: Path) -> None:
 def test_what_a_classifier_is(folder: Path) -> None:
     classifier = classifier_of(folder)
     assert (classifier.source, classifier.records, classifier.batch_size) == (f"{folder}/test", 21, 8)
-    assert (classifier.scores, classifier.label, classifier.output) == ("fc8", "label", "prob")
-    assert (classifier.task, classifier.classes) == ("age", ["0-9", "10-19", "20-29"])
+    assert (classifier.scores, classifier.label, classifier.answer.blob) == ("fc8", "label", "prob")
+    assert (classifier.answer.task, classifier.answer.classes) == ("age", ["0-9", "10-19", "20-29"])
 
 
 @pytest.mark.parametrize(
     "text",
     ["[1]", '"x"', "{}", '{"outputs": 3}', '{"outputs": [{"blob": "prob", "task": "age"}]}', "nothing", "\udcff"],
 )
-def test_cards_that_are_none(folder: Path, tmp_path: Path, text: str) -> None:
+def test_cards_that_are_none(tmp_path: Path, text: str) -> None:
     card = tmp_path / "card.json"
     card.write_bytes(text.encode(errors="surrogateescape"))
-    path = folder / "prototxt/Small_train_test.prototxt"
-    with pytest.raises(
-        TrainingError, match=r"card\.json: is no card of a classifier's output .*See prototxt/AgeNet/card\.json"
-    ):
-        read_classifier(filter_net(read_net(path), TEST), str(path), card)
+    with pytest.raises(CardError, match=r"card\.json:"):
+        read_answer(card)
+
+
+def test_a_card_without_classes(tmp_path: Path) -> None:
+    bins = {"blob": "prob", "task": "age", "read": "expected_value", "bins": [1, 2, 3]}
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps({**CARD, "outputs": [bins]}))
+    with pytest.raises(EvaluationError, match=r'card\.json: no output is read by "argmax"'):
+        read_answer(card)
+    card.write_text(json.dumps({**CARD, "outputs": [bins, {**CARD["outputs"][0], "blob": "fc8"}]}))
+    assert read_answer(card).blob == "fc8"
 
 
 def test_usage_errors_end_with_2() -> None:

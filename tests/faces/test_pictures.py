@@ -1,6 +1,9 @@
+"""Decoding as Caffe decodes: what databases take, and what they refuse."""
+
 from __future__ import annotations
 
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -8,12 +11,12 @@ import numpy as np
 import pytest
 
 from common.errors import PictureError
-from faces.pictures import decode, read_file, resize
+from faces.pictures import decode, read_bytes, resize
 from kits.lmdb_build import picture
 
 
-def encoded(ending: str, what: np.ndarray, *options: int) -> np.ndarray:
-    return cv2.imencode(ending, what, list(options))[1].ravel()
+def encoded(ending: str, what: np.ndarray, *options: int) -> bytes:
+    return cv2.imencode(ending, what, list(options))[1].tobytes()
 
 
 def test_colour_is_bgr() -> None:
@@ -39,11 +42,11 @@ def test_sixteen_bits_become_their_upper_eight() -> None:
 
 
 def test_the_camera_s_orientation_mark_is_obeyed() -> None:
-    jpeg = encoded(".jpg", picture(height=24, width=16)).tobytes()
+    jpeg = encoded(".jpg", picture(height=24, width=16))
     exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + b"\0\0\0\0"
     turned = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
-    upright = decode(np.frombuffer(jpeg, np.uint8))
-    assert np.array_equal(decode(np.frombuffer(turned, np.uint8)), np.rot90(upright, -1))
+    upright = decode(jpeg)
+    assert np.array_equal(decode(turned), np.rot90(upright, -1))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_a_jpeg_cut_anywhere_is_refused(tmp_path: Path, options: tuple[int, ...]
         with pytest.raises(PictureError):
             decode(data[:length])
     cut = tmp_path / "cut.jpg"
-    data[:-20].tofile(cut)
+    cut.write_bytes(data[:-20])
     assert cv2.imread(str(cut)) is not None, "from a file OpenCV, and so Caffe, would have taken it"
 
 
@@ -74,20 +77,20 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "text.jpg").write_text("this is no picture\n" * 100)
     with pytest.raises(PictureError, match=r"empty file \(0 bytes\)"):
-        read_file(tmp_path / "empty.jpg")
+        read_bytes(tmp_path / "empty.jpg")
     with pytest.raises(PictureError, match=r"not a picture, or damaged \(1900 bytes\)"):
-        decode(read_file(tmp_path / "text.jpg"))
+        decode(read_bytes(tmp_path / "text.jpg"))
     with pytest.raises(PictureError, match="no such file"):
-        read_file(tmp_path / "none.jpg")
+        read_bytes(tmp_path / "none.jpg")
     with pytest.raises(PictureError, match="directory"):
-        read_file(tmp_path)
+        read_bytes(tmp_path)
 
 
 def test_a_picture_that_claims_to_be_huge() -> None:
     header = struct.pack(">II5B", 60000, 60000, 8, 2, 0, 0, 0)
-    png = encoded(".png", picture()).tobytes()
+    png = encoded(".png", picture())
     with pytest.raises(PictureError):
-        decode(np.frombuffer(png[:16] + header + png[29:], np.uint8))
+        decode(png[:16] + header + png[29:])
 
 
 def test_resize_stretches() -> None:
@@ -99,3 +102,18 @@ def test_resize_stretches() -> None:
 def test_one_pixel_can_be_resized() -> None:
     pixel = np.array([[[10, 20, 30]]], np.uint8)
     assert np.array_equal(resize(decode(encoded(".png", pixel)), 227, 227), np.tile(pixel, (227, 227, 1)))
+
+
+def test_opencv_prints_nothing_while_any_thread_decodes(capfd: pytest.CaptureFixture[str]) -> None:
+    level = cv2.utils.logging.getLogLevel()
+    data = encoded(".tiff", picture())
+    cut = data[: len(data) // 2]
+
+    def fail(_: int) -> None:
+        with pytest.raises(PictureError):
+            decode(cut)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(fail, range(200)))
+    assert capfd.readouterr().err == ""
+    assert cv2.utils.logging.getLogLevel() == level

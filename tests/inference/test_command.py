@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
+from common.messages import known_names
 from common.places import ROOT
 from inference import command
 from inference.__main__ import ROOM
-from inference.errors import known
 from kits.inference import COLOURS, card_of, one_colour, with_mean, write_card, write_graph
 
 
@@ -88,17 +88,17 @@ def test_mean_file(here: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--image_path", "no.jpg"], 1, "no.jpg: there is no such file"),
-        (["--image_path", "graph"], 1, "graph: is a folder"),
-        (["--image_path", "text.jpg"], 1, "text.jpg: is not a picture"),
-        (["--image_path", "empty.jpg"], 1, "empty.jpg: is empty"),
-        (["--image_path", "dot.png"], 1, "dot.png: is 1 x 1 pixels"),
-        (["--image_path", "cut.jpg"], 1, "cut.jpg: is cut short"),
+        (["--image_path", "no.jpg"], 1, "no.jpg: no such file or directory"),
+        (["--image_path", "graph"], 1, "graph: is a directory"),
+        (["--image_path", "text.jpg"], 1, "text.jpg: not a picture"),
+        (["--image_path", "empty.jpg"], 1, "empty.jpg: an empty file (0 bytes)"),
+        (["--image_path", "dot.png"], 1, "dot.png: 1x1 pixels"),
+        (["--image_path", "cut.jpg"], 1, "cut.jpg: cut short"),
         (["--image_path", "face.png", "--graph", "none"], 1, "./demo.sh"),
         (["--image_path", "face.png", "--mean_file", "no.npy"], 1, "no.npy"),
         (["--image_path", "face.png", "--output", "face.png"], 2, "face.png: already there"),
         (["--image_path", "face.png", "--output", "a.jpg"], 2, "expected a name that ends in .png"),
-        (["--image_path", "face.png", "--device", "GPU"], 2, "--device GPU: unknown; known are CPU, MYRIAD, auto"),
+        (["--image_path", "face.png", "--device", "GPU"], 2, "--device GPU: unknown. Known: auto, CPU, MYRIAD."),
     ],
 )
 def test_bad_input_is_one_line_and_a_code(here: Path, arguments: list[str], code: int, words: str) -> None:
@@ -174,7 +174,7 @@ def test_stopped_by_the_user(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("cpu", "known are A, CPU; did you mean CPU?"), ("xyz", "known are A, CPU"), (7, "known are A, CPU")],
+    [("cpu", 'Known: A, CPU. Did you mean "CPU"?'), ("xyz", "Known: A, CPU."), ("7", "Known: A, CPU.")],
 )
-def test_known_names(name: object, text: str) -> None:
-    assert known(name, ["CPU", "A"]) == text
+def test_known_names(name: str, text: str) -> None:
+    assert known_names(name, ["CPU", "A"]) == text

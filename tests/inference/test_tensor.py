@@ -1,4 +1,4 @@
-"""From picture to tensor: cutting out, resizing, channel order."""
+"""From picture to tensor: cropping, resizing, channel order."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from common.card import ModelCard, read_card
-from common.errors import UsageError
-from inference.tensor import cut, to_tensor
+from inference.tensor import to_tensor
 from kits.inference import card_of, one_colour, write_card
 
 
@@ -58,30 +57,6 @@ def test_stretch_is_what_convert_imageset_calls(card: ModelCard) -> None:
     """Caffe calls cv::resize with its default, bilinear; proportions are lost on purpose."""
     picture = np.random.default_rng(1).integers(0, 256, (61, 200, 3), dtype=np.uint8)
     assert np.array_equal(to_tensor(picture, card)[0].transpose(1, 2, 0), cv2.resize(picture, (20, 24)))
-
-
-@pytest.mark.parametrize(
-    ("box", "margin", "expected"),
-    [
-        (None, 0.0, (0, 100, 0, 80)),
-        (None, 0.4, (0, 100, 0, 80)),  # a whole picture has nothing around it
-        (None, -0.25, (25, 75, 20, 60)),
-        ((20, 30, 40, 50), 0.0, (30, 80, 20, 60)),
-        ((20, 30, 40, 50), 0.2, (20, 90, 12, 68)),
-        ((20, 30, 40, 50), 2.0, (0, 100, 0, 80)),
-        ((-10, -10, 30, 30), 0.0, (0, 20, 0, 20)),
-    ],
-)
-def test_cut(box: tuple[int, int, int, int] | None, margin: float, expected: tuple[int, int, int, int]) -> None:
-    picture = np.arange(100 * 80 * 3, dtype=np.int64).reshape(100, 80, 3).astype(np.uint8)
-    top, bottom, left, right = expected
-    assert np.array_equal(cut(picture, box, margin), picture[top:bottom, left:right])
-
-
-@pytest.mark.parametrize("box", [(100, 0, 10, 10), (0, 0, 0, 5), (0, -20, 5, 10)])
-def test_a_box_outside(box: tuple[int, int, int, int]) -> None:
-    with pytest.raises(UsageError, match="holds no pixel of the 48x60 picture"):
-        cut(one_colour((0, 0, 0)), box, 0.0)
 
 
 def test_the_margin_of_the_card_is_used(card: ModelCard) -> None:

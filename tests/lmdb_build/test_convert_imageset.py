@@ -307,7 +307,7 @@ def watch():
     while not done.wait(0.005):
         with open("/proc/self/status") as status:
             peak = max(peak, *(int(line.split()[1]) for line in status if line.startswith("RssAnon")))
-watcher = threading.Thread(target=watch)
+watcher = threading.Thread(target=watch, daemon=True)
 watcher.start()
 ROOM.main(["convert_imageset", "--resize_height=227", "--resize_width=227", "./", "list.txt", sys.argv[1]])
 done.set()

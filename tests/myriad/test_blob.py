@@ -32,7 +32,7 @@ def test_numbers_are_read_in_their_order(tmp_path: Path) -> None:
         (b"text, no blob" * 20, "do not begin"),
         (blob_bytes(start=b"\x7fELF"), "do not begin"),  # an ELF file of Linux
         (blob_bytes(magic=9708), "9708"),
-        (blob_bytes(size=201), "header says 201"),
+        (blob_bytes(size=201), "200 bytes, expected 201 by its header"),
         (blob_bytes()[:100], "do not begin"),
     ],
 )

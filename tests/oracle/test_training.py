@@ -149,9 +149,10 @@ def test_losses_and_log_lines_agree(logs: tuple[str, str], record_property: Call
 def test_accuracy_is_what_caffe_test_finds(
     folder: Path, logs: tuple[str, str], record_property: Callable[[str, str], None]
 ) -> None:
-    from evaluation.classifier import read_classifier
+    from evaluation.classifier import read_answer, read_classifier
     from evaluation.engines import ENGINES
-    from evaluation.metrics import Scores
+    from evaluation.metrics import correct
+    from evaluation.predictions import Predictions
 
     model, weights = Path("AgeNet_train_test.prototxt"), Path("caffes_iter_20.caffemodel")
     done = subprocess.run(
@@ -164,19 +165,22 @@ def test_accuracy_is_what_caffe_test_finds(
     from caffe_io.net_state import filter_net
 
     with inside(folder):
-        classifier = read_classifier(filter_net(read_net(model), TEST), str(model), ROOT / "prototxt/AgeNet/card.json")
+        answer = read_answer(ROOT / "prototxt/AgeNet/card.json")
+        classifier = read_classifier(filter_net(read_net(model), TEST), str(model), answer)
         by_engine = {}
         for engine in ("torch", "caffe"):
             probabilities, labels = ENGINES[engine](classifier, model, weights, Path("none"))
-            by_engine[engine] = Scores("age", classifier.classes, labels, probabilities)
-    scores = by_engine["torch"]
-    assert scores.correct == round(float(means["accuracy"]) * 60)
-    assert scores.correct == by_engine["caffe"].correct
-    np.testing.assert_allclose(scores.probabilities, by_engine["caffe"].probabilities, atol=1e-5)
-    loss = -np.log(scores.probabilities[np.arange(60), scores.labels.astype(int)]).mean()
+            by_engine[engine] = Predictions(
+                classifier.keys, labels.astype(np.int64), probabilities, answer.classes, answer.task
+            )
+    ours, theirs = by_engine["torch"], by_engine["caffe"]
+    assert correct(ours) == round(float(means["accuracy"]) * 60)
+    assert correct(ours) == correct(theirs)
+    np.testing.assert_allclose(ours.probabilities, theirs.probabilities, atol=1e-5)
+    loss = -np.log(ours.probabilities[np.arange(60), ours.labels]).mean()
     assert abs(loss - float(means["loss"])) <= 1e-4
     record_property(
-        "seen", f"{scores.correct} of 60 right by both; losses differ by {abs(loss - float(means['loss'])):.0e}"
+        "seen", f"{correct(ours)} of 60 right by both; losses differ by {abs(loss - float(means['loss'])):.0e}"
     )
 
 

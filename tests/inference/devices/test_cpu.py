@@ -70,11 +70,11 @@ def test_an_ir_with_float_input(tmp_path: Path) -> None:
         ({"ir": {"xml": "Other.xml", "bin": "Other.bin"}}, ["Other.xml: cannot be read", "ColourNet.json names it"]),
         (
             {"input": {"blob": "image", "shape": [1, 3, 24, 20], "layout": "NCHW", "precision": "U8"}},
-            ["takes {'data': [1, 3, 24, 20]}", "says image of [1, 3, 24, 20]"],
+            ['takes "data" of 1x3x24x20', 'describes "image" of 1x3x24x20'],
         ),
         (
             {"input": {"blob": "data", "shape": [1, 3, 20, 24], "layout": "NCHW", "precision": "U8"}},
-            ["takes {'data': [1, 3, 24, 20]}", "says data of [1, 3, 20, 24]"],
+            ['takes "data" of 1x3x24x20', 'describes "data" of 1x3x20x24'],
         ),
         (
             {"outputs": [{"blob": "age", "task": "age", "read": "argmax", "classes": ["a", "b"]}]},

@@ -1,11 +1,15 @@
-"""Where the originals are, and what the tests saw of each layer. A test that asks for an original that is missing is skipped,
-and says how to get it."""
+"""Where the originals are, how to run them, and what the tests saw of each layer.
+
+A test that asks for a missing original is skipped, and says how to get it.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,20 @@ from common.places import ROOT
 
 TOOLCHAIN = ROOT / ".toolchain"
 SEEN = ROOT / ".oracle" / "layers.json"
+
+
+ONE_THREAD = {"GLOG_logtostderr": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""The environment of a Caffe that logs to stderr and computes in one thread."""
+
+
+def run_caffe(program: str, *words: str, folder: Path, **environment: str) -> str:
+    """Run one of Caffe's programs in `folder`, which must end well, and return its log."""
+    done = subprocess.run(
+        [caffe(program), *words],
+        cwd=folder, capture_output=True, text=True, timeout=280, env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
 
 
 def caffe(program: str) -> str:

@@ -18,7 +18,6 @@ from google.protobuf.message import Message
 
 from caffe_io import caffe_pb2
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter
-from common.messages import did_you_mean
 
 from ..errors import TrainingError
 
@@ -153,9 +152,8 @@ _SETTINGS_FIELDS = {
 
 def _assign(message: Message, key: str, value: Any, kind: str) -> None:
     """Set a field from a Python value: a dict for a message; a list, or a single value, for a repeated field."""
-    names = message.DESCRIPTOR.fields_by_name
-    if key not in names:
-        raise TrainingError(f"{kind}: has no setting {key}.{did_you_mean(key, names)}")
+    if key not in message.DESCRIPTOR.fields_by_name:
+        raise TrainingError(f"{kind}: has no setting {key}. Its settings are the fields of its message in caffe.proto.")
     field = getattr(message, key)
     if hasattr(field, "extend"):
         for item in value if isinstance(value, list | tuple) else [value]:

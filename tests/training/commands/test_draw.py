@@ -1,4 +1,4 @@
-"""draw: the table's figures worked out by hand, the picture's boxes and lines, and where boxes are put."""
+"""draw: the table's figures against those computed by hand, the picture's boxes and lines, and their layout."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def test_which_types_convert_and_compile(tmp_path: Path, drawn: tuple[str, Eleme
     assert "docs/layers.md" in command("draw", "--help", folder=tmp_path).out
 
 
-def test_the_picture_is_a_box_for_each_maker_and_a_line_for_each_bottom(drawn: tuple[str, ElementTree.Element]) -> None:
+def test_the_picture_has_a_box_for_each_producer_and_a_line_for_each_bottom(
+    drawn: tuple[str, ElementTree.Element],
+) -> None:
     space = "{http://www.w3.org/2000/svg}"
     texts = ["".join(text.itertext()) for text in drawn[1].iter(f"{space}text")]
     assert texts[0] == "Branches & <more>"
@@ -79,18 +81,18 @@ def test_the_picture_is_a_box_for_each_maker_and_a_line_for_each_bottom(drawn: t
     assert len(lines) == 8
 
 
-def test_data_that_are_not_there(tmp_path: Path) -> None:
-    """The picture is drawn all the same; the table says what is not known, and why."""
+def test_missing_data(tmp_path: Path) -> None:
+    """The picture is drawn anyway, and the table says what is unknown, and why."""
     small_solver(tmp_path)
     net = (tmp_path / "net.prototxt").read_text().replace(str(tmp_path / "train"), "nowhere")
     (tmp_path / "net.prototxt").write_text(net)
     done = command("draw", "--model", "net.prototxt", folder=tmp_path)
     assert done.code == 0, done.err
     assert "not known: nowhere: no LMDB here" in done.out
-    whole = command("draw", "--model", "net.prototxt", "--phase", "TEST", "--out", "test.svg", folder=tmp_path)
-    assert "conv1 8x8x9x9" in whole.out
-    assert "not known" not in whole.out
-    assert command("draw", "--model", "net.prototxt", folder=tmp_path).code == 2, "the picture is there"
+    complete = command("draw", "--model", "net.prototxt", "--phase", "TEST", "--out", "test.svg", folder=tmp_path)
+    assert "conv1 8x8x9x9" in complete.out
+    assert "not known" not in complete.out
+    assert command("draw", "--model", "net.prototxt", folder=tmp_path).code == 2, "the picture is there already"
 
 
 def test_a_net_that_does_not_fit_together(tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_a_net_that_does_not_fit_together(tmp_path: Path) -> None:
 INCEPTION = [(0, 1), (0, 2), (0, 3), (0, 4), (2, 5), (3, 6), (4, 7), (1, 8), (5, 8), (6, 8), (7, 8), (0, 8), (9, 8)]
 
 
-def test_boxes_stand_below_what_they_take_and_do_not_touch() -> None:
+def test_boxes_are_below_their_producers_and_do_not_touch() -> None:
     layout = lay_out([100.0] * 10, INCEPTION)
     boxes = layout.nodes[:10]
     assert [node.row for node in boxes] == [0, 1, 1, 1, 1, 2, 2, 2, 3, 2]
@@ -133,8 +135,8 @@ def test_a_chain_is_straight() -> None:
     assert max(node.x for node in layout.nodes) - min(node.x for node in layout.nodes) < 0.5
 
 
-def test_branches_do_not_cross_where_they_need_not() -> None:
-    """Two chains that go side by side from one box to another keep their sides."""
+def test_branches_do_not_cross_without_need() -> None:
+    """Two chains side by side between the same two boxes keep their sides."""
     layout = lay_out([80.0] * 6, [(0, 1), (0, 2), (1, 4), (2, 3), (3, 5), (4, 5)])
     x = [node.x for node in layout.nodes]
     assert (x[1] < x[2]) == (x[4] < x[3])

@@ -216,7 +216,7 @@ def refused(folder: Path, *words: object) -> str:
         ([("kernel_size: 3 stride: 2 weight", "kernel_size: 3 stride 2 weight")], ["net.prototxt:10:59:", "stride 2"]),
         ([("3 stride: 2 weight", "3 strid: 2 weight")], ["net.prototxt:10:52:", "strid", "nearest"]),
         ([("batch_size: 8", "batch_size: 0")], ["net.prototxt", 'layer "data"', "batch_size of at least 1"]),
-        ([("crop_size: 20", "crop_size: 25")], ["net.prototxt", "crop_size 25", "3 x 24 x 24"]),
+        ([("crop_size: 20", "crop_size: 25")], ["net.prototxt", "crop_size 25", "3x24x24"]),
         ([('"xavier"', '"xaver"')], ["net.prototxt", 'layer "conv1"', '"xaver"', '"xavier"']),
         ([("/train", "/trian")], ["trian", "no LMDB here", "./create_lmdb.sh"]),
         ([('type: "SoftmaxWithLoss"', 'type: "Softmax"')], ["net.prototxt", 'layer "loss"', "2 bottom"]),
@@ -244,7 +244,7 @@ def test_a_mean_of_another_size(tmp_path: Path) -> None:
     write_mean(tmp_path / "mean.binaryproto", np.zeros((3, 32, 30), np.float32))
     change_net(tmp_path, ("mean_value: 120", f'mean_file: "{tmp_path}/mean.binaryproto"'))
     message = refused(tmp_path, "--solver", solver)
-    for part in ("mean.binaryproto", "3 x 32 x 30", "3 x 24 x 24", "./create_mean.sh"):
+    for part in ("mean.binaryproto", "3x32x30", "3x24x24", "./create_mean.sh"):
         assert part in message
 
 
@@ -325,7 +325,7 @@ def test_records_smaller_than_the_crop(tmp_path: Path) -> None:
     change_net(tmp_path, (f"{tmp_path}/train", f"{tmp_path}/mixed"), ("crop_size: 20", "crop_size: 30"))
     message = refused(tmp_path, "--solver", solver)
     # The pictures of the test database are 24 x 24.
-    assert "crop_size 30 is larger than the records, which are 3 x 24 x 24" in message
+    assert "crop_size 30 is larger than the records, which are 3x24x24" in message
 
 
 def test_a_failing_command_prints_one_line_and_no_traceback(tmp_path: Path) -> None:

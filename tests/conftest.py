@@ -1,11 +1,17 @@
-"""For all tests: signals, threads, and the order in which files are run."""
+"""For all tests: fixtures, signals, threads, and the order in which files are run."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+
+from kits import commands
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, and every process that they start as well.
 # Some of those are sent Ctrl-C by a test, so it must mean there what it means on a terminal.
@@ -23,3 +29,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the files that hold a slow test first, so that no worker is left alone with one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary folder that is the current folder during the test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run_command(tmp_path: Path) -> Callable[..., commands.Done]:
+    """Call a room's command inside this process: `run_command("ncs", "compile", "--net", name).code`.
+
+    It works in the test's temporary folder, or in `folder=`.
+    """
+    return partial(commands.run_command, folder=tmp_path)
+
+
+@pytest.fixture
+def run_process(tmp_path: Path) -> Callable[..., CompletedProcess[str]]:
+    """Run this Python with some arguments, as a process: `run_process("-m", "ncs", "compile", "--net", name).returncode`.
+
+    It works in the test's temporary folder, or in `folder=`; more options in kits/commands.py.
+    """
+    return partial(commands.run_process, folder=tmp_path)

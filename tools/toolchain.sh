@@ -115,7 +115,8 @@ launcher() { # launcher PROGRAM LINE...: bin/PROGRAM, which keeps the caller's P
     {
         say '#!/bin/sh'
         say '# made by tools/toolchain.sh'
-        say 'unset LD_LIBRARY_PATH LD_PRELOAD PYTHONPATH PYTHONHOME'
+        # Bytecode is written into the chain, which has none at first: without it Caffe and mo take seconds longer to start.
+        say 'unset LD_LIBRARY_PATH LD_PRELOAD PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE'
         say 'chain=$(dirname "$(dirname "$(readlink -f "$0")")")'
         printf '%s\n' "${@:2}"
     } >"$new/bin/$1"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caffe_io.caffe_pb2 import Datum
-from common.places import ROOT
+from kits.commands import run_process
 from lmdb_build.__main__ import ROOM
 
 
@@ -61,17 +59,9 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def command(*arguments: object, folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """`python -m lmdb_build ARGUMENTS` in `folder`."""
-    return subprocess.run(
-        [sys.executable, "-m", "lmdb_build", *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        **options,
-    )
+def command(*words: object, folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `python -m lmdb_build WORDS` in `folder`, as a process."""
+    return run_process("-m", "lmdb_build", *words, folder=folder, **options)
 
 
 def verb(name: str) -> Callable[[Sequence[str]], object]:

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,35 @@ def caffe(program: str) -> str:
 def movidius(program: str) -> str:
     """The path of one of the Movidius tools in the tool chain (python, mo)."""
     return _launcher("movidius", program)
+
+
+class Worker:
+    """A script that runs in a tool chain's Python and answers each line of JSON with another."""
+
+    def __init__(self, python: str, script: Path, **environment: str) -> None:
+        """Start `script`. What it prints on stderr appears with the test that is running."""
+        self._process = subprocess.Popen(
+            [python, str(script)],
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Return the answer to `request`, in which paths become texts. Fails if the script has ended or reports an error."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(request, default=str) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, f"{self._process.args} has ended with {self._process.wait(30)}"
+        answer: dict[str, Any] = json.loads(line)
+        assert "error" not in answer, answer["error"]
+        return answer
+
+    def close(self) -> None:
+        """Let the script end, and wait for it."""
+        self._process.communicate(timeout=30)
 
 
 def saw(layer: str, what: str, ok: bool = True) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +16,11 @@ from numpy.typing import NDArray
 
 from caffe_io.caffe_pb2 import NetParameter, Phase
 from common.places import ROOT
-from kits.oracle import caffe, saw
+from kits.oracle import Worker, caffe, saw
 from training.nets.net import Net
 
 Array = NDArray[np.float32]
-WORKER = ROOT / "tests/oracle/pycaffe_layer_worker.py"
+SCRIPT = ROOT / "tests/oracle/pycaffe_layer_worker.py"
 
 
 class CaffeRefuses(Exception):
@@ -43,10 +41,8 @@ class Judge:
     """Caffe 1.0, in a process of its own."""
 
     def __init__(self) -> None:
+        self._worker = Worker(caffe("python"), SCRIPT)
         self._folder = tempfile.TemporaryDirectory()
-        self._process = subprocess.Popen(
-            [caffe("python"), str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
 
     def run(
         self,
@@ -83,13 +79,9 @@ class Judge:
     def _ask(self, request: Mapping[str, Any]) -> dict[str, dict[Any, Array]]:
         """The arrays of the answer by kind, and then by name, or by (name, index)."""
         answers = Path(self._folder.name, "answers.npz")
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps({**request, "answers": str(answers)}) + "\n")
-        self._process.stdin.flush()
-        reply = json.loads(self._process.stdout.readline())
+        reply = self._worker.ask(**request, answers=answers)
         if "refused" in reply:
             raise CaffeRefuses(reply["refused"])
-        assert not reply, reply["error"]
         found: dict[str, dict[Any, Array]] = {}
         with np.load(answers) as arrays:
             for key, values in arrays.items():
@@ -98,25 +90,22 @@ class Judge:
         return found
 
     def close(self) -> None:
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.close()
-        self._process.wait(30)
-        self._process.stdout.close()
+        """End the process and remove its files."""
+        self._worker.close()
         self._folder.cleanup()
 
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
-    """Caffe 1.0 for the tests of one module; a module gets it by importing this name."""
+    """Caffe 1.0 for the tests of one module. Skips them, and says why, if the tool chain lacks it."""
     judge = Judge()
     yield judge
     judge.close()
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """PyTorch on one thread, for a module that imports this name: small nets are slower on several, much so on a busy
-    machine, and sums are rounded the same way on any."""
+    """PyTorch on one thread. Small nets are slower on several, and sums are rounded the same way on any machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

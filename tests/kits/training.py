@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -14,18 +11,6 @@ from caffe_io.datum import array_to_datum
 from caffe_io.lmdb_store import write_lmdb
 from caffe_io.mean import write_mean
 from common.places import ROOT
-
-
-@contextmanager
-def working_folder(folder: Path) -> Iterator[None]:
-    """Change to `folder` inside the block, because Caffe's paths are relative to the working folder."""
-    # contextlib.chdir needs Python 3.11.
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 def make_lmdb(path: Path, records: int, side: int, classes: int, seed: int = 0) -> None:

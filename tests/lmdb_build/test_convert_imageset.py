@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 import signal
@@ -15,7 +14,7 @@ import pytest
 
 from caffe_io.errors import DatabaseError
 from common.errors import OutputExists, UsageError
-from common.places import ROOT
+from kits.commands import environment
 from kits.lmdb_build import command, picture, records, snapshot, truncate, verb, write_picture
 from lmdb_build.errors import ListError, LmdbBuildError
 
@@ -248,7 +247,7 @@ def test_a_full_disk_leaves_nothing(here: Path) -> None:
     arguments = [sys.executable, "-m", "lmdb_build", "convert_imageset", "./", "list.txt", "disk/x_lmdb"]
     run = subprocess.run(
         ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=120,
@@ -282,7 +281,7 @@ def test_ctrl_c_leaves_nothing(here: Path) -> None:
     write_list(here, ["pictures/0.png 0"] * 30_000)
     run = subprocess.Popen(
         [sys.executable, "-m", "lmdb_build", "convert_imageset", "./", "list.txt", "x_lmdb"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -301,7 +300,7 @@ def test_memory_stays_flat(here: Path) -> None:
     write_picture(here / "pictures/0.png", height=64, width=64)
     code = """
 import sys, threading
-from lmdb_build.convert_imageset import main
+from lmdb_build.__main__ import ROOM
 peak, done = 0, threading.Event()
 def watch():
     global peak
@@ -310,7 +309,7 @@ def watch():
             peak = max(peak, *(int(line.split()[1]) for line in status if line.startswith("RssAnon")))
 watcher = threading.Thread(target=watch)
 watcher.start()
-main(["--resize_height=227", "--resize_width=227", "./", "list.txt", sys.argv[1]])
+ROOM.main(["convert_imageset", "--resize_height=227", "--resize_width=227", "./", "list.txt", sys.argv[1]])
 done.set()
 watcher.join()
 print(peak)
@@ -322,7 +321,7 @@ print(peak)
         write_list(here, ["pictures/0.png 0"] * count)
         run = subprocess.run(
             [sys.executable, "-c", code, f"x{count}_lmdb"],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=environment(),
             capture_output=True,
             text=True,
             check=True,
@@ -330,5 +329,5 @@ print(peak)
         peaks.append(int(run.stdout.splitlines()[-1]) / 1024)
     few, many = peaks
     assert many < few + 30, f"{few:.0f} MB at 500 pictures, {many:.0f} MB at 4,000 (620 MB of pixels)"
-    with lmdb.open("x4000_lmdb", readonly=True, lock=False) as environment:
-        assert environment.stat()["entries"] == 4000
+    with lmdb.open("x4000_lmdb", readonly=True, lock=False) as database:
+        assert database.stat()["entries"] == 4000

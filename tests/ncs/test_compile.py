@@ -20,6 +20,7 @@ from caffe_io.errors import CaffeIOError, PrototxtError, WeightsError
 from caffe_io.mean import mean_hash, read_mean, write_mean
 from common.errors import CardError, MeanError, MokaError, OutputExists, UsageError
 from common.places import ROOT
+from kits.commands import environment
 from kits.ncs import pixels, run_model, values, write_small_net
 from ncs import compiler
 from ncs.__main__ import ROOM
@@ -233,7 +234,7 @@ def command(*arguments: str, limit: int | None = None) -> subprocess.CompletedPr
     """`python -m ncs` as a process; `limit` is the largest file in bytes that it may write."""
     return subprocess.run(
         [sys.executable, "-m", "ncs", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=120,

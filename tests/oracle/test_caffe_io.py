@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -26,46 +25,20 @@ from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import parse_text, read_binary_net, read_net, read_solver, to_text
 from caffe_io.weights import read_solverstate, read_weights, write_solverstate, write_weights
-from kits.oracle import caffe
+from kits.oracle import Worker, caffe
 from kits.strategies import full, messages, nets, solvers
 
 pytestmark = pytest.mark.oracle
 
-_QUIET = {**os.environ, "GLOG_minloglevel": "2", "OPENBLAS_NUM_THREADS": "1"}
+QUIET = {"GLOG_minloglevel": "2", "OPENBLAS_NUM_THREADS": "1"}
 _MANY = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 _MORE = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-class Caffe:
-    """pycaffe in a process of its own."""
-
-    def __init__(self) -> None:
-        worker = Path(__file__).with_name("caffe_io_worker.py")
-        self._process = subprocess.Popen(
-            [caffe("python"), str(worker)],
-            env=_QUIET,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps({"do": do, **request}, default=str) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        assert "error" not in answer, answer["error"]
-        return answer
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
 @pytest.fixture(scope="module")
-def pycaffe() -> Iterator[Caffe]:
-    worker = Caffe()
+def pycaffe() -> Iterator[Worker]:
+    """Caffe's Python module, in a process of its own."""
+    worker = Worker(caffe("python"), Path(__file__).with_name("caffe_io_worker.py"), **QUIET)
     yield worker
     worker.close()
 
@@ -79,7 +52,7 @@ def upgraded(tool: str, path: Path) -> Path | None:
     """Return the result of one of Caffe's upgrade tools; None if it refuses the file."""
     out = path.with_name("upgraded")
     out.unlink(missing_ok=True)
-    run = subprocess.run([caffe(tool), path, out], env=_QUIET, capture_output=True, timeout=60)
+    run = subprocess.run([caffe(tool), path, out], env={**os.environ, **QUIET}, capture_output=True, timeout=60)
     return out if run.returncode == 0 else None
 
 
@@ -93,8 +66,8 @@ OURS = {
 }
 
 
-def test_the_schema_is_caffes(pycaffe: Caffe) -> None:
-    theirs = pycaffe.ask("schema")
+def test_the_schema_is_caffes(pycaffe: Worker) -> None:
+    theirs = pycaffe.ask(do="schema")
     compared = 0
     for name, fields in theirs["messages"].items():
         if name.startswith("caffe.V0LayerParameter"):
@@ -238,12 +211,12 @@ def test_text_is_refused_where_caffe_refuses_it(folder: Path, text: str) -> None
 
 
 @pytest.mark.parametrize("prefix", [None, "folder", "folder/name"])
-def test_the_snapshot_prefix_is_caffes(pycaffe: Caffe, tmp_path: Path, prefix: str | None) -> None:
+def test_the_snapshot_prefix_is_caffes(pycaffe: Worker, tmp_path: Path, prefix: str | None) -> None:
     (tmp_path / "folder").mkdir()
     solver = small_solver(
         tmp_path, "lenet.solver.prototxt", f'snapshot_prefix: "{tmp_path / prefix}"' if prefix else ""
     )
-    pycaffe.ask("resume", solver=solver)
+    pycaffe.ask(do="resume", solver=solver)
     (snapshot,) = tmp_path.rglob("*.caffemodel")
     assert str(snapshot) == read_solver(solver).snapshot_prefix + "_iter_0.caffemodel"
 
@@ -271,7 +244,7 @@ RULES = messages(NetStateRule, 4).map(
     own=st.lists(st.sampled_from(STAGES), max_size=1),
 )
 def test_rules_include_the_same_layers(
-    pycaffe: Caffe,
+    pycaffe: Worker,
     folder: Path,
     rules: list[tuple[bool, list[Message]]],
     phase: Any,
@@ -288,7 +261,7 @@ def test_rules_include_the_same_layers(
     path = folder / "rules.prototxt"
     path.write_text(to_text(net))
     ours = [layer.name for layer in filter_net(read_net(path), phase, level, stages).layer]
-    assert pycaffe.ask("layers", net=path, phase=phase, level=level, stages=stages)["layers"] == ours
+    assert pycaffe.ask(do="layers", net=path, phase=phase, level=level, stages=stages)["layers"] == ours
 
 
 @st.composite
@@ -327,7 +300,7 @@ def has_shared_loss(net: NetParameter) -> bool:
     )
 
 
-def test_nets_are_refused_where_caffe_refuses_them(pycaffe: Caffe, folder: Path) -> None:
+def test_nets_are_refused_where_caffe_refuses_them(pycaffe: Worker, folder: Path) -> None:
     seen = {True: 0, False: 0}
 
     @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -335,7 +308,7 @@ def test_nets_are_refused_where_caffe_refuses_them(pycaffe: Caffe, folder: Path)
     def compare(net: NetParameter) -> None:
         path = folder / "wires.prototxt"
         path.write_text(to_text(net))
-        answer = pycaffe.ask("layers", net=path, phase=0, level=0, stages=[])
+        answer = pycaffe.ask(do="layers", net=path, phase=0, level=0, stages=[])
         try:
             check_net(NetGraph(filter_net(net, TRAIN)), "wires.prototxt")
         except NetError as error:
@@ -393,12 +366,12 @@ def same_arrays(stored: Path, weights: dict[str, list[np.ndarray]]) -> None:
                 np.testing.assert_array_equal(found[f"{name}/{index}"], blob)
 
 
-def test_each_reads_the_other_s_weights(pycaffe: Caffe, tmp_path: Path) -> None:
+def test_each_reads_the_other_s_weights(pycaffe: Worker, tmp_path: Path) -> None:
     (tmp_path / "net.prototxt").write_text(SMALL_NET)
     weights = small_weights()
     write_weights(tmp_path / "w.caffemodel", read_net(tmp_path / "net.prototxt"), weights)
     request = {"net": tmp_path / "net.prototxt", "weights": tmp_path / "w.caffemodel"}
-    pycaffe.ask("params", **request, out=tmp_path / "params.npz", saved=tmp_path / "saved.caffemodel")
+    pycaffe.ask(do="params", **request, out=tmp_path / "params.npz", saved=tmp_path / "saved.caffemodel")
     same_arrays(tmp_path / "params.npz", weights)
     back = read_weights(tmp_path / "saved.caffemodel")
     assert {name: [blob.tobytes() for blob in blobs] for name, blobs in back.items()} == {
@@ -406,14 +379,14 @@ def test_each_reads_the_other_s_weights(pycaffe: Caffe, tmp_path: Path) -> None:
     }
 
 
-def test_each_reads_the_other_s_solverstate(pycaffe: Caffe, tmp_path: Path) -> None:
+def test_each_reads_the_other_s_solverstate(pycaffe: Worker, tmp_path: Path) -> None:
     solver = small_solver(tmp_path, "solver.prototxt", f'snapshot_prefix: "{tmp_path}/theirs"')
     weights, history = small_weights(), [blob for blobs in small_weights().values() for blob in blobs]
     write_weights(tmp_path / "ours_iter_7.caffemodel", read_net(tmp_path / "net.prototxt"), weights)
     learned = str(tmp_path / "ours_iter_7.caffemodel")
     write_solverstate(tmp_path / "ours_iter_7.solverstate", 7, learned, history, current_step=2)
     answer = pycaffe.ask(
-        "resume", solver=solver, state=tmp_path / "ours_iter_7.solverstate", out=tmp_path / "params.npz"
+        do="resume", solver=solver, state=tmp_path / "ours_iter_7.solverstate", out=tmp_path / "params.npz"
     )
     assert answer == {"iter": 7}
     same_arrays(tmp_path / "params.npz", weights)
@@ -423,7 +396,7 @@ def test_each_reads_the_other_s_solverstate(pycaffe: Caffe, tmp_path: Path) -> N
     assert state.learned_net == f"{tmp_path}/theirs_iter_7.caffemodel"
 
 
-def test_caffe_reads_our_database_and_mean(pycaffe: Caffe, tmp_path: Path) -> None:
+def test_caffe_reads_our_database_and_mean(pycaffe: Worker, tmp_path: Path) -> None:
     draw = np.random.default_rng(6)
     pictures = draw.integers(0, 256, (4, 3, 5, 6), np.uint8)
     with write_lmdb(tmp_path / "db") as db:
@@ -431,7 +404,7 @@ def test_caffe_reads_our_database_and_mean(pycaffe: Caffe, tmp_path: Path) -> No
             db.put(b"%08d_x" % index, array_to_datum(picture, index * 1000).SerializeToString())
     run = subprocess.run(
         [caffe("compute_image_mean"), "--backend=lmdb", tmp_path / "db", tmp_path / "theirs.binaryproto"],
-        env=_QUIET,
+        env={**os.environ, **QUIET},
         capture_output=True,
         timeout=60,
     )
@@ -444,7 +417,7 @@ def test_caffe_reads_our_database_and_mean(pycaffe: Caffe, tmp_path: Path) -> No
         f'transform_param {{ mean_file: "{tmp_path}/ours.binaryproto" }} '
         f'data_param {{ source: "{tmp_path}/db" backend: LMDB batch_size: 4 }} }}'
     )
-    pycaffe.ask("forward", net=tmp_path / "net.prototxt", out=tmp_path / "blobs.npz")
+    pycaffe.ask(do="forward", net=tmp_path / "net.prototxt", out=tmp_path / "blobs.npz")
     with np.load(tmp_path / "blobs.npz") as blobs:
         np.testing.assert_array_equal(blobs["data"], pictures.astype(np.float32) - mean)
         assert blobs["label"].tolist() == [0, 1000, 2000, 3000]

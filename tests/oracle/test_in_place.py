@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kits.oracle_layers import Judge, compare, judge, net_text, our_net, run_ours
+from kits.oracle_layers import Judge, compare, net_text, our_net, run_ours
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 SHAPE = (2, 3, 4, 4)

@@ -10,12 +10,12 @@ import pytest
 
 from caffe_io.caffe_pb2 import TEST, TRAIN
 from caffe_io.prototxt import read_binary_net, read_net, read_solver
+from kits.commands import inside
 from kits.oracle import caffe
-from kits.oracle_layers import Judge, compare, judge, net_text, our_net, run_ours
-from kits.training import make_lmdb, working_folder
+from kits.oracle_layers import Judge, compare, net_text, our_net, run_ours
+from kits.training import make_lmdb
 from training.solvers.solver import Solver
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 PHASES = [("TRAIN", "TEST"), ("TEST", "TRAIN")]  # the net's, the layer's
@@ -79,7 +79,7 @@ def test_what_a_caffemodel_tells(tmp_path: Path) -> None:
         [caffe("caffe"), "train", "--solver=solver.prototxt"], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    with working_folder(tmp_path):
+    with inside(tmp_path):
         solver = Solver(read_solver("solver.prototxt"))
         solver.param.snapshot_prefix = "ours"
         model, _ = solver.snapshot()

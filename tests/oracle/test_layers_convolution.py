@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net
+from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, net_text, our_net
 from training.errors import LayerError
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 

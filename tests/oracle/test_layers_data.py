@@ -17,11 +17,10 @@ from caffe_io.datum import array_to_datum
 from caffe_io.lmdb_store import write_lmdb
 from common.errors import MokaError
 from kits.oracle import saw
-from kits.oracle_layers import Array, CaffeRefuses, Judge, judge, our_net
+from kits.oracle_layers import Array, CaffeRefuses, Judge, our_net
 from kits.training import make_mean
 from training import pycaffe
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kits.oracle_layers import Array, Judge, both_refuse, judge, net_text, our_net
+from kits.oracle_layers import Array, Judge, both_refuse, net_text, our_net
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from caffe_io.blobs import array_to_blob
-from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net, run_ours
+from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, net_text, our_net, run_ours
 from training.errors import LayerError
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 MODES = ["", "normalization: VALID", "normalization: FULL", "normalization: BATCH_SIZE", "normalization: NONE"]

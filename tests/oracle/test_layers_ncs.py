@@ -11,10 +11,9 @@ from google.protobuf import text_format
 from caffe_io.caffe_pb2 import NetParameter
 from kits.ncs import Floats, run_feed
 from kits.oracle import movidius, saw
-from kits.oracle_layers import Judge, judge, net_text
+from kits.oracle_layers import Judge, net_text
 from ncs.layers import LAYERS
 
-__all__ = ["judge"]
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(600)]
 SHAPES = {"x": (1, 6, 10, 9), "y": (1, 6, 10, 9), "small": (1, 6, 7, 5)}
 

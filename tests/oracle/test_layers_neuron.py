@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from kits.oracle import saw
-from kits.oracle_layers import Array, Judge, both_refuse, compare, judge, net_text, our_net, run_ours
+from kits.oracle_layers import Array, Judge, both_refuse, compare, net_text, our_net, run_ours
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 SHAPES = [(2, 3, 4, 5), (7,)]
 

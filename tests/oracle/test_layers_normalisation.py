@@ -7,9 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from kits.oracle_layers import Array, Judge, both_refuse, compare, judge
+from kits.oracle_layers import Array, Judge, both_refuse, compare
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 

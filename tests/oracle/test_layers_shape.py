@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from kits.oracle import saw
-from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, judge, net_text, our_net
+from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, net_text, our_net
 from training.errors import LayerError
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 SHAPE = (2, 3, 4, 5)
 

@@ -16,9 +16,9 @@ from PIL import Image
 from caffe_io.caffe_pb2 import Datum
 from caffe_io.lmdb_store import write_lmdb
 from common.places import ROOT
-from kits.lmdb_build import picture, truncate, write_faces, write_picture
+from kits.lmdb_build import picture, truncate, verb, write_faces, write_picture
 from kits.oracle import caffe
-from lmdb_build import compute_image_mean, convert_imageset
+from lmdb_build import compute_image_mean
 from lmdb_build.archive import unpack
 
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(300)]
@@ -48,7 +48,7 @@ def convert_both(names: Sequence[str], *flags: str, root: str = "./") -> tuple[d
     """What Caffe's tool and ours make of the same list."""
     Path("list.txt").write_text("".join(f"{name} {number % 9}\n" for number, name in enumerate(names)))
     run_caffe("convert_imageset", *flags, root, "list.txt", "caffe_lmdb")
-    convert_imageset.main([*flags, root, "list.txt", "our_lmdb"])
+    verb("convert_imageset")([*flags, root, "list.txt", "our_lmdb"])
     return content("caffe_lmdb"), content("our_lmdb")
 
 
@@ -173,7 +173,7 @@ def means_of_both(database: str) -> tuple[bytes, bytes, list[str], list[str]]:
     """The two mean files, and what both print of the channels."""
     log = run_caffe("compute_image_mean", database, "caffe.binaryproto")
     mean = compute_image_mean.image_mean(database)
-    compute_image_mean.main([database, "our.binaryproto"])
+    verb("compute_image_mean")([database, "our.binaryproto"])
     theirs = [line.split("] ", 1)[1] for line in log.splitlines() if "mean_value channel" in line]
     ours = [
         f"mean_value channel [{channel}]: {value:g}"

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,9 @@ from caffe_io.prototxt import read_net, to_text
 from caffe_io.weights import write_weights
 from common.places import ROOT
 from kits.ncs import Floats, net_of, run_model, values
+from kits.oracle import Worker, caffe, movidius
 from ncs.__main__ import ROOM
 
-MOVIDIUS, CAFFE = (ROOT / ".toolchain" / name / "bin" for name in ("movidius", "caffe"))
-needs_movidius = pytest.mark.skipif(
-    not (MOVIDIUS / "mo").exists(), reason="no Model Optimizer; make it: tools/toolchain.sh movidius"
-)
-needs_caffe = pytest.mark.skipif(
-    not (CAFFE / "python").exists(), reason="no Caffe 1.0; make it: tools/toolchain.sh caffe"
-)
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(600)]
 CLASSES = {"AgeNet": 9, "GenderNet": 2}
 SHAVES = {"AgeNet": 8, "GenderNet": 4}
@@ -121,19 +116,32 @@ def compiled(trained: Trained) -> Path:
     return out
 
 
-def ask(launcher: Path, folder: Path, pictures: NDArray[Any], **request: str | Path) -> dict[str, Floats]:
-    """What an original in a tool chain makes of each picture (ncs_worker.py)."""
-    np.save(folder / "pictures.npy", pictures)
-    request.update(pictures=folder / "pictures.npy", answers=folder / "answers.npz")
-    done = subprocess.run(
-        [launcher, Path(__file__).with_name("ncs_worker.py")],
-        input=json.dumps({key: str(value) for key, value in request.items()}) + "\n",
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    with np.load(folder / "answers.npz") as answers:
+SCRIPT = Path(__file__).with_name("ncs_worker.py")
+
+
+@pytest.fixture(scope="module")
+def old_openvino() -> Iterator[Worker]:
+    """OpenVINO 2021.4.2, in a process of its own."""
+    worker = Worker(movidius("python"), SCRIPT)
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="module")
+def pycaffe() -> Iterator[Worker]:
+    """Caffe's Python module, in a process of its own."""
+    worker = Worker(caffe("python"), SCRIPT)
+    yield worker
+    worker.close()
+
+
+def ask(worker: Worker, folder: Path, pictures: NDArray[Any], model: Path, weights: Path) -> dict[str, Floats]:
+    """Return what an original makes of each picture: blob name -> one row for each."""
+    engine = "openvino" if model.suffix == ".xml" else "caffe"
+    files = {"pictures": folder / "pictures.npy", "answers": folder / "answers.npz"}
+    np.save(files["pictures"], pictures)
+    worker.ask(engine=engine, model=model, weights=weights, **files)
+    with np.load(files["answers"]) as answers:
         return dict(answers)
 
 
@@ -168,19 +176,18 @@ def model_optimizer(trained: Trained, *mean: str | Path) -> tuple[Path, float]:
     ]
     options += ["--data_type", "FP16", *mean, "--output_dir", folder, "--model_name", trained.name]
     start = time.perf_counter()
-    done = subprocess.run([MOVIDIUS / "mo", *options], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([movidius("mo"), *options], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder / f"{trained.name}.xml", time.perf_counter() - start
 
 
-@needs_movidius
-def test_model_optimizer_with_the_mean_file(trained: Trained, compiled: Path, tmp_path: Path) -> None:
+def test_model_optimizer_with_the_mean_file(
+    old_openvino: Worker, trained: Trained, compiled: Path, tmp_path: Path
+) -> None:
     """Both FP16 IRs on openvino 2021.4.2, for today's cannot read Model Optimizer's mean image in FP16."""
     xml, seconds = model_optimizer(trained, "--mean_file", trained.mean_file)
     both = [
-        ask(
-            MOVIDIUS / "python", tmp_path, trained.pictures, engine="openvino", model=ir, weights=ir.with_suffix(".bin")
-        )
+        ask(old_openvino, tmp_path, trained.pictures, ir, ir.with_suffix(".bin"))
         for ir in (compiled / f"{trained.name}.xml", xml)
     ]
     assert largest(both[0]["prob"], both[1]["prob"], f"{trained.name}, FP16 IRs with mean image, 2021.4.2") <= 1e-3
@@ -191,7 +198,7 @@ def test_model_optimizer_with_the_mean_file(trained: Trained, compiled: Path, tm
 
 def caffemodel_to_ir_seconds(trained: Trained, folder: Path) -> float:
     """The command as a process, the better of two runs, in a copy of the project that has no tool chain."""
-    for room in ("ncs", "caffe_io"):
+    for room in ("ncs", "caffe_io", "common", "myriad"):
         (folder / room).symlink_to(ROOT / room)
     arguments = ["--model", trained.deploy, "--weights", trained.weights, "--mean", trained.mean_file]
     seconds = []
@@ -210,7 +217,6 @@ def caffemodel_to_ir_seconds(trained: Trained, folder: Path) -> float:
     return min(seconds)
 
 
-@needs_movidius
 def test_model_optimizer_with_mean_values(trained: Trained, tmp_path: Path) -> None:
     """Both FP16 IRs on today's OpenVINO, in float32 arithmetic."""
     from caffe_io.weights import read_weights
@@ -226,31 +232,28 @@ def test_model_optimizer_with_mean_values(trained: Trained, tmp_path: Path) -> N
     assert largest(ours, theirs, f"{trained.name}, FP16 IRs with mean values, today's OpenVINO") <= 1e-3
 
 
-@needs_movidius
-def test_both_openvinos_read_our_ir_alike(trained: Trained, compiled: Path, ours: Floats, tmp_path: Path) -> None:
+def test_both_openvinos_read_our_ir_alike(
+    old_openvino: Worker, trained: Trained, compiled: Path, ours: Floats, tmp_path: Path
+) -> None:
     xml = compiled / f"{trained.name}.xml"
-    bin = xml.with_suffix(".bin")
-    old = ask(MOVIDIUS / "python", tmp_path, trained.pictures, engine="openvino", model=xml, weights=bin)
+    old = ask(old_openvino, tmp_path, trained.pictures, xml, xml.with_suffix(".bin"))
     assert largest(ours, old["prob"], f"{trained.name}, our IR on openvino 2021.4.2 and today's") <= 1e-4
 
 
-@needs_caffe
-def test_caffe_forward(trained: Trained, ours: Floats, tmp_path: Path) -> None:
+def test_caffe_forward(pycaffe: Worker, trained: Trained, ours: Floats, tmp_path: Path) -> None:
     from caffe_io.weights import read_weights
     from ncs.converter import convert
 
     centred = trained.pictures.astype(np.float32) - trained.mean
-    theirs = ask(
-        *(CAFFE / "python", tmp_path, centred), engine="caffe", model=str(trained.deploy), weights=str(trained.weights)
-    )["prob"]
+    theirs = ask(pycaffe, tmp_path, centred, trained.deploy, trained.weights)["prob"]
     model = convert(read_net(trained.deploy), read_weights(trained.weights), trained.mean)
     exact = run_model(model, trained.pictures)["prob"]
     assert largest(exact, theirs, f"{trained.name}, Caffe and our model in FP32") <= 1e-4
     assert largest(ours, theirs, f"{trained.name}, Caffe and our FP16 IR") <= 5e-3
 
 
-@needs_movidius
 def test_depthai_reads_the_blob(trained: Trained, compiled: Path) -> None:
+    movidius("python")
     import depthai
 
     card = json.loads((compiled / f"{trained.name}.json").read_text())
@@ -269,8 +272,8 @@ def test_depthai_reads_the_blob(trained: Trained, compiled: Path) -> None:
     assert card["blob"]["openvino"] == "2021.4.2"
 
 
-@needs_movidius
 def test_mean_image_lies_in_the_blob(trained: Trained, compiled: Path) -> None:
+    movidius("python")
     content = (compiled / f"{trained.name}.blob").read_bytes()
     mean = trained.mean.astype(np.float16)
     assert mean.tobytes() in content or (-mean).tobytes() in content
@@ -336,17 +339,14 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, NetParame
     return folder / "Zoo_deploy.prototxt", folder / "Zoo.caffemodel", net
 
 
-@needs_caffe
-def test_usual_layer_types_against_caffe(zoo: tuple[Path, Path, NetParameter], tmp_path: Path) -> None:
+def test_usual_layer_types_against_caffe(pycaffe: Worker, zoo: tuple[Path, Path, NetParameter], tmp_path: Path) -> None:
     from caffe_io.weights import read_weights
     from ncs.converter import convert
 
     deploy, weights, net = zoo
     pictures = smooth_pictures(3, 3, 61, 59)
     mean = np.float32(120)
-    theirs = ask(
-        *(CAFFE / "python", tmp_path, pictures - mean), engine="caffe", model=str(deploy), weights=str(weights)
-    )
+    theirs = ask(pycaffe, tmp_path, pictures - mean, deploy, weights)
     model = convert(net, read_weights(weights), np.full((3, 1, 1), mean, np.float32))
     ours = run_model(model, pictures)
     assert set(theirs) == set(ours) == {"prob", "sig", "gp"}
@@ -354,8 +354,8 @@ def test_usual_layer_types_against_caffe(zoo: tuple[Path, Path, NetParameter], t
         assert largest(ours[blob], wanted, f"zoo, {blob}") <= 1e-4
 
 
-@needs_movidius
 def test_usual_layer_types_compile_to_a_blob(zoo: tuple[Path, Path, NetParameter], tmp_path: Path) -> None:
+    movidius("python")
     import depthai
 
     deploy, weights, _ = zoo
@@ -368,10 +368,9 @@ def test_usual_layer_types_compile_to_a_blob(zoo: tuple[Path, Path, NetParameter
     assert blob.networkInputs["data"].dims == [59, 61, 3, 1]
 
 
-@needs_caffe
 @pytest.mark.parametrize("method", ["MAX", "AVE"])
 @pytest.mark.parametrize("size", [(11, 8), (7, 10)])
-def test_pooling_windows_against_caffe(method: str, size: tuple[int, int], tmp_path: Path) -> None:
+def test_pooling_windows_against_caffe(pycaffe: Worker, method: str, size: tuple[int, int], tmp_path: Path) -> None:
     from ncs.converter import convert
 
     settings = [(k, s, p) for k in (1, 2, 3, 4, 5) for s in (1, 2, 3) for p in range(k) if p or s <= k]
@@ -386,20 +385,16 @@ def test_pooling_windows_against_caffe(method: str, size: tuple[int, int], tmp_p
     (tmp_path / "net.prototxt").write_text(to_text(net))
     (tmp_path / "net.caffemodel").write_bytes(net.SerializeToString())
     pictures = smooth_pictures(1, 2, *size)
-    theirs = ask(
-        *(CAFFE / "python", tmp_path, pictures - np.float32(128)),
-        engine="caffe",
-        model=str(tmp_path / "net.prototxt"),
-        weights=str(tmp_path / "net.caffemodel"),
-    )
+    files = (tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
+    theirs = ask(pycaffe, tmp_path, pictures - np.float32(128), *files)
     ours = run_model(convert(net, {}, np.full((2, 1, 1), 128, np.float32)), pictures)
     assert len(theirs) == len(settings)
     for blob, wanted in theirs.items():
         np.testing.assert_allclose(ours[blob], wanted, atol=1e-3, err_msg=blob)
 
 
-@needs_movidius
 def test_compilers_own_words_reach_the_user(tmp_path: Path) -> None:
+    movidius("python")
     from ncs import compiler
     from ncs.errors import CompilerError
 

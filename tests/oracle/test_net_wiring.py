@@ -12,13 +12,12 @@ import pytest
 
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import read_weights
+from kits.commands import inside
 from kits.oracle import caffe
-from kits.oracle_layers import Array, CaffeRefuses, Judge, compare, judge, net_text, our_net, run_ours
-from kits.training import working_folder
+from kits.oracle_layers import Array, CaffeRefuses, Judge, compare, net_text, our_net, run_ours
 from training.errors import LayerError
 from training.solvers.solver import Solver
 
-__all__ = ["judge"]
 pytestmark = pytest.mark.oracle
 
 LOSS = 'layer { name: "l" type: "EuclideanLoss" bottom: "a" bottom: "b" top: "l" }'
@@ -112,7 +111,7 @@ def test_losses_that_other_layers_consume(tmp_path: Path, more: str, layerwise: 
         "solver_mode: CPU random_seed: 3"
     )
     lines: list[str] = []
-    with working_folder(tmp_path):
+    with inside(tmp_path):
         solver = Solver(read_solver("solver.prototxt"), log=lines.append)
         solver.param.snapshot_prefix, solver.param.debug_info = "ours", layerwise
         start, _ = solver.snapshot()
@@ -196,7 +195,7 @@ def test_shared_weights_after_training(tmp_path: Path) -> None:
         'net: "net.prototxt" base_lr: 0.02 lr_policy: "fixed" momentum: 0.9 weight_decay: 0.1 max_iter: 5 '
         'snapshot_prefix: "caffes" solver_mode: CPU'
     )
-    with working_folder(tmp_path):
+    with inside(tmp_path):
         solver = Solver(read_solver("solver.prototxt"))
         solver.param.snapshot_prefix = "ours"
         start, _ = solver.snapshot()

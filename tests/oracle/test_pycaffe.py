@@ -13,8 +13,9 @@ import pytest
 
 from caffe_io.prototxt import read_net, read_solver
 from common.places import ROOT
+from kits.commands import inside
 from kits.oracle import ONE_THREAD, caffe
-from kits.training import make_lmdb, working_folder
+from kits.training import make_lmdb
 
 pytestmark = pytest.mark.oracle
 
@@ -64,7 +65,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarra
             f'test_iter: 1 test_interval: 100 test_initialization: false snapshot_prefix: "{whose}" solver_mode: CPU'
         )
         if whose == "ours":
-            with working_folder(folder):
+            with inside(folder):
                 solver = Solver(read_solver("solver.prototxt"))
                 save_weights(solver.net, "start.caffemodel")
                 solver.close()

@@ -17,12 +17,11 @@ import pytest
 from caffe_io.blobs import blob_to_array
 from caffe_io.prototxt import read_binary_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
+from kits.commands import inside
 from kits.oracle import ONE_THREAD, run_caffe
-from kits.oracle_layers import one_thread
-from kits.training import make_lmdb, working_folder, write_solver
+from kits.training import make_lmdb, write_solver
 
-__all__ = ["one_thread"]
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.usefixtures("one_thread")]
 
 NET = """name: "Smooth"
 layer { name: "data" type: "Data" top: "data" top: "label" transform_param { mean_value: 120 scale: 0.01 }
@@ -75,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("solvers")
     make_lmdb(folder / "records", 40, 16, 3, seed=5)
     (folder / "net.prototxt").write_text(NET)
-    with working_folder(folder):
+    with inside(folder):
         prepare("start", SGD + 'lr_policy: "fixed" random_seed: 7', 0)
         solver = Solver(read_solver("start.prototxt"))
         solver.snapshot()
@@ -137,7 +136,7 @@ def compare(mine: Sequence[np.ndarray], his: Sequence[np.ndarray], what: str) ->
 def test_thirty_iterations_and_resuming_both_ways(folder: Path, kind: str, ending: str) -> None:
     """30 iterations from the same weights; then each resumes to 30 from the other's snapshot at 15."""
     settings = f'type: "{kind}" {SOLVERS[kind]} snapshot_format: {"HDF5" if ending else "BINARYPROTO"}'
-    with working_folder(folder):
+    with inside(folder):
         train_caffe(prepare("caffes", settings, 30, snapshot=15), "--weights=start_iter_0.caffemodel")
         train_ours(prepare("ours", settings, 30, snapshot=15), weights="start_iter_0.caffemodel")
         assert_same("ours", "caffes", 15, ending)
@@ -156,7 +155,7 @@ def test_thirty_iterations_and_resuming_both_ways(folder: Path, kind: str, endin
 def test_snapshot_diff(folder: Path, settings: str) -> None:
     """Each weight has its last step beside it, which is 0 if it does not learn."""
     settings += " snapshot_diff: true"
-    with working_folder(folder):
+    with inside(folder):
         train_caffe(prepare("caffes", settings, 3), "--weights=start_iter_0.caffemodel")
         train_ours(prepare("ours", settings, 3), weights="start_iter_0.caffemodel")
         nets = [read_binary_net(f"{name}_iter_3.caffemodel") for name in ("ours", "caffes")]
@@ -181,7 +180,7 @@ def test_snapshot_diff_in_hdf5(tmp_path: Path) -> None:
         'layer { name: "m" type: "Power" bottom: "a" top: "m" power_param { power: 2 } loss_weight: 1 }'
     )  # fmt: skip
     settings = SGD + 'lr_policy: "fixed" snapshot_format: HDF5 snapshot_diff: true'
-    with working_folder(tmp_path):
+    with inside(tmp_path):
         train_caffe(prepare("caffes", settings, 2))
         train_ours(prepare("ours", settings, 2))
     found: list[dict[str, np.ndarray]] = []
@@ -203,7 +202,7 @@ def test_snapshot_diff_in_hdf5(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_settings(folder: Path, name: str) -> None:
     """15 iterations; the log shows the same rates, steps and clippings."""
-    with working_folder(folder):
+    with inside(folder):
         caffes = train_caffe(prepare("caffes", SETTINGS[name], 15), "--weights=start_iter_0.caffemodel")
         ours = "\n".join(train_ours(prepare("ours", SETTINGS[name], 15), weights="start_iter_0.caffemodel"))
         assert_same("ours", "caffes", 15)
@@ -219,7 +218,7 @@ def test_settings(folder: Path, name: str) -> None:
 def test_log_with_average_loss_and_tests(folder: Path) -> None:
     """The loss is the mean of the last four iterations', tests show their own, and Caffe's parse_log finds its lines."""
     settings = SGD + 'lr_policy: "fixed" average_loss: 4 test_interval: 5 test_iter: 2 test_compute_loss: true'
-    with working_folder(folder):
+    with inside(folder):
         caffes = train_caffe(prepare("caffes", settings, 14), "--weights=start_iter_0.caffemodel")
         ours = "\n".join(train_ours(prepare("ours", settings, 14), weights="start_iter_0.caffemodel"))
     for pattern, count in (
@@ -239,7 +238,7 @@ DEBUG = re.compile(r"\[(Forward|Backward)\] (.*) (?:data|diff): (\S+)$|(L[12]) n
 def test_debug_info(folder: Path) -> None:
     """The same layers and blobs in the same order with the same sizes, at every displayed iteration."""
     settings = SGD + 'lr_policy: "fixed" debug_info: true'
-    with working_folder(folder):
+    with inside(folder):
         caffes = train_caffe(prepare("caffes", settings, 4, display=2), "--weights=start_iter_0.caffemodel")
         ours = "\n".join(train_ours(prepare("ours", settings, 4, display=2), weights="start_iter_0.caffemodel"))
     # After the last update, Caffe runs forward once more.
@@ -264,7 +263,7 @@ def test_debug_info_of_test_nets_and_of_the_last_look(folder: Path, display: int
     from training.solvers.solver import Solver
 
     settings = SGD + 'lr_policy: "fixed" debug_info: true test_iter: 2 test_interval: 2'
-    with working_folder(folder):
+    with inside(folder):
         text = train_caffe(prepare("caffes", settings, 2, display=display), "--weights=start_iter_0.caffemodel")
         lines: list[str] = []
         solver = Solver(read_solver(prepare("ours", settings, 2, display=display)), log=lines.append)

@@ -12,8 +12,9 @@ import pytest
 from caffe_io.prototxt import read_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
 from common.places import ROOT
+from kits.commands import inside
 from kits.oracle import run_caffe
-from kits.training import age_net, make_lmdb, make_mean, working_folder
+from kits.training import age_net, make_lmdb, make_mean
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
@@ -56,7 +57,7 @@ def logs(folder: Path) -> tuple[str, str]:
     from training.solvers.snapshot import write_snapshot
     from training.solvers.solver import Solver
 
-    with working_folder(folder):
+    with inside(folder):
         lines: list[str] = []
         solver = Solver(read_solver("solver.prototxt"), log=lines.append)
         write_snapshot(solver.net, solver.histories, "start", 0, 0)
@@ -102,7 +103,7 @@ def test_first_step_at_the_stock_rate(folder: Path, logs: tuple[str, str]) -> No
     )
     run_caffe("caffe", "train", "--solver=first.prototxt", "--weights=start_iter_0.caffemodel", folder=folder)
     theirs = read_solverstate(folder / "first_iter_1.solverstate").history
-    with working_folder(folder):
+    with inside(folder):
         solver = Solver(read_solver("first.prototxt"))
         solver.net.load("start_iter_0.caffemodel")
         solver.step(1)
@@ -146,7 +147,7 @@ def test_accuracy_is_what_caffe_test_finds(
     from caffe_io.caffe_pb2 import TEST
     from caffe_io.net_state import filter_net
 
-    with working_folder(folder):
+    with inside(folder):
         classifier = read_classifier(filter_net(read_net(model), TEST), str(model), ROOT / "prototxt/AgeNet/card.json")
         by_engine = {}
         for engine in ("torch", "caffe"):
@@ -169,7 +170,7 @@ def test_caffe_resumes_our_snapshot_and_we_resume_its(folder: Path, logs: tuple[
     longer = (folder / "caffe_solver.prototxt").read_text().replace("max_iter: 20", "max_iter: 22")
     (folder / "resume.prototxt").write_text(longer.replace('"caffes"', '"resumed"'))
     run_caffe("caffe", "train", "--solver=resume.prototxt", "--snapshot=ours_iter_20.solverstate", folder=folder)
-    with working_folder(folder):
+    with inside(folder):
         solver = Solver(read_solver("resume.prototxt"))
         solver.restore("caffes_iter_20.solverstate")
         # Caffe starts again at the first record.

@@ -13,8 +13,9 @@ from google.protobuf import text_format
 from caffe_io.caffe_pb2 import Datum, NetParameter, SolverParameter
 from caffe_io.lmdb_store import LmdbReader
 from caffe_io.prototxt import read_solver
+from kits.commands import inside
 from kits.oracle import ONE_THREAD, run_caffe
-from kits.training import make_lmdb, working_folder
+from kits.training import make_lmdb
 from kits.training_commands import command
 
 pytestmark = pytest.mark.oracle
@@ -42,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_lmdb(folder / "records", 20, 12, 3, seed=2)
     (folder / "net.prototxt").write_text(NET)
     (folder / "solver.prototxt").write_text(SOLVER)
-    with working_folder(folder):
+    with inside(folder):
         from training.solvers.solver import Solver
 
         solver = Solver(read_solver("solver.prototxt"))

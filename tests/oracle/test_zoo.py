@@ -21,16 +21,15 @@ from numpy.typing import NDArray
 
 from caffe_io.caffe_pb2 import NetParameter
 from caffe_io.prototxt import read_solver
+from kits.commands import inside
 from kits.ncs import Floats, run_feed
 from kits.oracle import movidius, saw
-from kits.oracle_layers import Judge, judge, one_thread, our_net, run_ours
-from kits.training import working_folder
+from kits.oracle_layers import Judge, our_net, run_ours
 from ncs.converter import convert, input_shapes
 from ncs.ir import write_ir
 from tools.zoo import NETS, SOURCE, Top
 
-__all__ = ["judge", "one_thread"]
-pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("one_thread")]
 FULL = os.environ.get("ZOO") == "full"
 MEAN = np.float32(128)
 BATCH = 8  # pictures of which BatchNorm takes its statistics; items to learn from
@@ -149,7 +148,7 @@ def test_five_iterations_as_caffe(judge: Judge, name: str, tmp_path: Path) -> No
         f'net: "net.prototxt" base_lr: {RATES.get(name, RATE)} lr_policy: "fixed" momentum: 0.9 weight_decay: 0.0005\n'
         'max_iter: 5 random_seed: 5 snapshot_prefix: "net" solver_mode: CPU'
     )
-    with working_folder(tmp_path):
+    with inside(tmp_path):
         start, losses, weights = five_iterations()
     caffes_losses, caffes = judge.train(tmp_path, "solver.prototxt", "start.caffemodel", 5)
     assert losses.keys() == caffes_losses.keys()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from common.places import ROOT
+from kits.commands import run_process
 
 MAY_IMPORT = {
     "common": set(),
@@ -174,15 +173,15 @@ def test_rooms_are_small(room: str) -> None:
 
 
 def entries() -> list[str]:
-    """The modules that a command line loads first: every __main__ and the module of each of its verbs, and the tools
-    that are commands themselves."""
+    """The modules that a command line loads first: every __main__, the module of each of its verbs, and the tools and
+    recipes that are commands themselves."""
     found = []
     for room in COMMANDS:
         found.append(f"{room}.__main__")
         verbs = importlib.import_module(f"{room}.__main__").ROOM.verbs
         assert verbs
         found += [verb.module for verb in verbs.values()]
-    for name, path in modules("tools").items():
+    for name, path in [*modules("tools").items(), *modules("recipes").items()]:
         if not name.endswith("_worker") and '__name__ == "__main__"' in path.read_text("utf-8"):
             found.append(name)
     return found
@@ -211,14 +210,35 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(entry: str) -> None:
 
 @pytest.mark.parametrize("words", [*(["-m", room] for room in COMMANDS), ["build_dataset.py"], ["run_inference.py"]])
 def test_every_command_answers_help(words: list[str], tmp_path: Path) -> None:
-    place = [words[0], words[1]] if words[0] == "-m" else [str(ROOT / words[0])]
-    done = subprocess.run(
-        [sys.executable, *place, "--help"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-    )  # fmt: skip
+    place = words if words[0] == "-m" else [ROOT / words[0]]
+    done = run_process(*place, "--help", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert Path(words[-1]).stem in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def helps() -> list[list[str]]:
+    """Every command line that asks a room or one of its verbs for help."""
+    found = []
+    for room in COMMANDS:
+        found.append([room, "--help"])
+        found += [[room, verb, "--help"] for verb in importlib.import_module(f"{room}.__main__").ROOM.verbs]
+    return found
+
+
+@pytest.mark.parametrize("words", helps(), ids=" ".join)
+def test_help_comes_without_the_heavy_libraries(words: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys, runpy\n"
+        f"sys.argv[1:] = {words[1:]!r}\n"
+        f"try:\n    runpy.run_module({words[0]!r}, run_name='__main__')\n"
+        "except SystemExit as end:\n    print('code', end.code)\n"
+        f"print('heavy', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = run_process("-c", code, folder=tmp_path)
+    assert done.stderr == ""
+    assert f"python -m {words[0]}" in done.stdout
+    assert done.stdout.endswith("code 0\nheavy []\n")
 
 
 def tracked() -> list[Path]:

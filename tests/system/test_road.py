@@ -16,17 +16,17 @@ from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
 from caffe_io.weights import newest_snapshot
 from common.places import ROOT
-from kits.training import working_folder
+from kits.commands import inside
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working folder of a quick demo."""
+    """The working folder of a quick demo, which trains for less long than a user's: nothing here depends on it."""
     folder = tmp_path_factory.mktemp("road") / "demo"
     done = subprocess.run(
-        [ROOT / "demo.sh", "--quick", "--out", folder],
+        [ROOT / "demo.sh", "--quick", "--iterations", "6", "--out", folder],
         capture_output=True,
         text=True,
         timeout=800,
@@ -75,7 +75,7 @@ def test_the_ir_answers_as_the_trained_caffemodel(demo: Path, name: str) -> None
     from evaluation.classifier import read_classifier
     from evaluation.engines import ENGINES
 
-    with working_folder(demo):
+    with inside(demo):
         model = Path(f"prototxt/{name}/train_test.prototxt")
         classifier = read_classifier(filter_net(read_net(model), TEST), str(model), Path(f"prototxt/{name}/card.json"))
         files = (model, newest_snapshot(f"models/{name}"), Path(f"graph/{name}.xml"))

@@ -277,6 +277,7 @@ def test_the_active_environment_is_taken_and_the_callers_settings_stay_outside(c
     assert "caffe-1.0-h123_210" in (call.chains / "caffe" / "versions.txt").read_text().splitlines()
 
     hostile = {"PYTHONPATH": "/a", "PYTHONHOME": "/b", "LD_LIBRARY_PATH": "/c", "LD_PRELOAD": ""}
+    hostile["PYTHONDONTWRITEBYTECODE"] = "1"
     wanted = {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Zen", "OMP_NUM_THREADS": "2", "GLOG_logtostderr": "1"}
     seen = subprocess.run(
         [str(launchers / "python"), "work.py"],

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kits.training_commands import command, run_python
+from kits.commands import run_process
+from kits.training_commands import command
 from training.__main__ import ROOM
 
 
@@ -20,10 +21,10 @@ def test_help_does_not_load_the_heavy_libraries(tmp_path: Path, words: list[str]
         "except SystemExit as end:\n    print('code', end.code)\n"
         "print('heavy', sorted({'torch', 'openvino', 'matplotlib', 'tensorboard'} & set(sys.modules)))"
     )
-    done = run_python("-c", code, folder=tmp_path)
-    assert done.err == ""
-    assert "usage: python -m training" in done.out
-    assert done.out.endswith("code 0\nheavy []\n")
+    done = run_process("-c", code, folder=tmp_path)
+    assert done.stderr == ""
+    assert "usage: python -m training" in done.stdout
+    assert done.stdout.endswith("code 0\nheavy []\n")
 
 
 def test_the_room_s_names_are_loaded_when_they_are_used(tmp_path: Path) -> None:
@@ -35,8 +36,8 @@ def test_the_room_s_names_are_loaded_when_they_are_used(tmp_path: Path) -> None:
         "assert training.Net is sys.modules['training.nets.net'].Net\n"
         "assert not hasattr(training, 'Ent')"
     )
-    done = run_python("-c", code, folder=tmp_path)
-    assert done.code == 0, done.err
+    done = run_process("-c", code, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_help_names_every_verb_and_caffe_s_options(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import write_solverstate
+from kits.commands import start_process
 from kits.training import small_solver
-from kits.training_commands import command, start_python
+from kits.training_commands import command
 from training.solvers.record import read_rows
 
 PROGRAM = """#!{python}
@@ -101,7 +102,7 @@ time.sleep(60)"""
         "from training.__main__ import ROOM; from common.commands import run; "
         f"run(ROOM.main, ['train', '--solver', {str(solver)!r}, '--engine', 'caffe'])"
     )
-    process = start_python("-c", code, folder=tmp_path, new_session=True)
+    process = start_process("-c", code, folder=tmp_path, start_new_session=True)
     assert process.stdout is not None
     assert process.stderr is not None
     for line in process.stderr:

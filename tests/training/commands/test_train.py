@@ -15,8 +15,9 @@ from caffe_io.mean import write_mean
 from caffe_io.prototxt import read_net
 from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_weights
 from common.errors import UsageError
+from kits.commands import run_process, start_process
 from kits.training import make_lmdb, small_solver
-from kits.training_commands import command, leftovers, run_python, start_python
+from kits.training_commands import command, leftovers
 from training.commands.train import rescale
 from training.solvers.record import read_rows
 
@@ -35,7 +36,7 @@ def test_a_run_stopped_by_ctrl_c_and_resumed_ends_like_an_uninterrupted_one(tmp_
         folder.mkdir()
     # It cannot end before the signal comes.
     stopped = small_solver(folders[0], **settings, max_iter=1_000_000)
-    process = start_python("-m", "training", "train", "--solver", stopped, folder=tmp_path)
+    process = start_process("-m", "training", "train", "--solver", stopped, folder=tmp_path)
     assert process.stdout is not None
     assert process.stderr is not None
     log = ""
@@ -331,10 +332,10 @@ def test_records_smaller_than_the_crop(tmp_path: Path) -> None:
 def test_a_failing_command_prints_one_line_and_no_traceback(tmp_path: Path) -> None:
     """In a process of its own. With --debug it prints the traceback."""
     for words, traceback in (((), False), (("--debug",), True)):
-        done = run_python("-m", "training", "train", "--solver", "none.prototxt", *words, folder=tmp_path)
-        assert done.code == 1
-        assert ("Traceback" in done.err) == traceback
-        assert "none.prototxt: cannot be read" in done.err
+        done = run_process("-m", "training", "train", "--solver", "none.prototxt", *words, folder=tmp_path)
+        assert done.returncode == 1
+        assert ("Traceback" in done.stderr) == traceback
+        assert "none.prototxt: cannot be read" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from caffe_io.weights import read_weights
-from kits.training import small_solver, working_folder
+from kits.commands import inside
+from kits.training import small_solver
 from training import pycaffe as caffe
 from training.errors import TrainingError
 
@@ -114,7 +115,7 @@ def test_solver_steps_and_its_nets(tmp_path: Path) -> None:
     np.testing.assert_array_equal(solver.test_nets[0].params["conv1"][0].data, solver.net.params["conv1"][0].data)
     solver.test_nets[0].forward()
     assert 0 <= solver.test_nets[0].blobs["accuracy"].data <= 1
-    with working_folder(tmp_path):
+    with inside(tmp_path):
         solver.snapshot()
         resumed = caffe.SGDSolver("solver.prototxt")
         resumed.restore("small_iter_2.solverstate")

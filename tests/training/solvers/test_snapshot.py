@@ -12,7 +12,7 @@ from google.protobuf import text_format
 from caffe_io.caffe_pb2 import TRAIN, NetParameter, SolverParameter
 from caffe_io.errors import WeightsError
 from caffe_io.weights import read_solverstate, read_weights, write_solverstate
-from kits.training import working_folder
+from kits.commands import inside
 from training.errors import TrainingError
 from training.nets.net import Net
 from training.solvers.snapshot import check_snapshot_folder, read_snapshot, write_snapshot
@@ -71,7 +71,7 @@ def test_a_second_snapshot_of_the_same_number_replaces_the_first(tmp_path: Path)
 
 def test_a_pair_that_was_moved_is_found(tmp_path: Path) -> None:
     net = small_net(seed=1)
-    with working_folder(tmp_path):
+    with inside(tmp_path):
         for name in write_snapshot(net, histories_of(net), "old/net", 5, 0):
             (tmp_path / "new").mkdir(exist_ok=True)
             Path(name).rename(tmp_path / "new" / Path(name).name)

@@ -16,8 +16,8 @@ import pytest
 
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import read_solverstate, read_weights
-from kits.training import make_lmdb, working_folder, write_solver
-from kits.training_commands import run_python, start_python
+from kits.commands import inside, run_process, start_process
+from kits.training import make_lmdb, write_solver
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def started(folder: Path, solver: str, workers: int) -> Iterator[subprocess.Pope
     """Run `torchrun --standalone --nproc-per-node WORKERS -m training train --solver SOLVER` during the block."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", workers]
     words = [*torchrun, "-m", "training", "train", "--solver", solver]
-    process = start_python(*words, folder=folder, OMP_NUM_THREADS="1")
+    process = start_process(*words, folder=folder, variables={"OMP_NUM_THREADS": "1"})
     try:
         yield process
     finally:
@@ -101,7 +101,7 @@ def test_two_workers_make_the_updates_of_one_with_twice_the_batch(
     from training.solvers.solver import Solver
 
     solver = prepare(tmp_path, "one", one, iter_size=iter_size)
-    with working_folder(tmp_path):
+    with inside(tmp_path):
         alone = Solver(read_solver(solver))
         alone.step(9)
         alone.snapshot()
@@ -140,8 +140,8 @@ def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
     assert iteration >= 6
     solver = prepare(tmp_path, "net", 6, max_iter=iteration + 2)
     words = ["train", "--solver", solver, "--snapshot", message[1]]
-    done = run_python("-m", "training", *words, folder=tmp_path, OMP_NUM_THREADS="1")
-    assert done.code == 0, done.err
+    done = run_process("-m", "training", *words, folder=tmp_path, variables={"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / f"net_iter_{iteration + 2}.caffemodel").exists()
 
 

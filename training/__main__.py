@@ -6,18 +6,14 @@ from common.commands import Room, Verb
 
 ROOM = Room(
     "training",
-    "Train, test and inspect Caffe nets. Options may begin with one dash, as those of Caffe's own tool do.",
+    "Train, test and inspect Caffe nets. Options may begin with one dash, as in Caffe's own tool.",
     {
-        "train": Verb("training.commands.train", "train a net by a solver prototxt"),
-        "test": Verb(
-            "training.commands.testing", "score a net: the means of its outputs over batches of its test data"
-        ),
+        "train": Verb("training.commands.train", "train a net with the settings in a solver prototxt"),
+        "test": Verb("training.commands.testing", "show the mean of each of a net's outputs over batches of test data"),
         "time": Verb("training.commands.timing", "time the forward and backward pass of each layer"),
-        "upgrade": Verb("training.commands.upgrade", "write a net or solver of an older format in the current one"),
+        "upgrade": Verb("training.commands.upgrade", "convert a net or solver from an older format to the current one"),
         "draw": Verb("training.commands.draw", "show a net as a table and as an SVG picture"),
-        "extract_features": Verb(
-            "training.commands.extract_features", "write blobs of a net, batch by batch, into LMDBs"
-        ),
+        "extract_features": Verb("training.commands.extract_features", "write a net's blobs, batch by batch, to LMDBs"),
     },
     moved={"evaluate": "./moka evaluate"},
 )

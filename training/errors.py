@@ -1,11 +1,11 @@
 """The errors of this room.
 
 MokaError
-└── TrainingError      a net, solver or run that cannot go on
-    ├── SolverError    a solver's settings do not go together, or its net is missing
-    ├── LayerError     a layer that is unknown, or whose settings or bottoms do not fit
+└── TrainingError      a net, solver or run that cannot continue
+    ├── SolverError    a solver's settings contradict each other, or its net is missing
+    ├── LayerError     a layer's type is unknown, or its settings or bottoms do not fit
     ├── EngineError    the tool chain's Caffe is missing or failed
-    └── WorkerError    another of the processes that train together has ended
+    └── WorkerError    another worker of a training by several processes has ended
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from common.errors import MokaError
 
 
 class TrainingError(MokaError):
-    """A net, a solver or a run that cannot go on."""
+    """A net, a solver or a run that cannot continue."""
 
 
 class SolverError(TrainingError):
-    """A solver whose settings do not go together, or whose net is missing; who read its file adds the file's name."""
+    """A solver whose settings contradict each other, or whose net is missing. The caller that read its file adds the name."""
 
 
 class LayerError(TrainingError):
-    """A layer type that is unknown, or a layer whose settings or bottoms do not fit."""
+    """A layer of an unknown type, or one whose settings or bottoms do not fit."""
 
 
 class EngineError(TrainingError):
@@ -30,4 +30,4 @@ class EngineError(TrainingError):
 
 
 class WorkerError(TrainingError):
-    """Another of the processes that train together has ended."""
+    """Another worker of a training by several processes has ended."""

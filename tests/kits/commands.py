@@ -59,6 +59,21 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), **more}
 
 
+def start_process(
+    *words: object, folder: Path, variables: dict[str, str] | None = None, **options: Any
+) -> subprocess.Popen[str]:
+    """Start `python WORDS` in `folder`, with pipes for its output. `options` are those of subprocess.Popen."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, words)],
+        cwd=folder,
+        env=environment(**(variables or {})),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        **options,
+    )
+
+
 def run_process(
     *words: object, folder: Path, variables: dict[str, str] | None = None, timeout: float = 120, **options: Any
 ) -> subprocess.CompletedProcess[str]:

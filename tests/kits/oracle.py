@@ -20,6 +20,20 @@ TOOLCHAIN = ROOT / ".toolchain"
 SEEN = ROOT / ".oracle" / "layers.json"
 
 
+ONE_THREAD = {"GLOG_logtostderr": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""The environment of a Caffe that logs to stderr and computes in one thread."""
+
+
+def run_caffe(program: str, *words: str, folder: Path, **environment: str) -> str:
+    """Run one of Caffe's programs in `folder`, which must end well, and return its log."""
+    done = subprocess.run(
+        [caffe(program), *words],
+        cwd=folder, capture_output=True, text=True, timeout=280, env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
+
+
 def caffe(program: str) -> str:
     """Return the path of one of Caffe's programs in the tool chain (caffe, python, convert_imageset, ...)."""
     return _launcher("caffe", program)

@@ -1,4 +1,4 @@
-"""Small data and nets for the tests of the training room."""
+"""Small data sets, nets and solvers for the tests of the training room."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from common.places import ROOT
 
 
 def make_lmdb(path: Path, records: int, side: int, classes: int, seed: int = 0) -> None:
-    """Soft coloured clouds (3 x side x side) whose brightness tells the class."""
+    """Write soft coloured clouds (3 x side x side), whose brightness depends on their class."""
     random = np.random.default_rng(seed)
     with write_lmdb(path) as database:
         for index in range(records):
@@ -26,13 +26,13 @@ def make_lmdb(path: Path, records: int, side: int, classes: int, seed: int = 0) 
 
 
 def make_mean(path: Path, side: int) -> None:
-    """A mean image that differs from pixel to pixel and channel to channel."""
+    """Write a mean image whose pixels and channels all differ."""
     gradient = np.linspace(60, 140, 3 * side * side, dtype=np.float32).reshape(3, side, side)
     write_mean(path, gradient)
 
 
 def age_net(folder: Path, batch_size: int, dropout: float) -> Path:
-    """A copy of the project's AgeNet_train_test.prototxt with another batch size and dropout ratio; its path."""
+    """Write AgeNet's train_test.prototxt with another batch size and dropout ratio; return its path."""
     text = (ROOT / "prototxt/AgeNet/train_test.prototxt").read_text()
     text = text.replace("batch_size: 50", f"batch_size: {batch_size}").replace(
         "dropout_ratio: 0.5", f"dropout_ratio: {dropout}"
@@ -66,13 +66,18 @@ layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "fc8" bottom: "label" top:
 
 
 def small_solver(folder: Path, **settings: object) -> Path:
-    """A small net of three classes with its databases and solver in `folder`; returns the solver's path."""
+    """Write a small net of three classes, its databases and its solver to `folder`; return the solver's path.
+
+    `settings` override the solver's.
+    """
     for part, records in (("train", 41), ("test", 21)):
         if not (folder / part).exists():
             make_lmdb(folder / part, records, 24, 3, seed=records)
     net = folder / "net.prototxt"
     net.write_text(SMALL_NET.format(train=folder / "train", test=folder / "test"))
     values = {
+        "net": str(net),
+        "snapshot_prefix": f"{folder}/small",
         "base_lr": 0.01,
         "lr_policy": "step",
         "gamma": 0.5,
@@ -87,10 +92,16 @@ def small_solver(folder: Path, **settings: object) -> Path:
         "test_iter": 3,
         **settings,
     }
-    lines = [f'net: "{net}"', f'snapshot_prefix: "{folder}/small"', "solver_mode: CPU"]
-    for key, value in values.items():
-        quote = '"' if isinstance(value, str) else ""
-        lines.append(f"{key}: {quote}{str(value).lower() if isinstance(value, bool) else value}{quote}")
-    path = folder / "solver.prototxt"
-    path.write_text("\n".join(lines))
+    return write_solver(folder / "solver.prototxt", **values)
+
+
+def write_solver(path: Path, text: str = "", **settings: object) -> Path:
+    """Write a solver prototxt for the CPU with these settings, and `text` after them; return its path."""
+    lines = []
+    for key, value in settings.items():
+        if isinstance(value, str):
+            lines.append(f'{key}: "{value}"')
+        else:
+            lines.append(f"{key}: {str(value).lower()}")
+    path.write_text("\n".join([*lines, "solver_mode: CPU", text]))
     return path

@@ -1,4 +1,4 @@
-"""The training room's command line, called inside the tests' own process: PyTorch is imported once, not for each call."""
+"""The training room's commands, called in this process without drawing curves; and what they must not leave behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kits.commands import Done, run_command
 
 
 def command(*words: object, folder: Path, draw: bool = False, room: Room | str = "training") -> Done:
-    """Call `python -m ROOM WORDS` in `folder`; the curves, which take their time, are drawn with `draw` only."""
+    """Call `python -m ROOM WORDS` in `folder`, inside this process. The curves are drawn only with `draw`, to save time."""
     name = room if isinstance(room, str) else room.name
     if draw:
         return run_command(name, *words, folder=folder)
@@ -19,7 +19,7 @@ def command(*words: object, folder: Path, draw: bool = False, room: Room | str =
 
 
 def leftovers(folder: Path) -> list[str]:
-    """What an ended command must never leave: temporary files, or one of a pair of snapshots."""
+    """Return what a command must not leave in `folder`: temporary files, and single files of a pair of snapshots."""
     names = [str(path.relative_to(folder)) for path in folder.rglob("*")]
     models, states = (
         {name.rsplit(".", 1)[0] for name in names if name.endswith(kind)} for kind in (".caffemodel", ".solverstate")

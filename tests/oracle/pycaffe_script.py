@@ -1,6 +1,6 @@
-"""A script against pycaffe's interface, run with the real pycaffe and with ours: `python pycaffe_script.py WHOSE OUT.npz`.
+"""Uses pycaffe's interface, the real pycaffe's or ours: `python pycaffe_script.py WHOSE OUT.npz`. Needs Python 3.6 or later.
 
-Written for Python 3.6 on. What it collects is compared by test_pycaffe.py.
+test_pycaffe.py compares the arrays that it collects.
 """
 
 import sys

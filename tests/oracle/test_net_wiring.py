@@ -112,10 +112,9 @@ def test_losses_that_other_layers_consume(tmp_path: Path, more: str, layerwise: 
     )
     lines: list[str] = []
     with inside(tmp_path):
-        solver = Solver(read_solver("solver.prototxt"))
+        solver = Solver(read_solver("solver.prototxt"), log=lines.append)
         solver.param.snapshot_prefix, solver.param.debug_info = "ours", layerwise
         start, _ = solver.snapshot()
-        solver._report = lines.append  # type: ignore[method-assign]
         solver.solve()
     done = subprocess.run(
         [caffe("caffe"), "train", "--solver=solver.prototxt", f"--weights={start}"],

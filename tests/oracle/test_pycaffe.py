@@ -1,4 +1,4 @@
-"""pycaffe's face: one script, run by the real pycaffe and by ours, finds the same numbers."""
+"""One script, run with the real pycaffe and with ours, finds the same numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from caffe_io.prototxt import read_net, read_solver
 from common.places import ROOT
 from kits.commands import inside
-from kits.oracle import caffe
+from kits.oracle import ONE_THREAD, caffe
 from kits.training import make_lmdb
 
 pytestmark = pytest.mark.oracle
@@ -47,7 +47,7 @@ layer {{ name: "sum" type: "Eltwise" bottom: "a" bottom: "b" top: "sum" eltwise_
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """What the script found with ours, and with theirs."""
+    """Run the script with ours and with theirs; return the arrays that it found."""
     from training.solvers.snapshot import save_weights
     from training.solvers.solver import Solver
 
@@ -72,8 +72,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarra
         done = subprocess.run(
             [python, str(SCRIPT), whose, f"{whose}.npz"],
             cwd=folder, capture_output=True, text=True, timeout=280,
-            env={**os.environ, "GLOG_logtostderr": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-            | ({"PYTHONPATH": str(ROOT)} if whose == "ours" else {}),
+            env={**os.environ, **ONE_THREAD} | ({"PYTHONPATH": str(ROOT)} if whose == "ours" else {}),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
         with np.load(folder / f"{whose}.npz") as arrays:
@@ -97,7 +96,7 @@ def test_one_script_two_caffes(found: tuple[dict[str, np.ndarray], dict[str, np.
 
 
 def test_it_can_fail(found: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]) -> None:
-    """The numbers compared are alive: gradients are not zero, steps change weights, branches differ."""
+    """The numbers compared are not trivial: gradients are not zero, and steps change weights."""
     _, theirs = found
     for name in ("to data", "gradient conv 0 diff", "one step fc diff", "part", "own fc 0 diff"):
         assert np.abs(theirs[name]).max() > 1e-4, name

@@ -1,14 +1,12 @@
-"""Our solvers against Caffe 1.0's own, from the tool chain: the same steps, histories, rates and files.
+"""Our solvers against those of Caffe 1.0 from the tool chain: the same steps, histories, rates and files.
 
-The net has no maximum in it, for there rounding decides between near-equal numbers (see test_training.py), and its five
-batches an epoch bring every snapshot here to the first record, where Caffe begins again when it resumes.
+The net has no maximum in it, because there rounding decides between near-equal numbers (see test_training.py). An epoch has
+five batches, so that every snapshot here is at the first record, where Caffe always starts when it resumes.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +18,8 @@ from caffe_io.blobs import blob_to_array
 from caffe_io.prototxt import read_binary_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
 from kits.commands import inside
-from kits.oracle import caffe
-from kits.training import make_lmdb
+from kits.oracle import ONE_THREAD, run_caffe
+from kits.training import make_lmdb, write_solver
 
 pytestmark = [pytest.mark.oracle, pytest.mark.usefixtures("one_thread")]
 
@@ -42,7 +40,6 @@ layer { name: "fc" type: "InnerProduct" bottom: "fixed" top: "fc"
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" }
 """
 
-ENVIRONMENT = {"GLOG_logtostderr": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 FIXED = 'lr_policy: "fixed" weight_decay: 0.005 '
 SOLVERS = {
     "SGD": FIXED + "base_lr: 0.05 momentum: 0.9",
@@ -71,46 +68,39 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 records of 3 classes, the net, and weights to begin with."""
+    """Make 40 records of 3 classes, the net, and the weights from which every training starts."""
     from training.solvers.solver import Solver
 
     folder = tmp_path_factory.mktemp("solvers")
     make_lmdb(folder / "records", 40, 16, 3, seed=5)
     (folder / "net.prototxt").write_text(NET)
     with inside(folder):
-        write_solver("start", SGD + 'lr_policy: "fixed" random_seed: 7', 0)
+        prepare("start", SGD + 'lr_policy: "fixed" random_seed: 7', 0)
         solver = Solver(read_solver("start.prototxt"))
         solver.snapshot()
         solver.close()
     return folder
 
 
-def write_solver(name: str, settings: str, max_iter: int, **more: object) -> str:
-    values = {"max_iter": max_iter, "display": 1, "solver_mode": "CPU", **more}
-    lines = [f'net: "net.prototxt" snapshot_prefix: "{name}"', settings, *(f"{k}: {v}" for k, v in values.items())]
-    Path(f"{name}.prototxt").write_text("\n".join(lines))
-    return f"{name}.prototxt"
+def prepare(name: str, settings: str, max_iter: int, **more: object) -> str:
+    """Write the solver `name` for the net, which displays every iteration; return its file's name."""
+    values = {"net": "net.prototxt", "snapshot_prefix": name, "max_iter": max_iter, "display": 1, **more}
+    return str(write_solver(Path(f"{name}.prototxt"), settings, **values))
 
 
-def run_caffe(solver: str, *options: str) -> str:
-    """The log of `caffe train`."""
-    done = subprocess.run(
-        [caffe("caffe"), "train", f"--solver={solver}", *options],
-        capture_output=True, text=True, timeout=120, env={**os.environ, **ENVIRONMENT},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stderr
+def train_caffe(solver: str, *options: str) -> str:
+    """Run `caffe train`; return its log."""
+    return run_caffe("caffe", "train", f"--solver={solver}", *options, folder=Path(), **ONE_THREAD)
 
 
-def run_ours(solver: str, weights: str = "", snapshot: str = "") -> list[str]:
-    """The lines of our log."""
+def train_ours(solver: str, weights: str = "", snapshot: str = "") -> list[str]:
+    """Run our solver; return the lines of its log."""
     from training.solvers.solver import Solver
 
     param = read_solver(solver)
     param.weights.extend([weights] if weights else [])
-    trained = Solver(param)
     lines: list[str] = []
-    trained._report = lines.append  # type: ignore[method-assign]  # collect the log
+    trained = Solver(param, log=lines.append)
     if snapshot:
         trained.restore(snapshot)
     trained.step(param.max_iter - trained.iteration)
@@ -121,7 +111,7 @@ def run_ours(solver: str, weights: str = "", snapshot: str = "") -> list[str]:
 
 
 def assert_same(ours: str, theirs: str, iteration: int, ending: str = "") -> None:
-    """Both snapshots of `iteration` hold the same weights and histories, to 1e-4 of the largest number of each blob."""
+    """Assert that both snapshots of `iteration` hold the same weights and histories, to 1e-4 of each blob's largest number."""
     mine, his = (read_weights(f"{name}_iter_{iteration}.caffemodel{ending}") for name in (ours, theirs))
     start = read_weights("start_iter_0.caffemodel")
     assert set(mine) == set(his) == set(start)
@@ -137,23 +127,23 @@ def assert_same(ours: str, theirs: str, iteration: int, ending: str = "") -> Non
 
 def compare(mine: Sequence[np.ndarray], his: Sequence[np.ndarray], what: str) -> None:
     assert [blob.shape for blob in mine] == [blob.shape for blob in his]
-    for index, (own, other) in enumerate(zip(mine, his, strict=True)):
-        assert np.abs(own - other).max() <= 1e-4 * np.abs(other).max(), (what, index)
+    for index, (ours, theirs) in enumerate(zip(mine, his, strict=True)):
+        assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max(), (what, index)
 
 
 @pytest.mark.parametrize("ending", ["", ".h5"], ids=["binaryproto", "hdf5"])
 @pytest.mark.parametrize("kind", SOLVERS)
 def test_thirty_iterations_and_resuming_both_ways(folder: Path, kind: str, ending: str) -> None:
-    """30 iterations from the same weights; then from each one's snapshot at 15 the other goes on to 30."""
+    """30 iterations from the same weights; then each resumes to 30 from the other's snapshot at 15."""
     settings = f'type: "{kind}" {SOLVERS[kind]} snapshot_format: {"HDF5" if ending else "BINARYPROTO"}'
     with inside(folder):
-        run_caffe(write_solver("caffes", settings, 30, snapshot=15), "--weights=start_iter_0.caffemodel")
-        run_ours(write_solver("ours", settings, 30, snapshot=15), weights="start_iter_0.caffemodel")
+        train_caffe(prepare("caffes", settings, 30, snapshot=15), "--weights=start_iter_0.caffemodel")
+        train_ours(prepare("ours", settings, 30, snapshot=15), weights="start_iter_0.caffemodel")
         assert_same("ours", "caffes", 15, ending)
         assert_same("ours", "caffes", 30, ending)
         state = f"_iter_15.solverstate{ending}"
-        run_caffe(write_solver("caffe_resumed", settings, 30), f"--snapshot=ours{state}")
-        run_ours(write_solver("we_resumed", settings, 30), snapshot=f"caffes{state}")
+        train_caffe(prepare("caffe_resumed", settings, 30), f"--snapshot=ours{state}")
+        train_ours(prepare("we_resumed", settings, 30), snapshot=f"caffes{state}")
         assert_same("ours", "caffe_resumed", 30, ending)
         assert_same("we_resumed", "caffes", 30, ending)
 
@@ -163,11 +153,11 @@ def test_thirty_iterations_and_resuming_both_ways(folder: Path, kind: str, endin
     [*(f'type: "{kind}" {text}' for kind, text in SOLVERS.items()), SETTINGS["iter_size with clip_gradients"]],
 )
 def test_snapshot_diff(folder: Path, settings: str) -> None:
-    """Beside each weight stands the step last taken from it; 0 where nothing is learnt."""
+    """Each weight has its last step beside it, which is 0 if it does not learn."""
     settings += " snapshot_diff: true"
     with inside(folder):
-        run_caffe(write_solver("caffes", settings, 3), "--weights=start_iter_0.caffemodel")
-        run_ours(write_solver("ours", settings, 3), weights="start_iter_0.caffemodel")
+        train_caffe(prepare("caffes", settings, 3), "--weights=start_iter_0.caffemodel")
+        train_ours(prepare("ours", settings, 3), weights="start_iter_0.caffemodel")
         nets = [read_binary_net(f"{name}_iter_3.caffemodel") for name in ("ours", "caffes")]
     found = [{layer.name: [np.array(blob.diff) for blob in layer.blobs] for layer in net.layer} for net in nets]
     for layer, diffs in found[1].items():
@@ -177,7 +167,7 @@ def test_snapshot_diff(folder: Path, settings: str) -> None:
 
 
 def test_snapshot_diff_in_hdf5(tmp_path: Path) -> None:
-    """The file has a second group, in which shared weights stand in each layer."""
+    """The file has a second group, where each layer has the diffs of its shared weights."""
     fc = (
         'layer { name: "%s" type: "InnerProduct" bottom: "%s" top: "%s" param { name: "w" } param { %s } '
         'inner_product_param { num_output: 3 weight_filler { type: "constant" value: 0.1 } } }'
@@ -191,14 +181,15 @@ def test_snapshot_diff_in_hdf5(tmp_path: Path) -> None:
     )  # fmt: skip
     settings = SGD + 'lr_policy: "fixed" snapshot_format: HDF5 snapshot_diff: true'
     with inside(tmp_path):
-        run_caffe(write_solver("caffes", settings, 2))
-        run_ours(write_solver("ours", settings, 2))
+        train_caffe(prepare("caffes", settings, 2))
+        train_ours(prepare("ours", settings, 2))
     found: list[dict[str, np.ndarray]] = []
     for name in ("ours", "caffes"):
         found.append({})
         with h5py.File(tmp_path / f"{name}_iter_2.caffemodel.h5") as file:
             file.visititems(lambda path, item: found[-1].update({path: item[()] if hasattr(item, "dtype") else None}))
-    assert found[0].keys() == {path for path in found[1] if not path.endswith("_split")}  # empty groups
+    # Caffe writes an empty group for each of its split layers.
+    assert found[0].keys() == {path for path in found[1] if not path.endswith("_split")}
     assert {"data/a/0", "diff/a/1", "diff/c/0", "diff/c/1", "diff/in"} <= found[0].keys()
     assert "data/c/0" not in found[0]
     for path, values in found[1].items():
@@ -212,8 +203,8 @@ def test_snapshot_diff_in_hdf5(tmp_path: Path) -> None:
 def test_settings(folder: Path, name: str) -> None:
     """15 iterations; the log shows the same rates, steps and clippings."""
     with inside(folder):
-        caffes = run_caffe(write_solver("caffes", SETTINGS[name], 15), "--weights=start_iter_0.caffemodel")
-        ours = "\n".join(run_ours(write_solver("ours", SETTINGS[name], 15), weights="start_iter_0.caffemodel"))
+        caffes = train_caffe(prepare("caffes", SETTINGS[name], 15), "--weights=start_iter_0.caffemodel")
+        ours = "\n".join(train_ours(prepare("ours", SETTINGS[name], 15), weights="start_iter_0.caffemodel"))
         assert_same("ours", "caffes", 15)
     for pattern in (r"Iteration \d+, lr = \S+", r"MultiStep Status.*"):
         assert re.findall(pattern, ours) == re.findall(pattern, caffes)
@@ -225,11 +216,11 @@ def test_settings(folder: Path, name: str) -> None:
 
 
 def test_log_with_average_loss_and_tests(folder: Path) -> None:
-    """The loss is the mean of the last four iterations', and tests show their own; what Caffe's parse_log looks for is there."""
+    """The loss is the mean of the last four iterations', tests show their own, and Caffe's parse_log finds its lines."""
     settings = SGD + 'lr_policy: "fixed" average_loss: 4 test_interval: 5 test_iter: 2 test_compute_loss: true'
     with inside(folder):
-        caffes = run_caffe(write_solver("caffes", settings, 14), "--weights=start_iter_0.caffemodel")
-        ours = "\n".join(run_ours(write_solver("ours", settings, 14), weights="start_iter_0.caffemodel"))
+        caffes = train_caffe(prepare("caffes", settings, 14), "--weights=start_iter_0.caffemodel")
+        ours = "\n".join(train_ours(prepare("ours", settings, 14), weights="start_iter_0.caffemodel"))
     for pattern, count in (
         (r"Iteration \d+ \(.* iters\), loss = (\S+)", 14),
         (r"Test loss: (\S+)", 3),
@@ -248,9 +239,10 @@ def test_debug_info(folder: Path) -> None:
     """The same layers and blobs in the same order with the same sizes, at every displayed iteration."""
     settings = SGD + 'lr_policy: "fixed" debug_info: true'
     with inside(folder):
-        caffes = run_caffe(write_solver("caffes", settings, 4, display=2), "--weights=start_iter_0.caffemodel")
-        ours = "\n".join(run_ours(write_solver("ours", settings, 4, display=2), weights="start_iter_0.caffemodel"))
-    caffes = caffes[: caffes.index("Iteration 4, loss")]  # the last look, which runs forward only
+        caffes = train_caffe(prepare("caffes", settings, 4, display=2), "--weights=start_iter_0.caffemodel")
+        ours = "\n".join(train_ours(prepare("ours", settings, 4, display=2), weights="start_iter_0.caffemodel"))
+    # After the last update, Caffe runs forward once more.
+    caffes = caffes[: caffes.index("Iteration 4, loss")]
     found = [[match.groups() for match in DEBUG.finditer(log)] for log in (ours, caffes)]
     assert len(found[0]) == 2 * (1 + 1 + 8 + 8 + 6 + 2 + 2) == len(found[1]), found[1]
     for mine, his in zip(*found, strict=True):
@@ -267,16 +259,15 @@ def same_line(mine: Sequence[str], his: Sequence[str]) -> None:
 
 @pytest.mark.parametrize("display", [1, 2])
 def test_debug_info_of_test_nets_and_of_the_last_look(folder: Path, display: int) -> None:
-    """Test nets have lines for each layer in every test; the last look has them if the last iteration was shown."""
+    """Every test has lines for each layer. The pass after the last update has them if the last iteration was displayed."""
     from training.solvers.solver import Solver
 
     settings = SGD + 'lr_policy: "fixed" debug_info: true test_iter: 2 test_interval: 2'
     with inside(folder):
-        text = run_caffe(write_solver("caffes", settings, 2, display=display), "--weights=start_iter_0.caffemodel")
+        text = train_caffe(prepare("caffes", settings, 2, display=display), "--weights=start_iter_0.caffemodel")
         lines: list[str] = []
-        solver = Solver(read_solver(write_solver("ours", settings, 2, display=display)))
+        solver = Solver(read_solver(prepare("ours", settings, 2, display=display)), log=lines.append)
         solver.load("start_iter_0.caffemodel")
-        solver._report = lines.append  # type: ignore[method-assign]
         solver.solve()
     text = text[text.index("Solving Smooth") :]
     found = [

@@ -1,9 +1,8 @@
-"""Our training and testing against Caffe 1.0 itself, from the tool chain."""
+"""Our training and testing of AgeNet against Caffe 1.0 from the tool chain."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from caffe_io.prototxt import read_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
 from common.places import ROOT
 from kits.commands import inside
-from kits.oracle import caffe
+from kits.oracle import run_caffe
 from kits.training import age_net, make_lmdb, make_mean
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
@@ -22,11 +21,11 @@ pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Databases of 100 and 60 pictures, a mean, AgeNet without dropout at batch 10, its solver for 20 iterations.
+    """Make databases of 100 and 60 pictures, a mean, AgeNet without dropout at batch 10, and its solver for 20 iterations.
 
-    The rate is a tenth of the stock one, and no bias begins at 0. At the stock rate 20 iterations make float32's rounding
-    visible: there Caffe differs by 3e-4 from the same run in double precision, and by 1e-4 from itself with another BLAS
-    kernel. `test_first_step` compares at the stock rate.
+    The rate is a tenth of the stock one, and no bias starts at 0. At the stock rate, 20 iterations make the rounding of float32
+    visible: Caffe then differs by 3e-4 from the same run in double precision, and by 1e-4 from itself with another BLAS kernel.
+    `test_first_step_at_the_stock_rate` compares one step at the stock rate.
     """
     folder = tmp_path_factory.mktemp("agenet")
     make_lmdb(folder / "data/lmdb/age_train_lmdb", 100, 227, 9, seed=1)
@@ -54,31 +53,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def logs(folder: Path) -> tuple[str, str]:
-    """Train 20 iterations with both from the same weights and history; the logs. Leaves {ours,caffes}_iter_20.*"""
-    from training.solvers.record import Record
+    """Train 20 iterations with both from the same weights and histories; return the logs. Leaves {ours,caffes}_iter_20.*"""
     from training.solvers.snapshot import write_snapshot
     from training.solvers.solver import Solver
 
     with inside(folder):
-        solver = Solver(read_solver("solver.prototxt"))
-        write_snapshot(solver.net, solver.histories, "start", 0, 0)
         lines: list[str] = []
-        solver.record = Record("ours")
-        solver._report = lines.append  # type: ignore[method-assign]  # collect the log
+        solver = Solver(read_solver("solver.prototxt"), log=lines.append)
+        write_snapshot(solver.net, solver.histories, "start", 0, 0)
         solver.step(20)
         solver.snapshot()
         solver.test_all()
         solver.close()
-    done = subprocess.run(
-        [caffe("caffe"), "train", "--solver=caffe_solver.prototxt", "--weights=start_iter_0.caffemodel"],
-        cwd=folder, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return "\n".join(lines), done.stderr
+    words = ["train", "--solver=caffe_solver.prototxt", "--weights=start_iter_0.caffemodel"]
+    return "\n".join(lines), run_caffe("caffe", *words, folder=folder)
 
 
 def losses(log: str) -> np.ndarray:
-    """The losses of single iterations, from the lines of the train net's output."""
+    """Return the losses of single iterations, from the lines about the train net's output."""
     return np.array([float(x) for x in re.findall(r"Train net output #\d+: loss = (\S+)", log)])
 
 
@@ -98,10 +90,10 @@ def test_twenty_iterations_end_at_the_same_weights(
 
 
 def test_first_step_at_the_stock_rate(folder: Path, logs: tuple[str, str]) -> None:
-    """The step of each weight, rate times gradient, after one iteration at AgeNet's own base_lr.
+    """Compare each weight's step, rate times gradient, after one iteration at AgeNet's own base_lr.
 
-    Below a pooling layer rounding may choose the other of two equal maxima; one such window in 500,000 moves the gradient
-    of the layers under it by 2e-3 of its norm.
+    In a pooling layer, rounding may choose the other of two equal maxima. One such window in 500,000 changes the gradient of
+    the layers before it by 2e-3 of its norm.
     """
     from training.solvers.solver import Solver
 
@@ -109,11 +101,7 @@ def test_first_step_at_the_stock_rate(folder: Path, logs: tuple[str, str]) -> No
     (folder / "first.prototxt").write_text(
         text.replace("base_lr: 0.0001", "base_lr: 0.001").replace('"caffes"', '"first"')
     )
-    done = subprocess.run(
-        [caffe("caffe"), "train", "--solver=first.prototxt", "--weights=start_iter_0.caffemodel"],
-        cwd=folder, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_caffe("caffe", "train", "--solver=first.prototxt", "--weights=start_iter_0.caffemodel", folder=folder)
     theirs = read_solverstate(folder / "first_iter_1.solverstate").history
     with inside(folder):
         solver = Solver(read_solver("first.prototxt"))
@@ -132,7 +120,7 @@ def test_histories_agree(folder: Path, logs: tuple[str, str]) -> None:
     assert ours.current_step == theirs.current_step
     for mine, his in zip(ours.history, theirs.history, strict=True):
         scale = np.abs(his.data).max()
-        # the histories are the steps themselves, so a window that chose the other maximum shows undiluted
+        # The histories are the steps themselves, so a window that chose the other maximum has its full effect.
         assert np.abs(np.array(mine.data) - np.array(his.data)).max() <= 1e-2 * scale
         assert list(mine.shape.dim) == list(his.shape.dim)
 
@@ -155,12 +143,8 @@ def test_accuracy_is_what_caffe_test_finds(
     from evaluation.predictions import Predictions
 
     model, weights = Path("AgeNet_train_test.prototxt"), Path("caffes_iter_20.caffemodel")
-    done = subprocess.run(
-        [caffe("caffe"), "test", f"-model={model}", f"-weights={weights}", "-iterations=6"],
-        cwd=folder, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    means = dict(re.findall(r"\] (accuracy|loss) = ([\d.]+)", done.stderr))
+    log = run_caffe("caffe", "test", f"-model={model}", f"-weights={weights}", "-iterations=6", folder=folder)
+    means = dict(re.findall(r"\] (accuracy|loss) = ([\d.]+)", log))
     from caffe_io.caffe_pb2 import TEST
     from caffe_io.net_state import filter_net
 
@@ -189,15 +173,12 @@ def test_caffe_resumes_our_snapshot_and_we_resume_its(folder: Path, logs: tuple[
 
     longer = (folder / "caffe_solver.prototxt").read_text().replace("max_iter: 20", "max_iter: 22")
     (folder / "resume.prototxt").write_text(longer.replace('"caffes"', '"resumed"'))
-    done = subprocess.run(
-        [caffe("caffe"), "train", "--solver=resume.prototxt", "--snapshot=ours_iter_20.solverstate"],
-        cwd=folder, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_caffe("caffe", "train", "--solver=resume.prototxt", "--snapshot=ours_iter_20.solverstate", folder=folder)
     with inside(folder):
         solver = Solver(read_solver("resume.prototxt"))
         solver.restore("caffes_iter_20.solverstate")
-        solver.net.seek(0)  # Caffe begins again at the first record
+        # Caffe starts again at the first record.
+        solver.net.seek(0)
         solver.step(2)
         solver.close()
     theirs = read_weights(folder / "resumed_iter_22.caffemodel")

@@ -1,10 +1,8 @@
-"""Our verbs against Caffe 1.0's tools of the same names."""
+"""Our verbs against the tools of Caffe 1.0 of the same names."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,13 +14,12 @@ from caffe_io.caffe_pb2 import Datum, NetParameter, SolverParameter
 from caffe_io.lmdb_store import LmdbReader
 from caffe_io.prototxt import read_solver
 from kits.commands import inside
-from kits.oracle import caffe
+from kits.oracle import ONE_THREAD, run_caffe
 from kits.training import make_lmdb
 from kits.training_commands import command
 
 pytestmark = pytest.mark.oracle
 
-ENVIRONMENT = {"GLOG_logtostderr": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 NET = """name: "Small"
 layer { name: "data" type: "Data" top: "data" top: "label" transform_param { mean_value: 120 scale: 0.01 }
   data_param { source: "records" backend: LMDB batch_size: 6 } }
@@ -55,17 +52,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run_caffe(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        [caffe(words[0]), *words[1:]],
-        cwd=folder, capture_output=True, text=True, timeout=120, env={**os.environ, **ENVIRONMENT},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stderr
+def run_theirs(folder: Path, program: str, *words: str) -> str:
+    """Run one of Caffe's programs in one thread; return its log."""
+    return run_caffe(program, *words, folder=folder, **ONE_THREAD)
 
 
 def messages(log: str, source: str) -> Iterator[tuple[str, list[float]]]:
-    """The lines of one source file, without their prefix and numbers; and the numbers."""
+    """Yield the lines of one source file, without their prefix and with # for each number; and the numbers."""
     for line in re.findall(rf"^I\d{{4}} \d\d:\d\d:\d\d\.\d{{6}} +\d+ {source}:\d+\] (.*)$", log, re.MULTILINE):
         number = r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?"
         yield (
@@ -76,17 +69,18 @@ def messages(log: str, source: str) -> Iterator[tuple[str, list[float]]]:
 
 @pytest.mark.parametrize("stage", ["", "show"])
 def test_test(folder: Path, stage: str) -> None:
-    """Every line that the original prints, in its order, with its numbers."""
+    """Compare every line that the original prints, in its order, with its numbers."""
     words = [
         "-model=net.prototxt",
         "-weights=log_iter_0.caffemodel",
         "-iterations=3",
         *([f"-stage={stage}"] if stage else []),
     ]
-    theirs = run_caffe(folder, "caffe", "test", *words)
+    theirs = run_theirs(folder, "caffe", "test", *words)
     done = command("test", *words, folder=folder)
     assert done.code == 0, done.err
-    his, mine = list(messages(theirs, "caffe.cpp"))[1:], list(messages(done.err, "caffe.cpp"))  # without "Use CPU."
+    # The first line of the original is "Use CPU.".
+    his, mine = list(messages(theirs, "caffe.cpp"))[1:], list(messages(done.err, "caffe.cpp"))
     assert [text for text, _ in mine] == [text for text, _ in his]
     assert len(mine) == 1 + 3 * (20 if stage else 2) + 1 + (20 if stage else 2)
     for (text, own), (_, other) in zip(mine, his, strict=True):
@@ -95,7 +89,7 @@ def test_test(folder: Path, stage: str) -> None:
 
 def test_time_prints_the_original_s_lines(folder: Path) -> None:
     words = ["time", "--model=net.prototxt", "--iterations=2"]
-    his = [text for text, _ in messages(run_caffe(folder, "caffe", *words), "caffe.cpp")][1:]
+    his = [text for text, _ in messages(run_theirs(folder, "caffe", *words), "caffe.cpp")][1:]
     done = command(*words, folder=folder)
     mine = list(messages(done.err, "caffe.cpp"))
     assert [text.split() for text, _ in mine] == [text.split() for text in his]
@@ -105,9 +99,9 @@ def test_time_prints_the_original_s_lines(folder: Path) -> None:
 
 
 def test_extract_features(folder: Path) -> None:
-    """The same keys and records."""
+    """Compare keys and records."""
     words = ["log_iter_0.caffemodel", "net.prototxt", "conv,fc,label", "{0}_conv,{0}_fc,{0}_label", "4", "lmdb"]
-    run_caffe(folder, "extract_features", *[word.format("theirs") for word in words])
+    run_theirs(folder, "extract_features", *[word.format("theirs") for word in words])
     done = command("extract_features", *[word.format("ours") for word in words], folder=folder)
     assert done.code == 0, done.err
     for blob in ("conv", "fc", "label"):
@@ -139,7 +133,7 @@ def test_upgrade(folder: Path) -> None:
         ("upgrade_solver_proto_text", "old_solver.prototxt", ["--kind", "solver"]),
         ("upgrade_net_proto_binary", "old.caffemodel", []),
     ):
-        run_caffe(folder, tool, name, f"theirs_{name}")
+        run_theirs(folder, tool, name, f"theirs_{name}")
         done = command("upgrade", name, f"ours_{name}", *words, folder=folder)
         assert done.code == 0, done.err
         files = [folder / f"{who}_{name}" for who in ("ours", "theirs")]
@@ -157,10 +151,10 @@ def test_upgrade(folder: Path) -> None:
 
 
 def columns(log: str) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
-    """What Caffe's parse_log.py finds in a log: a row for each iteration with outputs of the train net, and of the test net.
+    """Return the rows that Caffe's parse_log.py finds in a log: for each iteration the train net's outputs, and the test net's.
 
-    Its rules: the newest "Iteration N" and "lr = X" count for the outputs after them; times are told from the line that
-    says "Solving", by a date of five signs and a time with microseconds.
+    The last "Iteration N" and "lr = X" count for the outputs after them. Times are relative to the line with "Solving", and
+    are read from a date of five characters and a time with microseconds.
     """
     tables: dict[str, list[dict[str, float]]] = {"Train": [], "Test": []}
     iteration, rate, start = -1.0, float("nan"), None
@@ -185,7 +179,7 @@ def columns(log: str) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
 
 def test_parse_log_finds_the_same_columns(folder: Path) -> None:
     words = ["train", "-solver=solver.prototxt", "-weights=log_iter_0.caffemodel"]
-    his = columns(run_caffe(folder, "caffe", *words))
+    his = columns(run_theirs(folder, "caffe", *words))
     done = command(*words, folder=folder)
     assert done.code == 0, done.err
     mine = columns(done.err)

@@ -1,22 +1,19 @@
-"""The room's command line as a whole."""
+"""The room's command line: its help, and wrong use of it."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from common.places import ROOT
+from kits.commands import run_process
 from kits.training_commands import command
 from training.__main__ import ROOM
 
 
 @pytest.mark.parametrize("words", [["--help"], *([verb, "--help"] for verb in ROOM.verbs)])
-def test_help_comes_without_the_heavy_libraries(tmp_path: Path, words: list[str]) -> None:
+def test_help_does_not_load_the_heavy_libraries(tmp_path: Path, words: list[str]) -> None:
     code = (
         "import sys, runpy\n"
         f"sys.argv[1:] = {words!r}\n"
@@ -24,13 +21,23 @@ def test_help_comes_without_the_heavy_libraries(tmp_path: Path, words: list[str]
         "except SystemExit as end:\n    print('code', end.code)\n"
         "print('heavy', sorted({'torch', 'openvino', 'matplotlib', 'tensorboard'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-    )  # fmt: skip
+    done = run_process("-c", code, folder=tmp_path)
     assert done.stderr == ""
     assert "usage: python -m training" in done.stdout
     assert done.stdout.endswith("code 0\nheavy []\n")
+
+
+def test_the_room_s_names_are_loaded_when_they_are_used(tmp_path: Path) -> None:
+    code = (
+        "import sys, training\n"
+        "assert 'torch' not in sys.modules\n"
+        "names = [getattr(training, name).__name__ for name in training.__all__]\n"
+        "assert names == training.__all__, names\n"
+        "assert training.Net is sys.modules['training.nets.net'].Net\n"
+        "assert not hasattr(training, 'Ent')"
+    )
+    done = run_process("-c", code, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_help_names_every_verb_and_caffe_s_options(tmp_path: Path) -> None:

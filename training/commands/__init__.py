@@ -1,1 +1,1 @@
-"""The verbs of `python -m training`, one file each."""
+"""The verbs of `python -m training`, a module each."""

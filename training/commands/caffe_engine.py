@@ -1,4 +1,4 @@
-"""The tool chain's real Caffe as an engine: `caffe train` on the same files."""
+"""Trains with the tool chain's real Caffe: `caffe train` on the same files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _STATE = re.compile(r"Snapshotting solver state to (?:binary proto|HDF5) file (.
 
 
 def caffe_train(param: SolverParameter, snapshot: str | None, weights: str | None) -> str | None:
-    """Run `caffe train` on the CPU; its log goes to the terminal, its numbers into the CSV.
+    """Run `caffe train` on the CPU. Its log goes to the terminal, and the numbers in it to the CSV.
 
-    Returns the .solverstate to go on from if Ctrl-C was pressed. Raises EngineError if it fails.
+    Returns the .solverstate to resume from if Ctrl-C was pressed, else None. Raises EngineError if Caffe is missing or fails.
     """
     program = require_toolchain("caffe", "caffe", EngineError)
     param.solver_mode = SolverParameter.CPU
@@ -31,22 +31,33 @@ def caffe_train(param: SolverParameter, snapshot: str | None, weights: str | Non
         command = [str(program), "train", f"--solver={solver.name}"]
         command += [f"--snapshot={snapshot}"] if snapshot else []
         command += [f"--weights={weights}"] if weights else []
-        start = read_solverstate(snapshot).iter if snapshot else 0
-        record = Record(param.snapshot_prefix, start)
+        record = Record(param.snapshot_prefix, read_solverstate(snapshot).iter if snapshot else 0)
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
-            assert process.stderr is not None
-            last, state, stopped, done = "", None, False, False
-            while not done:
-                try:
-                    for line in process.stderr:
-                        sys.stderr.write(line)
-                        record.parse(line)
-                        last = line.strip() or last
-                        state = found[1] if (found := _STATE.search(line)) else state
-                    done = True
-                except KeyboardInterrupt:  # Caffe got it too: it writes a snapshot and ends
-                    stopped = True
+            last_line, state, interrupted = _follow(process, record)
         record.close()
     if process.returncode:
-        raise EngineError(f"{program.name} train ended with code {process.returncode}: {last}")
-    return state if stopped else None
+        raise EngineError(f"{program.name} train ended with code {process.returncode}. Its last line: {last_line}")
+    return state if interrupted else None
+
+
+def _follow(process: subprocess.Popen[str], record: Record) -> tuple[str, str | None, bool]:
+    """Print and record Caffe's log to its end.
+
+    Returns its last line, the last .solverstate that it names, and whether Ctrl-C was pressed.
+    """
+    assert process.stderr is not None
+    last_line = ""
+    state = None
+    interrupted = False
+    while True:
+        try:
+            for line in process.stderr:
+                sys.stderr.write(line)
+                record.parse(line)
+                last_line = line.strip() or last_line
+                if found := _STATE.search(line):
+                    state = found[1]
+            return last_line, state, interrupted
+        except KeyboardInterrupt:
+            # Caffe got the signal too: it writes a snapshot and ends, so read on.
+            interrupted = True

@@ -5,26 +5,26 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .net_options import add_net_options
+from .net_options import add_net_options, stages_of
 
 EXAMPLE = "./moka draw --model prototxt/AgeNet/train_test.prototxt --out AgeNet.svg"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The net, its state, and where the picture goes."""
+    """Add the options for the net, its state, and the picture."""
     parser.epilog = (
         "The columns converts (to OpenVINO) and compiles (for Myriad X) hold for the type of the layer; a single setting may "
         "still be refused. docs/layers.md lists the comparisons with the original tools."
     )
     add_net_options(parser, phase="TRAIN")
     parser.add_argument(
-        "--out", metavar="FILE", help="picture to write (default: MODEL with .svg in place of its ending)"
+        "--out", metavar="FILE", help="picture to write (default: the model's name with .svg as its ending)"
     )
-    parser.add_argument("--force", action="store_true", help="replace the picture if it is there")
+    parser.add_argument("--force", action="store_true", help="replace an existing picture")
 
 
 def main(options: argparse.Namespace) -> None:
-    """Print the table, write the picture."""
+    """Print the table and write the picture."""
     from caffe_io.caffe_pb2 import Phase
     from caffe_io.net_state import filter_net
     from caffe_io.prototxt import read_net
@@ -37,8 +37,7 @@ def main(options: argparse.Namespace) -> None:
     out = Path(options.out) if options.out else Path(options.model).with_suffix(".svg")
     refuse_existing(out, options.force)
     phase = Phase.Value(options.phase)
-    stages = tuple(filter(None, options.stage.split(",")))
-    net = filter_net(read_net(options.model), phase, options.level, stages)
+    net = filter_net(read_net(options.model), phase, options.level, stages_of(options))
     table = make_table(net, options.model, Context(phase))
     print(table.text())
     with atomic_file(out, options.force) as temporary:

@@ -1,4 +1,4 @@
-"""`python -m training extract_features`: write blobs of a net, batch by batch, into LMDBs, as Caffe's extract_features."""
+"""`python -m training extract_features`: write a net's blobs, batch by batch, to LMDBs, as Caffe's tool of that name does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from caffe_io.lmdb_store import write_lmdb
 from caffe_io.prototxt import read_net
 from common.errors import UsageError
 from common.files import refuse_existing
+from common.messages import known_names, shape_text
 
 from ..errors import TrainingError
+from .net_options import choose_device
 
 EXAMPLE = (
     "./moka extract_features models/AgeNet/AgeNet_iter_3000.caffemodel"
@@ -20,34 +22,37 @@ EXAMPLE = (
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Caffe's own arguments, in Caffe's order."""
-    parser.add_argument("weights", metavar="WEIGHTS", help=".caffemodel")
+    """Add Caffe's own arguments, in Caffe's order."""
+    parser.add_argument("weights", metavar="WEIGHTS", help="trained .caffemodel")
     parser.add_argument("model", metavar="MODEL", help="net prototxt whose TEST phase reads the pictures")
-    parser.add_argument("blobs", metavar="BLOB[,BLOB...]", help="which blobs to write")
-    parser.add_argument("databases", metavar="LMDB[,LMDB...]", help="where to: one database for each blob")
-    parser.add_argument("batches", type=int, metavar="N", help="how many batches")
+    parser.add_argument("blobs", metavar="BLOB[,BLOB...]", help="blobs to write")
+    parser.add_argument("databases", metavar="LMDB[,LMDB...]", help="databases to write, one for each blob")
+    parser.add_argument("batches", type=int, metavar="N", help="number of batches")
     parser.add_argument(
-        "backend", nargs="?", choices=("lmdb",), default="lmdb", help="lmdb (leveldb is not written here)"
+        "backend",
+        nargs="?",
+        choices=("lmdb",),
+        default="lmdb",
+        help="format of the databases; LevelDB is not supported",
     )
-    parser.add_argument("mode", nargs="?", choices=("CPU", "GPU"), help="accepted, for old scripts; not needed")
-    parser.add_argument("--force", action="store_true", help="replace databases that are there")
+    parser.add_argument("mode", nargs="?", choices=("CPU", "GPU"), help="ignored; accepted for old scripts")
+    parser.add_argument("--force", action="store_true", help="replace existing databases")
 
 
 def main(options: argparse.Namespace) -> None:
-    """One record a picture: the blob's numbers as float_data, the key its number in ten digits."""
+    """Write a record for each picture: the blob's numbers as float_data; the key is the record's number in ten digits."""
     blobs, paths = options.blobs.split(","), options.databases.split(",")
     if len(blobs) != len(paths) or len(set(paths)) != len(paths):
-        raise UsageError(f"{len(blobs)} blobs for {len(set(paths))} databases; wanted one for each.")
+        raise UsageError(f"{len(blobs)} blobs for {len(set(paths))} databases; expected a database for each blob.")
     if options.batches < 1:
-        raise UsageError(f"{options.batches} batches; wanted at least 1.")
+        raise UsageError(f"{options.batches} batches; expected at least 1.")
     for path in paths:
         refuse_existing(path, options.force)
     import torch
 
     from ..nets.net import Net
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net = Net(read_net(options.model), TEST, options.model, device)
+    net = Net(read_net(options.model), TEST, options.model, choose_device())
     _check(net.shapes, blobs, options.model)
     net.load(options.weights)
     counts = [0] * len(blobs)
@@ -70,8 +75,8 @@ def main(options: argparse.Namespace) -> None:
 def _check(shapes: dict[str, tuple[int, ...]], blobs: list[str], model: str) -> None:
     for name in blobs:
         if name not in shapes:
-            raise TrainingError(f'{model}: has no blob "{name}"; it has {", ".join(shapes)}.')
+            raise TrainingError(f'{model}: has no blob "{name}". {known_names(name, shapes)}')
         if not 1 <= len(shapes[name]) <= 4:
             raise TrainingError(
-                f'{model}: blob "{name}" is {list(shapes[name])}; a record holds one picture\'s numbers, of 1 to 3 axes.'
+                f'{model}: blob "{name}" is {shape_text(shapes[name])}; expected 1 to 4 axes, of which the first counts pictures.'
             )

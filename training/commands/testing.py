@@ -1,19 +1,25 @@
-"""`python -m training test`: run a net over batches of its test data and show the mean of each output, as `caffe test`."""
+"""`python -m training test`: run a net over batches of its test data and show the mean of each output, as `caffe test` does."""
 
 from __future__ import annotations
 
 import argparse
 from functools import partial
+from typing import TYPE_CHECKING
 
 from .net_options import add_iterations, add_net_options, check_iterations, make_net
+
+if TYPE_CHECKING:
+    from ..nets.net import Output
 
 EXAMPLE = "./moka test --model prototxt/AgeNet/train_test.prototxt --weights models/AgeNet/AgeNet_iter_3000.caffemodel"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Caffe's own options."""
+    """Add Caffe's own options."""
     add_net_options(parser)
-    parser.add_argument("--weights", required=True, metavar="FILE[,FILE...]", help=".caffemodel (or .caffemodel.h5)")
+    parser.add_argument(
+        "--weights", required=True, metavar="FILE[,FILE...]", help="trained .caffemodel or .caffemodel.h5"
+    )
     add_iterations(parser)
 
 
@@ -22,15 +28,15 @@ def main(options: argparse.Namespace) -> None:
     check_iterations(options)
     import torch
 
-    from ..solvers.record import log as log_line
-    from ..solvers.record import loss_note
+    from ..solvers.caffe_log import log_line, loss_note
 
     log = partial(log_line, source="caffe.cpp:1")
     net = make_net(options, "TEST")
     for path in filter(None, map(str.strip, options.weights.split(","))):
         net.load(path)
     log(f"Running for {options.iterations} iterations.")
-    losses, batches = list[float](), []
+    losses: list[float] = []
+    batches: list[list[Output]] = []
     with torch.inference_mode():
         for batch in range(options.iterations):
             losses.append(float(net.forward(keep=())))

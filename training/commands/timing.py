@@ -1,4 +1,4 @@
-"""`python -m training time`: how long each layer's forward and backward pass takes, as `caffe time`."""
+"""`python -m training time`: time each layer's forward and backward pass, as `caffe time` does."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ EXAMPLE = "./moka time --model prototxt/AgeNet/train_test.prototxt --iterations 
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Caffe's own options."""
+    """Add Caffe's own options."""
     add_net_options(parser, phase="TRAIN")
     add_iterations(parser)
 
 
 def main(options: argparse.Namespace) -> None:
-    """Log the mean times of every layer, and of the whole net."""
+    """Log the mean times of every layer and of the net."""
     check_iterations(options)
     from ..nets.layerwise import Layerwise
-    from ..solvers.record import log as log_line
+    from ..solvers.caffe_log import log_line
 
     log = partial(log_line, source="caffe.cpp:1")
     net = make_net(options, options.phase)
@@ -32,24 +32,25 @@ def main(options: argparse.Namespace) -> None:
     passes.backward()
     log("*** Benchmark begins ***")
     log(f"Testing for {options.iterations} iterations.")
-    forward, backward = [0.0] * len(net.layers), [0.0] * len(net.layers)
-    begun = perf_counter()
+    forward = [0.0] * len(net.layers)
+    backward = [0.0] * len(net.layers)
+    start = perf_counter()
     for iteration in range(options.iterations):
-        iteration_begun = perf_counter()
+        iteration_start = perf_counter()
         passes.forward()
         passes.backward()
         forward = [a + b for a, b in zip(forward, passes.forward_seconds, strict=True)]
         backward = [a + b for a, b in zip(backward, passes.backward_seconds, strict=True)]
-        log(f"Iteration: {iteration + 1} forward-backward time: {1000 * (perf_counter() - iteration_begun):g} ms.")
-    total = 1000 * (perf_counter() - begun)
+        log(f"Iteration: {iteration + 1} forward-backward time: {1000 * (perf_counter() - iteration_start):g} ms.")
+    total = 1000 * (perf_counter() - start)
     net.close()
-    each = 1000 / options.iterations
+    scale = 1000 / options.iterations
     log("Average time per layer: ")
     for layer, *times in zip(net.layers, forward, backward, strict=True):
-        for what, seconds in zip(("forward", "backward"), times, strict=True):
-            log(f"{layer.name:>10}\t{what}: {seconds * each:g} ms.")
-    log(f"Average Forward pass: {sum(forward) * each:g} ms.")
-    log(f"Average Backward pass: {sum(backward) * each:g} ms.")
+        for direction, seconds in zip(("forward", "backward"), times, strict=True):
+            log(f"{layer.name:>10}\t{direction}: {seconds * scale:g} ms.")
+    log(f"Average Forward pass: {sum(forward) * scale:g} ms.")
+    log(f"Average Backward pass: {sum(backward) * scale:g} ms.")
     log(f"Average Forward-Backward: {total / options.iterations:g} ms.")
     log(f"Total Time: {total:g} ms.")
     log("*** Benchmark ends ***")

@@ -1,7 +1,7 @@
-"""`python -m training upgrade IN OUT`: write a net or solver of an older format in the current one.
+"""`python -m training upgrade IN OUT`: convert a net or solver from an older format to the current one.
 
-Text stays text and binary stays binary: in one verb what Caffe's upgrade_net_proto_text, upgrade_net_proto_binary and
-upgrade_solver_proto_text do.
+This one verb replaces Caffe's upgrade_net_proto_text, upgrade_net_proto_binary and upgrade_solver_proto_text. Text stays text
+and binary stays binary.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ EXAMPLE = "./moka upgrade old_train_val.prototxt train_val.prototxt"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The two files, and what the first one is."""
-    parser.add_argument("input", metavar="IN", help="net (prototxt or caffemodel) or solver (prototxt)")
+    """Add the two files and the kind of the first one."""
+    parser.add_argument("input", metavar="IN", help="net (prototxt or caffemodel) or solver (prototxt) to read")
     parser.add_argument("output", metavar="OUT", help="file to write")
-    parser.add_argument("--kind", choices=("net", "solver"), default="net", help="what IN is (default net)")
-    parser.add_argument("--force", action="store_true", help="replace OUT if it is there")
+    parser.add_argument("--kind", choices=("net", "solver"), default="net", help="kind of IN (default net)")
+    parser.add_argument("--force", action="store_true", help="replace an existing OUT")
 
 
 def main(options: argparse.Namespace) -> None:
-    """Read, upgrade, write."""
+    """Read, upgrade and write the file."""
     refuse_existing(options.output, options.force)
     if options.kind == "solver":
         data = to_text(_read_solver(options.input)).encode()
@@ -41,21 +41,23 @@ def main(options: argparse.Namespace) -> None:
 
 
 def _read_solver(path: str) -> SolverParameter:
-    """Upgraded, but with no snapshot_prefix other than the file's own: a missing one is made from the file's name when it is
-    used, and OUT has another name."""
+    """Read and upgrade a solver, but keep its snapshot_prefix as it is, or missing.
+
+    A missing prefix is derived from the file's name when the solver is used, and OUT has another name.
+    """
     solver = parse_text(read_text(path), SolverParameter(), path)
-    given, prefix = solver.HasField("snapshot_prefix"), solver.snapshot_prefix
+    prefix = solver.snapshot_prefix if solver.HasField("snapshot_prefix") else None
     upgrade_solver(solver, path)
-    solver.snapshot_prefix = prefix
-    if not given:
-        solver.ClearField("snapshot_prefix")
+    solver.ClearField("snapshot_prefix")
+    if prefix is not None:
+        solver.snapshot_prefix = prefix
     return solver
 
 
 def _is_text(path: str) -> bool:
-    """Whether the file is prototxt: a binary net always has zero bytes, in its weights or shapes."""
+    """Whether the file is prototxt. A binary net always has zero bytes, in its weights or shapes."""
     try:
         with Path(path).open("rb") as file:
             return all(b"\0" not in part for part in iter(lambda: file.read(1 << 20), b""))
     except OSError as error:
-        raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); wanted a net or a solver.") from error
+        raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); expected a net or a solver.") from error

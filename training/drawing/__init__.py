@@ -1,1 +1,1 @@
-"""Nets and logs as tables and pictures."""
+"""Draws nets as tables and pictures, and logs as curves."""

@@ -1,4 +1,4 @@
-"""A net as an SVG picture: a box for each blob's maker, with the layers that work in place on it, and lines from box to box."""
+"""Draws a net as an SVG picture: a box for each blob's producer and the layers that work in place on it, and lines between."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from caffe_io.windows import kernel_and_stride
 from .graph_layout import Layout, lay_out
 from .net_table import Row, Table
 
-_FONT = 12.0  # pixels
-_LINE = 17.0  # a line of text
-_LETTER = 6.6  # the mean width of a letter
-_PAD = 9.0
+# Sizes are in pixels.
+_FONT_SIZE = 12.0
+_LINE_HEIGHT = 17.0
+_LETTER_WIDTH = 6.6
+_PADDING = 9.0
 _ROW_GAP = 26.0
 _MARGIN = 20.0
 
-# what a layer is for -> fill and edge
+# A layer's purpose -> fill and edge of its box.
 _COLOURS = {
     "data": ("#eceff1", "#78909c"),
     "weights": ("#e3f2fd", "#1e88e5"),
@@ -27,6 +28,7 @@ _COLOURS = {
     "loss": ("#ffebee", "#e53935"),
     "other": ("#ffffff", "#8d8d8d"),
 }
+# A layer has the first purpose of which a word is in its type.
 _PURPOSES = {
     "data": ("Data", "Input", "Parameter"),
     "weights": ("Convolution", "Deconvolution", "InnerProduct", "Embed", "Bias"),
@@ -37,13 +39,13 @@ _PURPOSES = {
 
 
 class _Box:
-    """One layer and those that work in place on its top."""
+    """A layer and those that work in place on its top."""
 
     def __init__(self, first: Row) -> None:
         self.rows = [first]
 
     def lines(self) -> list[tuple[str, str]]:
-        """Text and its style, from top to bottom."""
+        """Return the lines of text with their styles, from top to bottom."""
         first = self.rows[0]
         lines = [(f"{first.layer.name}", "name"), (_details(first), "type")]
         lines += [(f"{row.layer.name}  {row.layer.type}", "inplace") for row in self.rows[1:]]
@@ -52,15 +54,17 @@ class _Box:
 
     @property
     def width(self) -> float:
-        return max(90.0, 2 * _PAD + _LETTER * max(len(text) for text, _ in self.lines()))
+        """The width in pixels, from the longest line."""
+        return max(90.0, 2 * _PADDING + _LETTER_WIDTH * max(len(text) for text, _ in self.lines()))
 
     @property
     def height(self) -> float:
-        return 2 * _PAD - 4 + _LINE * len(self.lines())
+        """The height in pixels."""
+        return 2 * _PADDING - 4 + _LINE_HEIGHT * len(self.lines())
 
 
 def draw(table: Table, title: str) -> str:
-    """The SVG text."""
+    """Return the picture as SVG text."""
     boxes, edges = _boxes(table.rows)
     layout = lay_out([box.width for box in boxes], edges)
     tops = _row_tops(boxes, layout)
@@ -69,15 +73,15 @@ def draw(table: Table, title: str) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="{-_MARGIN:.0f} 0 {width:.0f} {height:.0f}" '
-        f'font-family="Helvetica, Arial, sans-serif" font-size="{_FONT:.0f}">',
+        f'font-family="Helvetica, Arial, sans-serif" font-size="{_FONT_SIZE:.0f}">',
         f"<title>{escape(title)}</title>",
         "<style>text { text-anchor: middle; fill: #212121 } .name { font-weight: bold } .shape, .inplace { fill: #616161 } "
         "path { fill: none; stroke: #9e9e9e; stroke-width: 1.3 }</style>",
         f'<rect x="{-_MARGIN:.0f}" width="{width:.0f}" height="{height:.0f}" fill="white"/>',
         f'<text x="{width / 2 - _MARGIN:.0f}" y="{_MARGIN + 4:.0f}" font-size="16">{escape(title)}</text>',
     ]
-    parts += [_line(path, boxes, layout, tops) for path in layout.paths]
-    parts += [_box(box, node.x, tops[node.row]) for box, node in zip(boxes, layout.nodes, strict=False)]
+    parts += [_draw_line(path, boxes, layout, tops) for path in layout.paths]
+    parts += [_draw_box(box, node.x, tops[node.row]) for box, node in zip(boxes, layout.nodes, strict=False)]
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -99,7 +103,7 @@ def _boxes(rows: Sequence[Row]) -> tuple[list[_Box], list[tuple[int, int]]]:
 
 
 def _row_tops(boxes: Sequence[_Box], layout: Layout) -> list[float]:
-    """Where each row begins, and where the last one ends."""
+    """Return where each row begins, and where the last one ends."""
     heights = [0.0] * (1 + max((node.row for node in layout.nodes), default=0))
     for box, node in zip(boxes, layout.nodes, strict=False):
         heights[node.row] = max(heights[node.row], box.height)
@@ -110,31 +114,34 @@ def _row_tops(boxes: Sequence[_Box], layout: Layout) -> list[float]:
     return tops
 
 
-def _line(path: Sequence[int], boxes: Sequence[_Box], layout: Layout, tops: Sequence[float]) -> str:
-    first, *between, last = (layout.nodes[index] for index in path)
-    x, y = first.x, tops[first.row] + boxes[path[0]].height
-    text = f"M{x:.1f},{y:.1f}"
-    for node in (*between, last):
-        text += f" V{tops[node.row] - _ROW_GAP:.1f}" if tops[node.row] - _ROW_GAP > y + 1 else ""
-        y = tops[node.row] - _ROW_GAP
-        text += (
-            f" C{x:.1f},{y + _ROW_GAP / 2:.1f} {node.x:.1f},{y + _ROW_GAP / 2:.1f} {node.x:.1f},{tops[node.row]:.1f}"
-        )
-        x, y = node.x, tops[node.row]
-    return f'<path d="{text}"/><path d="M{x - 4:.1f},{y - 6:.1f} L{x:.1f},{y:.1f} L{x + 4:.1f},{y - 6:.1f}"/>'
+def _draw_line(path: Sequence[int], boxes: Sequence[_Box], layout: Layout, tops: Sequence[float]) -> str:
+    """Return a line from the bottom of the first box, with a curve in the gap before each row, and an arrow at the last box."""
+    start, *others = (layout.nodes[index] for index in path)
+    x, y = start.x, tops[start.row] + boxes[path[0]].height
+    curve = f"M{x:.1f},{y:.1f}"
+    for node in others:
+        top = tops[node.row]
+        gap = top - _ROW_GAP
+        middle = gap + _ROW_GAP / 2
+        if gap > y + 1:
+            curve += f" V{gap:.1f}"
+        curve += f" C{x:.1f},{middle:.1f} {node.x:.1f},{middle:.1f} {node.x:.1f},{top:.1f}"
+        x, y = node.x, top
+    return f'<path d="{curve}"/><path d="M{x - 4:.1f},{y - 6:.1f} L{x:.1f},{y:.1f} L{x + 4:.1f},{y - 6:.1f}"/>'
 
 
-def _box(box: _Box, x: float, top: float) -> str:
+def _draw_box(box: _Box, x: float, top: float) -> str:
+    """Return a box with its lines, whose tooltip has the numbers of weights; `x` is its middle."""
     fill, edge = _COLOURS[_purpose(box.rows[0].layer.type)]
     tip = "\n".join(f"{row.layer.name}: {row.layer.type}, {row.weights:,} weights" for row in box.rows)
     parts = [
         f'<g><title>{escape(tip)}</title><rect x="{x - box.width / 2:.1f}" y="{top:.1f}" width="{box.width:.1f}" '
         f'height="{box.height:.1f}" rx="5" fill={quoteattr(fill)} stroke={quoteattr(edge)}/>'
     ]
-    y = top + _PAD + _FONT - 4
+    y = top + _PADDING + _FONT_SIZE - 4
     for text, style in box.lines():
         parts.append(f'<text class="{style}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>')
-        y += _LINE
+        y += _LINE_HEIGHT
     return "".join([*parts, "</g>"])
 
 
@@ -148,17 +155,17 @@ def _purpose(layer_type: str) -> str:
 def _details(row: Row) -> str:
     """Describe the type, and for windows their kernel and stride: Convolution 3×3 /2."""
     layer = row.layer
-    words = layer.type
+    text = layer.type
     if layer.type == "Pooling":
         pooling = layer.pooling_param
-        words += f" {pooling.PoolMethod.Name(pooling.pool)}"
+        text += f" {pooling.PoolMethod.Name(pooling.pool)}"
         if pooling.global_pooling:
-            return f"{words} global"
+            return f"{text} global"
     window = kernel_and_stride(layer)
     if window is None:
-        return words
+        return text
     kernel, stride = window
-    words += f" {kernel[0]}×{kernel[1]}"
+    text += f" {kernel[0]}×{kernel[1]}"
     if stride == (1, 1):
-        return words
-    return f"{words} /{stride[0]}" if stride[0] == stride[1] else f"{words} /{stride[0]}×{stride[1]}"
+        return text
+    return f"{text} /{stride[0]}" if stride[0] == stride[1] else f"{text} /{stride[0]}×{stride[1]}"

@@ -42,23 +42,15 @@ class Table:
         """Format the table for a terminal."""
         lines = [["layer", "type", "tops", "weights", "multiply-adds", "converts", "compiles"]]
         for row in self.rows:
-            tops = ", ".join(
-                name if shape is None else f"{name} {shape_text(shape)}"
-                for name, shape in zip(row.layer.top, row.shapes, strict=True)
-            )
+            tops = ", ".join(map(_top_text, row.layer.top, row.shapes))
+            counts = [_count_text(row.weights), _count_text(row.multiply_adds)]
             # Every type that converts also compiles; the tests against the original tools show it.
-            marks = [_conversion(row.layer.type)] * 2
-            lines.append([row.layer.name, row.layer.type, tops, *map(_count, (row.weights, row.multiply_adds)), *marks])
-        total = [_count(sum(row.weights for row in self.rows)), _count(sum(row.multiply_adds for row in self.rows))]
-        lines.append(["total", "", "", *total, "", ""])
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        text = [
-            "  ".join(
-                f"{c:>{w}}" if 3 <= i < 5 else f"{c:<{w}}" for i, (c, w) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
-        ]
-        return "\n".join([*(line.rstrip() for line in text), *self.notes])
+            conversion = _conversion(row.layer.type)
+            lines.append([row.layer.name, row.layer.type, tops, *counts, conversion, conversion])
+        weights = sum(row.weights for row in self.rows)
+        multiply_adds = sum(row.multiply_adds for row in self.rows)
+        lines.append(["total", "", "", _count_text(weights), _count_text(multiply_adds), "", ""])
+        return "\n".join([*_aligned(lines, right={3, 4}), *self.notes])
 
 
 def make_table(net: NetParameter, path: str, context: Context) -> Table:
@@ -96,6 +88,7 @@ def _conversion(kind: str) -> str:
 
 
 def _set_up(row: Row, bottoms: list[Shape], context: Context, shared: set[str]) -> None:
+    """Fill in a row by setting its layer up. `shared` holds the names of the weights that are counted already."""
     layer = make_layer(row.layer, context)
     layer.only_shapes = True
     row.shapes = layer.setup(bottoms)[: len(row.layer.top)]
@@ -111,5 +104,21 @@ def _set_up(row: Row, bottoms: list[Shape], context: Context, shared: set[str]) 
         row.multiply_adds = count(bottoms, tops, [tuple(blob.shape) for blob in layer.blobs])
 
 
-def _count(number: int) -> str:
+def _top_text(name: str, shape: Shape | None) -> str:
+    return name if shape is None else f"{name} {shape_text(shape)}"
+
+
+def _count_text(number: int) -> str:
     return f"{number:,}" if number else "-"
+
+
+def _aligned(lines: Sequence[Sequence[str]], right: set[int]) -> list[str]:
+    """Pad the cells so that columns are aligned; those of the indices in `right` on the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    texts = []
+    for line in lines:
+        cells = []
+        for index, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            cells.append(cell.rjust(width) if index in right else cell.ljust(width))
+        texts.append("  ".join(cells).rstrip())
+    return texts

@@ -1,4 +1,4 @@
-"""A picture of a training run: losses above, accuracies below, by iteration."""
+"""The curves of a training run: losses above, accuracies below, by iteration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..solvers.record import read_rows
 
 
 def plot_log(csv_path: Path, png_path: Path, title: str) -> None:
-    """Draw the numbers of a log CSV into a PNG, which replaces an earlier one."""
+    """Draw the numbers of a log CSV as a PNG. An earlier one is replaced."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -26,11 +26,12 @@ def plot_log(csv_path: Path, png_path: Path, title: str) -> None:
         panel.plot(
             *zip(*points, strict=True), label=f"{name} ({phase})", marker="o" if phase == "test" else "", markersize=3
         )
-    for panel, what, corner in zip(panels, ("loss", "accuracy"), ("upper right", "lower right"), strict=True):
-        panel.set_ylabel(what)
+    # In these corners there is no curve if all goes well.
+    for panel, quantity, corner in zip(panels, ("loss", "accuracy"), ("upper right", "lower right"), strict=True):
+        panel.set_ylabel(quantity)
         panel.grid(alpha=0.3)
         if panel.lines:
-            panel.legend(loc=corner)  # where the curve is not, if all goes well
+            panel.legend(loc=corner)
     panels[0].set_title(title)
     panels[1].set_xlabel("iteration")
     with atomic_file(png_path, force=True) as temporary:

@@ -1,4 +1,4 @@
-"""pycaffe's names for scripts: nets and solvers as Caffe 1.0's Python interface has them, on the CPU.
+"""Nets and solvers for scripts, with the Python interface of Caffe 1.0 (pycaffe), on the CPU.
 
     from training import pycaffe as caffe
 
@@ -10,13 +10,13 @@
     solver.step(100)
     print(solver.net.blobs["loss"].data, solver.net.params["conv1"][0].data.std())
 
-A blob that several layers take is one blob: Caffe's split layers and their blobs are not in the lists, and its diff is the
-sum that Caffe's split layer makes. After `step`, a weight's diff is the step taken, as in Caffe.
+A blob with several consumers is one blob: Caffe's split layers and their blobs are not listed, and the blob's diff is the sum
+that Caffe's split layer makes. After `step`, a weight's diff is the last update, as in Caffe.
 
-There, too: `io` (load_image, resize_image, oversample, Transformer, blobs and Datums as arrays), Classifier, callbacks of nets
+Also here: `io` (load_image, resize_image, oversample, Transformer, blobs and Datums as arrays), Classifier, callbacks of nets
 and solvers, Timer, and `layers`, `params`, `to_proto`, NetSpec, which write nets. A net's callbacks are called by its own
-passes and by the solver's steps, not by the tests among them. Not there: Detector, Layer and Python layers, NCCL and the
-functions for several GPUs (`torchrun -m training train` does that), caffe.draw and caffe.coord_map.
+passes and by the solver's steps, but not by the solver's tests. Not here: Detector, Layer and Python layers, NCCL and the
+functions for several GPUs (use `torchrun -m training train`), caffe.draw and caffe.coord_map.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from caffe_io.caffe_pb2 import TEST, TRAIN
 from common.commands import LOGGER
 
 from ..layers import LAYERS
-from ..solvers.record import log
+from ..solvers.caffe_log import log_line as log
 from . import io as io
 from .blobs import Blob
 from .classifier import Classifier
@@ -77,50 +77,58 @@ __all__ = [
     "set_random_seed",
     "to_proto",
 ]
-__version__ = "1.0.0"  # the Caffe whose interface this is
+
+__version__ = "1.0.0"
+"""The version of Caffe whose interface this is."""
 
 proto = SimpleNamespace(caffe_pb2=caffe_pb2)
 
 
 def set_mode_cpu() -> None:
-    """Nothing to do: this interface computes on the CPU."""
+    """Do nothing: this interface always computes on the CPU."""
 
 
 def set_mode_gpu() -> None:
-    """Only warns: this interface computes on the CPU. `python -m training train` uses a GPU if there is one."""
-    logging.getLogger(LOGGER).warning("set_mode_gpu: this interface computes on the CPU.")
+    """Warn that this interface computes on the CPU. `python -m training train` uses a GPU if there is one."""
+    logging.getLogger(LOGGER).warning(
+        "set_mode_gpu: this interface computes on the CPU. To use a GPU, run: python -m training train."
+    )
 
 
 def set_device(device: int) -> None:
-    """Nothing to do, without a GPU."""
+    """Do nothing: no GPU is used."""
 
 
 def has_nccl() -> bool:
-    """No."""
+    """Return False: there is no NCCL here."""
     return False
 
 
 def init_log(level: int = 0, stderr: bool = True) -> None:
-    """Nothing to do: log lines go to the error stream from the beginning."""
+    """Do nothing: log lines always go to stderr."""
 
 
 def layer_type_list() -> list[str]:
-    """The layer types there are."""
+    """Return the names of all layer types."""
     return sorted(LAYERS)
 
 
 class Timer:
-    """Milliseconds between `start` and `stop`."""
+    """Measures the milliseconds between `start` and `stop`."""
 
     def __init__(self) -> None:
-        self._begun = self._ended = 0.0
+        self._started = 0.0
+        self._stopped = 0.0
 
     def start(self) -> None:
-        self._begun = time.perf_counter()
+        """Start measuring."""
+        self._started = time.perf_counter()
 
     def stop(self) -> None:
-        self._ended = time.perf_counter()
+        """Stop measuring."""
+        self._stopped = time.perf_counter()
 
     @property
     def ms(self) -> float:
-        return (self._ended - self._begun) * 1000
+        """The milliseconds measured."""
+        return (self._stopped - self._started) * 1000

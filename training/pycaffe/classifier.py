@@ -1,4 +1,4 @@
-"""pycaffe's Classifier: pictures to classes in one call."""
+"""pycaffe's Classifier: from pictures to classes in one call."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .net import Net
 
 
 class Classifier(Net):
-    """A net of phase TEST with the preparation of its pictures (see pycaffe_io.Transformer).
+    """A net of phase TEST that prepares its pictures with an io.Transformer.
 
-    `image_dims`: height and width to which pictures are resized before they are cropped to the net's input (default: the
-    input's own).
+    `image_dims` is the height and width to which pictures are resized before they are cropped to the net's input; the default
+    is the input's own size. `mean`, `input_scale`, `raw_scale` and `channel_swap` are as in io.Transformer.
     """
 
     def __init__(
@@ -48,13 +48,16 @@ class Classifier(Net):
         self.image_dims = tuple(image_dims or self.crop_dims)
 
     def predict(self, inputs: Sequence[Array], oversample: bool = True) -> Array:
-        """The first output, N x classes, for N pictures (H x W x K, as load_image gives them): the mean over ten crops of each,
-        or what it is for the middle."""
+        """Return the first output, N x classes, for N pictures (H x W x K, from load_image).
+
+        With `oversample` it is the mean over ten crops of each picture, else that of the centre crop.
+        """
         pictures = [resize_image(picture, self.image_dims) for picture in inputs]
         crops = ten_crops(pictures, self.crop_dims)
         if not oversample:
+            # The fifth of each picture's ten crops is the centre.
             crops = crops[4::10]
         name = self.inputs[0]
         prepared = np.stack([self.transformer.preprocess(name, crop) for crop in crops])
-        found = self.forward_all((), **{name: prepared})[self.outputs[0]]
-        return found.reshape(len(pictures), 10, -1).mean(1) if oversample else found
+        output = self.forward_all((), **{name: prepared})[self.outputs[0]]
+        return output.reshape(len(pictures), 10, -1).mean(1) if oversample else output

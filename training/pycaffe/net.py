@@ -1,4 +1,4 @@
-"""pycaffe's Net."""
+"""pycaffe's Net, around a net of this room, which is called TorchNet here."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ import torch
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import TEST, TRAIN
 from caffe_io.prototxt import read_net
+from common.messages import known_names, shape_text
 
 from ..errors import TrainingError
 from ..nets.layerwise import Layerwise
-from ..nets.net import Net as _Net
+from ..nets.net import Net as TorchNet
 from ..solvers.snapshot import save_weights
-from .blobs import Blob, Layer
+from .blobs import Blob, LayerView
 
 _CPU = torch.device("cpu")
+# A list, so that set_random_seed can change it.
 _seed = [int.from_bytes(os.urandom(4), "little")]
 
 
 def set_random_seed(seed: int) -> None:
-    """Let the weights of nets made from now on be filled from this seed."""
+    """Set the seed from which the weights of all nets made from now on are filled."""
     _seed[0] = seed
 
 
 class Net:
-    """Net(network_file, phase, weights=None, level=0, stages=()), or the older Net(network_file, weights, phase)."""
+    """Net(network_file, phase, weights=None, level=0, stages=()), or the older Net(network_file, weights, phase).
+
+    `blobs` maps names to blobs, `params` layer names to lists of weights. Both hold arrays that can be read and written.
+    """
 
     def __init__(
         self,
@@ -48,23 +53,27 @@ class Net:
                 weights = value
         param = read_net(network_file)
         state = TRAIN if phase == TRAIN else TEST
-        self._wrap(_Net(param, state, str(network_file), _CPU, _seed[0], level, tuple(stages or ())))
+        self._wrap(TorchNet(param, state, str(network_file), _CPU, _seed[0], level, tuple(stages or ())))
         if weights is not None:
             self.copy_from(weights)
 
     @classmethod
-    def _of(cls, net: _Net) -> Net:
-        """A face for a net that is there already."""
-        face = cls.__new__(cls)
-        face._wrap(net)
-        return face
+    def _of(cls, net: TorchNet) -> Net:
+        """Wrap a net that exists already, such as a solver's."""
+        wrapper = cls.__new__(cls)
+        wrapper._wrap(net)
+        return wrapper
 
-    def _wrap(self, net: _Net) -> None:
-        self._net, self._passes = net, Layerwise(net)
+    def _wrap(self, net: TorchNet) -> None:
+        self._net = net
+        self._passes = Layerwise(net)
         self._layer_names = [layer.name for layer in net.layers]
-        self.layers = [Layer(layer) for layer in net.layers]
+        self.layers = [LayerView(layer) for layer in net.layers]
         self.blobs = {name: self._blob(name) for name in net.shapes}
-        self.params = {n: layer.blobs for n, layer in zip(self._layer_names, self.layers, strict=True) if layer.blobs}
+        self.params: dict[str, list[Blob]] = {}
+        for name, layer in zip(self._layer_names, self.layers, strict=True):
+            if layer.blobs:
+                self.params[name] = layer.blobs
         self.inputs = [top for layer in net.layers if layer.param.type == "Input" for top in layer.param.top]
         self.outputs = [name for name in net.outputs if name in net.shapes]
         self.top_names = {layer.name: list(layer.param.top) for layer in net.layers}
@@ -72,48 +81,52 @@ class Net:
         self.blob_loss_weights = {name: net.objective.weights.get(name, 0.0) for name in net.shapes}
 
     @property
-    def layer_dict(self) -> dict[str, Layer]:
-        """Layer name -> layer."""
+    def layer_dict(self) -> dict[str, LayerView]:
+        """The layers by name."""
         return dict(zip(self._layer_names, self.layers, strict=True))
 
     def forward(
         self, blobs: Sequence[str] = (), start: str | None = None, end: str | None = None, **inputs: Array
     ) -> dict[str, Array]:
-        """Run the layers from `start` to `end` (names, inclusive). `inputs` fills all input blobs before.
+        """Fill all input blobs from `inputs`, if given, and run the layers from `start` to `end` (names, inclusive).
 
-        Returns the data of the net's outputs (of `end`'s tops, if it is given) and of `blobs`.
+        Returns the data of the net's outputs, or of `end`'s tops if it is given, and of `blobs`. Raises TrainingError if a
+        name is unknown or an input does not fit.
         """
         self._fill(inputs, self.inputs, "input", lambda blob: blob.data)
         last = self._index(end, len(self.layers) - 1)
         with torch.enable_grad():
             self._passes.forward(self._index(start, 0), last)
-        wanted = [*(self.top_names[end] if end is not None else self.outputs), *(blobs or ())]
-        return {name: self.blobs[name].data for name in wanted}
+        names = [*(self.top_names[end] if end is not None else self.outputs), *(blobs or ())]
+        return {name: self.blobs[name].data for name in names}
 
     def backward(
         self, diffs: Sequence[str] = (), start: str | None = None, end: str | None = None, **outputs: Array
     ) -> dict[str, Array]:
-        """Run the layers from `start` back to `end` (names, inclusive). `outputs` fills the diffs of all output blobs before.
+        """Fill all output blobs' diffs from `outputs`, if given, and run the layers from `start` back to `end` (inclusive).
 
-        Returns the diffs of the net's inputs (of `end`'s bottoms, if it is given) and of `diffs`.
+        Returns the diffs of the net's inputs, or of `end`'s bottoms if it is given, and of `diffs`. Raises TrainingError if a
+        name is unknown, an output does not fit, or a layer has not run forward before.
         """
         self._fill(outputs, self.outputs, "output", lambda blob: blob.diff)
         self._passes.backward(self._index(start, len(self.layers) - 1), self._index(end, 0))
-        wanted = [*(self.bottom_names[end] if end is not None else self.inputs), *(diffs or ())]
-        return {name: self.blobs[name].diff for name in wanted}
+        names = [*(self.bottom_names[end] if end is not None else self.inputs), *(diffs or ())]
+        return {name: self.blobs[name].diff for name in names}
 
     def forward_all(self, blobs: Sequence[str] = (), **inputs: Array) -> dict[str, Array]:
-        """`forward` for any number of inputs, in batches; the last one is filled up with zeros, which are cut off again."""
-        found: dict[str, list[Array]] = {}
+        """Run `forward` on any number of inputs, in batches. The last batch is padded with zeros, whose results are cut off."""
+        results: dict[str, list[Array]] = {}
         for batch in self._batches(inputs):
-            _append(found, self.forward(blobs, None, None, **batch))
-        return _joined(found, inputs)
+            _append(results, self.forward(blobs, None, None, **batch))
+        return _joined(results, inputs)
 
     def forward_backward_all(
         self, blobs: Sequence[str] = (), diffs: Sequence[str] = (), **given: Array
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """`forward` and `backward` for any number of items, in batches as in forward_all. `given` holds the inputs' data and the
-        outputs' diffs; without the latter each backward pass begins with the diffs as they are."""
+        """Run `forward` and `backward` on any number of items, in batches as in forward_all.
+
+        `given` holds the inputs' data and the outputs' diffs. Without diffs, each backward pass starts from the present ones.
+        """
         forwards = self._batches({name: given[name] for name in self.inputs if name in given})
         backwards = self._batches({name: given[name] for name in self.outputs if name in given})
         data: dict[str, list[Array]] = {}
@@ -124,19 +137,19 @@ class Net:
         return _joined(data, given), _joined(gradients, given)
 
     def before_forward(self, run: Callable[[int], object]) -> None:
-        """Call `run` with the index (in `layers`) of each layer before its forward pass."""
+        """Call `run` with the index of each layer in `layers`, before its forward pass."""
         self._passes.hooks["before_forward"].append(run)
 
     def after_forward(self, run: Callable[[int], object]) -> None:
-        """The same after it."""
+        """Call `run` with the index of each layer, after its forward pass."""
         self._passes.hooks["after_forward"].append(run)
 
     def before_backward(self, run: Callable[[int], object]) -> None:
-        """The same before its backward pass, whether it needs one or not."""
+        """Call `run` with the index of each layer before its backward pass, even if it needs none."""
         self._passes.hooks["before_backward"].append(run)
 
     def after_backward(self, run: Callable[[int], object]) -> None:
-        """The same after it."""
+        """Call `run` with the index of each layer after its backward pass, even if it needs none."""
         self._passes.hooks["after_backward"].append(run)
 
     def set_input_arrays(self, data: Array, labels: Array) -> None:
@@ -144,33 +157,33 @@ class Net:
         self._net.set_input_arrays(data, labels)
 
     def reshape(self) -> None:
-        """Let all layers follow the shapes of the input blobs."""
+        """Let all layers adapt to the shapes of the input blobs."""
         self._passes.reshape()
 
     def clear_param_diffs(self) -> None:
-        """Set the gradients of all weights to 0; `backward` adds to them."""
+        """Set the gradients of all weights to 0, because `backward` adds to them."""
         for blobs in self.params.values():
             for blob in blobs:
                 blob.diff[...] = 0
 
     def copy_from(self, path: str | os.PathLike[str]) -> None:
-        """Load the weights of the layers that a caffemodel (or .caffemodel.h5) has under the same names."""
+        """Load the weights of a .caffemodel or .caffemodel.h5 into the layers of the same names."""
         self._net.load(path)
 
     load_hdf5 = copy_from
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a caffemodel; an earlier file is replaced."""
+        """Write a caffemodel. An earlier file is replaced."""
         save_weights(self._net, path)
 
     def save_hdf5(self, path: str | os.PathLike[str]) -> None:
-        """Write a .caffemodel.h5, as which the name must end."""
+        """Write a .caffemodel.h5. Raises TrainingError if the name does not end with .h5."""
         if Path(path).suffix != ".h5":
-            raise TrainingError(f"{path}: an HDF5 file's name must end with .h5 here.")
+            raise TrainingError(f"{path}: the name of an HDF5 file must end with .h5.")
         save_weights(self._net, path)
 
     def share_with(self, other: Net) -> None:
-        """Use the weights of the layers that `other` has under the same names."""
+        """Use the weights of `other`'s layers in the layers of the same names."""
         self._net.share_weights(other._net)
         hooks = self._passes.hooks
         self._wrap(self._net)
@@ -178,44 +191,49 @@ class Net:
 
     def _blob(self, name: str) -> Blob:
         def tensors() -> tuple[torch.Tensor, torch.Tensor]:
-            self._passes.catch_up()  # the solver may have run the net
+            # The solver may have run the net meanwhile.
+            self._passes.catch_up()
             return self._passes.data[name], self._passes.diff[name]
 
         return Blob(tensors, lambda shape: self._passes.resize(name, shape))
 
     def _fill(
-        self, given: Mapping[str, Array], wanted: Sequence[str], what: str, field: Callable[[Blob], Array]
+        self, given: Mapping[str, Array], names: Sequence[str], kind: str, field: Callable[[Blob], Array]
     ) -> None:
-        if given and set(given) != set(wanted):
-            raise TrainingError(f"{what}s given: {', '.join(given)}; the net's are {', '.join(wanted) or 'none'}.")
+        """Copy the given arrays to a field of all blobs of `names`, which are the net's inputs or outputs (`kind`)."""
+        if given and set(given) != set(names):
+            raise TrainingError(f"{kind}s given: {', '.join(given)}; the net has {', '.join(names) or 'none'}.")
         for name, values in given.items():
-            if np.shape(values)[:1] != self.blobs[name].shape[:1]:
-                raise TrainingError(
-                    f'{what} "{name}" is {list(np.shape(values))}; wanted {list(self.blobs[name].shape)}.'
-                )
+            shape = self.blobs[name].shape
+            if np.shape(values)[:1] != shape[:1]:
+                raise TrainingError(f'{kind} "{name}" is {shape_text(np.shape(values))}; expected {shape_text(shape)}.')
             field(self.blobs[name])[...] = values
 
     def _batches(self, given: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+        """Divide arrays into batches of the net's size; the last one is padded with zeros."""
         size = next(iter(self.blobs.values())).shape[0]
         for first in range(0, len(next(iter(given.values()), ())), size):
             batch = {name: np.asarray(values[first : first + size]) for name, values in given.items()}
             missing = size - len(next(iter(batch.values())))
-            yield {n: np.concatenate([v, np.zeros((missing, *v.shape[1:]), v.dtype)]) for n, v in batch.items()}
+            for name, values in batch.items():
+                padding = np.zeros((missing, *values.shape[1:]), values.dtype)
+                batch[name] = np.concatenate([values, padding])
+            yield batch
 
     def _index(self, name: str | None, default: int) -> int:
         if name is None:
             return default
         if name not in self._layer_names:
-            raise TrainingError(f'the net has no layer "{name}"; it has {", ".join(self._layer_names)}.')
+            raise TrainingError(f'the net has no layer "{name}". {known_names(name, self._layer_names)}')
         return self._layer_names.index(name)
 
 
-def _append(parts: dict[str, list[Array]], found: Mapping[str, Array]) -> None:
-    for name, values in found.items():
+def _append(parts: dict[str, list[Array]], results: Mapping[str, Array]) -> None:
+    for name, values in results.items():
         parts.setdefault(name, []).append(values.copy())
 
 
 def _joined(parts: Mapping[str, list[Array]], given: Mapping[str, Array]) -> dict[str, Array]:
-    """The batches as one, without the zeros at the end."""
+    """Join the batches, without the results of the padding."""
     count = len(next(iter(given.values()), ()))
     return {name: np.concatenate(values)[:count] for name, values in parts.items()}

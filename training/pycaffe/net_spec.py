@@ -1,5 +1,6 @@
-"""pycaffe's way to write nets in Python: `from training.pycaffe import layers as L, params as P, NetSpec`.
+"""Writes nets in Python, as pycaffe does.
 
+from training.pycaffe import layers as L, params as P, NetSpec
 n = NetSpec()
 n.data, n.label = L.Data(source="train", backend=P.Data.LMDB, batch_size=64, ntop=2)
 n.conv1 = L.Convolution(n.data, num_output=20, kernel_size=5, weight_filler=dict(type="xavier"))
@@ -22,30 +23,37 @@ from ..errors import TrainingError
 
 
 class Top:
-    """One top of a layer; other layers take it as a bottom."""
+    """One top of a layer, which other layers can have as a bottom."""
 
-    def __init__(self, maker: Function, number: int) -> None:
-        self.maker, self.number = maker, number
+    def __init__(self, producer: Function, number: int) -> None:
+        self.producer = producer
+        self.number = number
 
     def to_proto(self) -> NetParameter:
-        """The net that makes this top."""
+        """Return the net that produces this top."""
         return to_proto(self)
 
 
 class Function:
-    """A layer with its bottoms and settings. Of the settings, `ntop` (1) and `in_place` are not the layer's own."""
+    """A layer with its bottoms and settings.
+
+    Two settings do not go to the layer: `ntop`, the number of its tops (default 1), and `in_place`. Raises TrainingError if a
+    bottom is not a layer's top.
+    """
 
     def __init__(self, kind: str, bottoms: tuple[Top, ...], settings: dict[str, Any]) -> None:
         for number, bottom in enumerate(bottoms):
             if not isinstance(bottom, Top):
-                raise TrainingError(f"{kind}: bottom {number} is no top of a layer, but a {type(bottom).__name__}.")
-        self.kind, self.bottoms, self.settings = kind, bottoms, dict(settings)
+                raise TrainingError(f"{kind}: bottom {number} is a {type(bottom).__name__}; expected a layer's top.")
+        self.kind = kind
+        self.bottoms = bottoms
+        self.settings = dict(settings)
         self.in_place = self.settings.pop("in_place", False)
         self.tops = tuple(Top(self, number) for number in range(self.settings.pop("ntop", 1)))
 
 
 class NetSpec:
-    """Tops by the names that they, and the layers that make them, will have: n.NAME = L.TYPE(...), or n["NAME"]."""
+    """Names tops and the layers that produce them: n.NAME = L.TYPE(...), or n["NAME"] = L.TYPE(...)."""
 
     tops: dict[str, Top | Function]
 
@@ -57,23 +65,25 @@ class NetSpec:
 
     def __getattr__(self, name: str) -> Any:
         if name not in self.tops:
-            raise AttributeError(f'the net has no "{name}"; it has {", ".join(self.tops) or "nothing yet"}.')
+            raise AttributeError(f'the net has no "{name}"; it has {", ".join(self.tops) or "no tops yet"}.')
         return self.tops[name]
 
     __setitem__ = __setattr__
     __getitem__ = __getattr__
 
     def to_proto(self) -> NetParameter:
-        """The net that makes all these tops, in the order in which they were named."""
+        """Return the net that produces all these tops, in the order in which they were named."""
         return _Writer({top: name for name, top in self.tops.items()}).write(*self.tops.values())
 
 
 def to_proto(*tops: Top | Function) -> NetParameter:
-    """The net that makes `tops`; its blobs and layers are named by their types and numbers."""
+    """Return the net that produces `tops`, with its blobs and layers named by type and number."""
     return _Writer({}).write(*tops)
 
 
 class _Writer:
+    """Writes a net's layers, each after the producers of its bottoms."""
+
     def __init__(self, names: dict[Top | Function, str]) -> None:
         self._names = names
         self._counts: Counter[str] = Counter()
@@ -81,35 +91,38 @@ class _Writer:
         self._done: dict[Function, LayerParameter] = {}
 
     def write(self, *tops: Top | Function) -> NetParameter:
+        """Add the layers that produce `tops`; return the net."""
         for top in tops:
-            self._add(top.maker if isinstance(top, Top) else top)
+            self._add(top.producer if isinstance(top, Top) else top)
         return self._net
 
     def _add(self, function: Function) -> LayerParameter:
         if function in self._done:
             return self._done[function]
-        bottoms = [self._add(bottom.maker).top[bottom.number] for bottom in function.bottoms]
+        bottoms = [self._add(bottom.producer).top[bottom.number] for bottom in function.bottoms]
         layer = LayerParameter(type=function.kind, bottom=bottoms)
         layer.top.extend(bottoms if function.in_place else [self._name(top) for top in function.tops])
         layer.name = self._name(function.tops[0] if function.tops else function)
-        own = _OWN_SETTINGS.get(function.kind)
+        field = _SETTINGS_FIELDS.get(function.kind)
+        settings: Message = getattr(layer, field) if field else layer
         for key, value in function.settings.items():
-            inner = own and not key.endswith("param") and hasattr(getattr(layer, own), key)
-            _assign(getattr(layer, own) if inner and own else layer, key, value, function.kind)
+            inside = not key.endswith("param") and hasattr(settings, key)
+            _assign(settings if inside else layer, key, value, function.kind)
         self._done[function] = self._net.layer.add()
         self._done[function].CopyFrom(layer)
         return self._done[function]
 
-    def _name(self, of: Top | Function) -> str:
-        if of not in self._names:
-            kind = of.maker.kind if isinstance(of, Top) else of.kind
+    def _name(self, item: Top | Function) -> str:
+        """Return the item's name; one that has none is named by its type and a number."""
+        if item not in self._names:
+            kind = item.producer.kind if isinstance(item, Top) else item.kind
             self._counts[kind] += 1
-            self._names[of] = f"{kind}{self._counts[kind]}"
-        return self._names[of]
+            self._names[item] = f"{kind}{self._counts[kind]}"
+        return self._names[item]
 
 
 class _Layers:
-    """L.TYPE(bottom, ..., setting=value, ...) is the layer's top, or with ntop its tops, or with ntop=0 the layer."""
+    """L.TYPE(bottom, ..., setting=value, ...) returns the layer's top; with ntop=2 or more its tops, with ntop=0 the layer."""
 
     def __getattr__(self, kind: str) -> Callable[..., Any]:
         def make(*bottoms: Top, **settings: Any) -> Any:
@@ -120,25 +133,27 @@ class _Layers:
 
 
 class _Parameters:
-    """P.Pooling.MAX is the number that prototxt calls MAX in pooling_param."""
+    """P.Pooling.MAX is the value that a prototxt calls MAX in pooling_param."""
 
     def __getattr__(self, kind: str) -> Any:
         return getattr(caffe_pb2, f"{kind}Parameter")
 
 
-layers, params = _Layers(), _Parameters()
+layers = _Layers()
+params = _Parameters()
 
-_OWN_SETTINGS = {
+_SETTINGS_FIELDS = {
     field.message_type.name.removesuffix("Parameter"): field.name
     for field in LayerParameter.DESCRIPTOR.fields
     if field.name.endswith("_param") and field.message_type
 }
+"""Layer type -> the field of LayerParameter with its settings: Convolution -> convolution_param."""
 
 
 def _assign(message: Message, key: str, value: Any, kind: str) -> None:
-    """Set a field from what Python has for it: a dict for a message, a list, or one value alone, for a repeated field."""
+    """Set a field from a Python value: a dict for a message; a list, or a single value, for a repeated field."""
     if key not in message.DESCRIPTOR.fields_by_name:
-        raise TrainingError(f"{kind}: has no setting {key}.")
+        raise TrainingError(f"{kind}: has no setting {key}. Its settings are the fields of its message in caffe.proto.")
     field = getattr(message, key)
     if hasattr(field, "extend"):
         for item in value if isinstance(value, list | tuple) else [value]:

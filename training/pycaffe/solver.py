@@ -1,4 +1,4 @@
-"""pycaffe's solvers."""
+"""pycaffe's solvers, around a solver of this room, which is called TorchSolver here."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ from caffe_io.caffe_pb2 import SolverParameter
 from caffe_io.prototxt import read_solver
 
 from ..errors import SolverError
-from ..solvers.solver import Solver as _Solver
+from ..solvers.solver import Solver as TorchSolver
 from .net import Net
 
 
 class Solver:
-    """A solver prototxt's training, step by step. Log lines go to stderr, snapshots where the solver says."""
+    """Trains step by step with the settings in a solver prototxt.
 
-    type: str | None = None  # SGDSolver and the like take no other
+    Log lines go to stderr, and snapshots where the solver's snapshot_prefix says.
+    """
+
+    type: str | None = None
+    """The solver type of SGDSolver and the like, which overrides the prototxt's."""
 
     def __init__(self, solver_file: str | os.PathLike[str]) -> None:
         param = read_solver(solver_file)
         if self.type:
             param.type = self.type
         try:
-            self._solver = _Solver(param, device=torch.device("cpu"))
+            self._solver = TorchSolver(param, device=torch.device("cpu"))
         except SolverError as error:
             raise SolverError(f"{solver_file}: {error}") from error
         self.net = Net._of(self._solver.net)
-        self._solver.layerwise = self.net._passes
+        self._solver.use_layerwise(self.net._passes)
         self.test_nets = [Net._of(net) for net in self._solver.test_nets]
 
     @property
@@ -39,7 +43,7 @@ class Solver:
 
     @property
     def lr(self) -> float:
-        """The rate of the next update."""
+        """The learning rate of the next update."""
         return self._solver.rate()
 
     @property
@@ -48,21 +52,21 @@ class Solver:
         return self._solver.param
 
     def step(self, iterations: int) -> None:
-        """So many updates, with the tests, log lines and snapshots that fall among them."""
+        """Make this many updates, with the tests, log lines and snapshots that are due."""
         self._solver.step(iterations)
 
     def add_callback(self, on_start: Callable[[], object], on_gradients_ready: Callable[[], object]) -> None:
-        """In `step` and `solve`, call the one before each iteration's first forward pass, the other before its update."""
+        """In `step` and `solve`, call on_start before each iteration, and on_gradients_ready before its update."""
         self._solver.callbacks.append((on_start, on_gradients_ready))
 
     def solve(self, resume_file: str | None = None) -> None:
-        """Train up to max_iter, from a solverstate if one is given. Ctrl-C ends it at once: no signals are caught here."""
+        """Train up to max_iter, from a solverstate if one is given. Ctrl-C ends it at once, because no signal is caught."""
         if resume_file:
             self.restore(resume_file)
         self._solver.solve()
 
     def apply_update(self) -> None:
-        """One update with the weights' diffs as they are, for loops that call net.forward and net.backward themselves."""
+        """Make an update from the weights' present diffs, for loops that call net.forward and net.backward themselves."""
         self._solver.apply_update()
 
     def snapshot(self) -> None:
@@ -70,16 +74,16 @@ class Solver:
         self._solver.snapshot()
 
     def restore(self, path: str | os.PathLike[str]) -> None:
-        """Go on from a .solverstate."""
+        """Resume from a .solverstate or .solverstate.h5."""
         self._solver.restore(str(path))
 
     def share_weights(self, net: Net) -> None:
-        """Let `net` use the weights that are trained."""
+        """Let `net` use the weights of the net in training."""
         net.share_with(self.net)
 
 
 def get_solver(solver_file: str | os.PathLike[str]) -> Solver:
-    """The solver that a prototxt describes, of the type that it names."""
+    """Make the solver that a prototxt describes."""
     return Solver(solver_file)
 
 

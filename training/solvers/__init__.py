@@ -1,1 +1,1 @@
-"""Caffe's solvers: updates, learning rates, snapshots, logs, workers."""
+"""Caffe's solvers: the training loop, updates, learning rates, snapshots, logs and workers."""

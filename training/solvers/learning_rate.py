@@ -12,7 +12,6 @@ from common.messages import did_you_mean
 
 from ..errors import SolverError, TrainingError
 
-# (settings, iteration, current step) -> rate
 POLICIES: dict[str, Callable[[SolverParameter, int, int], float]] = {
     "fixed": lambda p, i, step: p.base_lr,
     "step": lambda p, i, step: p.base_lr * _power(p.gamma, step),
@@ -20,9 +19,10 @@ POLICIES: dict[str, Callable[[SolverParameter, int, int], float]] = {
     "inv": lambda p, i, step: p.base_lr * _power(1 + p.gamma * i, -p.power),
     "multistep": lambda p, i, step: p.base_lr * _power(p.gamma, step),
     "poly": lambda p, i, step: p.base_lr * _power(1 - i / p.max_iter, p.power),
-    # base_lr / (1 + exp(-gamma (i - stepsize))), written so that nothing overflows
+    # base_lr / (1 + exp(-gamma (i - stepsize))), in a form that does not overflow
     "sigmoid": lambda p, i, step: p.base_lr * (1 + math.tanh(p.gamma * (i - p.stepsize) / 2)) / 2,
 }
+"""lr_policy -> a function of the settings, the iteration and the current step that returns the rate."""
 
 
 def check_policy(p: SolverParameter) -> None:
@@ -37,8 +37,11 @@ def check_policy(p: SolverParameter) -> None:
 
 
 def next_step(p: SolverParameter, iteration: int, step: int) -> int:
-    """The current step (the current_step of a solverstate) at `iteration`, from the one before: how often the rate has come
-    down. "multistep" comes down by one step an iteration at most, however many stepvalues lie behind."""
+    """Return the current step at `iteration`, given the one before: how often the rate has been reduced.
+
+    A solverstate stores it as current_step. "multistep" takes at most one step an iteration, even if `iteration` is beyond
+    several stepvalues.
+    """
     if p.lr_policy == "step":
         return iteration // p.stepsize
     if p.lr_policy == "multistep" and step < len(p.stepvalue) and iteration >= p.stepvalue[step]:
@@ -47,9 +50,9 @@ def next_step(p: SolverParameter, iteration: int, step: int) -> int:
 
 
 def learning_rate(p: SolverParameter, iteration: int, step: int) -> float:
-    """The rate of `iteration`, before the multipliers of single weights; `step` is that iteration's current step.
+    """Return the rate of `iteration`, whose current step is `step`, before the lr_mult of single weights.
 
-    Raises TrainingError where it is no number ("poly" with a broken power, beyond max_iter).
+    Raises TrainingError if the rate is not a number ("poly" with a fractional power, beyond max_iter).
     """
     rate = POLICIES[p.lr_policy](p, iteration, step)
     if math.isnan(rate):
@@ -60,6 +63,6 @@ def learning_rate(p: SolverParameter, iteration: int, step: int) -> float:
 
 
 def _power(base: float, exponent: float) -> float:
-    """`base` to the power of `exponent`, infinite or not a number where C's pow is."""
+    """Raise `base` to `exponent`; the result is infinite or NaN where that of C's pow is."""
     with np.errstate(all="ignore"):
         return float(np.float64(base) ** np.float64(exponent))

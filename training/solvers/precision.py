@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     import torch
 
 PRECISIONS = ("fp32", "bf16", "auto")
-BF16_FLAGS = {"avx512_bf16", "amx_bf16"}  # of processors that are faster in bf16
+
+BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
+"""The flags of processors that compute faster in bf16."""
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """fp32 or bf16. `auto` takes bf16 on CUDA and on CPUs with AVX512_BF16 or AMX, where it is faster; else fp32."""
+    """Return fp32 or bf16; `auto` is bf16 where that is faster: on CUDA, and on CPUs with AVX512_BF16 or AMX."""
     if name not in PRECISIONS:
-        raise TrainingError(f'unknown precision "{name}"; there are {", ".join(PRECISIONS)}.')
+        raise TrainingError(f'unknown precision "{name}"; expected one of {", ".join(PRECISIONS)}.')
     if name != "auto":
         return name
     if device.type == "cuda":
@@ -29,7 +31,7 @@ def choose_precision(name: str, device: torch.device) -> str:
 
 
 def autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """Convolutions and products in bf16 inside the block if `precision` says so; sums, losses and weights stay fp32."""
+    """Compute convolutions and products in `precision` inside the block. Sums, losses and weights stay fp32."""
     if precision == "bf16":
         import torch
 
@@ -38,9 +40,9 @@ def autocast(precision: str, device: torch.device) -> contextlib.AbstractContext
 
 
 def cpu_flags() -> set[str]:
-    """What this processor can do, by the names of Linux; nothing on other systems."""
+    """Return this processor's features by their Linux names; an empty set on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:  # not Linux: nothing known, so nothing assumed
+    except OSError:
         return set()
     return {flag for line in lines if line.startswith("flags") for flag in line.split()}

@@ -1,4 +1,4 @@
-"""What SIGINT and SIGHUP ask of a training: to stop, to write a snapshot, or nothing."""
+"""What SIGINT and SIGHUP do to a training: stop it, write a snapshot, or nothing."""
 
 from __future__ import annotations
 
@@ -11,38 +11,43 @@ EFFECTS = ("stop", "snapshot", "none")
 
 
 class Signals:
-    """Remembers the wishes of signals until the solver asks for them; `sigint` and `sighup` are among EFFECTS.
+    """Records which signals have arrived, so that the solver can act between two iterations.
 
-    `report` takes a line for the log. With `twice`, a second SIGINT after one that asked to stop is a KeyboardInterrupt.
+    `sigint` and `sighup` are each one of EFFECTS. `stop` and `snapshot` say what has been requested. `report` takes a line
+    for the log. With `second_interrupts`, a SIGINT after a stop was requested raises KeyboardInterrupt.
     """
 
-    def __init__(self, sigint: str, sighup: str, report: Callable[[str], None], twice: bool = True) -> None:
-        self.stop = self.snapshot = False
-        self._twice = twice
+    def __init__(self, sigint: str, sighup: str, report: Callable[[str], None], second_interrupts: bool = True) -> None:
+        self.stop = False
+        self.snapshot = False
+        self._report = report
+        self._second_interrupts = second_interrupts
         self._effects = {signal.SIGINT: sigint}
+        # Windows has no SIGHUP.
         if hasattr(signal, "SIGHUP"):
             self._effects[signal.SIGHUP] = sighup
-        self._report = report
 
     @contextlib.contextmanager
     def caught(self) -> Iterator[None]:
         """Catch the signals inside the block."""
-        before = {number: signal.signal(number, self._take) for number in self._effects}
+        before = {number: signal.signal(number, self._handle) for number in self._effects}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         effect = self._effects[signal.Signals(number)]
         if effect == "snapshot":
             self.snapshot = True
         if effect != "stop" or self.stop:
             return
         self.stop = True
-        at_once = number == signal.SIGINT and self._twice
-        if at_once:
+        message = "Stopping after this iteration, with a snapshot."
+        if number == signal.SIGINT and self._second_interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        with contextlib.suppress(RuntimeError):  # it interrupted a line that was just being written
-            self._report("Stopping after this iteration, with a snapshot." + " Ctrl-C again stops at once." * at_once)
+            message += " Ctrl-C again stops at once."
+        # Printing fails if the signal interrupted another line of the log.
+        with contextlib.suppress(RuntimeError):
+            self._report(message)

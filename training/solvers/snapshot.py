@@ -1,4 +1,4 @@
-"""Snapshots: NAME_iter_N.caffemodel and .solverstate, as Caffe 1.0 writes and reads them."""
+"""Writes and reads snapshots as Caffe 1.0 does: NAME_iter_N.caffemodel and NAME_iter_N.solverstate."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from caffe_io.caffe_pb2 import NetParameter, SolverParameter
 from caffe_io.errors import WeightsError
 from caffe_io.hdf5 import write_hdf5_state, write_hdf5_weights
 from caffe_io.weights import read_solverstate, write_solverstate, write_weights
+from common.messages import shape_text
 
 from ..errors import TrainingError
 from ..nets.net import Net
 
 
-def check_snapshots(param: SolverParameter) -> None:
-    """Raise TrainingError if the solver's snapshots could not be written: better before the training than after an hour."""
+def check_snapshot_folder(param: SolverParameter) -> None:
+    """Make the folder for the solver's snapshots. Raises TrainingError, before the training starts, if it is not writable."""
     folder = Path(f"{param.snapshot_prefix}_").parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +31,7 @@ def check_snapshots(param: SolverParameter) -> None:
     except OSError as error:
         raise TrainingError(
             f'snapshot_prefix "{param.snapshot_prefix}": the folder {folder} cannot be written ({error.strerror}). '
-            "Check it and its permissions, or name another prefix in the solver."
+            "Check the folder and its permissions, or set another snapshot_prefix in the solver."
         ) from error
 
 
@@ -43,14 +44,14 @@ def write_snapshot(
     hdf5: bool = False,
     diffs: bool = False,
 ) -> tuple[str, str]:
-    """Write the pair of files for `iteration`, each whole or not at all, the weights first; returns their names.
+    """Write the weights and the solver state of `iteration`, each atomically; return the two names.
 
-    `step` is the learning-rate policy's current step. With `diffs` (snapshot_diff) the weights' grads, which after an update
-    are the steps taken, stand beside the weights. Like Caffe, an earlier pair of the same number is replaced.
+    `step` is the learning-rate policy's current step. With `diffs` (snapshot_diff) the weights' grads, which are the last
+    steps after an update, are stored beside the weights. An earlier pair of the same number is replaced, as in Caffe.
     """
     ending = ".h5" if hdf5 else ""
     model, state = (f"{prefix}_iter_{iteration}{suffix}{ending}" for suffix in (".caffemodel", ".solverstate"))
-    # An earlier run's: a kill between the two files must not pair it with our weights.
+    # If we are killed between the two files, an earlier run's state must not pair with our weights.
     Path(state).unlink(missing_ok=True)
     save_weights(net, model, _diffs(net) if diffs else None)
     arrays = [history.detach().cpu().contiguous().numpy() for history in histories]
@@ -59,8 +60,10 @@ def write_snapshot(
 
 
 def save_weights(net: Net, path: str | os.PathLike[str], diffs: dict[str, list[Array]] | None = None) -> None:
-    """Write the net's weights, and `diffs` of all of them if they are given, to `path`, in HDF5 if it ends with .h5, else as
-    a caffemodel; an earlier file is replaced."""
+    """Write the net's weights, and the `diffs` of all of them if given: HDF5 if `path` ends with .h5, else a caffemodel.
+
+    An earlier file is replaced.
+    """
     weights = net.weights()
     if str(path).endswith(".h5"):
         owned: dict[str, dict[int, Array]] = {}
@@ -72,10 +75,11 @@ def save_weights(net: Net, path: str | os.PathLike[str], diffs: dict[str, list[A
 
 
 def _diffs(net: Net) -> dict[str, list[Array]]:
-    """Layer name -> the grads of its weights (zeros for none); those of shared weights in every layer that shares them."""
+    """Return the grads of each layer's weights by its name, zeros if there are none. Shared weights are in every layer."""
 
     def grad(blob: Tensor) -> Array:
-        owner = blob if blob._base is None else blob._base  # weights shared in another shape
+        # Weights that are shared in another shape are a view, whose base has the grad.
+        owner = blob if blob._base is None else blob._base
         values = torch.zeros_like(owner) if owner.grad is None else owner.grad
         return values.cpu().contiguous().numpy().reshape(tuple(blob.shape))
 
@@ -83,29 +87,29 @@ def _diffs(net: Net) -> dict[str, list[Array]]:
 
 
 def read_snapshot(path: str | os.PathLike[str], net: Net, histories: Sequence[Tensor]) -> tuple[int, int]:
-    """Load weights and `histories` from a .solverstate (or .solverstate.h5) and the caffemodel it names; returns the
-    iteration and the learning-rate policy's current step.
+    """Load the weights and `histories` from a .solverstate (or .solverstate.h5) and the caffemodel that it names.
 
-    If both files were moved together, the caffemodel is found beside the solverstate.
+    Returns the iteration and the learning-rate policy's current step. If both files were moved together, the caffemodel is
+    found beside the solverstate. Raises WeightsError if a file is damaged, or belongs to another net.
     """
     state = read_solverstate(path)
     if not state.learned_net:
-        raise WeightsError(f"{path}: names no caffemodel (learned_net is empty). Take an earlier snapshot.")
+        raise WeightsError(f"{path}: names no caffemodel (learned_net is empty). Resume from an earlier snapshot.")
     model = Path(state.learned_net)
     if not model.exists():
         model = Path(path).parent / model.name
     net.load(model)
     if len(state.history) != len(histories):
         raise WeightsError(
-            f"{path}: has {len(state.history)} history blobs; wanted {len(histories)} for the net's {len(net.parameters)} "
-            "weights. Is it another net's, or of another type of solver?"
+            f"{path}: has {len(state.history)} history blobs; expected {len(histories)} for the net's {len(net.parameters)} "
+            "weights. Is it another net's, or another solver type's?"
         )
     for index, (history, blob) in enumerate(zip(histories, state.history, strict=True)):
         if not same_shape(blob_shape(blob), history.shape):
             parameter = net.parameters[index % len(net.parameters)]
             raise WeightsError(
-                f'{path}: the history of layer "{parameter.layer}", blob {parameter.index}, is {list(blob_shape(blob))}; '
-                f"wanted {list(history.shape)}. Is it another net's?"
+                f'{path}: the history of layer "{parameter.layer}", blob {parameter.index}, is {shape_text(blob_shape(blob))}; '
+                f"expected {shape_text(history.shape)}. Is it another net's?"
             )
         with torch.no_grad():
             history.copy_(torch.from_numpy(blob_to_array(blob).reshape(tuple(history.shape))))
@@ -113,7 +117,7 @@ def read_snapshot(path: str | os.PathLike[str], net: Net, histories: Sequence[Te
 
 
 def trained_param(net: Net) -> NetParameter:
-    """The net's description as a caffemodel holds it: the layers of its phase, each marked with it if it has none itself."""
+    """Return the net's description for a caffemodel: the layers of its phase, which is set where a layer has none."""
     param = NetParameter(name=net.param.name)
     for layer in net.param.layer:
         param.layer.append(layer)

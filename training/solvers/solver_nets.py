@@ -1,4 +1,4 @@
-"""Which nets a solver names: one to train, any number to test, each with its state."""
+"""The nets that a solver names: one to train, any number to test, each with its state."""
 
 from __future__ import annotations
 
@@ -16,50 +16,65 @@ from ..nets.net import Net
 
 @dataclass(frozen=True)
 class _Source:
+    """A net's description, and the file or field that it is from, for messages."""
+
     param: NetParameter
     path: str
 
 
 def make_train_net(solver: SolverParameter, device: torch.device, seed: int) -> Net:
-    """The net that exactly one of net, net_param, train_net, train_net_param gives, in state TRAIN plus train_state."""
+    """Make the net that one of net, net_param, train_net, train_net_param describes, in state TRAIN plus train_state.
+
+    Raises SolverError unless exactly one of them is set, and if its file is missing.
+    """
     sources = _sources(solver, ("train_net_param", "train_net", "net_param", "net"))
     if len(sources) != 1:
         raise SolverError(
-            f"the solver names {len(sources)} nets to train; wanted exactly one of net, net_param, train_net, train_net_param."
+            f"the solver names {len(sources)} nets to train; expected exactly one of net, net_param, train_net, train_net_param."
         )
     return _make(sources[0], TRAIN, solver.train_state, device, seed)
 
 
 def make_test_nets(solver: SolverParameter, device: torch.device, seed: int) -> list[Net]:
-    """One net for each test_iter: first those of test_net_param and test_net, then the common net in state TEST."""
+    """Make a net for each test_iter: first those of test_net_param and test_net, then the shared net in state TEST.
+
+    Raises SolverError if their numbers do not fit, or if a file is missing.
+    """
     sources = [_Source(param, "test_net_param") for param in solver.test_net_param]
     sources += [_read("test_net", path) for path in solver.test_net]
-    common = _sources(solver, ("net_param", "net"))
-    wanted = len(solver.test_iter)
-    if common:
-        sources += [common[0]] * (wanted - len(sources))
-    if len(sources) != wanted:
-        raise SolverError(f"the solver has {wanted} test_iter for {len(sources)} test nets; wanted one for each.")
-    if solver.test_state and len(solver.test_state) != wanted:
+    shared = _sources(solver, ("net_param", "net"))
+    count = len(solver.test_iter)
+    if shared:
+        sources += [shared[0]] * (count - len(sources))
+    if len(sources) != count:
+        raise SolverError(f"the solver has {count} test_iter for {len(sources)} test nets; expected one for each.")
+    if solver.test_state and len(solver.test_state) != count:
         raise SolverError(
-            f"the solver has {len(solver.test_state)} test_state for {wanted} test nets; wanted none, or one for each."
+            f"the solver has {len(solver.test_state)} test_state for {count} test nets; expected one for each, or no test_state."
         )
-    if wanted and solver.test_interval < 1:
-        raise SolverError("the solver has test_iter but no test_interval; say after how many iterations to test.")
-    states = list(solver.test_state) or [NetState()] * wanted
+    if count and solver.test_interval < 1:
+        raise SolverError(
+            "the solver has test_iter but no test_interval. Set the number of iterations between two tests."
+        )
+    states = list(solver.test_state) or [NetState()] * count
     return [_make(source, TEST, state, device, seed) for source, state in zip(sources, states, strict=True)]
 
 
 def _sources(solver: SolverParameter, fields: tuple[str, ...]) -> list[_Source]:
-    given = [(field, getattr(solver, field)) for field in fields if solver.HasField(field)]  # type: ignore[arg-type]
-    return [_Source(value, field) if field.endswith("param") else _read(field, value) for field, value in given]
+    """Return the nets that those of `fields` that are set describe."""
+    sources = []
+    for field in fields:
+        if solver.HasField(field):  # type: ignore[arg-type]
+            value = getattr(solver, field)
+            sources.append(_Source(value, field) if field.endswith("param") else _read(field, value))
+    return sources
 
 
 def _read(field: str, path: str) -> _Source:
     if not Path(path).exists():
         raise SolverError(
-            f'the solver\'s {field} is "{path}", which is not there. '
-            f"Names of files count from the folder where the command runs: {Path.cwd()}."
+            f'the solver\'s {field} is "{path}", but there is no such file. '
+            f"File names are relative to the folder where the command runs: {Path.cwd()}."
         )
     return _Source(read_net(path), path)
 

@@ -1,7 +1,7 @@
-"""Several processes that train one net together: `torchrun --standalone --nproc-per-node N -m training train ...`.
+"""Several processes that train one net: `torchrun --standalone --nproc-per-node N -m training train ...`.
 
-The meaning is that of Caffe's runs on several GPUs: every worker reads its own batches, the gradients are averaged, the
-first worker tests, logs and writes. N workers of batch B make the updates that one with batch N * B makes.
+They work as Caffe's runs on several GPUs do. Every worker reads its own batches, and the gradients are averaged. The first
+worker tests, logs and writes. N workers of batch B make the same updates as one worker of batch N * B.
 """
 
 from __future__ import annotations
@@ -22,62 +22,77 @@ from ..errors import WorkerError
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
 
-_TO_MEET = timedelta(minutes=5)
-_TO_WAIT = timedelta(hours=6)  # the others wait while the first one tests
+_START_TIMEOUT = timedelta(minutes=5)
+# The other workers wait while the first one tests.
+_STEP_TIMEOUT = timedelta(hours=6)
 
 
 class Workers:
-    """The process with number `rank` among `count`. By itself, it is alone and its methods do nothing."""
+    """This process's rank in a group of `count`. With count 1 every method is a no-op.
+
+    Methods that communicate raise WorkerError if another worker has ended.
+    """
 
     def __init__(self, rank: int = 0, count: int = 1, group: ProcessGroup | None = None) -> None:
-        self.rank, self.count, self._group = rank, count, group
+        self.rank = rank
+        self.count = count
+        self._group = group
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that tests, logs and writes."""
+        """Whether this is the worker that tests, logs and writes."""
         return self.rank == 0
 
-    def share(self, tensors: Sequence[Tensor]) -> None:
-        """Give all workers the first one's numbers. Raises WorkerError, as the other methods, if one has ended."""
-        for tensor in tensors if self.count > 1 else ():
-            whole = tensor.detach().contiguous()
-            self._together(lambda dist, whole=whole: dist.broadcast(whole, 0, self._group))
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
+        """Copy the first worker's values into the tensors of all workers."""
+        if self.count == 1:
+            return
+        for tensor in tensors:
+            values = tensor.detach().contiguous()
+            self._communicate(lambda dist, values=values: dist.broadcast(values, 0, self._group))
             with torch.no_grad():
-                tensor.copy_(whole)
+                tensor.copy_(values)
 
-    def same(self, number: int) -> int:
-        """The first worker's number."""
+    def broadcast_number(self, number: int) -> int:
+        """Return the first worker's number."""
         agreed = torch.tensor(number)
-        self.share([agreed])
+        self.broadcast([agreed])
         return int(agreed)
 
-    def average(self, gradients: Sequence[Tensor], wishes: Sequence[bool]) -> list[bool]:
-        """Replace the gradients by their means over all workers; which of the wishes any worker has."""
+    def average(self, gradients: Sequence[Tensor], requests: Sequence[bool]) -> list[bool]:
+        """Replace the gradients by their means over all workers; return which requests any worker has."""
         if self.count == 1:
-            return list(wishes)
-        told = torch.tensor(wishes, dtype=gradients[0].dtype, device=gradients[0].device)
-        whole = torch.cat([*(gradient.reshape(-1) for gradient in gradients), told])
-        self._together(lambda dist: dist.all_reduce(whole, group=self._group))
-        whole.div_(self.count)
-        parts = torch.split(whole, [*(gradient.numel() for gradient in gradients), len(wishes)])
-        for gradient, mean in zip(gradients, parts, strict=False):
+            return list(requests)
+        flags = torch.tensor(requests, dtype=gradients[0].dtype, device=gradients[0].device)
+        # One buffer, so that all of it is one exchange.
+        buffer = torch.cat([*(gradient.reshape(-1) for gradient in gradients), flags])
+        self._communicate(lambda dist: dist.all_reduce(buffer, group=self._group))
+        buffer.div_(self.count)
+        *means, agreed = torch.split(buffer, [*(gradient.numel() for gradient in gradients), len(requests)])
+        for gradient, mean in zip(gradients, means, strict=True):
             gradient.copy_(mean.view(gradient.shape))
-        return [bool(wish) for wish in parts[-1].tolist()]
+        return [bool(flag) for flag in agreed.tolist()]
 
-    def _together(self, work: Callable[..., object]) -> None:
+    def _communicate(self, exchange: Callable[..., object]) -> None:
         import torch.distributed
 
         try:
-            work(torch.distributed)
+            exchange(torch.distributed)
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise WorkerError(f"worker {self.rank} of {self.count}: another worker has ended ({reason}).") from error
+            raise WorkerError(
+                f"worker {self.rank} of {self.count}: another worker has ended ({_first_line(error)})."
+            ) from error
 
 
 @contextmanager
-def joined() -> Iterator[tuple[Workers, torch.device]]:
-    """The workers that torchrun has started, or this process alone, and the device to compute on."""
-    count, cuda = int(os.environ.get("WORLD_SIZE", "1")), torch.cuda.is_available()
+def join_workers() -> Iterator[tuple[Workers, torch.device]]:
+    """Join the workers that torchrun has started; without torchrun this process is the only one.
+
+    Yields the workers and the device to compute on. Raises WorkerError if the others cannot be reached, or if torchrun ends
+    this one.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    cuda = torch.cuda.is_available()
     if count == 1:
         yield Workers(), torch.device("cuda" if cuda else "cpu")
         return
@@ -88,24 +103,27 @@ def joined() -> Iterator[tuple[Workers, torch.device]]:
         torch.cuda.set_device(device)
     backend = "nccl" if cuda else "gloo"
     try:
-        dist.init_process_group(backend, timeout=_TO_MEET)
-        workers = Workers(dist.get_rank(), count, dist.new_group(timeout=_TO_WAIT, backend=backend))
+        dist.init_process_group(backend, timeout=_START_TIMEOUT)
+        workers = Workers(dist.get_rank(), count, dist.new_group(timeout=_STEP_TIMEOUT, backend=backend))
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise WorkerError(
-            f"the {count} workers did not find one another ({reason}). Start them by torchrun, on one machine with --standalone."
+            f"the {count} workers did not find one another ({_first_line(error)}). "
+            "Start them with torchrun; on one machine, with its option --standalone."
         ) from error
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise WorkerError(
-            f"worker {workers.rank} of {count}: told to end, as torchrun does when another worker has ended."
-        )
+        raise WorkerError(f"worker {workers.rank} of {count}: ended by torchrun, because another worker has ended.")
 
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield workers, device
     except BaseException:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # this one is ending already, and has yet to say why
+        # This worker is ending already, and must not be ended before it has reported why.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise
     signal.signal(signal.SIGTERM, before)
     dist.destroy_process_group()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,10 +1,9 @@
-"""`--engine caffe` with a stand-in for the tool chain's program: what it is given, and what becomes of its log."""
+"""`--engine caffe` with a stand-in for the tool chain's program: its options, and the use of its log."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import write_solverstate
-from kits.commands import environment
+from kits.commands import start_process
 from kits.training import small_solver
 from kits.training_commands import command
 from training.solvers.record import read_rows
@@ -30,7 +29,7 @@ print("I0101 10:00:00.000000 1 sgd_solver.cpp:1] Iteration 4, lr = 0.01", file=s
 
 
 def stand_in(folder: Path, more: str = "") -> Path:
-    """A `caffe` that writes down its options and prints a log."""
+    """Write a `caffe` that records its options and prints a log; return the tool chain's folder."""
     program = folder / "caffe/bin/caffe"
     program.parent.mkdir(parents=True)
     program.write_text(PROGRAM.format(python=sys.executable, more=more))
@@ -52,7 +51,7 @@ def test_caffe_trains_and_its_numbers_are_kept(tmp_path: Path, monkeypatch: pyte
     assert (tmp_path / "small_curves.png").exists()
 
 
-def test_going_on_and_fine_tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming_and_fine_tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("common.places.TOOLCHAIN", stand_in(tmp_path))
     solver = small_solver(tmp_path)
     write_solverstate(tmp_path / "any name.solverstate", 4, "m.caffemodel", [])
@@ -72,10 +71,10 @@ def test_caffe_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("common.places.TOOLCHAIN", stand_in(tmp_path, more))
     done = command("train", "--solver", small_solver(tmp_path), "--engine", "caffe", folder=tmp_path)
     assert done.code == 1
-    assert "caffe train ended with code 3: F0101 net.cpp:1] Check failed: x" in done.err
+    assert "caffe train ended with code 3. Its last line: F0101 net.cpp:1] Check failed: x" in done.err
 
 
-def test_caffe_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_caffe_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("common.places.TOOLCHAIN", tmp_path / "none")
     solver = small_solver(tmp_path)
     done = command("train", "--solver", solver, "--engine", "caffe", folder=tmp_path)
@@ -103,16 +102,13 @@ time.sleep(60)"""
         "from training.__main__ import ROOM; from common.commands import run; "
         f"run(ROOM.main, ['train', '--solver', {str(solver)!r}, '--engine', 'caffe'])"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=tmp_path, env=environment(), start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = start_process("-c", code, folder=tmp_path, start_new_session=True)
     assert process.stdout is not None
     assert process.stderr is not None
     for line in process.stderr:
         if "ready" in line:
-            os.killpg(process.pid, signal.SIGINT)  # Ctrl-C goes to both
+            # Ctrl-C reaches both processes.
+            os.killpg(process.pid, signal.SIGINT)
             break
     rest, out = process.stderr.read(), process.stdout.read()
     assert process.wait(60) == 130, rest

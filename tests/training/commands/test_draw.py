@@ -1,4 +1,4 @@
-"""draw: the table's figures worked out by hand, the picture's boxes and lines, and where boxes are put."""
+"""draw: the table's figures against those computed by hand, the picture's boxes and lines, and their layout."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_net_that_does_not_fit_together(tmp_path: Path) -> None:
 INCEPTION = [(0, 1), (0, 2), (0, 3), (0, 4), (2, 5), (3, 6), (4, 7), (1, 8), (5, 8), (6, 8), (7, 8), (0, 8), (9, 8)]
 
 
-def test_boxes_stand_below_what_they_take_and_do_not_touch() -> None:
+def test_boxes_are_below_their_producers_and_do_not_touch() -> None:
     layout = lay_out([100.0] * 10, INCEPTION)
     boxes = layout.nodes[:10]
     assert [node.row for node in boxes] == [0, 1, 1, 1, 1, 2, 2, 2, 3, 2]
@@ -135,8 +135,8 @@ def test_a_chain_is_straight() -> None:
     assert max(node.x for node in layout.nodes) - min(node.x for node in layout.nodes) < 0.5
 
 
-def test_branches_do_not_cross_where_they_need_not() -> None:
-    """Two chains that go side by side from one box to another keep their sides."""
+def test_branches_do_not_cross_without_need() -> None:
+    """Two chains side by side between the same two boxes keep their sides."""
     layout = lay_out([80.0] * 6, [(0, 1), (0, 2), (1, 4), (2, 3), (3, 5), (4, 5)])
     x = [node.x for node in layout.nodes]
     assert (x[1] < x[2]) == (x[4] < x[3])

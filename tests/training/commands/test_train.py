@@ -1,10 +1,9 @@
-"""`python -m training train`: Ctrl-C and going on, fine-tuning, the log, and everything a user can get wrong."""
+"""`python -m training train`: Ctrl-C and resuming, fine-tuning, the log, and everything that a user can get wrong."""
 
 from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from caffe_io.mean import write_mean
 from caffe_io.prototxt import read_net
 from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_weights
 from common.errors import UsageError
-from kits.commands import environment
+from kits.commands import run_process, start_process
 from kits.training import make_lmdb, small_solver
 from kits.training_commands import command, leftovers
 from training.commands.train import rescale
@@ -30,20 +29,14 @@ def train_numbers(folder: Path) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT as Ctrl-C sends it")
-def test_ctrl_c_and_going_on_end_at_the_weights_of_an_unbroken_run(tmp_path: Path) -> None:
-    folders = [tmp_path / "stopped", tmp_path / "unbroken"]
+def test_a_run_stopped_by_ctrl_c_and_resumed_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
+    folders = [tmp_path / "stopped", tmp_path / "uninterrupted"]
     settings = {"display": 10, "snapshot": 0, "test_interval": 50, "stepsize": 60}
     for folder in folders:
         folder.mkdir()
-    stopped = small_solver(folders[0], **settings, max_iter=1_000_000)  # it cannot end before the signal comes
-    process = subprocess.Popen(
-        [sys.executable, "-m", "training", "train", "--solver", str(stopped)],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    # It cannot end before the signal comes.
+    stopped = small_solver(folders[0], **settings, max_iter=1_000_000)
+    process = start_process("-m", "training", "train", "--solver", stopped, folder=tmp_path)
     assert process.stdout is not None
     assert process.stderr is not None
     log = ""
@@ -56,7 +49,8 @@ def test_ctrl_c_and_going_on_end_at_the_weights_of_an_unbroken_run(tmp_path: Pat
     out = process.stdout.read()
     process.stderr.close()
     process.stdout.close()
-    assert process.wait(60) == 130, log  # what a shell expects of a command that Ctrl-C ended: no script goes on
+    # A shell expects this code of a command that Ctrl-C ended, and a script then stops.
+    assert process.wait(60) == 130, log
     assert "Traceback" not in log
     assert "Optimization stopped early." in log
     (state,) = folders[0].glob("*.solverstate")
@@ -65,11 +59,11 @@ def test_ctrl_c_and_going_on_end_at_the_weights_of_an_unbroken_run(tmp_path: Pat
     assert state.name == f"small_iter_{reached}.solverstate"
     assert f"--snapshot {state}" in out
     assert leftovers(folders[0]) == []
-    stopped, unbroken = (small_solver(folder, **settings, max_iter=reached + 25) for folder in folders)
+    stopped, uninterrupted = (small_solver(folder, **settings, max_iter=reached + 25) for folder in folders)
     done = command("train", "--solver", stopped, "--snapshot", state, folder=tmp_path)
     assert done.code == 0, done.err
     assert f"Restoring previous solver status from {state}" in done.err
-    assert command("train", "--solver", unbroken, folder=tmp_path).code == 0
+    assert command("train", "--solver", uninterrupted, folder=tmp_path).code == 0
     ends = [read_weights(folder / f"small_iter_{reached + 25}.caffemodel") for folder in folders]
     for layer, blobs in ends[1].items():
         for one, other in zip(ends[0][layer], blobs, strict=True):
@@ -91,8 +85,11 @@ def test_a_finished_training(tmp_path: Path) -> None:
 
 
 def test_caffe_s_parse_log_finds_everything(tmp_path: Path) -> None:
-    """The expressions of tools/extra/parse_log.py and extract_seconds.py: the start is the line with "Solving"; iteration
-    and rate stand until the next ones; month, day and time are cut from the line's first two words."""
+    """The regular expressions are those of tools/extra/parse_log.py and extract_seconds.py.
+
+    They start at the line with "Solving". An iteration and a rate count until the next ones. Month, day and time are cut from
+    the line's first two words.
+    """
     log = command("train", "--solver", small_solver(tmp_path), folder=tmp_path).err.splitlines()
     begin = next(index for index, line in enumerate(log) if "Solving" in line)
     iteration, rate, rows = -1.0, float("nan"), []
@@ -113,7 +110,8 @@ def test_caffe_s_parse_log_finds_everything(tmp_path: Path) -> None:
     assert tests == [(i, n, name) for i in (0, 6, 12) for n, name in enumerate(("accuracy", "loss"))]
     trains = [row for row in rows if row[0] == "Train"]
     assert [(row[1], row[3], row[4]) for row in trains] == [(i, 0, "loss") for i in (0, 2, 4, 6, 8, 10)]
-    assert [row[2] for row in trains[1:]] == [0.01, 0.01, 0.01, 0.005, 0.005]  # each that of the line before
+    # Each has the rate of the line before.
+    assert [row[2] for row in trains[1:]] == [0.01, 0.01, 0.01, 0.005, 0.005]
     written = [
         (float(r["iteration"]), float(r["value"]))
         for r in read_rows(tmp_path / "small_log.csv")
@@ -123,50 +121,51 @@ def test_caffe_s_parse_log_finds_everything(tmp_path: Path) -> None:
 
 
 def trained(folder: Path, **settings: object) -> Path:
-    """A caffemodel of the small net after three iterations."""
+    """Train the small net for three iterations; return the caffemodel."""
     solver = small_solver(folder, max_iter=3, display=0, test_interval=100, snapshot=0, **settings)
     assert command("train", "--solver", solver, folder=folder).code == 0
     return folder / "small_iter_3.caffemodel"
 
 
-STILL = {"base_lr": 0.0, "weight_decay": 0.0, "max_iter": 1, "display": 0, "test_interval": 100, "snapshot": 0}
+# Settings with which the weights stay as they are.
+UNCHANGED = {"base_lr": 0.0, "weight_decay": 0.0, "max_iter": 1, "display": 0, "test_interval": 100, "snapshot": 0}
 
 
 def test_fine_tuning_takes_layers_by_name(tmp_path: Path) -> None:
     first = trained(tmp_path).rename(tmp_path / "first.caffemodel")
-    solver = small_solver(tmp_path, **STILL)
+    solver = small_solver(tmp_path, **UNCHANGED)
     net = tmp_path / "net.prototxt"
     net.write_text(net.read_text().replace('name: "fc8"', 'name: "fc8_new"'))
     done = command("train", "--solver", solver, "--weights", first, folder=tmp_path)
     assert done.code == 0, done.err
-    given, taken = read_weights(first), read_weights(tmp_path / "small_iter_1.caffemodel")
+    given, loaded = read_weights(first), read_weights(tmp_path / "small_iter_1.caffemodel")
     for layer in ("conv1", "fc"):
-        np.testing.assert_array_equal(taken[layer][0], given[layer][0])
-    assert "fc8" not in taken
-    assert not np.array_equal(taken["fc8_new"][0], given["fc8"][0])
+        np.testing.assert_array_equal(loaded[layer][0], given[layer][0])
+    assert "fc8" not in loaded
+    assert not np.array_equal(loaded["fc8_new"][0], given["fc8"][0])
 
 
 def test_fine_tuning_from_two_files(tmp_path: Path) -> None:
-    """With a comma; the later file counts."""
+    """They are separated by a comma, and the later one wins."""
     for name, seed in (("a", 1), ("b", 2)):
         trained(tmp_path, random_seed=seed).rename(tmp_path / f"{name}.caffemodel")
     both = {name: read_weights(tmp_path / f"{name}.caffemodel") for name in "ab"}
     net = read_net(tmp_path / "net.prototxt")
     write_weights(tmp_path / "fc_of_b.caffemodel", net, {"fc": both["b"]["fc"]})
     files = f"{tmp_path}/a.caffemodel, {tmp_path}/fc_of_b.caffemodel"
-    done = command("train", "--solver", small_solver(tmp_path, **STILL), "--weights", files, folder=tmp_path)
+    done = command("train", "--solver", small_solver(tmp_path, **UNCHANGED), "--weights", files, folder=tmp_path)
     assert done.code == 0, done.err
-    taken = read_weights(tmp_path / "small_iter_1.caffemodel")
-    np.testing.assert_array_equal(taken["fc"][0], both["b"]["fc"][0])
-    np.testing.assert_array_equal(taken["conv1"][0], both["a"]["conv1"][0])
+    loaded = read_weights(tmp_path / "small_iter_1.caffemodel")
+    np.testing.assert_array_equal(loaded["fc"][0], both["b"]["fc"][0])
+    np.testing.assert_array_equal(loaded["conv1"][0], both["a"]["conv1"][0])
 
 
 def test_weights_that_the_solver_names(tmp_path: Path) -> None:
     first = trained(tmp_path).rename(tmp_path / "first.caffemodel")
-    solver = small_solver(tmp_path, **STILL, weights=str(first))
+    solver = small_solver(tmp_path, **UNCHANGED, weights=str(first))
     assert command("train", "--solver", solver, folder=tmp_path).code == 0
-    taken = read_weights(tmp_path / "small_iter_1.caffemodel")
-    np.testing.assert_array_equal(taken["fc"][0], read_weights(first)["fc"][0])
+    loaded = read_weights(tmp_path / "small_iter_1.caffemodel")
+    np.testing.assert_array_equal(loaded["fc"][0], read_weights(first)["fc"][0])
 
 
 def test_bf16(tmp_path: Path) -> None:
@@ -177,19 +176,20 @@ def test_bf16(tmp_path: Path) -> None:
     assert all(np.isfinite(blob).all() for blobs in weights.values() for blob in blobs)
 
 
-def test_max_iter_fits_the_whole_schedule() -> None:
+def test_max_iter_scales_the_whole_schedule() -> None:
     param = SolverParameter(max_iter=50000, stepsize=10000, test_interval=1000, snapshot=1000, stepvalue=[20000, 40000])
     rescale(param, 3000)
     assert (param.max_iter, param.stepsize, list(param.stepvalue)) == (3000, 600, [1200, 2400])
     assert (param.test_interval, param.snapshot) == (600, 600)
-    rescale(param, 30000)  # and back, to more
+    rescale(param, 30000)
     assert (param.max_iter, param.stepsize, param.test_interval) == (30000, 6000, 600)
-    for wanted, own in ((0, 10), (10, 0)):
+    for new, old in ((0, 10), (10, 0)):
         with pytest.raises(UsageError, match="both must be at least 1"):
-            rescale(SolverParameter(max_iter=own), wanted)
+            rescale(SolverParameter(max_iter=old), new)
 
 
-def net_with(folder: Path, *changes: tuple[str, str]) -> None:
+def change_net(folder: Path, *changes: tuple[str, str]) -> None:
+    """Replace texts of net.prototxt."""
     net = folder / "net.prototxt"
     text = net.read_text()
     for old, new in changes:
@@ -199,7 +199,7 @@ def net_with(folder: Path, *changes: tuple[str, str]) -> None:
 
 
 def refused(folder: Path, *words: object) -> str:
-    """The message of a training that must end with an error, and leave nothing half done."""
+    """Train, which must fail and leave nothing unfinished; return the message."""
     before = leftovers(folder)
     done = command("train", *words, folder=folder)
     assert done.code in (1, 2), done.err
@@ -227,16 +227,16 @@ def refused(folder: Path, *words: object) -> str:
 )  # fmt: skip
 def test_nets_that_cannot_be_trained(tmp_path: Path, changes: list[tuple[str, str]], parts: list[str]) -> None:
     solver = small_solver(tmp_path, test_initialization=False)
-    net_with(tmp_path, *changes)
+    change_net(tmp_path, *changes)
     message = refused(tmp_path, "--solver", solver)
     for part in parts:
         assert part in message, message
 
 
 def test_a_test_label_out_of_range(tmp_path: Path) -> None:
-    """Found by Accuracy, which comes before the loss."""
+    """Accuracy finds it, because it comes before the loss."""
     solver = small_solver(tmp_path)
-    net_with(tmp_path, ("num_output: 3", "num_output: 2"))
+    change_net(tmp_path, ("num_output: 3", "num_output: 2"))
     message = refused(tmp_path, "--solver", solver)
     for part in ("net.prototxt", 'layer "accuracy"', "label 2 is out of range", "0 to 1", f"{tmp_path}/test"):
         assert part in message
@@ -245,7 +245,7 @@ def test_a_test_label_out_of_range(tmp_path: Path) -> None:
 def test_a_mean_of_another_size(tmp_path: Path) -> None:
     solver = small_solver(tmp_path)
     write_mean(tmp_path / "mean.binaryproto", np.zeros((3, 32, 30), np.float32))
-    net_with(tmp_path, ("mean_value: 120", f'mean_file: "{tmp_path}/mean.binaryproto"'))
+    change_net(tmp_path, ("mean_value: 120", f'mean_file: "{tmp_path}/mean.binaryproto"'))
     message = refused(tmp_path, "--solver", solver)
     for part in ("mean.binaryproto", "3x32x30", "3x24x24", "./create_mean.sh"):
         assert part in message
@@ -260,20 +260,17 @@ def test_a_mean_of_another_size(tmp_path: Path) -> None:
         ({"stepsize": 0}, ["stepsize of at least 1"]),
     ],
 )
-def test_solvers_that_cannot_be(tmp_path: Path, settings: dict[str, object], parts: list[str]) -> None:
-    solver = small_solver(tmp_path, **settings)
-    lines = solver.read_text().splitlines()
-    solver.write_text("\n".join(lines[1:] if "net" in settings else lines))
-    message = refused(tmp_path, "--solver", solver)
+def test_solvers_that_are_refused(tmp_path: Path, settings: dict[str, object], parts: list[str]) -> None:
+    message = refused(tmp_path, "--solver", small_solver(tmp_path, **settings))
     for part in parts:
         assert part in message, message
 
 
-def test_solvers_that_are_none(tmp_path: Path) -> None:
+def test_files_that_are_no_solvers(tmp_path: Path) -> None:
     assert "none.prototxt: cannot be read" in refused(tmp_path, "--solver", "none.prototxt")
     solver = small_solver(tmp_path)
-    assert "net.prototxt:" in refused(tmp_path, "--solver", tmp_path / "net.prototxt")  # a net is no solver
-    solver.write_text("\n".join(solver.read_text().splitlines()[1:]))
+    assert "net.prototxt:" in refused(tmp_path, "--solver", tmp_path / "net.prototxt")
+    solver.write_text(solver.read_text().replace(f'net: "{tmp_path}/net.prototxt"', ""))
     message = refused(tmp_path, "--solver", solver)
     assert "exactly one of net, net_param, train_net, train_net_param" in message
     assert command("train", folder=tmp_path).code == 2
@@ -299,11 +296,11 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     assert "none.caffemodel: cannot be read" in refused(tmp_path, "--solver", solver, "--weights", "none.caffemodel")
     assert "good.solverstate" in refused(tmp_path, "--solver", solver, "--weights", state)
     assert "Pass a .caffemodel with --weights" in refused(tmp_path, "--solver", solver, "--snapshot", model)
-    net_with(tmp_path, ("num_output: 16", "num_output: 17"))
+    change_net(tmp_path, ("num_output: 16", "num_output: 17"))
     message = refused(tmp_path, "--solver", solver, "--weights", model)
     for part in ("good.caffemodel", 'layer "fc", blob 0', " 16x", " 17x", "net.prototxt"):
         assert part in message
-    net_with(
+    change_net(
         tmp_path,
         ("num_output: 17", "num_output: 16"),
         *((f'name: "{n}"', f'name: "my_{n}"') for n in ("conv1", "fc", "fc8")),
@@ -313,7 +310,7 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
         assert part in message
 
 
-def test_a_place_that_cannot_be_written_is_found_before_the_training(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_is_found_before_the_training(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     solver = small_solver(tmp_path)
     solver.write_text(solver.read_text().replace(f"{tmp_path}/small", f"{tmp_path}/file/small"))
@@ -325,30 +322,25 @@ def test_a_place_that_cannot_be_written_is_found_before_the_training(tmp_path: P
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_record_that_is_no_picture(tmp_path: Path) -> None:
+def test_records_smaller_than_the_crop(tmp_path: Path) -> None:
     solver = small_solver(tmp_path)
     make_lmdb(tmp_path / "mixed", 5, 30, 3)
-    net_with(tmp_path, (f"{tmp_path}/train", f"{tmp_path}/mixed"), ("crop_size: 20", "crop_size: 30"))
-    message = refused(tmp_path, "--solver", solver)  # the test database has pictures of 24 x 24
+    change_net(tmp_path, (f"{tmp_path}/train", f"{tmp_path}/mixed"), ("crop_size: 20", "crop_size: 30"))
+    message = refused(tmp_path, "--solver", solver)
+    # The pictures of the test database are 24 x 24.
     assert "crop_size 30 is larger than the records, which are 3x24x24" in message
 
 
 def test_a_failing_command_prints_one_line_and_no_traceback(tmp_path: Path) -> None:
-    """The same through a process of its own; with --debug the traceback is there."""
+    """In a process of its own. With --debug it prints the traceback."""
     for words, traceback in (((), False), (("--debug",), True)):
-        done = subprocess.run(
-            [sys.executable, "-m", "training", "train", "--solver", "none.prototxt", *words],
-            cwd=tmp_path,
-            env=environment(),
-            capture_output=True,
-            text=True,
-        )
+        done = run_process("-m", "training", "train", "--solver", "none.prototxt", *words, folder=tmp_path)
         assert done.returncode == 1
         assert ("Traceback" in done.stderr) == traceback
         assert "none.prototxt: cannot be read" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_settings_of_the_solver_are_told_with_its_file(tmp_path: Path) -> None:
+def test_messages_about_the_solver_s_settings_name_its_file(tmp_path: Path) -> None:
     solver = small_solver(tmp_path, lr_policy="plateau")
     assert f'{solver}: the solver\'s lr_policy is "plateau"' in refused(tmp_path, "--solver", solver)

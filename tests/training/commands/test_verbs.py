@@ -1,4 +1,4 @@
-"""The verbs test, time, upgrade, extract_features and train's options; what they print is held against Caffe in tests/oracle."""
+"""The verbs test, time, upgrade and extract_features, and train's options. tests/oracle compares their output with Caffe's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kits.training_commands import command, leftovers
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
-    """A folder with net.prototxt, solver.prototxt and small_iter_4.caffemodel."""
+    """Make a folder with net.prototxt, solver.prototxt and small_iter_4.caffemodel."""
     small_solver(tmp_path, max_iter=4, test_interval=100, test_initialization=False, display=0)
     done = command("train", "--solver", "solver.prototxt", folder=tmp_path)
     assert done.code == 0, done.err
@@ -43,7 +43,7 @@ def test_test_of_wrong_files(trained: Path) -> None:
     assert (done.code, done.err.splitlines()[-1][:48]) == (1, "error: none.caffemodel: cannot be read (No such f"[:48])
     done = command("test", "--model", "net.prototxt", "--weights", "x", "--iterations", 0, folder=trained)
     assert done.code == 2
-    assert "--iterations 0: wanted at least 1" in done.err
+    assert "--iterations 0: expected at least 1" in done.err
 
 
 @pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
@@ -51,8 +51,8 @@ def test_time_names_every_layer(trained: Path, phase: str) -> None:
     done = command("time", "--model", "net.prototxt", "--iterations", 2, "--phase", phase, folder=trained)
     assert done.code == 0, done.err
     layers = ["data", "conv1", "relu1", "pool1", "norm1", "fc", "drop", "fc8", *["accuracy"][: phase == "TEST"], "loss"]
-    for way in ("forward", "backward"):
-        assert re.findall(rf"\] +(\S+)\t{way}: \S+ ms\.", done.err) == layers
+    for direction in ("forward", "backward"):
+        assert re.findall(rf"\] +(\S+)\t{direction}: \S+ ms\.", done.err) == layers
     assert len(re.findall(r"Iteration: \d forward-backward time: \S+ ms", done.err)) == 2
     times = dict(re.findall(r"\] +(\S+)\tbackward: (\S+) ms\.", done.err))
     assert float(times["conv1"]) > 0
@@ -72,9 +72,9 @@ def test_extract_features_writes_what_the_net_computes(trained: Path) -> None:
         records = [Datum.FromString(value) for _, value in reader.items()]
         assert [key for key, _ in reader.items()][:2] == [b"0000000000", b"0000000001"]
         assert [(d.channels, d.height, d.width, len(d.float_data)) for d in records] == [(3, 1, 1, 3)] * 24
-        wanted = [Datum.FromString(value).label for _, value in test.items()]
+        expected = [Datum.FromString(value).label for _, value in test.items()]
         found = [Datum.FromString(value).float_data[0] for _, value in labels.items()]
-    assert found == (wanted * 2)[:24]
+    assert found == (expected * 2)[:24]
     assert command(*words, folder=trained).code == 2, "the databases are there"
     assert command(*words, "--force", folder=trained).code == 0
 
@@ -84,9 +84,9 @@ def test_extract_features_writes_what_the_net_computes(trained: Path) -> None:
     [
         ("fc8,loss", "a", 1, 2, "2 blobs for 1 databases"),
         ("fc8,fc", "a,a", 1, 2, "2 blobs for 1 databases"),
-        ("fc9", "a", 1, 1, 'has no blob "fc9"; it has data, label'),
-        ("loss", "a", 1, 1, 'blob "loss" is []'),
-        ("fc8", "a", 0, 2, "0 batches; wanted at least 1"),
+        ("fc9", "a", 1, 1, 'has no blob "fc9". Known: accuracy, conv1, data'),
+        ("loss", "a", 1, 1, 'blob "loss" is scalar'),
+        ("fc8", "a", 0, 2, "0 batches; expected at least 1"),
     ],
 )
 def test_extract_features_used_wrongly(
@@ -127,27 +127,28 @@ def test_upgrade_of_a_solver(trained: Path) -> None:
 
 
 def test_train_in_hdf5_and_resumed(tmp_path: Path) -> None:
-    """8 iterations in one go, and 4 and 4 by way of .h5 files, end at the same weights."""
+    """8 iterations in one run, and 4 and 4 with .h5 files in between, end with the same weights."""
     settings = {"max_iter": 8, "snapshot": 4, "test_interval": 100, "snapshot_format": 0, "type": "Adam"}
     small_solver(tmp_path, **settings)
-    assert "snapshot_format: 0" in (tmp_path / "solver.prototxt").read_text()  # HDF5
+    # This is HDF5.
+    assert "snapshot_format: 0" in (tmp_path / "solver.prototxt").read_text()
     done = command("train", "--solver", "solver.prototxt", folder=tmp_path)
     assert done.code == 0, done.err
     assert "Snapshotting to HDF5 file" in done.err
-    whole = read_weights(tmp_path / "small_iter_8.caffemodel.h5")
+    one_run = read_weights(tmp_path / "small_iter_8.caffemodel.h5")
     (tmp_path / "small_iter_8.caffemodel.h5").unlink()
     done = command("train", "--solver", "solver.prototxt", "--snapshot", "small_iter_4.solverstate.h5", folder=tmp_path)
     assert done.code == 0, done.err
-    again = read_weights(tmp_path / "small_iter_8.caffemodel.h5")
-    for layer, blobs in whole.items():
-        for one, other in zip(blobs, again[layer], strict=True):
+    resumed = read_weights(tmp_path / "small_iter_8.caffemodel.h5")
+    for layer, blobs in one_run.items():
+        for one, other in zip(blobs, resumed[layer], strict=True):
             np.testing.assert_array_equal(one, other)
     assert len(read_solverstate(tmp_path / "small_iter_8.solverstate.h5").history) == 2 * 6
     assert leftovers(tmp_path) == []
 
 
 def test_weights_in_the_solver_and_in_the_options(trained: Path) -> None:
-    """The solver's weights are loaded; --weights takes their place, and --snapshot leaves them out."""
+    """The solver's weights are loaded, unless --weights or --snapshot is given."""
     solver = trained / "solver.prototxt"
     solver.write_text(solver.read_text() + '\nweights: "small_iter_4.caffemodel" base_lr: 0')
     text = re.sub(r"base_lr: 0\.01", "", solver.read_text())
@@ -170,7 +171,7 @@ def test_level_and_stage_of_the_train_net(tmp_path: Path) -> None:
         + 'layer { name: "s" type: "Sigmoid" bottom: "fc8" top: "staged" include { stage: "more" } }'
         + 'layer { name: "l" type: "Sigmoid" bottom: "fc8" top: "levelled" include { min_level: 2 } }'
     )
-    for words, wanted in (([], set()), (["-stage", "a,more"], {"staged"}), (["-level", "2"], {"levelled"})):
+    for words, names in (([], set()), (["-stage", "a,more"], {"staged"}), (["-level", "2"], {"levelled"})):
         done = command("train", "-solver", solver, *words, folder=tmp_path)
         assert done.code == 0, done.err
-        assert set(re.findall(r"Train net output #\d+: (staged|levelled)", done.err)) == wanted
+        assert set(re.findall(r"Train net output #\d+: (staged|levelled)", done.err)) == names

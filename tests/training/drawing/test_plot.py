@@ -1,4 +1,4 @@
-"""The curves of a run."""
+"""The curves of a training run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from training.solvers.record import Record
 
 
 def drawn(folder: Path, lines: list[str]) -> np.ndarray:
+    """Draw the curves of a log; return the picture."""
     record = Record(str(folder / "net"))
     for line in lines:
         record.parse(line)
@@ -24,9 +25,9 @@ def drawn(folder: Path, lines: list[str]) -> np.ndarray:
 
 
 def coloured(picture: np.ndarray) -> np.ndarray:
-    """Where a curve is: axes, text and grid are grey."""
-    wide = picture.astype(int)
-    return (wide.max(2) - wide.min(2)) > 60
+    """Return where a curve is, because axes, text and grid are grey."""
+    values = picture.astype(int)
+    return (values.max(2) - values.min(2)) > 60
 
 
 def test_loss_above_accuracy_below(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What tests/oracle/test_pycaffe.py does not show: errors, and pictures whose values are known."""
+"""What tests/oracle/test_pycaffe.py leaves out: errors, and pictures whose values are known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_pictures_are_rgb_from_0_to_1(tmp_path: Path) -> None:
         io.load_image(tmp_path / "none.png")
 
 
-def test_a_picture_of_its_own_size_stays() -> None:
+def test_resizing_to_the_same_size_changes_nothing() -> None:
     picture = np.random.default_rng(0).random((5, 4, 3), np.float32)
     np.testing.assert_allclose(io.resize_image(picture, (5, 4)), picture, atol=1e-6)
     np.testing.assert_array_equal(
@@ -35,7 +35,7 @@ def test_a_picture_of_its_own_size_stays() -> None:
         io.resize_image(picture, (5, 4), 3)
 
 
-def test_there_and_back() -> None:
+def test_preprocess_and_deprocess() -> None:
     transformer = io.Transformer({"data": (1, 3, 5, 4)})
     transformer.set_transpose("data", (2, 0, 1))
     transformer.set_channel_swap("data", (2, 0, 1))
@@ -50,13 +50,13 @@ def test_there_and_back() -> None:
 
 def test_settings_that_do_not_fit() -> None:
     transformer = io.Transformer({"data": (1, 3, 5, 4)})
-    with pytest.raises(TrainingError, match='"picture" is none of the inputs: data'):
+    with pytest.raises(TrainingError, match=r'there is no input "picture"\. Known: data'):
         transformer.set_raw_scale("picture", 255)
-    with pytest.raises(TrainingError, match="2 numbers for the channel_swap"):
+    with pytest.raises(TrainingError, match='the channel_swap of "data" has 2 numbers; expected 3'):
         transformer.set_channel_swap("data", (1, 0))
-    with pytest.raises(TrainingError, match="4 numbers for the mean"):
+    with pytest.raises(TrainingError, match='the mean of "data" has 4 numbers; expected 3'):
         transformer.set_mean("data", np.zeros(4))
-    with pytest.raises(TrainingError, match="a mean of 4 axes"):
+    with pytest.raises(TrainingError, match='the mean of "data" has 4 axes'):
         transformer.set_mean("data", np.zeros((1, 3, 5, 4)))
     with pytest.raises(TrainingError, match="an array of 2 axes"):
         io.array_to_datum(np.zeros((3, 4)))

@@ -1,3 +1,5 @@
+"""Nets written in Python. tests/oracle/test_pycaffe.py compares them with the real pycaffe's."""
+
 from __future__ import annotations
 
 import pytest
@@ -35,10 +37,10 @@ def test_tops_without_names_are_counted_by_type() -> None:
     ]
 
 
-def test_what_cannot_be() -> None:
+def test_wrong_use() -> None:
     with pytest.raises(TrainingError, match="Convolution: has no setting kernel_sise"):
         to_proto(layers.Convolution(layers.DummyData(), kernel_sise=3))
-    with pytest.raises(TrainingError, match="ReLU: bottom 0 is no top of a layer, but a str"):
+    with pytest.raises(TrainingError, match="ReLU: bottom 0 is a str; expected a layer's top"):
         layers.ReLU("data")
     with pytest.raises(AttributeError, match='the net has no "data"'):
         NetSpec().data  # noqa: B018

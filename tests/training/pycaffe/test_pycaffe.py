@@ -1,4 +1,4 @@
-"""pycaffe's face; its numbers are held against the real pycaffe's in tests/oracle."""
+"""pycaffe's interface. tests/oracle/test_pycaffe.py compares its numbers with the real pycaffe's."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_names_and_shapes(deploy: Path) -> None:
     assert (net.params["conv"][1].num, net.params["conv"][1].channels) == (2, 1)
 
 
-def test_data_are_arrays_that_stay(deploy: Path) -> None:
+def test_a_blob_s_array_stays_the_same(deploy: Path) -> None:
     net = caffe.Net(deploy, caffe.TEST)
     held = net.blobs["prob"].data
     net.blobs["data"].data[...] = np.random.default_rng(0).uniform(-1, 1, (2, 3, 6, 6))
@@ -85,17 +85,20 @@ def test_saved_and_loaded(deploy: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda net: net.forward(picture=np.zeros(1)), "inputs given: picture; the net's are data"),
+        (lambda net: net.forward(picture=np.zeros(1)), "inputs given: picture; the net has data"),
         (
             lambda net: net.forward(data=np.zeros((3, 3, 6, 6))),
-            r'input "data" is \[3, 3, 6, 6\]; wanted \[2, 3, 6, 6\]',
+            'input "data" is 3x3x6x6; expected 2x3x6x6',
         ),
-        (lambda net: net.forward(start="conv2"), 'no layer "conv2"; it has data, conv'),
+        (
+            lambda net: net.forward(start="conv2"),
+            'no layer "conv2". Known: conv, data, pool, prob, relu. Did you mean "conv"',
+        ),
         (lambda net: net.params["conv"][0].reshape(1), "its weights cannot be given another shape"),
         (lambda net: net.save_hdf5("x.caffemodel"), "must end with .h5"),
     ],
 )
-def test_used_wrongly(deploy: Path, call: object, message: str) -> None:
+def test_wrong_use(deploy: Path, call: object, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         call(caffe.Net(deploy, caffe.TEST))  # type: ignore[operator]
 
@@ -120,17 +123,17 @@ def test_solver_steps_and_its_nets(tmp_path: Path) -> None:
         resumed.solve()
         solver.step(4)
     for layer, blobs in solver.net.params.items():
-        for own, other in zip(blobs, resumed.net.params[layer], strict=True):
-            np.testing.assert_array_equal(own.data, other.data)
+        for mine, other in zip(blobs, resumed.net.params[layer], strict=True):
+            np.testing.assert_array_equal(mine.data, other.data)
 
 
-def test_a_solver_s_own_test_shows_in_its_test_net(tmp_path: Path) -> None:
+def test_a_solver_s_tests_show_in_its_test_net(tmp_path: Path) -> None:
     solver = caffe.get_solver(small_solver(tmp_path, max_iter=6, snapshot=0, display=0, test_interval=1))
     solver.step(1)
     assert np.abs(solver.test_nets[0].blobs["fc8"].data).max() > 0
 
 
-def test_named_solvers_take_no_other_type(tmp_path: Path) -> None:
+def test_named_solvers_have_their_type(tmp_path: Path) -> None:
     path = small_solver(tmp_path, momentum=0)
     for kind in ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"):
         assert getattr(caffe, f"{kind}Solver")(path).param.type == kind

@@ -1,4 +1,4 @@
-"""Learning-rate policies against values worked out by hand."""
+"""Learning-rate policies against values computed by hand."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def solver(text: str) -> SolverParameter:
     return text_format.Parse(text, SolverParameter())
 
 
-def rate_at(param: SolverParameter, wanted: int) -> float:
-    """The rate of iteration `wanted`, with the steps of all iterations up to it."""
+def rate_at(param: SolverParameter, last: int) -> float:
+    """Return the rate of iteration `last`, with the steps of all iterations up to it."""
     step = 0
-    for iteration in range(wanted + 1):
+    for iteration in range(last + 1):
         step = next_step(param, iteration, step)
-    return learning_rate(param, wanted, step)
+    return learning_rate(param, last, step)
 
 
 # exp: 2 * 0.5^3; inv: 2 * (1 + 0.5 * 6)^-0.5 = 2 / 2; poly: 2 * (1 - 6/10)^2; sigmoid: 2 / (1 + e^2), 2 / 2, 2 / (1 + e^-4)
@@ -42,14 +42,14 @@ def test_rates(text: str, rates: dict[int, float]) -> None:
         assert rate_at(param, iteration) == pytest.approx(rate, rel=1e-6), iteration
 
 
-def test_a_far_away_sigmoid_is_no_overflow() -> None:
+def test_the_ends_of_a_sigmoid_do_not_overflow() -> None:
     param = solver('base_lr: 2 lr_policy: "sigmoid" gamma: 1 stepsize: 10000')
     assert learning_rate(param, 0, 0) == pytest.approx(0, abs=1e-12)
     assert learning_rate(param, 20000, 0) == pytest.approx(2)
 
 
-def test_multistep_comes_down_once_an_iteration_at_most() -> None:
-    """Caffe looks at the next stepvalue alone: equal ones, and those behind a resumed run, are passed one after the other."""
+def test_multistep_steps_once_an_iteration_at_most() -> None:
+    """Caffe compares with the next stepvalue only: equal ones, and those before a resumed iteration, are passed one by one."""
     param = solver('lr_policy: "multistep" stepvalue: 3 stepvalue: 3 stepvalue: 4')
     steps, step = [], 0
     for iteration in range(8):
@@ -59,11 +59,11 @@ def test_multistep_comes_down_once_an_iteration_at_most() -> None:
     assert next_step(param, 100, 0) == 1
 
 
-def test_step_is_that_of_the_iteration() -> None:
+def test_step_depends_on_the_iteration_alone() -> None:
     assert [next_step(solver('lr_policy: "step" stepsize: 10'), i, 7) for i in (0, 9, 10, 25)] == [0, 0, 1, 2]
 
 
-def test_what_c_makes_of_powers() -> None:
+def test_powers_are_those_of_c() -> None:
     growing = solver('base_lr: 2 lr_policy: "exp" gamma: 10')
     assert learning_rate(growing, 10**6, 0) == float("inf")
     with pytest.raises(TrainingError, match="gives no rate for iteration 11; the solver ends at max_iter 10"):

@@ -1,19 +1,15 @@
-"""The log in Caffe's form, and the numbers it leaves in CSV and TensorBoard."""
+"""The numbers of a Caffe log in CSV and TensorBoard."""
 
 from __future__ import annotations
 
 import csv
-import datetime
-import os
-import re
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training.errors import TrainingError
-from training.nets.net import Output
-from training.solvers.record import Record, log, output_lines, read_rows
+from training.solvers.record import Record, read_rows
 
 LINES = [
     "Iteration 0, Testing net (#0)",
@@ -48,7 +44,8 @@ def test_a_caffe_log_becomes_rows(tmp_path: Path) -> None:
     assert numbers(tmp_path / "models/net_log.csv") == [
         ("0", "", "test", "accuracy", "0.25"),
         ("0", "", "test", "loss", "1.5"),
-        ("0", "0.01", "train", "loss", "1.75"),  # the log gives the rate after the loss, the row has that very rate
+        # The log gives the rate after the loss; the row has that rate.
+        ("0", "0.01", "train", "loss", "1.75"),
         ("10", "1e-05", "train", "loss", "1.2"),
         ("20", "1e-05", "test", "accuracy", "0.75"),
         ("20", "1e-05", "test", "loss", "0.9"),
@@ -64,7 +61,7 @@ def test_numbers_are_in_the_file_before_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["nan", "-nan", "inf", "-inf", "3e-05", "-2.5"])
-def test_numbers_of_a_training_that_came_apart(tmp_path: Path, value: str) -> None:
+def test_numbers_of_a_training_that_diverged(tmp_path: Path, value: str) -> None:
     write(tmp_path / "net", ["Iteration 3, loss = 1", f"    Train net output #0: loss = {value} (* 1 = 1 loss)"])
     (row,) = read_rows(tmp_path / "net_log.csv")
     assert float(row["value"]) == float(value) or "nan" in value
@@ -82,7 +79,8 @@ def test_a_resumed_run_leaves_no_row_twice(tmp_path: Path) -> None:
         ("20", "test", "accuracy"),
         ("20", "test", "loss"),
     ]
-    assert rows[3][4] == "1.75"  # the newer one
+    # The newer one.
+    assert rows[3][4] == "1.75"
 
 
 def test_a_new_run_begins_a_new_file(tmp_path: Path) -> None:
@@ -98,15 +96,15 @@ def test_tensorboard_has_the_same_numbers(tmp_path: Path) -> None:
     assert [(e.step, e.value) for e in events.Scalars("train/loss")] == [(0, 1.75), (10, pytest.approx(1.2))]
 
 
-@pytest.mark.parametrize(("start", "wanted"), [(0, [0]), (10, [0, 10])])
-def test_tensorboard_drops_what_is_computed_again(tmp_path: Path, start: int, wanted: list[int]) -> None:
+@pytest.mark.parametrize(("start", "steps"), [(0, [0]), (10, [0, 10])])
+def test_tensorboard_drops_what_is_computed_again(tmp_path: Path, start: int, steps: list[int]) -> None:
     write(tmp_path / "net", LINES[3:9])
     write(tmp_path / "net", [line.replace("Iteration 0", f"Iteration {start}") for line in LINES[3:6]], start=start)
     events = EventAccumulator(str(tmp_path / "net_tensorboard")).Reload()
-    assert [e.step for e in events.Scalars("train/loss")] == wanted
+    assert [e.step for e in events.Scalars("train/loss")] == steps
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     (tmp_path / "net_log.csv").symlink_to("/dev/full")
@@ -114,48 +112,27 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         Record(str(tmp_path / "net"))
 
 
-def test_a_place_that_is_no_folder_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match=r"net_log\.csv: cannot be written"):
         Record(str(tmp_path / "file/net"))
 
 
-def test_output_lines() -> None:
-    outputs = [Output("accuracy", 0.5, 0.0), Output("loss", 1.25, 2.0), Output("tiny", 1.5e-7, 0.0)]
-    assert output_lines("Test", outputs) == [
-        "    Test net output #0: accuracy = 0.5",
-        "    Test net output #1: loss = 1.25 (* 2 = 2.5 loss)",
-        "    Test net output #2: tiny = 1.5e-07",
-    ]
-
-
-def test_a_line_begins_as_glog_s_do(capsys: pytest.CaptureFixture[str]) -> None:
-    """Caffe's extract_seconds.py takes month and day from the first word, hours to microseconds from the second."""
-    log("Iteration 7, lr = 0.1")
-    line = capsys.readouterr().err
-    assert re.fullmatch(r"I\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ \S+:\d+\] Iteration 7, lr = 0\.1\n", line)
-    first, second, process = line.split()[:3]
-    now = datetime.datetime.now()
-    told = datetime.datetime(now.year, int(first[1:3]), int(first[3:]), *(int(x) for x in re.split("[:.]", second)))
-    assert abs((now - told).total_seconds()) < 5
-    assert int(process) == os.getpid()
-
-
-def test_rows_of_no_file(tmp_path: Path) -> None:
+def test_rows_of_a_missing_file(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "none.csv") == []
     write(tmp_path / "net", [])
     with (tmp_path / "net_log.csv").open() as file:
         assert next(csv.reader(file)) == ["iteration", "seconds", "learning_rate", "phase", "name", "value"]
 
 
-def test_a_kill_takes_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither one in the middle of a row, nor one while a resumed run writes the older rows anew."""
+def test_a_kill_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a kill in the middle of a row, nor one while a resumed run writes the older rows again."""
     write(tmp_path / "net", LINES)
     path = tmp_path / "net_log.csv"
-    whole = len(read_rows(path))
+    complete = len(read_rows(path))
     with path.open("a") as file:
         file.write("20,1.25,0.1")
-    assert len(read_rows(path)) == whole
+    assert len(read_rows(path)) == complete
     before = path.read_bytes()
 
     def killed(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""What signals ask of a training."""
+"""What signals do to a training."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from training.solvers.signals import Signals
 
 
 def sent(number: int, sigint: str = "stop", sighup: str = "snapshot") -> tuple[bool, bool, list[str]]:
+    """Send this process a signal; return whether a stop and a snapshot are then requested, and the log."""
     lines: list[str] = []
     signals = Signals(sigint, sighup, lines.append)
     with signals.caught():
@@ -36,14 +37,14 @@ def test_a_second_ctrl_c() -> None:
     with pytest.raises(KeyboardInterrupt), signals.caught():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
-    patient = Signals("stop", "none", lambda line: None, twice=False)
+    patient = Signals("stop", "none", lambda line: None, second_interrupts=False)
     with patient.caught():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
     assert patient.stop
 
 
-def test_the_handlers_of_before_come_back() -> None:
+def test_the_handlers_of_before_are_restored() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)]
     sent(signal.SIGINT)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)] == before

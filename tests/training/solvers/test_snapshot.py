@@ -1,4 +1,4 @@
-"""Snapshots: written and read back, moved, of another net, damaged, and the place for them checked beforehand."""
+"""Snapshots: written and read back, moved, of another net, damaged; and the check of their folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from caffe_io.weights import read_solverstate, read_weights, write_solverstate
 from kits.commands import inside
 from training.errors import TrainingError
 from training.nets.net import Net
-from training.solvers.snapshot import check_snapshots, read_snapshot, write_snapshot
+from training.solvers.snapshot import check_snapshot_folder, read_snapshot, write_snapshot
 
 
 def small_net(outputs: int = 2, seed: int = 0) -> Net:
@@ -31,7 +31,7 @@ def histories_of(net: Net, seed: int = 9) -> list[torch.Tensor]:
     return [torch.randn(p.values.shape, generator=generator) for p in net.parameters]
 
 
-def test_there_and_back(tmp_path: Path) -> None:
+def test_written_and_read_back(tmp_path: Path) -> None:
     net = small_net(seed=1)
     histories = histories_of(net)
     names = write_snapshot(net, histories, f"{tmp_path}/sub/net", 30, 2)
@@ -83,10 +83,10 @@ def test_a_pair_that_was_moved_is_found(tmp_path: Path) -> None:
 def test_snapshots_that_do_not_fit(tmp_path: Path) -> None:
     net = small_net()
     model, state = write_snapshot(net, histories_of(net), f"{tmp_path}/net", 5, 0)
-    with pytest.raises(WeightsError, match="has 2 history blobs; wanted 1 for the net's 2 weights"):
+    with pytest.raises(WeightsError, match="has 2 history blobs; expected 1 for the net's 2 weights"):
         read_snapshot(state, net, histories_of(net)[:1])
     write_solverstate(tmp_path / "other.solverstate", 5, model, [np.zeros((7,), np.float32)] * 2)
-    with pytest.raises(WeightsError, match=r'other.*history of layer "c", blob 0, is \[7\]; wanted \[2, 3, 2, 2\]'):
+    with pytest.raises(WeightsError, match=r'other.*history of layer "c", blob 0, is 7; expected 2x3x2x2'):
         read_snapshot(tmp_path / "other.solverstate", net, histories_of(net))
     write_solverstate(tmp_path / "none.solverstate", 5, "", [])
     with pytest.raises(WeightsError, match="names no caffemodel"):
@@ -100,13 +100,13 @@ def test_snapshots_that_do_not_fit(tmp_path: Path) -> None:
         read_snapshot(state, net, histories_of(net))
 
 
-def test_the_place_for_snapshots_is_made_and_checked(tmp_path: Path) -> None:
-    check_snapshots(SolverParameter(snapshot_prefix=f"{tmp_path}/models/net/net"))
+def test_the_folder_for_snapshots_is_made_and_checked(tmp_path: Path) -> None:
+    check_snapshot_folder(SolverParameter(snapshot_prefix=f"{tmp_path}/models/net/net"))
     assert list((tmp_path / "models/net").iterdir()) == []
     (tmp_path / "file").write_text("x")
     for prefix in ("file/net", "file/models/net"):
         with pytest.raises(TrainingError, match=rf'snapshot_prefix ".*{prefix}": the folder .* cannot be written'):
-            check_snapshots(SolverParameter(snapshot_prefix=f"{tmp_path}/{prefix}"))
+            check_snapshot_folder(SolverParameter(snapshot_prefix=f"{tmp_path}/{prefix}"))
 
 
 def test_hdf5(tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_hdf5(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(histories, theirs, strict=True))
 
 
-def test_a_kill_between_the_two_files_pairs_no_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An earlier run's solver state of that number must not stand beside new weights."""
+def test_a_kill_between_the_two_files_leaves_no_mixed_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An earlier run's solver state of that number must not pair with the new weights."""
     net = small_net()
     model, state = write_snapshot(net, histories_of(net), f"{tmp_path}/net", 7, 0)
 

@@ -1,4 +1,4 @@
-"""Whole trainings against Caffe's rule computed by numpy, and when a solver tests, shows, snapshots."""
+"""Trainings against Caffe's rule computed by numpy, and the iterations at which a solver tests, displays and snapshots."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: 
 
 
 def linear_solver(folder: Path, text: str, params: str = "") -> Solver:
-    """A net of one product over pictures of 2 x 2 pixels; 10 records, so that batches of 4 go round."""
+    """Make a solver of one InnerProduct over pictures of 2 x 2 pixels; 10 records, so that batches of 4 wrap around."""
     random = np.random.default_rng(0)
     with write_lmdb(folder / "db") as database:
         for index in range(10):
@@ -44,21 +44,26 @@ def linear_solver(folder: Path, text: str, params: str = "") -> Solver:
 def by_numpy(  # type: ignore[no-untyped-def]
     weights, bias, rates, momentum=0.0, decay=0.0, lr_mult=(1, 1), decay_mult=(1, 1), iter_size=1, clip=-1.0, l1=False
 ):
-    """Caffe's training of that net in double precision: gradients summed over iter_size batches, clipped, divided,
-    decayed, added to the history times the rate, and the history subtracted."""
+    """Train that net in double precision as Caffe does.
+
+    Gradients are summed over iter_size batches, clipped, divided, decayed, and added to the history times the rate. The
+    history is subtracted from the weights.
+    """
     random = np.random.default_rng(0)
     pictures = np.array([random.integers(0, 256, (3, 2, 2), dtype=np.uint8) for _ in range(10)], float)
     x = (pictures.reshape(10, 12) - 128) * 0.01
-    blobs, histories, at = [weights.astype(float), bias.astype(float)], [np.zeros((3, 12)), np.zeros(3)], 0
+    blobs = [weights.astype(float), bias.astype(float)]
+    histories = [np.zeros((3, 12)), np.zeros(3)]
+    record = 0
     for rate in rates:
         gradients = [np.zeros((3, 12)), np.zeros(3)]
         for _ in range(iter_size):
-            batch = [(at + i) % 10 for i in range(4)]
-            at += 4
+            batch = [(record + i) % 10 for i in range(4)]
+            record += 4
             powers = np.exp(x[batch] @ blobs[0].T + blobs[1])
             slopes = powers / powers.sum(1, keepdims=True)
-            for row, record in enumerate(batch):
-                slopes[row, record % 3] -= 1
+            for row, index in enumerate(batch):
+                slopes[row, index % 3] -= 1
             gradients[0] += slopes.T @ x[batch] / 4
             gradients[1] += slopes.sum(0) / 4
         norm = np.sqrt(sum((g**2).sum() for g in gradients))
@@ -71,7 +76,7 @@ def by_numpy(  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize(
-    ("text", "params", "wanted"),
+    ("text", "params", "settings"),
     [
         ('base_lr: 0.1 lr_policy: "fixed"', "", {"rates": [0.1] * 8}),
         (
@@ -95,21 +100,21 @@ def by_numpy(  # type: ignore[no-untyped-def]
         ),
     ],
 )  # fmt: skip
-def test_eight_iterations_end_where_numpy_does(tmp_path: Path, text: str, params: str, wanted: dict) -> None:  # type: ignore[type-arg]
+def test_eight_iterations_end_where_numpy_does(tmp_path: Path, text: str, params: str, settings: dict) -> None:  # type: ignore[type-arg]
     solver = linear_solver(tmp_path, text, params)
     weights, bias = (blob.copy() for blob in solver.net.weights()["fc"])
     solver.step(8)
     solver.close()
-    blobs, histories = by_numpy(weights, bias, **wanted)
+    blobs, histories = by_numpy(weights, bias, **settings)
     found = solver.net.weights()["fc"]
-    assert np.abs(blobs[1] - bias).max() > 0.01  # it learned
-    for mine, his in zip(found, blobs, strict=True):
-        np.testing.assert_allclose(mine, his, atol=2e-6)
-    for mine, his in zip(solver.histories, histories, strict=True):
-        np.testing.assert_allclose(mine, his, atol=2e-6)
+    assert np.abs(blobs[1] - bias).max() > 0.01, "nothing was learned"
+    for mine, theirs in zip(found, blobs, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-6)
+    for mine, theirs in zip(solver.histories, histories, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-6)
 
 
-def test_a_loss_that_reaches_no_weight(tmp_path: Path) -> None:
+def test_a_loss_that_depends_on_no_weight(tmp_path: Path) -> None:
     solver = linear_solver(tmp_path, 'base_lr: 0.1 lr_policy: "fixed"', "param { lr_mult: 0 } param { lr_mult: 0 }")
     with pytest.raises(TrainingError, match=r"net\.prototxt: no loss depends on a weight"):
         solver.step(1)
@@ -117,7 +122,7 @@ def test_a_loss_that_reaches_no_weight(tmp_path: Path) -> None:
 
 
 def train(folder: Path, **settings: object) -> str:
-    """The log of a training by the small solver."""
+    """Train with the small solver; return the log."""
     done = command("train", "--solver", small_solver(folder, **settings), folder=folder)
     assert done.code == 0, done.err
     return done.err
@@ -136,30 +141,33 @@ SHOWN = r"Iteration (\d+), lr = "
 LOSSES = r"Iteration (\d+)(?: \(\S+ iter/s, \S+s/\d+ iters\))?, loss = "
 
 
-def test_when_things_happen(tmp_path: Path) -> None:
+def test_intervals_that_divide_max_iter(tmp_path: Path) -> None:
     log = train(tmp_path)  # max_iter 12, test_interval 6, display 2, snapshot 4
     assert iterations(log, TESTS) == [0, 6, 12]
     assert iterations(log, SHOWN) == [0, 2, 4, 6, 8, 10]
-    assert iterations(log, LOSSES) == [0, 2, 4, 6, 8, 10, 12]  # the last one after the last update
+    # The last one is after the last update.
+    assert iterations(log, LOSSES) == [0, 2, 4, 6, 8, 10, 12]
     assert snapshots(tmp_path) == [4, 8, 12]
     rates = re.findall(r"lr = (\S+)", log)
-    assert rates == ["0.01", "0.01", "0.01", "0.005", "0.005", "0.005"]  # gamma 0.5 after 6
+    # gamma is 0.5, stepsize 6.
+    assert rates == ["0.01", "0.01", "0.01", "0.005", "0.005", "0.005"]
 
 
-def test_when_things_do_not_fall_on_the_end(tmp_path: Path) -> None:
+def test_intervals_that_do_not_divide_max_iter(tmp_path: Path) -> None:
     log = train(tmp_path, max_iter=9, test_interval=4, display=2, snapshot=4, test_initialization=False)
     assert iterations(log, TESTS) == [4, 8]
     assert iterations(log, SHOWN) == [0, 2, 4, 6, 8]
     assert iterations(log, LOSSES) == [0, 2, 4, 6, 8]
-    assert snapshots(tmp_path) == [4, 8, 9]  # and one after the training
+    # The last one is written after the training.
+    assert snapshots(tmp_path) == [4, 8, 9]
 
 
 @pytest.mark.parametrize(
-    ("settings", "wanted"), [({"snapshot": 0}, [3]), ({"snapshot": 2, "snapshot_after_train": False}, [2])]
+    ("settings", "expected"), [({"snapshot": 0}, [3]), ({"snapshot": 2, "snapshot_after_train": False}, [2])]
 )
-def test_snapshots(tmp_path: Path, settings: dict[str, object], wanted: list[int]) -> None:
+def test_snapshots(tmp_path: Path, settings: dict[str, object], expected: list[int]) -> None:
     train(tmp_path, max_iter=3, display=0, test_interval=100, **settings)
-    assert snapshots(tmp_path) == wanted
+    assert snapshots(tmp_path) == expected
 
 
 def test_average_loss_is_the_mean_of_the_last_ones(tmp_path: Path) -> None:
@@ -167,8 +175,8 @@ def test_average_loss_is_the_mean_of_the_last_ones(tmp_path: Path) -> None:
     smooth = train(tmp_path, max_iter=6, display=1, average_loss=3)
     each, shown = ([float(x) for x in re.findall(r"iters\), loss = (\S+)", log)] for log in (single, smooth))
     assert len(each) == 6
-    want = [np.mean(each[max(0, i - 2) : i + 1]) for i in range(6)]
-    np.testing.assert_allclose(shown, want, rtol=1e-4)
+    means = [np.mean(each[max(0, i - 2) : i + 1]) for i in range(6)]
+    np.testing.assert_allclose(shown, means, rtol=1e-4)
 
 
 def test_test_outputs_are_means_over_test_iter_batches(tmp_path: Path) -> None:
@@ -177,17 +185,18 @@ def test_test_outputs_are_means_over_test_iter_batches(tmp_path: Path) -> None:
     net = Net(read_net(tmp_path / "net.prototxt"), TEST)
     net.load(tmp_path / "small_iter_4.caffemodel")
     values = []
-    for _ in range(4):  # two batches at iteration 0, with other weights; then the two that come after them
+    # The first two batches were those of the test at iteration 0, with other weights. The next two count here.
+    for _ in range(4):
         net.forward()
         values.append([net.blobs["accuracy"].item(), net.blobs["loss"].item()])
     net.close()
     np.testing.assert_allclose(shown[2:], np.mean(values[2:], 0), rtol=1e-4)
 
 
-def test_a_run_resumed_ends_bit_by_bit_where_an_unbroken_one_does(tmp_path: Path) -> None:
-    """With dropout, random crops and mirroring, momentum, and a rate that changes in between."""
-    (tmp_path / "unbroken").mkdir()
-    train(tmp_path / "unbroken")
+def test_a_resumed_run_ends_with_the_very_bits_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    """With dropout, random crops and mirroring, momentum, and a change of the rate in between."""
+    (tmp_path / "uninterrupted").mkdir()
+    train(tmp_path / "uninterrupted")
     (tmp_path / "resumed").mkdir()
     solver = small_solver(tmp_path / "resumed", max_iter=8)
     assert command("train", "--solver", solver, folder=tmp_path).code == 0
@@ -197,7 +206,7 @@ def test_a_run_resumed_ends_bit_by_bit_where_an_unbroken_one_does(tmp_path: Path
     )
     assert done.code == 0, done.err
     weights, states = (
-        [read(tmp_path / f"{which}/small_iter_12.{kind}") for which in ("unbroken", "resumed")]
+        [read(tmp_path / f"{which}/small_iter_12.{kind}") for which in ("uninterrupted", "resumed")]
         for read, kind in ((read_weights, "caffemodel"), (read_solverstate, "solverstate"))
     )
     assert set(weights[0]) == set(weights[1]) == {"conv1", "fc", "fc8"}
@@ -213,7 +222,7 @@ def test_a_run_resumed_ends_bit_by_bit_where_an_unbroken_one_does(tmp_path: Path
     )
 
 
-def test_another_seed_ends_elsewhere(tmp_path: Path) -> None:
+def test_another_seed_ends_with_other_weights(tmp_path: Path) -> None:
     """The test above could not fail if nothing were random."""
     ends = []
     for dropout, seed in ((0.5, 3), (0.5, 4), (0.2, 3)):

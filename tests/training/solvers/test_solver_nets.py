@@ -1,4 +1,4 @@
-"""Which nets a solver names, and with which state."""
+"""The nets that a solver names, and their states."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.errors import TrainingError
 from training.solvers.solver_nets import make_test_nets, make_train_net
 
 CPU = torch.device("cpu")
-# one layer for each state that a solver may ask for
+# A layer for each state that a solver may set.
 NET = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 } } } ' + " ".join(
     f'layer {{ name: "{name}" type: "ReLU" bottom: "x" top: "{name}" include {{ {rule} }} }}'
     for name, rule in (
@@ -72,7 +72,7 @@ def test_the_net_s_own_state_counts_too(path: Path) -> None:
     ]
 
 
-def test_own_test_nets_come_first(path: Path, tmp_path: Path) -> None:
+def test_nets_for_tests_alone_come_first(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.prototxt"
     other.write_text(NET.replace('name: "test"', 'name: "other"'))
     param = solver(f'net: "{path}" test_net: "{other}" test_iter: 1 test_iter: 1 test_interval: 1')
@@ -84,7 +84,7 @@ def test_own_test_nets_come_first(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "names 0 nets to train; wanted exactly one of"),
+        ("", "names 0 nets to train; expected exactly one of"),
         ('net: "{path}" train_net: "{path}"', "names 2 nets to train"),
         ('net: "{path}" test_iter: 1', "test_iter but no test_interval"),
         ('train_net: "{path}" test_iter: 1 test_interval: 1', "1 test_iter for 0 test nets"),

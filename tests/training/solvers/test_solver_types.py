@@ -1,4 +1,4 @@
-"""Steps of the six solver types against their rules, written out in double precision; what Caffe refuses is refused."""
+"""Steps of the solver types against their rules in double precision, and the settings that Caffe refuses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from training.nets.net import Parameter
 from training.solvers.updates import apply_update, check_solver_type, make_histories
 
 Doubles = NDArray[np.float64]
-# (gradient, histories, number of the step from 1) -> step before the rate; rate 0.1, momentum 0.9, momentum2 0.99
+# A function of the gradient, the histories, and the number of the step, from 1. It returns the step before the rate, for a rate
+# of 0.1, a momentum of 0.9 and a momentum2 of 0.99.
 Rule = Callable[[Doubles, list[Doubles], int], Doubles]
 
 
@@ -73,21 +74,22 @@ def test_five_steps(kind: str, settings: str, rule: Rule, histories: int) -> Non
     ]
     kept = make_histories(param, ours)
     assert [tuple(h.shape) for h in kept] == [(3, 4), (5,)] * histories
-    wanted = [[np.zeros(v.shape) for _ in range(histories)] for v in values]
+    expected = [[np.zeros(v.shape) for _ in range(histories)] for v in values]
     for iteration in range(5):
-        for parameter, value, own in zip(ours, values, wanted, strict=True):
+        for parameter, value, theirs in zip(ours, values, expected, strict=True):
             gradient = random.standard_normal(value.shape)
             parameter.values.grad = torch.tensor(gradient, dtype=torch.float32)
-            value -= 0.1 * rule(gradient, own, iteration + 1)
+            value -= 0.1 * rule(gradient, theirs, iteration + 1)
         apply_update(param, 0.1, ours, kept, iteration)
     for parameter, value in zip(ours, values, strict=True):
         np.testing.assert_allclose(parameter.values.detach(), value, rtol=1e-4, atol=1e-6)
-    in_order = [wanted[i][k] for k in range(histories) for i in range(2)]  # all first ones, then all second ones
+    # All first ones, then all second ones.
+    in_order = [expected[i][k] for k in range(histories) for i in range(2)]
     for history, other in zip(kept, in_order, strict=True):
         np.testing.assert_allclose(history, other, rtol=1e-4, atol=1e-7)
 
 
-def test_clipping_tells_the_log() -> None:
+def test_clipping_is_logged() -> None:
     weight = Parameter("fc", 0, torch.zeros(2, requires_grad=True), 1, 1)
     lines: list[str] = []
     for gradient in ([3.0, 4.0], [0.3, 0.4]):
@@ -100,11 +102,11 @@ def test_clipping_tells_the_log() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('type: "AdaGrad" momentum: 0.9', "momentum is 0.9; AdaGrad has none"),
-        ('type: "RMSProp" momentum: 0.5', "momentum is 0.5; RMSProp has none"),
-        ('type: "RMSProp" rms_decay: 1', "rms_decay is 1; wanted at least 0 and less than 1"),
+        ('type: "AdaGrad" momentum: 0.9', "momentum is 0.9, but AdaGrad has no momentum"),
+        ('type: "RMSProp" momentum: 0.5', "momentum is 0.5, but RMSProp has no momentum"),
+        ('type: "RMSProp" rms_decay: 1', "rms_decay is 1; expected at least 0 and less than 1"),
         ('type: "adam"', 'Did you mean "Adam"'),
-        ("iter_size: 0", "iter_size is 0; wanted at least 1"),
+        ("iter_size: 0", "iter_size is 0; expected at least 1"),
     ],
 )
 def test_settings_that_caffe_refuses(text: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""One step of SGD against Caffe's rule, written out in double precision."""
+"""Steps of SGD against Caffe's rule in double precision."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def test_three_steps(regularization: str, iter_size: int, clip: float, momentum:
             histories[i] = momentum * histories[i] + rate * lr_mult * gradient
             values[i] = values[i] - histories[i]
         apply_update(param, rate, ours, ours_histories, iteration)
-    for parameter, history, value, wanted in zip(ours, ours_histories, values, histories, strict=True):
+    for parameter, history, value, expected in zip(ours, ours_histories, values, histories, strict=True):
         np.testing.assert_allclose(parameter.values.detach(), value, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(history, wanted, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(history, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_a_weight_that_the_loss_does_not_reach_decays_all_the_same() -> None:
+def test_a_weight_without_a_path_to_the_loss_still_decays() -> None:
     weight = Parameter("fc", 0, torch.ones(2, requires_grad=True), 1.0, 1.0)
     history = torch.full((2,), 0.5)
     apply_update(solver("momentum: 0.9 weight_decay: 0.1"), 0.5, [weight], [history], 0)

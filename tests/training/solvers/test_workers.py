@@ -1,4 +1,4 @@
-"""Several workers that train one net, started by torchrun as a user starts them."""
+"""Several workers that train one net, started with torchrun as a user starts them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,8 @@ import pytest
 
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import read_solverstate, read_weights
-from kits.commands import environment, inside
-from kits.training import make_lmdb
+from kits.commands import inside, run_process, start_process
+from kits.training import make_lmdb, write_solver
 
 pytestmark = pytest.mark.slow
 
@@ -36,12 +35,15 @@ layer {{ name: "accuracy" type: "Accuracy" bottom: "fc" bottom: "label" top: "ac
 
 
 def prepare(folder: Path, name: str, batch: int, **settings: object) -> str:
-    """A net of `batch` and its solver, both called `name`; the solver's file name."""
+    """Write a net of batch size `batch` and its solver, both called `name`; return the solver's file name."""
     if not (folder / "records").exists():
         make_lmdb(folder / "records", 130, 12, 3, seed=1)
     (folder / f"{name}_net.prototxt").write_text(NET.format(batch=batch))
     values = {
+        "net": f"{name}_net.prototxt",
+        "snapshot_prefix": name,
         "base_lr": 0.05,
+        "lr_policy": "fixed",
         "momentum": 0.9,
         "weight_decay": 0.001,
         "random_seed": 5,
@@ -51,20 +53,15 @@ def prepare(folder: Path, name: str, batch: int, **settings: object) -> str:
         "test_iter": 2,
         **settings,
     }
-    lines = [f'net: "{name}_net.prototxt" snapshot_prefix: "{name}" lr_policy: "fixed"']
-    (folder / f"{name}.prototxt").write_text("\n".join([*lines, *(f"{k}: {v}" for k, v in values.items())]))
-    return f"{name}.prototxt"
+    return write_solver(folder / f"{name}.prototxt", **values).name
 
 
 @contextmanager
 def started(folder: Path, solver: str, workers: int) -> Iterator[subprocess.Popen[str]]:
-    """`torchrun --standalone --nproc-per-node WORKERS -m training train --solver SOLVER`, ended with the block."""
-    words = ["--standalone", "--nproc-per-node", str(workers), "-m", "training", "train", "--solver", solver]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "torch.distributed.run", *words],
-        cwd=folder, env=environment(OMP_NUM_THREADS="1"),
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    """Run `torchrun --standalone --nproc-per-node WORKERS -m training train --solver SOLVER` during the block."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", workers]
+    words = [*torchrun, "-m", "training", "train", "--solver", solver]
+    process = start_process(*words, folder=folder, variables={"OMP_NUM_THREADS": "1"})
     try:
         yield process
     finally:
@@ -74,7 +71,7 @@ def started(folder: Path, solver: str, workers: int) -> Iterator[subprocess.Pope
 
 
 def children(parent: int) -> dict[int, int]:
-    """Worker number -> process id."""
+    """Return the process ids of torchrun's workers by their rank."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -82,7 +79,8 @@ def children(parent: int) -> dict[int, int]:
                 rank = re.search(r"\0RANK=(\d+)\0", "\0" + (folder / "environ").read_text())
                 if rank:
                     found[int(rank[1])] = int(folder.name)
-        except OSError:  # it has ended meanwhile
+        except OSError:
+            # It has ended meanwhile.
             continue
     return found
 
@@ -111,13 +109,13 @@ def test_two_workers_make_the_updates_of_one_with_twice_the_batch(
     with started(tmp_path, prepare(tmp_path, "two", two, iter_size=iter_size), 2) as process:
         out, err = process.communicate(timeout=500)
     assert process.returncode == 0, err[-3000:]
-    wanted, found = (read_weights(tmp_path / f"{name}_iter_9.caffemodel") for name in ("one", "two"))
-    for layer, blobs in wanted.items():
-        for own, other in zip(found[layer], blobs, strict=True):
-            assert np.abs(own - other).max() <= 1e-5 * np.abs(other).max(), layer
+    single, several = (read_weights(tmp_path / f"{name}_iter_9.caffemodel") for name in ("one", "two"))
+    for layer, blobs in single.items():
+        for mine, other in zip(several[layer], blobs, strict=True):
+            assert np.abs(mine - other).max() <= 1e-5 * np.abs(other).max(), layer
     states = [read_solverstate(tmp_path / f"{name}_iter_9.solverstate") for name in ("one", "two")]
-    for own, other in zip(*(state.history for state in states), strict=True):
-        assert np.abs(np.subtract(own.data, other.data)).max() <= 1e-4 * np.abs(other.data).max()
+    for mine, other in zip(*(state.history for state in states), strict=True):
+        assert np.abs(np.subtract(mine.data, other.data)).max() <= 1e-4 * np.abs(other.data).max()
     assert len(re.findall(r"Iteration \d+, lr = ", err)) == 3, "one worker alone writes the log"
     assert len(re.findall(r"Testing net", err)) == 3
     assert "2 workers" in err
@@ -127,25 +125,22 @@ def test_two_workers_make_the_updates_of_one_with_twice_the_batch(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
-    """The last snapshot is whole, the message names it, and training goes on from it."""
+    """The newest snapshot is complete, the message names it, and training resumes from it."""
     solver = prepare(tmp_path, "net", 6, max_iter=1_000_000, snapshot=3, test_interval=1_000_000)
     with started(tmp_path, solver, 2) as process:
         wait_for(tmp_path / "net_iter_6.solverstate", process)
         os.kill(children(process.pid)[lost], signal.SIGKILL)
         _, err = process.communicate(timeout=200)
     assert process.returncode != 0
-    told = re.search(
-        rf"error: worker {1 - lost} of 2: .*The last whole snapshot is (\S+); go on with --snapshot (\S+)$", err, re.M
+    message = re.search(
+        rf"error: worker {1 - lost} of 2: .*The newest snapshot is complete; resume with: --snapshot (\S+)$", err, re.M
     )
-    assert told, err[-3000:]
-    assert told[1] == told[2]
-    iteration = read_solverstate(tmp_path / told[1]).iter
+    assert message, err[-3000:]
+    iteration = read_solverstate(tmp_path / message[1]).iter
     assert iteration >= 6
-    done = subprocess.run(
-        [sys.executable, "-m", "training", "train", "--solver", prepare(tmp_path, "net", 6, max_iter=iteration + 2),
-         "--snapshot", told[2]],
-        cwd=tmp_path, env=environment(OMP_NUM_THREADS="1"), capture_output=True, text=True,
-    )  # fmt: skip
+    solver = prepare(tmp_path, "net", 6, max_iter=iteration + 2)
+    words = ["train", "--solver", solver, "--snapshot", message[1]]
+    done = run_process("-m", "training", *words, folder=tmp_path, variables={"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     assert (tmp_path / f"net_iter_{iteration + 2}.caffemodel").exists()
 
@@ -156,22 +151,23 @@ def test_ctrl_c_stops_all_workers_after_the_same_iteration(tmp_path: Path) -> No
     with started(tmp_path, solver, 2) as process:
         wait_for(tmp_path / "net_log.csv", process)
         time.sleep(3)
-        for pid in [*children(process.pid).values(), process.pid]:  # as a terminal does
+        # A terminal sends Ctrl-C to all of them.
+        for pid in [*children(process.pid).values(), process.pid]:
             os.kill(pid, signal.SIGINT)
         out, err = process.communicate(timeout=200)
     assert "Optimization stopped early." in err
     states = list(tmp_path.glob("net_iter_*.solverstate"))
     assert len(states) == 1
-    assert f"go on, the same command with: --snapshot {states[0].name}" in out
+    assert f"To resume, add to the same command: --snapshot {states[0].name}" in out
     assert read_solverstate(states[0]).iter > 0
 
 
-def test_alone_a_worker_does_nothing() -> None:
+def test_a_single_worker_changes_nothing() -> None:
     import torch
 
     from training.solvers.workers import Workers
 
     gradient = torch.ones(3)
     assert Workers().average([gradient], [True, False]) == [True, False]
-    assert Workers().same(7) == 7
+    assert Workers().broadcast_number(7) == 7
     assert gradient.tolist() == [1, 1, 1]

@@ -1,0 +1,38 @@
+"""The mean of each of a test net's outputs over several batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import torch
+
+from ..nets.net import Net, Output
+from .precision import autocast
+
+
+@torch.no_grad()
+def mean_outputs(
+    net: Net,
+    batches: int,
+    precision: str,
+    stopped: Callable[[], bool] = lambda: False,
+    keep: Collection[str] | None = (),
+    after: Callable[[int], None] | None = None,
+) -> tuple[float, list[Output]] | None:
+    """Return the mean loss and the mean of every output over `batches`; None if `stopped` returns True before one of them.
+
+    `keep` and `after` are as in Net.forward.
+    """
+    loss = 0.0
+    sums: list[Output] = []
+    for index in range(batches):
+        if stopped():
+            return None
+        with autocast(precision, net.context.device):
+            loss += float(net.forward(keep=keep, after=after))
+        results = net.results()
+        if index == 0:
+            sums = results
+        else:
+            sums = [Output(a.name, a.value + b.value, a.loss_weight) for a, b in zip(sums, results, strict=True)]
+    return loss / batches, [Output(each.name, each.value / batches, each.loss_weight) for each in sums]

@@ -19,6 +19,7 @@ ROOM = Room(
             "training.commands.extract_features", "write blobs of a net, batch by batch, into LMDBs"
         ),
     },
+    moved={"evaluate": "evaluation"},
 )
 
 if __name__ == "__main__":

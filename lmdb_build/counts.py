@@ -1,4 +1,4 @@
-"""How many pictures each class has, as a table for people."""
+"""Counts the pictures of each class, as a table for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .samples import TASKS, Sample
 
 
 def count_table(task: str, columns: Mapping[str, Sequence[Sample]]) -> str:
-    """One row for each class of `task` and one for all, one column of counts for each named sequence of samples."""
+    """Return a table with a row for each class of `task` and one for all, and a column for each set of samples."""
     classes, label = TASKS[task]
     counts = [Counter(map(label, samples)) for samples in columns.values()]
     rows = [[task, *columns]]

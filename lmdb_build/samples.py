@@ -1,4 +1,4 @@
-"""A labelled picture, and the classes that its labels mean."""
+"""Labelled pictures, and the classes of their labels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ OLDEST = 120  # years; more than anyone reached, so a larger number in a name is
 class Sample:
     """One picture of one person.
 
-    `name` is the path below the folder of its set, with "/": it alone orders and seeds, so that the place where the
-    set lies changes nothing. `digest` is a hash of the file's bytes ("" before the file was read).
+    `name` is the path below the folder of the data set, written with "/". It alone decides order and seeds, so that it
+    does not matter where the data set is. `digest` is a hash of the file's contents ("" before the file was read).
     """
 
     path: Path
@@ -54,11 +54,8 @@ T = TypeVar("T")
 
 
 def shuffled(items: Iterable[T], seed: int) -> list[T]:
-    """The items in a random order that `seed` and their number decide.
-
-    Sorted by one random() each, because Python promises that random() gives the same numbers in every version,
-    which it does not promise of shuffle().
-    """
+    """Return the items in a random order, which depends on `seed` and the number of items alone."""
+    # Python promises that random() gives the same numbers in every version. It does not promise this of shuffle().
     draw = random.Random(seed)
     keyed = [(draw.random(), item) for item in items]
     keyed.sort(key=lambda pair: pair[0])

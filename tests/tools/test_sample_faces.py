@@ -94,7 +94,7 @@ def test_a_plan_has_as_many_faces_as_asked_for(count: int) -> None:
 
 def test_the_dataset_reader_takes_every_face(tmp_path: Path) -> None:
     write_faces(tmp_path / "faces", 20, 5)
-    samples, left_out = utkface(tmp_path / "faces")
+    samples, left_out = utkface.read(tmp_path / "faces")
     assert not left_out
     assert sorted((s.age, s.gender) for s in samples) == sorted((face.age, face.gender) for face in plan(20, 5))
 

@@ -61,5 +61,5 @@ def test_download_tells_the_way_and_touches_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("word", ["curl", "wget", "requests", "urllib"])
 def test_nothing_in_the_room_fetches_anything(word: str) -> None:
-    for path in [*(ROOT / "lmdb_build").glob("*.py"), ROOT / "download.sh", ROOT / "create_lmdb.sh"]:
+    for path in [*(ROOT / "lmdb_build").rglob("*.py"), ROOT / "download.sh", ROOT / "create_lmdb.sh"]:
         assert word not in path.read_text("utf-8"), path

@@ -256,7 +256,7 @@ def test_a_full_disk_leaves_nothing(here: Path) -> None:
         pytest.skip(f"this machine lets nobody mount a small disk: {run.stderr.strip()}")
     assert run.returncode == 1
     assert "disk/x_lmdb" in run.stderr
-    assert "Free some room" in run.stderr
+    assert "Free some space" in run.stderr
     assert "Traceback" not in run.stderr
     assert run.stdout == "", "nothing is left on the disk"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Labelled faces to the lists of a balanced training set and a test set. See `python build_dataset.py --help`."""
+"""Writes the lists of a balanced training set and a test set from labelled faces. See `python build_dataset.py --help`."""
 
 from common.environment import ensure
 

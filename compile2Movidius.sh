@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The newest snapshots (by iteration number) of AgeNet and GenderNet as OpenVINO IR, Myriad X blob and model card in graph/,
-# and the mean image as graph/age_gender_mean.npy. No stick is needed.
-# Options go on to `python -m ncs compile`: --shaves 8, --cmx_slices 8, --streams 2, --force.
+# Compiles the newest snapshots (by iteration number) of AgeNet and GenderNet: OpenVINO IR, Myriad X blob and model card in
+# graph/. Writes the mean image as graph/age_gender_mean.npy as well. No stick is needed.
+# Options are passed on to `python -m ncs compile`: --shaves 8, --cmx_slices 8, --streams 2, --force.
 set -euo pipefail
 . "$(dirname "$0")/tools/env.sh" train
 for net in AgeNet GenderNet; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The four databases data/lmdb/{age,gender}_{train,test}_lmdb from the lists in data/DEF, 227 x 227, in random order.
-# Options go on to `python -m lmdb_build convert_imageset`: --force, --gray, --encoded, --seed 1, ...
+# Writes the databases data/lmdb/{age,gender}_{train,test}_lmdb from the lists in data/DEF, 227x227, in random order.
+# Options are passed on to `python -m lmdb_build convert_imageset`: --force, --gray, --encoded, --seed 1, ...
 set -euo pipefail
 . "$(dirname "$0")/tools/env.sh" train
 for set in age_train age_test gender_train gender_test; do

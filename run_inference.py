@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tell age and gender from the picture of one face; `python run_inference.py --help` shows how."""
+"""Estimates age and gender from the picture of a face. See `python run_inference.py --help`."""
 
 from common.environment import ensure
 

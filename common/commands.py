@@ -1,14 +1,15 @@
-"""One contract for every command line: a room is a table of verbs, a verb is a module, an error is one line and an exit code.
+"""One contract for every command line: a room is a table of verbs, and a verb is a module.
 
 A verb's module has
 
-    EXAMPLE                  a command to copy; its --help begins with it
+    EXAMPLE                  a command to copy; the verb's --help begins with it
     add_options(parser)      declares the options
-    main(options)            does the work; returns None, or an exit code
+    main(options)            does the work; returns None or an exit code
 
-and is imported only when its verb is called, so that `--help` stays quick. `--debug` is an option of every verb.
+It is imported only when the verb is called, so that `--help` stays quick. Every verb has the option --debug.
 
-Exit codes: 0 done, 1 something went wrong, 2 the command was used wrongly, 130 interrupted.
+Exit codes: 0 done, 1 something went wrong, 2 the command was used wrongly, 130 interrupted. An error is one line on
+stderr; --debug adds the traceback.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from .messages import known_names
 from .places import ROOT, VENV_PYTHON
 
 LOGGER = "moka"
-"""Every room's warnings go to this logger."""
+"""The logger that takes the warnings of every room."""
 
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb: its module, and the line about it in lists of verbs."""
+    """A verb: the module that runs it, and one line about it for lists of verbs."""
 
     module: str
     help: str
@@ -46,8 +47,8 @@ class Verb:
 class Room:
     """A room with a command line, `python -m NAME VERB`.
 
-    `default` is the verb that is meant if the command line begins with an option. `group` names the dependency group
-    (runner or train) whose packages the verbs need. `moved` says of verbs that were here which command took their place.
+    `default` is the verb to use if the command line begins with an option. `group` is the dependency group (runner or
+    train) whose packages the verbs need. `moved` names verbs of older versions and the room where each is now.
     """
 
     name: str
@@ -62,7 +63,7 @@ class Room:
         run(self.main, argv, self.group)
 
     def main(self, argv: Sequence[str]) -> int | None:
-        """Run the verb that `argv` begins with; without a verb, or with --help, list the verbs."""
+        """Run the verb that `argv` begins with. Without a verb, or with --help, list the verbs."""
         if self.default and (not argv or argv[0].startswith("-")):
             argv = [self.default, *argv]
         if not argv or argv[0] in ("-h", "--help"):
@@ -70,7 +71,9 @@ class Room:
             return 0 if argv else 2
         name, *words = argv
         if name in self.moved:
-            raise UsageError(f"python -m {self.name} {name}: has moved. Use {self.moved[name]}.")
+            raise UsageError(
+                f"python -m {self.name}: {name} has moved. Use `./moka {name}` or `python -m {self.moved[name]} {name}`."
+            )
         if name not in self.verbs:
             raise UsageError(f'python -m {self.name}: no verb "{name}". {known_names(name, self.verbs)}')
         prog = f"python -m {self.name}" if name == self.default else f"python -m {self.name} {name}"
@@ -81,7 +84,7 @@ class Room:
         run(lambda argv: run_verb(self.verbs[name], argv, prog), None, self.group)
 
     def help(self) -> str:
-        """The table of verbs."""
+        """Return the list of verbs, with how to call them."""
         width = max(map(len, self.verbs))
         lines = [f"  {name:{width}}  {verb.help}" for name, verb in self.verbs.items()]
         return "\n".join(
@@ -98,19 +101,21 @@ class Room:
 
 
 def run_verb(verb: Verb, argv: Sequence[str], prog: str) -> int | None:
-    """Parse the options of a verb and run it. Options may begin with one dash, as those of Caffe's own tools do."""
+    """Parse the options of a verb and run it."""
     module = importlib.import_module(verb.module)
     parser = Parser(prog, module.EXAMPLE, verb.help)
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     module.add_options(parser)
-    result: int | None = module.main(
-        parser.parse_intermixed_args([re.sub(r"^-(?=[a-z_]{2})", "--", word) for word in argv])
-    )
+    result: int | None = module.main(parser.parse_intermixed_args(two_dashes(argv)))
     return result
 
 
+def two_dashes(argv: Sequence[str]) -> list[str]:
+    """Write options such as -solver, as Caffe's own tools take them, with two dashes."""
+    return [re.sub(r"^-(?=[a-z_]{2})", "--", word) for word in argv]
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose help begins with an example, and which raises UsageError."""
+    """An argument parser whose help begins with an example, and which raises UsageError. It knows the option --debug."""
 
     def __init__(self, prog: str, example: str, about: str) -> None:
         super().__init__(
@@ -119,23 +124,24 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.example = example
+        self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     def format_help(self) -> str:
-        """The example, then argparse's own help."""
+        """Return the example, then argparse's own help."""
         return f"example: {self.example}\n\n{super().format_help()}"
 
     def error(self, message: str) -> NoReturn:
-        """Raise UsageError instead of printing the usage."""
+        """Raise UsageError instead of printing the usage and exiting."""
         raise UsageError(f"{self.prog}: {message.rstrip('.')}. See {self.prog} --help.")
 
 
 def run(
     main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None, group: str = "train"
 ) -> NoReturn:
-    """Call `main(argv)` and exit: with what it returns, or with a MokaError's exit code after its message.
+    """Call `main(argv)` and exit with what it returns, or print a MokaError's message and exit with its code.
 
-    Warnings to the logger "moka" appear on stderr as `warning: ...`. `group` is the dependency group that is named if a
-    module is missing.
+    Warnings to the logger "moka" appear on stderr as `warning: ...`. `group` is the dependency group that the message
+    about a missing module names.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     keep_freed_memory()
@@ -151,14 +157,14 @@ def run(
         sys.exit(0)
     except (MokaError, ModuleNotFoundError, KeyboardInterrupt) as error:
         message, code = _explain(error, group)
-        if "--debug" in arguments:
+        if "--debug" in two_dashes(arguments):
             traceback.print_exc()
         print(message, file=sys.stderr)
         sys.exit(code)
 
 
 def _explain(error: BaseException, group: str) -> tuple[str, int]:
-    """The line for a person and the exit code. A missing module of our own is a bug, and raised again."""
+    """Return the message and the exit code. A missing module of our own is a bug, so it is raised again."""
     if isinstance(error, MokaError):
         return f"error: {error}", error.exit_code
     if isinstance(error, KeyboardInterrupt):
@@ -168,7 +174,7 @@ def _explain(error: BaseException, group: str) -> tuple[str, int]:
         raise error
     # Most likely this is another Python than that of .venv.
     return (
-        f"error: {sys.executable} has no module {error.name}. Use {VENV_PYTHON} (./moka makes it), "
+        f"error: {sys.executable}: has no module {error.name}. Use {VENV_PYTHON} (./moka makes it), "
         f"or install the packages: {sys.executable} -m pip install -r {ROOT}/locks/{group}.txt"
     ), 1
 

@@ -1,13 +1,13 @@
-"""The root of all errors, and those that several rooms raise.
+"""The root of all errors, and the errors that several rooms raise.
 
-    MokaError               something went wrong                                   exit code 1
-    ├── UsageError          the command was used wrongly                           exit code 2
-    │   └── OutputExists    an output is already there, and no --force             exit code 2
-    ├── CardError           a card that is damaged, or does not fit its network
-    ├── MeanError           a mean that is damaged, or belongs to another network
-    └── PictureError        a file that is no whole picture, or cannot be used
+    MokaError               something went wrong                                     exit code 1
+    ├── UsageError          the command was used wrongly                             exit code 2
+    │   └── OutputExists    an output exists already, and --force was not given      exit code 2
+    ├── CardError           a card is damaged or does not fit its network
+    ├── MeanError           a mean is damaged or belongs to another network
+    └── PictureError        a file is not a complete picture, or cannot be used
 
-Each room derives its own errors from MokaError in its errors.py. Every message names the file, what was found, what was
+Each room derives its own errors from MokaError in its errors.py. A message names the file, what was found, what was
 expected and the next step.
 """
 
@@ -21,22 +21,22 @@ class MokaError(Exception):
 
 
 class UsageError(MokaError):
-    """Options that do not go together, or values out of range."""
+    """Options do not go together, or a value is out of range."""
 
     exit_code = 2
 
 
 class OutputExists(UsageError):
-    """An output stands where the command wants to write, and --force was not given."""
+    """Something exists where the command would write, and --force was not given."""
 
 
 class CardError(MokaError):
-    """A net card or model card that is missing, damaged, or does not fit the network beside it."""
+    """A net card or model card is missing, damaged, or does not fit the network beside it."""
 
 
 class MeanError(MokaError):
-    """A mean file that is missing, damaged, of another size than the pictures, or of another network."""
+    """A mean file is missing, damaged, of another size than the pictures, or belongs to another network."""
 
 
 class PictureError(MokaError):
-    """A file that is no whole picture, or a picture that a network cannot be shown."""
+    """A file is not a complete picture, or a network cannot take the picture."""

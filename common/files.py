@@ -1,4 +1,4 @@
-"""Atomic outputs: complete or absent, written beside their place and renamed into it. And the hash of a file."""
+"""Atomic outputs: a file or folder is complete or absent. It is written beside its place and renamed into it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,39 +17,44 @@ from pathlib import Path
 from .commands import LOGGER
 from .errors import MokaError, OutputExists
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)  # no room on the disk, or none left of the user's share
+# No space on the disk, or none left in the user's quota.
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_READ_AT_ONCE = 1 << 20
 
 
 @contextmanager
-def atomic_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
-    """Yield a temporary file's path beside `path`; on success it takes `path`'s place in one step, on error it is gone.
+def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: bool = False) -> Iterator[Path]:
+    """Yield the path of an empty temporary file beside `path`. On success it replaces `path`; on an error it is deleted.
 
-    Raises OutputExists if `path` is there and `force` is false, MokaError if the disk is full or the folder is not
-    writable.
+    `one_of_many` is for thousands of small files that the next run would make again if a power cut damaged them: it does
+    not wait for the disk, and does not search the folder for what a killed run left.
+    Raises OutputExists if `path` exists and `force` is false, MokaError if the file cannot be written.
     """
     path = Path(path)
     refuse_existing(path, force)
-    temporary = _beside(path, folder=False)
+    temporary = _make_beside(path, folder=False, search=not one_of_many)
     try:
         yield temporary
-        with temporary.open("rb") as written:  # a rename may reach the disk before the bytes do
-            os.fsync(written.fileno())
+        if not one_of_many:
+            # Otherwise the rename may reach the disk before the contents do.
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise _explain(error, path, temporary) from error
+        raise _write_error(error, path, temporary) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
-    """The same for a folder (an LMDB is one): yield a new, empty folder beside `path`, renamed to `path` on success.
+    """Do the same for a folder, such as an LMDB: yield a new, empty folder beside `path`, renamed to `path` on success.
 
-    With `force` the old folder is moved away first and removed only after the new one stands in its place.
+    With `force` an old folder is moved away first, and deleted only after the new one has taken its place.
     """
     path = Path(path)
     refuse_existing(path, force)
-    temporary = _beside(path, folder=True)
+    temporary = _make_beside(path, folder=True)
     try:
         yield temporary
         if path.exists():
@@ -56,24 +62,28 @@ def atomic_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator
         else:
             temporary.replace(path)
     except OSError as error:
-        raise _explain(error, path, temporary) from error
+        raise _write_error(error, path, temporary) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def refuse_existing(path: str | os.PathLike[str], force: bool = False) -> None:
-    """Raise OutputExists if something stands at `path` and `force` is false."""
+    """Raise OutputExists if `path` exists and `force` is false."""
     if Path(path).exists() and not force:
         raise OutputExists(f"{path}: already there. Give --force to replace it, or name another output.")
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal digits."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    """Return the SHA-256 of a file's contents as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while part := file.read(_READ_AT_ONCE):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _exchange(new: Path, path: Path) -> None:
-    """Put the folder `new` in the place of the folder or file at `path`, which is back there if that fails."""
+    """Put the folder `new` in the place of what is at `path`. If that fails, the old one is back at `path`."""
     keep = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
     old = keep / path.name
     try:
@@ -89,46 +99,47 @@ def _exchange(new: Path, path: Path) -> None:
     shutil.rmtree(keep)
 
 
-def _beside(path: Path, folder: bool) -> Path:
-    prefix = f".{path.name}."
+def _make_beside(path: Path, folder: bool, search: bool = True) -> Path:
+    """Make an empty file or folder with a new name beside `path`, with the permissions of any new file or folder.
+
+    tempfile is no help: its files are private, and to find the usual permissions the process would have to change its
+    umask, which other threads would notice.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _tell_leftovers(path, prefix)
-        if folder:
-            made = tempfile.mkdtemp(prefix=prefix, suffix=".part", dir=path.parent)
-            Path(made).chmod(0o777 & ~_umask())
-        else:
-            handle, made = tempfile.mkstemp(prefix=prefix, suffix=".part", dir=path.parent)
-            os.fchmod(handle, 0o666 & ~_umask())
-            os.close(handle)
+        if search:
+            _warn_about_leftovers(path)
+        while True:
+            made = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
+            try:
+                if folder:
+                    made.mkdir()
+                else:
+                    made.touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            return made
     except OSError as error:
-        raise _explain(error, path, path) from error
-    return Path(made)
+        raise _write_error(error, path, path) from error
 
 
-def _tell_leftovers(path: Path, prefix: str) -> None:
-    """Warn of what a killed run left beside `path`. Nothing reads it, and another run may be at work in it: it stays."""
-    left = re.compile(re.escape(prefix) + r"(\w{8}\.part|old\.\w{8})")
-    for found in sorted(found for found in path.parent.iterdir() if left.fullmatch(found.name)):
+def _warn_about_leftovers(path: Path) -> None:
+    """Warn about what a killed run left beside `path`. It is not deleted, because another run may be writing there."""
+    names = re.compile(re.escape(f".{path.name}.") + r"(\w{8}\.part|old\.\w{8})")
+    for found in sorted(found for found in path.parent.iterdir() if names.fullmatch(found.name)):
         logging.getLogger(LOGGER).warning(
             "%s: left by a run that was killed while it wrote %s. Delete it, unless another run is writing there now.",
-            found, path.name,
-        )  # fmt: skip
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _explain(error: OSError, path: Path, temporary: Path) -> MokaError:
-    reason = error.strerror or str(error)
-    if error.errno in _FULL:
-        return MokaError(
-            f"{path}: the disk is full; nothing was left behind. Free some room, or write to another disk."
+            found,
+            path.name,
         )
+
+
+def _write_error(error: OSError, path: Path, temporary: Path) -> MokaError:
+    reason = error.strerror or str(error)
+    if error.errno in _DISK_FULL:
+        return MokaError(f"{path}: the disk is full; nothing was left behind. Free some space, or use another disk.")
     culprit = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else temporary
-    if not culprit.is_relative_to(temporary) and not path.is_relative_to(culprit):  # an input failed, not the output
-        return MokaError(f"{culprit}: {reason}; {path} was therefore not written.")
+    if not culprit.is_relative_to(temporary) and not path.is_relative_to(culprit):
+        # An input could not be read.
+        return MokaError(f"{culprit}: {reason}. Therefore {path} was not written.")
     return MokaError(f"{path}: cannot be written ({reason}). Check the folder and its permissions.")

@@ -1,4 +1,4 @@
-"""Pieces of messages that every room writes the same way."""
+"""Parts of messages that every room writes the same way."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def shape_text(dims: Iterable[int]) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ` Did you mean "X"?` for the nearest of the known names, ignoring case; an empty text if none is near."""
+    """Return ` Did you mean "X"?` for the known name closest to `name`, ignoring case, or "" if none is close."""
     by_lower = {each.lower(): each for each in known}
-    near = get_close_matches(name.lower(), by_lower, 1)
-    return f' Did you mean "{by_lower[near[0]]}"?' if near else ""
+    close = get_close_matches(name.lower(), by_lower, 1)
+    return f' Did you mean "{by_lower[close[0]]}"?' if close else ""
 
 
 def known_names(name: str, known: Iterable[str]) -> str:
-    """Return `Known: A, B, C. Did you mean "B"?`: the end of a message about an unknown name."""
+    """Return `Known: A, B, C. Did you mean "B"?`, the end of a message about an unknown name."""
     names = sorted(known, key=str.lower)
     return f"Known: {', '.join(names) or 'none'}.{did_you_mean(name, names)}"

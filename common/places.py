@@ -1,4 +1,4 @@
-"""Where things are in a checkout: its root, its Python, the tool chain, the files of a net."""
+"""Where the parts of a checkout are: its root, its Python, the tool chain, the files of a net."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ TOOLCHAIN = ROOT / ".toolchain"
 
 
 def make_toolchain(part: str) -> str:
-    """Return the command that installs a part of the tool chain (movidius or caffe)."""
+    """Return the command that installs a part of the tool chain: movidius or caffe."""
     return f"tools/toolchain.sh {part}"
 
 
 def toolchain_program(part: str, program: str) -> Path:
-    """Return the launcher of a program of the tool chain (movidius: python, mo; caffe: python, caffe, ...).
+    """Return the path of a program of the tool chain (movidius: python, mo; caffe: python, caffe, ...).
 
-    The file need not exist: ask `toolchain_has` first, or call `require_toolchain`.
+    The file may be missing. `toolchain_has` says whether it is there; `require_toolchain` raises an error if not.
     """
     return TOOLCHAIN / part / "bin" / program
 
 
 def toolchain_has(part: str, program: str = "python") -> bool:
-    """Tell whether the tool chain holds the program."""
+    """Say whether the tool chain has the program."""
     return toolchain_program(part, program).exists()
 
 
 def require_toolchain(part: str, program: str, error: type[MokaError] = MokaError) -> Path:
-    """Return the launcher of a program of the tool chain. Raises `error`, which says how to get it, if it is missing."""
+    """Return the path of a program of the tool chain. If it is missing, raise `error`, which says how to get it."""
     path = toolchain_program(part, program)
     if not path.exists():
-        raise error(f"{path}: not there. Install this part of the tool chain: {make_toolchain(part)}")
+        raise error(f"{path}: not found. Install this part of the tool chain: {make_toolchain(part)}")
     return path
 
 
 @dataclass(frozen=True)
 class NetFiles:
-    """The files of one net, which need not exist."""
+    """The paths of one net's files. A file may be missing."""
 
     train_test: Path
     solver: Path
@@ -49,10 +49,10 @@ class NetFiles:
 
 
 def net_files(name: str, folder: Path = Path("prototxt")) -> NetFiles:
-    """Return the files of the net `name`: folder/NAME/deploy.prototxt and so on.
+    """Return the paths of the net `name`: folder/NAME/deploy.prototxt and so on.
 
-    If there is no folder of that name but a file of the flat layout (NAME_deploy.prototxt, NAME_train_test.prototxt or
-    NAME.json), the names of the flat layout are returned.
+    Older checkouts had no folder for each net. If there is none but a file such as folder/NAME_deploy.prototxt, the
+    paths of that flat layout are returned.
     """
     flat = NetFiles(
         train_test=folder / f"{name}_train_test.prototxt",
@@ -60,12 +60,12 @@ def net_files(name: str, folder: Path = Path("prototxt")) -> NetFiles:
         deploy=folder / f"{name}_deploy.prototxt",
         card=folder / f"{name}.json",
     )
-    home = folder / name
-    if not home.is_dir() and any(file.exists() for file in (flat.train_test, flat.deploy, flat.card)):
+    own = folder / name
+    if not own.is_dir() and any(file.exists() for file in (flat.train_test, flat.deploy, flat.card)):
         return flat
     return NetFiles(
-        train_test=home / "train_test.prototxt",
-        solver=home / "solver.prototxt",
-        deploy=home / "deploy.prototxt",
-        card=home / "card.json",
+        train_test=own / "train_test.prototxt",
+        solver=own / "solver.prototxt",
+        deploy=own / "deploy.prototxt",
+        card=own / "card.json",
     )

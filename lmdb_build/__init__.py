@@ -1,1 +1,1 @@
-"""From labelled pictures to Caffe's databases: samples, split, balance, lists, LMDB, mean image."""
+"""Turns labelled pictures into Caffe's databases: samples, split, balance, lists, LMDB, mean image."""

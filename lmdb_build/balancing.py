@@ -1,4 +1,4 @@
-"""Extra training pictures, so that every age class has as many as the largest."""
+"""Makes extra training pictures, so that every age class has as many as the largest."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
+from common.files import atomic_file
 from common.tasks import TASKS
 from faces.pictures import decode, read_bytes
 
-from .errors import LmdbBuildError
 from .samples import Sample
 
 if TYPE_CHECKING:
     from faces.pictures import Picture
 
 _JPEG_QUALITY = 95
-_NOISE_VARIANCE = 0.01  # of grey levels counted from 0 to 1
+# Of grey levels from 0 to 1.
+_NOISE_VARIANCE = 0.01
 
 
 def flip(picture: Picture, name: str) -> Picture:
-    """Left and right exchanged."""
+    """Exchange left and right."""
     return np.asarray(cv2.flip(picture, 1), np.uint8)
 
 
 def add_noise(picture: Picture, name: str) -> Picture:
-    """Gaussian noise of mean 0 and variance 0.01 of the grey range, clipped; drawn anew for each `name`.
-
-    RandomState, because numpy promises that its numbers stay the same in every version.
-    """
+    """Add Gaussian noise of mean 0 and variance 0.01 (grey levels from 0 to 1), and clip. `name` is the seed."""
+    # numpy promises that the numbers of RandomState are the same in every version.
     seed = np.frombuffer(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest(), "<u4")
     noisy = np.random.RandomState(seed).standard_normal(picture.shape)
     noisy *= 255 * _NOISE_VARIANCE**0.5
@@ -44,26 +43,27 @@ KINDS: dict[str, Callable[[Picture, str], Picture]] = {"flip": flip, "noise": ad
 
 
 class Copy(NamedTuple):
-    """A picture to be made: the `number`-th copy of its kind of a training picture."""
+    """A picture to be made from a training picture. `number` counts the copies of one kind from 1."""
 
     original: Sample
     kind: str
-    number: int  # from 1
+    number: int
 
     @property
     def name(self) -> str:
-        """The copy's path below the folder of copies. No UTKFace name, so a copy is never taken for an original."""
+        """The path below the folder of copies. It is not a UTKFace name, so a copy is never taken for an original."""
         return f"{self.original.name}.{self.kind}{self.number}.jpg"
 
     def sample(self, folder: Path) -> Sample:
-        """The copy, once it is drawn in `folder`."""
+        """Return the copy as a sample, to be drawn in `folder`."""
         return Sample(folder / self.name, self.name, self.original.age, self.original.gender)
 
 
 def plan_copies(train: Sequence[Sample]) -> list[Copy]:
-    """The copies that bring every age class up to the largest: kinds in turn, pictures in turn in the order of `train`.
+    """Return the copies that make every age class as large as the largest.
 
-    For each missing pair one flip and one noisy copy of the same picture. A class without a picture stays empty.
+    Pictures take turns in the order of `train`, and each gives one copy of every kind before the next picture's turn.
+    A class without pictures stays empty.
     """
     classes: list[list[Sample]] = [[] for _ in TASKS["age"].classes]
     for sample in train:
@@ -80,22 +80,23 @@ def plan_copies(train: Sequence[Sample]) -> list[Copy]:
 
 
 def draw_copy(copy: Copy, folder: Path) -> bool:
-    """Write the copy below `folder` as a JPEG of quality 95; False if the same bytes are there already."""
+    """Write the copy below `folder` as a JPEG of quality 95. Returns False if the same bytes are there already.
+
+    Raises PictureError if the original cannot be read, MokaError if the copy cannot be written.
+    """
     picture = KINDS[copy.kind](decode(read_bytes(copy.original.path)), copy.name)
     data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
     path = folder / copy.name
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        if path.exists() and path.read_bytes() == data:
-            return False
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(path)  # no sync: a copy that a power cut spoils is drawn anew by the next run
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise LmdbBuildError(
-            f"{path}: cannot be written ({error.strerror}). The lists were not written; free some room and run again."
-        ) from error
+    if _holds(path, data):
+        return False
+    with atomic_file(path, force=True, one_of_many=True) as temporary:
+        temporary.write_bytes(data)
     return True
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except OSError:
+        # Writing will say what is wrong with the path, unless it only does not exist.
+        return False

@@ -1,7 +1,7 @@
 """Verb build_dataset: a folder or archive of labelled faces → balanced training set, test set, four list files.
 
-Writes data/DEF/{age,gender}_{train,test}.txt ("path label", paths relative to the current directory) and the extra
-training pictures in data/augmented. The same files give the same lists; a second run changes nothing.
+Writes data/DEF/{age,gender}_{train,test}.txt (lines of "path label", with paths relative to the current folder) and the
+extra training pictures in data/augmented. The same files give the same lists, and a second run changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import dataclasses
 import hashlib
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +38,7 @@ AUGMENTED = DATA / "augmented"
 
 @dataclass
 class Build:
-    """What the command was asked for, then what its steps found, in the order in which they fill it in."""
+    """The options of the command, followed by what its steps find, in the order of the steps."""
 
     images: Path
     dataset: str
@@ -56,17 +55,17 @@ class Build:
 
 
 def open_images(build: Build) -> None:
-    """A folder is read where it lies; an archive is unpacked below data/."""
+    """Take a folder as it is, or unpack an archive below data/."""
     build.folder = build.images if build.images.is_dir() else unpack(build.images, DATA)
 
 
 def read_labels(build: Build) -> None:
-    """Samples from names."""
+    """Read the labels from the names of the files."""
     build.samples, build.left_out = read_dataset(build.dataset, build.folder)
 
 
 def leave_out_unreadable(build: Build) -> None:
-    """Only whole pictures are counted and split. Samples get their files' digests."""
+    """Keep only the samples whose pictures can be decoded, and note the hash of each file."""
 
     def inspect(sample: Sample) -> Sample | LeftOut:
         try:
@@ -82,29 +81,29 @@ def leave_out_unreadable(build: Build) -> None:
 
 
 def report_left_out(build: Build) -> None:
-    """Name every file that is not used; an error if none is left."""
+    """Name every file that is not used. Raises DatasetError if no picture is left."""
     for name, reason in build.left_out:
         print(f"left out: {name}: {reason}", file=sys.stderr)
     print(f"{build.folder}: {len(build.samples)} labelled pictures, {len(build.left_out)} files left out")
     if not build.samples:
         raise DatasetError(f"{build.folder}: none of its pictures can be read.")
-    again = sum(count - 1 for count in Counter(sample.digest for sample in build.samples).values())
-    if again:
-        print(f"{again} of them repeat another file byte for byte; such files go to the same side of the split")
+    repeated = len(build.samples) - len({sample.digest for sample in build.samples})
+    if repeated:
+        print(f"{repeated} of them repeat another file byte for byte; such files go to the same side of the split")
 
 
 def split(build: Build) -> None:
-    """Training and test set, drawn picture by picture."""
+    """Divide the pictures into a training and a test set."""
     build.train, build.test = split_samples(build.samples, build.split, build.seed)
 
 
 def balance(build: Build) -> None:
-    """Copies of training pictures only: none of a test picture can get into training."""
+    """Plan copies of training pictures only, so that no copy of a test picture gets into training."""
     build.copies = plan_copies(build.train)
 
 
 def plan_lists(build: Build) -> None:
-    """The lists follow from this run's own split and plan, never from what lies in data/augmented."""
+    """Make the lists from this run's split and plan, never from the files that are in data/augmented."""
     everything = {"train": shuffled([*build.train, *_copied(build)], build.seed), "test": build.test}
     for task in TASKS:
         for part, samples in everything.items():
@@ -114,19 +113,19 @@ def plan_lists(build: Build) -> None:
 
 
 def draw_copies(build: Build) -> None:
-    """The extra pictures, as files."""
+    """Write the extra pictures."""
     drawn = in_order(lambda copy: draw_copy(copy, AUGMENTED), build.copies)
     new = sum(with_progress(drawn, len(build.copies), "drawn"))
     print(f"{AUGMENTED}: {len(build.copies)} extra training pictures, {new} of them newly written")
 
 
 def write(build: Build) -> None:
-    """The lists, last: they never name a picture that is not there."""
+    """Write the lists last, so that they never name a picture that does not exist."""
     write_lists(build.lists)
 
 
 def report_counts(build: Build) -> None:
-    """Class counts of the training set before and after balancing, and of the test set."""
+    """Print the class counts of the training set before and after balancing, and of the test set."""
     after = [*build.train, *_copied(build)]
     for task in TASKS:
         print("\n" + count_table(task, {"train before": build.train, "after": after, "test": build.test}))
@@ -154,16 +153,18 @@ def _copied(build: Build) -> list[Sample]:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--images", type=Path, required=True, metavar="DIR|TAR", help="folder or .tar(.gz) of faces")
-    parser.add_argument("--dataset", default="utkface", help=f"how labels are read: {', '.join(sorted(DATASETS))}")
-    parser.add_argument("--seed", type=int, default=230, help="decides the split (default: %(default)s)")
-    parser.add_argument("--split", type=float, default=0.8, help="part for training, 0 to 1 (default: %(default)s)")
     parser.add_argument(
-        "--force", action="store_true", help="replace lists that were made from other pictures or options"
+        "--dataset", default="utkface", help=f"the data set: {', '.join(sorted(DATASETS))} (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=230, help="seed of the split (default: %(default)s)")
+    parser.add_argument("--split", type=float, default=0.8, help="share for training, 0 to 1 (default: %(default)s)")
+    parser.add_argument(
+        "--force", action="store_true", help="replace lists that were made from other pictures or with other options"
     )
 
 
 def main(options: argparse.Namespace) -> None:
-    """Run the steps."""
+    """Run the steps in turn."""
     build = Build(options.images, options.dataset, options.seed, options.split, options.force)
     for step in STEPS:
         step(build)

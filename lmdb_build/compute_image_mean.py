@@ -1,6 +1,6 @@
 """Verb compute_image_mean: LMDB → the mean of its pictures, pixel by pixel, as Caffe's tool computes and writes it.
 
-Prints the mean of each channel (B, G, R), which a prototxt may name as mean_value instead of the file.
+Prints the mean of each channel (B, G, R) as well. A prototxt may give these as mean_value instead of the file.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from caffe_io.errors import DatabaseError
 from caffe_io.lmdb_store import LmdbReader
 from caffe_io.mean import write_mean
 from common.files import atomic_file, refuse_existing
+from common.messages import shape_text
 
 from .parallel import with_progress
 
@@ -31,11 +32,11 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def image_mean(database: str | Path) -> FloatArray:
-    """Channels x height x width float32: Caffe's sums, in its order and precision, divided by the number of pictures.
+    """Return the mean image, channels x height x width float32, with Caffe's order of additions and precision.
 
-    One thread does it: several would wait for the interpreter's lock longer than a record takes.
-    Raises DatabaseError for a picture of another size than the first, naming its key.
+    Raises DatabaseError, which names the key, for a picture of another size than the first.
     """
+    # One thread is fastest: several would wait for the interpreter's lock longer than a record takes.
     records = Records(database)
     with records:
         first = FirstRecord(records)
@@ -45,40 +46,41 @@ def image_mean(database: str | Path) -> FloatArray:
 
 
 def channel_means(mean: FloatArray) -> list[float]:
-    """One mean grey level for each channel, added up in float32 one pixel after the other as Caffe does."""
+    """Return the mean grey level of each channel, added up in float32 pixel by pixel as Caffe does."""
     sums = np.add.accumulate(mean.reshape(len(mean), -1), axis=1)[:, -1]
     return [float(total / np.float32(mean[0].size)) for total in sums]
 
 
 class Records(LmdbReader):
-    """A database read where it lies: the copies that items() makes would take longer than the sums."""
+    """A database whose records can be read without copying them, which would take longer than adding them up."""
 
     def views(self) -> Iterator[tuple[memoryview, memoryview]]:
-        """(key, value) in key order, each good until the next step."""
+        """Yield (key, value) in key order. Both are valid only until the next step."""
         try:
             with self._environment().begin(buffers=True) as transaction, transaction.cursor() as cursor:
                 yield from cursor
         except lmdb.Error as error:
-            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it anew.") from error
+            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it again.") from error
 
 
 class FirstRecord:
-    """The record whose size the others must have, and a way to their pixels without parsing them, which would copy them.
+    """The record whose size the others must have. It finds their pixels without parsing them, which would copy them.
 
-    Records of raw bytes of one size begin with the same bytes (caffe_io.datum.raw_start), their length among them.
+    All records of raw bytes of one size begin with the same bytes (caffe_io.datum.raw_start).
     """
 
     def __init__(self, records: LmdbReader) -> None:
         key, value = next(records.items())
         self.key = _text(key)
-        channels, height, width = self.shape = _array(records.path, key, value).shape
+        self.shape = _array(records.path, key, value).shape
+        channels, height, width = self.shape
         self.size = channels * height * width
         self._start = raw_start(channels, height, width)
-        # seen after the pixels of such records, and found to be label and encoded = false
+        # What follows the pixels in such records and was found to be a label and `encoded = false`.
         self._ends: set[bytes] = set()
 
     def pixels(self, value: memoryview) -> npt.NDArray[np.uint8] | None:
-        """The pixels (in channel, row, column order) of a record like this; None of any other."""
+        """Return the pixels (in channel, row, column order) if the record is like the first, otherwise None."""
         start = len(self._start)
         if len(value) < start + self.size or value[:start] != self._start:
             return None
@@ -91,9 +93,9 @@ class FirstRecord:
 
 
 def add_up(records: Records, first: FirstRecord) -> FloatArray:
-    """The sums of each pixel over all records, in float32 as Caffe's.
+    """Return the sum of each pixel over all records, in float32 as in Caffe.
 
-    They are exact up to 65,793 pictures; from there on they are rounded in the order of the records.
+    The sums are exact up to 65,793 pictures. Beyond that they are rounded, in the order of the records.
     """
     total: FloatArray = np.zeros((1, first.size), np.float32)
     for key, value in with_progress(records.views(), len(records), "added up"):
@@ -104,15 +106,16 @@ def add_up(records: Records, first: FirstRecord) -> FloatArray:
         picture = _array(records.path, key, value)
         if picture.shape != first.shape:
             raise DatabaseError(
-                f"{records.path}, {_text(key)}: is {picture.shape} (channels, height, width), but {first.key} is "
-                f"{first.shape}. Make the database anew with --resize_height and --resize_width."
+                f"{records.path}, {_text(key)}: is {shape_text(picture.shape)} (channels x height x width), but "
+                f"{first.key} is {shape_text(first.shape)}. Make the database again with --resize_height and "
+                "--resize_width."
             )
         np.add(total, picture.reshape(1, -1), out=total)
     return total
 
 
 def _keeps_the_pixels(rest: bytes) -> bool:
-    """Whether what follows the pixels leaves them as they are; another `data` or `encoded = true` would not."""
+    """Say whether the rest of a record leaves its pixels as they are: a second `data` or `encoded = true` would not."""
     try:
         datum = Datum.FromString(rest)
     except DecodeError:
@@ -132,19 +135,20 @@ def _text(key: bytes | memoryview) -> str:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of Caffe's compute_image_mean, and --npy and --force."""
     parser.add_argument("database", metavar="INPUT_DB", help="an LMDB of Caffe Datum")
-    parser.add_argument("output", metavar="OUTPUT_FILE", nargs="?", type=Path, help="mean.binaryproto to be written")
-    parser.add_argument("--npy", type=Path, metavar="FILE", help="the same numbers as a NumPy file")
+    parser.add_argument("output", metavar="OUTPUT_FILE", nargs="?", type=Path, help="mean.binaryproto to write")
+    parser.add_argument("--npy", type=Path, metavar="FILE", help="write the same numbers as a NumPy file")
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
 
 def main(options: argparse.Namespace) -> None:
-    """Compute the mean that the options ask for, print and write it."""
+    """Compute the mean, print it and write it."""
     outputs = [path for path in (options.output, options.npy) if path]
     for path in outputs:
         refuse_existing(path, options.force)
     mean = image_mean(options.database)
     with ExitStack() as stack:
-        if options.npy:  # whole before the other appears, so that a kill hardly ever leaves one of them alone
+        if options.npy:
+            # It is complete before the other file appears, so that a kill hardly ever leaves one without the other.
             with stack.enter_context(atomic_file(options.npy, options.force)).open("wb") as file:
                 np.save(file, mean)
         if options.output:
@@ -153,4 +157,4 @@ def main(options: argparse.Namespace) -> None:
     for channel, value in enumerate(channel_means(mean)):
         print(f"mean_value channel [{channel}]: {value:g}")
     for path in outputs:
-        print(f"{path}: mean of {options.database}, {' x '.join(map(str, mean.shape))}")
+        print(f"{path}: mean of {options.database}, {shape_text(mean.shape)}")

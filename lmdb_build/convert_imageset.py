@@ -1,8 +1,8 @@
 """Verb convert_imageset: pictures and labels → LMDB of Caffe Datum, with the flags and the records of Caffe's tool.
 
 Each record's key is the index of its line (after the shuffle), "_" and its path. A picture that cannot be read is
-skipped, named and counted; its index stays unused, as in Caffe. Pictures of different sizes are an error, as no
-network could be fed with them: give --resize_height and --resize_width.
+skipped, named and counted; its index stays unused, as in Caffe. Pictures of different sizes are an error, because no
+network can take them: give --resize_height and --resize_width.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ EXAMPLE = (
 
 
 def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, force: bool = False) -> int:
-    """Write the database; the number of pictures that were skipped.
+    """Write the database and return how many pictures were skipped.
 
-    Raises LmdbBuildError, with no database left, if no picture can be read or sizes differ.
+    Raises LmdbBuildError and leaves no database if no picture can be read or sizes differ.
     """
     prefix = root if not root or root.endswith("/") else f"{root}/"
 
@@ -54,7 +54,7 @@ def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, 
             db.put(record_key(index, entry), record.value)
         if first is None:
             raise LmdbBuildError(
-                f"{database}: not written, for none of the {len(entries)} pictures could be read; the first: "
+                f"{database}: not written, because none of the {len(entries)} pictures could be read. The first is "
                 f"{prefix}{entries[0].path}. Check ROOTFOLDER and the paths in the list."
             )
     return skipped
@@ -63,31 +63,33 @@ def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, 
 def _check_same_size(entry: Entry, record: Record, first_entry: Entry, first: Record) -> None:
     if (record.height, record.width) != (first.height, first.width):
         raise LmdbBuildError(
-            f"{entry.path}: is {record.height}x{record.width} (height x width), but those before it are "
-            f"{first.height}x{first.width}, the first of them {first_entry.path}. No database was written. "
+            f"{entry.path}: is {record.height}x{record.width} (height x width), but the pictures before it are "
+            f"{first.height}x{first.width}; the first is {first_entry.path}. No database was written. "
             "Give --resize_height and --resize_width."
         )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of Caffe's convert_imageset, and --seed and --force."""
-    parser.add_argument("root", metavar="ROOTFOLDER/", help="folder to which the paths in the list are relative")
+    parser.add_argument("root", metavar="ROOTFOLDER/", help="folder that the paths in the list are relative to")
     parser.add_argument("list", metavar="LISTFILE", help='one picture a line: "path label"')
-    parser.add_argument("database", metavar="DB_NAME", help="folder to be written")
+    parser.add_argument("database", metavar="DB_NAME", help="folder to write")
     parser.add_argument("--gray", action="store_true", help="one channel instead of three")
-    parser.add_argument("--shuffle", action="store_true", help="in a random order")
-    parser.add_argument("--seed", type=int, default=0, help="decides that order (default: %(default)s)")
-    parser.add_argument("--backend", default="lmdb", help="lmdb, the only one")
+    parser.add_argument("--shuffle", action="store_true", help="write the pictures in a random order")
+    parser.add_argument("--seed", type=int, default=0, help="seed of that order (default: %(default)s)")
+    parser.add_argument("--backend", default="lmdb", help="lmdb, the only one (default: %(default)s)")
     parser.add_argument("--resize_height", type=int, default=0, metavar="N", help="stretch to this many rows")
     parser.add_argument("--resize_width", type=int, default=0, metavar="N", help="stretch to this many columns")
-    parser.add_argument("--check_size", action="store_true", help="sizes are always checked; accepted for old scripts")
-    parser.add_argument("--encoded", action="store_true", help="store picture files instead of raw bytes")
-    parser.add_argument("--encode_type", default="", metavar="TYPE", help="jpg, png, ...: --encoded, and as this type")
+    parser.add_argument("--check_size", action="store_true", help="accepted for old scripts: sizes are always checked")
+    parser.add_argument("--encoded", action="store_true", help="store compressed pictures instead of raw bytes")
+    parser.add_argument(
+        "--encode_type", default="", metavar="TYPE", help="imply --encoded, with this type: jpg, png, ..."
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing database")
 
 
 def main(options: argparse.Namespace) -> None:
-    """Make the database that the options describe."""
+    """Write the database that the options describe."""
     if options.backend != "lmdb":
         raise UsageError(f"--backend {options.backend}: only lmdb can be written.")
     if (options.resize_height > 0) != (options.resize_width > 0) or min(
@@ -95,7 +97,7 @@ def main(options: argparse.Namespace) -> None:
     ) < 0:
         raise UsageError(
             f"--resize_height {options.resize_height} --resize_width {options.resize_width}: give both, above 0, "
-            "or none. With one of them Caffe does not resize at all."
+            "or neither. With only one of them Caffe does not resize at all."
         )
     refuse_existing(options.database, options.force)
     entries = read_list(options.list)

@@ -1,4 +1,4 @@
-"""How many pictures each class has, as a table for people."""
+"""Counts the pictures of each class, as a table for people."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """The errors of this room.
 
     MokaError
-    └── LmdbBuildError        pictures could not become a database       exit code 1
-        ├── ArchiveError      an archive that is damaged or unsafe
-        ├── DatasetError      a folder without labelled pictures, a set that cannot be split
-        └── ListError         a list file that is missing or empty, or a line that is not "path label"
+    └── LmdbBuildError        pictures cannot become a database           exit code 1
+        ├── ArchiveError      an archive is damaged or unsafe
+        ├── DatasetError      a folder has no labelled pictures, or they cannot be split
+        └── ListError         a list file is missing or empty, or a line is not "path label"
 
 Databases raise caffe_io's DatabaseError; means, pictures and options MeanError, PictureError and UsageError of common/errors.py.
 """
@@ -15,16 +15,16 @@ from common.errors import MokaError
 
 
 class LmdbBuildError(MokaError):
-    """Pictures could not become a database or a mean image."""
+    """Pictures cannot become a database."""
 
 
 class ArchiveError(LmdbBuildError):
-    """An archive that is missing, damaged, or names files outside its own folder."""
+    """An archive is missing, damaged, or names files outside its own folder."""
 
 
 class DatasetError(LmdbBuildError):
-    """A folder that holds no labelled pictures, or too few of them."""
+    """A folder holds no labelled pictures, or too few of them."""
 
 
 class ListError(LmdbBuildError):
-    """A list file that is missing or empty, or holds a line that is not "path label"."""
+    """A list file is missing or empty, or holds a line that is not "path label"."""

@@ -15,7 +15,8 @@ from common.files import atomic_file
 from .errors import ListError
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_LARGEST = 2**31 - 1  # a Datum's label is an int32
+# A Datum's label is an int32.
+_LARGEST = 2**31 - 1
 
 
 class Entry(NamedTuple):
@@ -26,9 +27,9 @@ class Entry(NamedTuple):
 
 
 def read_list(path: str | os.PathLike[str]) -> list[Entry]:
-    """The entries in the order of the lines. The label is what stands after the last space, so paths may hold spaces.
+    """Return the entries in the order of the lines. The label follows the last space, so paths may contain spaces.
 
-    Empty lines at the end are no entries. Raises ListError with the number of the first line that is not "path label".
+    Empty lines at the end are ignored. Raises ListError with the number of the first line that is not "path label".
     """
     try:
         text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
@@ -36,43 +37,45 @@ def read_list(path: str | os.PathLike[str]) -> list[Entry]:
         raise ListError(f"{path}: cannot be read ({error.strerror}). Make the lists with build_dataset.py.") from error
     lines = text.rstrip().split("\n")
     if lines == [""]:
-        raise ListError(f"{path}: is empty; wanted lines of the form: path label")
+        raise ListError(f"{path}: is empty. Expected lines of the form: path label")
     return [_entry(line.rstrip("\r"), f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
 
 
 def _entry(line: str, where: str) -> Entry:
     path, space, label = line.rpartition(" ")
     if not space or not path:
-        raise ListError(f"{where}: {line!r} has no label; wanted: path, a space, label")
+        raise ListError(f"{where}: {line!r} has no label. Expected a path, a space and a label.")
     if not _INTEGER.fullmatch(label):
-        raise ListError(f"{where}: the label {label!r} is not an integer; wanted: path, a space, label")
+        raise ListError(f"{where}: the label {label!r} is not an integer. Expected a path, a space and a label.")
     if not 0 <= int(label) <= _LARGEST:
-        raise ListError(f"{where}: the label {label} is out of range; classes are numbered from 0")
+        raise ListError(f"{where}: the label {label} is out of range. Classes are numbered from 0.")
     return Entry(path, int(label))
 
 
 def list_text(entries: Iterable[Entry]) -> bytes:
-    """The bytes of a list file. Raises ListError for a path that would not come back from it."""
+    """Return the bytes of a list file. Raises ListError for a path that could not be read back from it."""
     lines = []
     for path, label in entries:
         if "\n" in path or "\r" in path:
-            raise ListError(f"{path!r}: a path with a line break cannot stand in a list. Rename the file or folder.")
+            raise ListError(
+                f"{path!r}: a path with a line break cannot be written into a list. Rename the file or folder."
+            )
         lines.append(f"{path} {label}\n")
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
 def refuse_other_lists(lists: dict[Path, bytes], force: bool = False) -> None:
-    """Raise OutputExists if one of the files is there with other bytes and `force` is false."""
+    """Raise OutputExists if one of the files exists with other contents and `force` is false."""
     for path, text in lists.items():
         if not force and path.exists() and path.read_bytes() != text:
             raise OutputExists(
                 f"{path}: already there, made from other pictures, or with another seed or split. "
-                "Give --force to write all lists anew."
+                "Give --force to replace all lists."
             )
 
 
 def write_lists(lists: dict[Path, bytes]) -> None:
-    """Write the files, all or none; a file that already holds its bytes is left alone."""
+    """Write all files or none. A file that already has its contents is left alone."""
     with ExitStack() as stack:
         for path, text in lists.items():
             if not path.exists() or path.read_bytes() != text:

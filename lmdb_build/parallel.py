@@ -1,4 +1,4 @@
-"""Work on all cores, answers in order, and word of how far it is."""
+"""Works on all cores with results in order, and shows progress."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_JOB = 4  # items given to a thread at once: handing over takes time as well
-_AHEAD = 2  # jobs in hand per thread: enough to keep it busy, few enough to keep memory flat
+# Items that a thread gets at once, because handing them over takes time as well.
+_JOB = 4
+# Jobs waiting per thread: enough to keep it busy, few enough to keep memory flat.
+_AHEAD = 2
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = None) -> Iterator[R]:
-    """`work(item)` for each item, on `threads` threads (as many as there are cores), yielded in the items' order.
+    """Yield `work(item)` for each item, in the items' order, from `threads` threads (default: one for each core).
 
-    Threads serve because OpenCV and numpy let go of the interpreter's lock. Only a few items are in hand at a time.
+    Only a few items are in memory at a time. Threads are enough, because OpenCV and numpy release the interpreter's lock.
     """
     import cv2
 
@@ -32,7 +34,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
     with ThreadPoolExecutor(threads) as pool:
         try:
             while job := list(islice(remaining, _JOB)):
-                waiting.append(pool.submit(_all, work, job))
+                waiting.append(pool.submit(_work_on, work, job))
                 if len(waiting) > _AHEAD * threads:
                     yield from waiting.popleft().result()
             while waiting:
@@ -42,17 +44,17 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
                 future.cancel()
 
 
-def _all(work: Callable[[T], R], items: list[T]) -> list[R]:
+def _work_on(work: Callable[[T], R], items: list[T]) -> list[R]:
     return [work(item) for item in items]
 
 
 def cores() -> int:
-    """Those that this process may use, which a container can limit."""
+    """Return how many cores this process may use. A container can limit them."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def say(line: str) -> None:
-    """A line on stderr, above the bar if there is one."""
+    """Print a line on stderr, above the progress bar if there is one."""
     if sys.stderr.isatty():
         from tqdm import tqdm
 
@@ -62,7 +64,7 @@ def say(line: str) -> None:
 
 
 def with_progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """The items, with a bar on a terminal or a line each 1,000 in a log (both on stderr)."""
+    """Yield the items and show progress on stderr: a bar on a terminal, or a line for every 1,000 items in a log."""
     if sys.stderr.isatty():
         from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""Database records as Caffe's convert_imageset writes them."""
+"""Makes database records as Caffe's convert_imageset does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .lists import Entry
 
 @dataclass(frozen=True)
 class Recipe:
-    """What convert_imageset's flags ask for, under their names. Both sizes are 0 (as the file is) or neither."""
+    """The flags of convert_imageset, under their own names. Both sizes are 0 (no resize) or neither is."""
 
     gray: bool = False
     resize_height: int = 0
@@ -36,17 +36,17 @@ class Record(NamedTuple):
 
 
 def record_key(index: int, entry: Entry) -> bytes:
-    """Eight digits, "_", the path as the list gives it; `index` counts the list's lines, skipped pictures as well."""
+    """Return eight digits, "_" and the path as in the list. `index` counts the lines, including skipped pictures."""
     return f"{index:08d}_{entry.path}".encode("utf-8", "surrogateescape")
 
 
 def make_record(path: str, entry: Entry, recipe: Recipe) -> Record:
-    """The record of the picture at `path`.
+    """Return the record of the picture at `path`.
 
-    Without an encoding: channels, height, width, raw bytes in channel, row, column order, label, encoded = false.
-    With one: the bytes of a picture file, label, encoded = true. The file's own bytes if nothing has to be changed
-    (no resize, and the name ends as the encoding says), else encoded anew.
-    Raises PictureError if the file is no whole picture, LmdbBuildError if OpenCV does not know the encoding.
+    Without an encoding it holds channels, height, width, raw bytes in channel, row, column order, label and encoded =
+    false. With an encoding it holds the bytes of a picture file, label and encoded = true. These are the file's own bytes
+    if it is not resized and its name ends with the encoding; otherwise the picture is encoded again.
+    Raises PictureError if the file is not a complete picture, LmdbBuildError if OpenCV does not know the encoding.
     """
     data = read_bytes(path)
     picture = resize(decode(data, recipe.gray), recipe.resize_height, recipe.resize_width)
@@ -63,7 +63,7 @@ def make_record(path: str, entry: Entry, recipe: Recipe) -> Record:
 
 
 def encoding_of(path: str, recipe: Recipe) -> str:
-    """ "" for raw bytes; else --encode_type, or what stands after the path's last point, in small letters."""
+    """Return "" for raw bytes, otherwise --encode_type, or the ending of the path in lower case."""
     if recipe.encode_type or not recipe.encoded:
         return recipe.encode_type
     return path.rpartition(".")[2].lower()

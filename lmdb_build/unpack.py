@@ -1,4 +1,4 @@
-"""Verb unpack: an archive of pictures → a folder in data/."""
+"""Verb unpack: an archive of pictures → a folder below data/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EXAMPLE = "./moka unpack UTKFace.tar.gz"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the archive."""
+    """Declare the argument."""
     parser.add_argument("archive", metavar="ARCHIVE", type=Path, help=".tar, .tar.gz, .tar.bz2 or .tar.xz")
 
 

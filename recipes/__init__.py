@@ -1,1 +1,1 @@
-"""Published results and demos: settings and thin scripts."""
+"""One recipe for each published result: its data set, nets, solver settings and expected figures."""

@@ -1,1 +1,1 @@
-"""Tool-chain set-up, benchmarks and the built-in sample faces: may import every room, imported by none."""
+"""For developers: benchmarks, fuzzer, kills, tables of the documentation, drawn faces, the zoo. Nothing shipped imports this."""

@@ -1,7 +1,9 @@
-"""Milliseconds for one picture through AgeNet, median of 30 after 5, from its pixels to the probabilities.
+"""Prints how long one picture takes through AgeNet, from pixels to probabilities: the median of 30 runs after 5.
 
-Here by the runner, as run_inference.py does: `bench_image_worker.py [f32|bf16]`, with the compiled net in graph/. In the tool
-chain's Python by pycaffe: `bench_image_worker.py DEPLOY.prototxt FILE.caffemodel`. Runs on Python 3.6 and later.
+    bench_image_worker.py [f32|bf16]                       with the runner and the compiled net in graph/
+    bench_image_worker.py DEPLOY.prototxt FILE.caffemodel  with pycaffe, in the tool chain's Python
+
+Runs on Python 3.6 and later.
 """
 
 import statistics
@@ -14,7 +16,7 @@ PICTURE = np.random.RandomState(0).randint(0, 256, (227, 227, 3)).astype(np.uint
 
 
 def pycaffe(deploy, weights):
-    """A function that subtracts a mean and runs the net once, in real Caffe."""
+    """Return a function that subtracts a mean and runs the net once in the real Caffe."""
     import caffe
 
     caffe.set_mode_cpu()
@@ -28,7 +30,7 @@ def pycaffe(deploy, weights):
 
 
 def runner(precision="f32"):
-    """A function that has all nets of graph/ answer once, on the CPU."""
+    """Return a function that runs all nets of graph/ once on the CPU."""
     from inference.runner import Runner
 
     loaded = Runner("graph", "CPU", precision)
@@ -36,7 +38,7 @@ def runner(precision="f32"):
 
 
 def main():
-    """Time the one that this Python has."""
+    """Time whichever of the two this Python can import."""
     try:
         import caffe  # noqa: F401
 
@@ -49,7 +51,7 @@ def main():
         begun = time.perf_counter()
         run_once()
         times.append(time.perf_counter() - begun)
-    print("%.2f ms" % (1000 * statistics.median(times[5:])))  # Python 3.6
+    print("%.2f ms" % (1000 * statistics.median(times[5:])))
 
 
 if __name__ == "__main__":

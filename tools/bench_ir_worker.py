@@ -1,4 +1,7 @@
-"""caffemodel to IR and no further, as ncs compile does it before it asks for the blob: `bench_ir_worker.py DEPLOY WEIGHTS`."""
+"""Converts a caffemodel to IR as ncs compile does, but makes no blob.
+
+bench_ir_worker.py DEPLOY.prototxt FILE.caffemodel
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The works that tools.bench times: what is run on either side, and which figure counts."""
+"""The works that tools.bench times: the commands of both sides, and the figure that counts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -25,13 +26,15 @@ MO = toolchain_program("movidius", "mo")
 
 DEPLOY, WEIGHTS = "prototxt/AgeNet/deploy.prototxt", "models/AgeNet/AgeNet_iter_1.caffemodel"
 RESIZE = ["--resize_height=227", "--resize_width=227"]
-BATCH = 32  # of the nets of the zoo
-ZOO = {"resnet18": "ResNet-18", "mobilenet": "MobileNet v1"}  # work -> net
+BATCH = 32
+"""The batch size of the nets of the zoo."""
+ZOO = {"resnet18": "ResNet-18", "mobilenet": "MobileNet v1"}
+"""Work -> net of the zoo."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One whole process: `seconds` of the wall clock, peak `memory` in MB, everything it printed."""
+    """One process from start to end: wall-clock `seconds`, peak `memory` in MB, the `text` that it printed."""
 
     seconds: float
     memory: float
@@ -40,30 +43,32 @@ class Run:
 
 @dataclass(frozen=True)
 class Work:
-    """A line of the table. `value` reads the figure from a run (default: its seconds); larger is better, or smaller.
+    """A row of the table.
 
-    `wanted`: how many times faster than theirs, or without theirs the most that `unit` may be. `short`: why it may fall short.
+    `value` reads the figure from a run (default: its seconds); smaller is better unless `larger_is_better`. `goal` says how
+    many times faster than theirs it should be; without theirs, which value it should stay below. `reason` says why it may
+    miss the goal. With `memory_counts` it should take no more memory than theirs.
     """
 
     what: str
     unit: str
-    wanted: float
+    goal: float
     ours: Sequence[str]
     theirs: Sequence[str] | None
     value: Callable[[Run], float] = lambda run: run.seconds
     larger_is_better: bool = False
-    short: str = ""
-    memory_wanted: bool = False
+    reason: str = ""
+    memory_counts: bool = False
 
 
 def best_blas() -> dict[str, str]:
-    """What makes Caffe's OpenBLAS (0.3.13) fastest: by itself it knows no processor younger than itself."""
+    """Return the environment that makes Caffe's OpenBLAS (0.3.13) fastest. It does not recognise newer processors."""
     return {"OPENBLAS_CORETYPE": "SkylakeX"} if "avx512f" in cpu_flags() else {}
 
 
-def process(command: Sequence[str], folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> Run:
-    """Run a command in `folder`, with `more` in its environment. Raises MokaError with its last lines if it fails."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GLOG_logtostderr": "1", **more}
+def run_process(command: Sequence[str], folder: Path, extra: Mapping[str, str] = MappingProxyType({})) -> Run:
+    """Run a command in `folder` with `extra` environment variables. Raises MokaError with its last lines if it fails."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GLOG_logtostderr": "1", **extra}
     with tempfile.TemporaryFile("w+") as output:
         begun = time.perf_counter()
         child = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
@@ -73,36 +78,38 @@ def process(command: Sequence[str], folder: Path, more: Mapping[str, str] = Mapp
         output.seek(0)
         text = output.read()
     if child.returncode:
-        raise MokaError(f"{' '.join(map(str, command))}: ended with {child.returncode}:\n{text[-2000:]}")
+        raise MokaError(f"{' '.join(map(str, command))}: ended with exit code {child.returncode}:\n{text[-2000:]}")
     return Run(seconds, usage.ru_maxrss / 1024, text)
 
 
 def prepare(folder: Path) -> None:
-    """Faces, lists, databases of 500, 2,000 and 10,000 records, a mean, nets, weights and an IR, all in `folder`."""
+    """Make faces, lists, databases of 500, 2,000 and 10,000 records, a mean, nets, weights and an IR in `folder`."""
     python = sys.executable
-    process([python, "-m", "tools.sample_faces", "--out", "faces", "--count", "500"], folder)
+    run_process([python, "-m", "tools.sample_faces", "--out", "faces", "--count", "500"], folder)
     names = sorted(path.name for path in (folder / "faces").iterdir())
     databases = {500: "data/lmdb/age_train_lmdb", 2_000: "data/lmdb/age_test_lmdb", 5_000: "", 10_000: "large_lmdb"}
     for count, database in databases.items():
-        lines = [
-            f"faces/{names[i % len(names)]} {min(int(names[i % len(names)].split('_')[0]) // 10, 8)}"
-            for i in range(count)
-        ]
+        lines = []
+        for name in islice(cycle(names), count):
+            age = int(name.split("_")[0])
+            lines.append(f"faces/{name} {min(age // 10, 8)}")
         (folder / f"{count}.txt").write_text("\n".join(lines) + "\n")
         if database:
-            process([python, "-m", "lmdb_build", "convert_imageset", *RESIZE, "./", f"{count}.txt", database], folder)
+            run_process(
+                [python, "-m", "lmdb_build", "convert_imageset", *RESIZE, "./", f"{count}.txt", database], folder
+            )
     mean = "data/mean/mean.binaryproto"
-    process([python, "-m", "lmdb_build", "compute_image_mean", databases[500], mean], folder)
+    run_process([python, "-m", "lmdb_build", "compute_image_mean", databases[500], mean], folder)
     shutil.copytree(ROOT / "prototxt", folder / "prototxt")
     _solvers(folder)
     _zoo(folder)
-    process([python, "-m", "training", "train", "--solver", "once.prototxt"], folder)
-    names = ["--model", DEPLOY, "--weights", WEIGHTS, "--mean", mean, "--card", "prototxt/AgeNet/card.json"]
-    process([python, "-m", "ncs", "compile", *names], folder)
+    run_process([python, "-m", "training", "train", "--solver", "once.prototxt"], folder)
+    sources = ["--model", DEPLOY, "--weights", WEIGHTS, "--mean", mean, "--card", "prototxt/AgeNet/card.json"]
+    run_process([python, "-m", "ncs", "compile", *sources], folder)
 
 
 def _solvers(folder: Path) -> None:
-    """solver.prototxt: 16 iterations of AgeNet, without tests and snapshots; once.prototxt: one, for its caffemodel."""
+    """Write solver.prototxt: 16 iterations of AgeNet without tests and snapshots. once.prototxt is for a caffemodel."""
     solver = (ROOT / "prototxt/AgeNet/solver.prototxt").read_text()
     for name, text in {"max_iter": "16", "display": "5", "snapshot": "0", "test_interval": "0"}.items():
         solver = re.sub(rf"(?m)^{name}:.*$", f"{name}: {text}", solver)
@@ -113,7 +120,7 @@ def _solvers(folder: Path) -> None:
 
 
 def _zoo(folder: Path) -> None:
-    """Nets of the zoo in full size with solvers of 10 iterations, and an HDF5 file of noise that they learn from."""
+    """Write nets of the zoo in full size with solvers of 10 iterations, and an HDF5 file of noise to learn from."""
     import h5py
     import numpy as np
 
@@ -125,27 +132,27 @@ def _zoo(folder: Path) -> None:
             f'net: "{work}.prototxt"\nbase_lr: 0.001\nlr_policy: "fixed"\nmomentum: 0.9\nweight_decay: 0.0005\n'
             f'max_iter: 10\ndisplay: 3\nsnapshot_prefix: "{work}"\nsnapshot_after_train: false\nsolver_mode: CPU\n'
         )
-    with h5py.File(folder / "noise.h5", "w") as file:  # both nets take pictures of one size
+    with h5py.File(folder / "noise.h5", "w") as file:
+        # Both nets take pictures of the same size, so the tops of the last one serve for both.
         for name, top in net.tops.items():
             shape = (2 * BATCH, *top.shape)
-            file[name] = (
-                random.integers(top.classes, size=shape) if top.classes else random.normal(size=shape)
-            ).astype(np.float32)
+            noise = random.integers(top.classes, size=shape) if top.classes else random.normal(size=shape)
+            file[name] = noise.astype(np.float32)
     (folder / SOURCE).write_text("noise.h5\n")
 
 
 def images_per_second(batch: int) -> Callable[[Run], float]:
-    """From the last interval of a training log, in Caffe's format."""
+    """Return a function that reads the speed from the last interval of a training log in Caffe's format."""
     return lambda run: batch * float(re.findall(r"Iteration \d+ \(([\d.eE+-]+) iter/s", run.text)[-1])
 
 
 def number(pattern: str) -> Callable[[Run], float]:
-    """The last number that `pattern` finds in what was printed."""
+    """Return a function that reads the last number that `pattern` finds in what was printed."""
     return lambda run: float(re.findall(pattern, run.text)[-1])
 
 
 def works() -> dict[str, Work]:
-    """All works by name, in the order of the table."""
+    """Return all works by name, in the order of the table."""
     python = [sys.executable, "-m"]
     caffe = str(CAFFE / "caffe")
     ours, theirs = [*python, "training", "train", "--solver"], [caffe, "train", "--solver"]
@@ -171,7 +178,7 @@ def works() -> dict[str, Work]:
         "test": Work(
             "test pass over 2,000 records, start-up included", "s", 3, [*python, "training", "test", *test],
             [caffe, "test", *test],
-            short="The convolutions run at the speed of a plain matrix product; loading PyTorch takes the rest.",
+            reason="The convolutions run at the speed of a plain matrix product; loading PyTorch takes the rest.",
         ),
         "lmdb": Work(
             "LMDB from 5,000 JPEG files", "s", 1.8,
@@ -182,12 +189,12 @@ def works() -> dict[str, Work]:
             "mean of 10,000 records", "s", 2,
             [*python, "lmdb_build", "compute_image_mean", "--force", "large_lmdb", "ours.binaryproto"],
             [f"{CAFFE}/compute_image_mean", "large_lmdb", "theirs.binaryproto"],
-            short="Reading 1.5 GB takes both the same time, and Python, numpy and OpenCV take 0.2 s to load.",
+            reason="Reading 1.5 GB takes both the same time, and Python, numpy and OpenCV take 0.2 s to load.",
         ),
         "image": Work(
             "one image through AgeNet on the CPU, f32", "ms", 3, [*python, "tools.bench_image_worker"],
             [f"{CAFFE}/python", str(ROOT / "tools/bench_image_worker.py"), DEPLOY, WEIGHTS], number(r"([\d.]+) ms"),
-            short="OpenVINO's convolutions run near the processor's limit.",
+            reason="OpenVINO's convolutions run near the processor's limit.",
         ),
         "image_bf16": Work(
             "the same, ours in bf16", "ms", 5, [*python, "tools.bench_image_worker", "bf16"],

@@ -1,6 +1,6 @@
-# Sourced by the commands at the top: `. tools/env.sh GROUP` with GROUP runner, train or dev.
-# Makes .venv in the checkout with the versions of locks/GROUP.txt, once; later calls only compare a stamp.
-# Sets and exports MOKA_ROOT (the checkout), PYTHON (its interpreter) and PYTHONPATH. The current folder stays as it is.
+# Sourced by the commands at the top of the checkout: `. tools/env.sh GROUP`, where GROUP is runner, train or dev.
+# The first call makes .venv with the versions of locks/GROUP.txt; later calls only compare a stamp.
+# Sets and exports MOKA_ROOT (the checkout), PYTHON (its interpreter) and PYTHONPATH. The current folder is not changed.
 
 MOKA_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 MOKA_VENV="$MOKA_ROOT/.venv"
@@ -12,7 +12,8 @@ moka_fail() {
     exit 1
 }
 
-moka_find_python() { # a CPython 3.10 to 3.13, the machine's own python3 first
+# Prints the name of a Python 3.10 to 3.13. The machine's own python3 comes first.
+moka_find_python() {
     local candidate
     for candidate in python3 python3.13 python3.12 python3.11 python3.10; do
         if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
@@ -28,7 +29,7 @@ moka_make_venv() {
     python="$(moka_find_python)" || exit 1
     echo "making $MOKA_VENV with $("$python" --version)" >&2
     if ! "$python" -m venv "$MOKA_VENV" >/dev/null 2>&1; then
-        # Debian and Ubuntu keep pip for new environments in a package of its own; it can be fetched without root
+        # Debian and Ubuntu have a package with the pip for new environments. It can be downloaded without root.
         "$python" -m venv --without-pip "$MOKA_VENV" || moka_fail "$python cannot make a virtual environment in $MOKA_VENV"
         local unpacked
         unpacked="$(mktemp -d)"
@@ -39,13 +40,14 @@ moka_make_venv() {
     fi
 }
 
-moka_install() { # GROUP; each later group holds the earlier ones
+# Installs a group, unless it or a later group, which includes it, is installed.
+moka_install() {
     local group lock have
     case "$1" in
         runner) have="runner train dev" ;;
         train) have="train dev" ;;
         dev) have="dev" ;;
-        *) moka_fail "tools/env.sh: unknown group '$1'; there are runner, train and dev" ;;
+        *) moka_fail "tools/env.sh: unknown group '$1'. Known: runner, train, dev." ;;
     esac
     for group in $have; do
         lock="$MOKA_ROOT/locks/$group.txt"
@@ -55,9 +57,9 @@ moka_install() { # GROUP; each later group holds the earlier ones
     done
     "$PYTHON" -m pip --version >/dev/null 2>&1 || moka_make_venv
     lock="$MOKA_ROOT/locks/$1.txt"
-    echo "installing $(grep -c . "$lock") packages (locks/$1.txt) into $MOKA_VENV; this happens once" >&2
+    echo "installing $(grep -c . "$lock") packages (locks/$1.txt) into $MOKA_VENV; this is done once" >&2
     "$PYTHON" -m pip install --quiet --disable-pip-version-check --requirement "$lock" >&2 ||
-        moka_fail "the packages of locks/$1.txt could not be installed; the lines above say why. Check the network and pip's configuration, then call again."
+        moka_fail "the packages of locks/$1.txt could not be installed; the lines above say why. Check the network and pip's configuration, then try again."
     cp "$lock" "$MOKA_VENV/installed-$1.txt"
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Prints the SHA-256 of every file that a small, fixed run of a checkout's demo makes: lists, databases, mean, snapshots, IR, blobs, cards.
-# Two checkouts whose lines are the same compute the same, byte for byte:
+# Prints the SHA-256 of the files of a small, fixed demo: lists, databases, mean, snapshots, IR, blobs, cards.
+# If two checkouts print the same lines, they compute the same, byte for byte:
 #   tools/fingerprint.sh > new.txt; tools/fingerprint.sh OTHER_CHECKOUT > old.txt; diff old.txt new.txt
-# Both must run on one machine: float32 sums differ from processor to processor.
+# Run both on the same machine, because float32 sums differ from processor to processor.
 set -euo pipefail
 checkout="$(realpath "${1:-$(dirname "$0")/..}")"
 folder="$(mktemp -d)"

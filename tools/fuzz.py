@@ -1,13 +1,14 @@
-"""Fuzzing of caffe_io: `python -m tools.fuzz [--count 100000] [--seed 0]`.
+"""Fuzzes caffe_io with damaged files of every kind that it reads.
 
-Every input is a spoiled file of a kind that caffe_io reads. It may be read, or refused with one of our errors; anything
-else (another exception, ten seconds of computing, a gigabyte) is a failure: the input is kept in --failures and the exit
-code is 1. The same seed gives the same inputs.
+    python -m tools.fuzz [--count 100000] [--seed 0]
+
+A file may be read, or refused with one of our errors. Anything else is a failure: another exception, ten seconds of
+computing, a gigabyte of memory. The file is then kept in --failures, and the exit code is 1. The same seed gives the same
+files.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import random
@@ -33,23 +34,26 @@ from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_binary_net, read_net, read_solver, to_text
 from caffe_io.weights import read_solverstate, read_weights
-from common.commands import LOGGER, run
+from common.commands import LOGGER, Parser, run
 from common.errors import MokaError
 
 from . import fuzz_inputs as inputs
 
-_MEMORY = Path("/dev/shm")  # a disk would be waited for, at the end of every database
-_SECONDS = 10  # of computing that an input may take; other work on the machine does not count
-_BYTES = 1 << 30  # the process may take beyond what it has
+# On a disk, every database would wait for the disk at its end.
+_IN_MEMORY = Path("/dev/shm")
+# Processor time that an input may take.
+_SECONDS = 10
+# Memory that all inputs together may take.
+_BYTES = 1 << 30
 
 
-class _Hang(BaseException):  # not an Exception: nothing that is fuzzed may catch it
-    pass
+class _Hang(BaseException):
+    """An input took too long. This is not an Exception, so that nothing that is fuzzed catches it."""
 
 
 @dataclass
 class Tally:
-    """What became of the inputs of one kind."""
+    """The outcomes of one kind of input."""
 
     read: int = 0
     refused: int = 0
@@ -58,6 +62,7 @@ class Tally:
 
     @property
     def inputs(self) -> int:
+        """How many inputs were tried."""
         return self.read + self.refused + len(self.failures)
 
 
@@ -90,7 +95,7 @@ def _read_record(path: Path) -> None:
 
 
 def _read_database(path: Path) -> None:
-    """A record goes into an LMDB and comes out of it."""
+    """Write a record into an LMDB and read it again."""
     folder = path.with_name("record_lmdb")
     data = path.read_bytes()
     with write_lmdb(folder, force=True) as database:
@@ -101,7 +106,7 @@ def _read_database(path: Path) -> None:
 
 
 def _read_cut_database(path: Path) -> None:
-    """A data.mdb that is cut short."""
+    """Read a data.mdb that was cut short."""
     folder = path.with_name("cut_lmdb")
     folder.mkdir(exist_ok=True)
     path.replace(folder / "data.mdb")
@@ -118,67 +123,71 @@ def _database() -> bytes:
         return (Path(folder) / "db" / "data.mdb").read_bytes()
 
 
-_Spoil = Callable[[random.Random], bytes]
+_Make = Callable[[random.Random], bytes]
+"""Makes one input."""
 
 
-def _spoiler(valid: list[bytes], kind: type[NetParameter | SolverState | BlobProto] | None = None) -> _Spoil:
-    def spoil(chance: random.Random) -> bytes:
+def _damaged(valid: list[bytes], kind: type[NetParameter | SolverState | BlobProto] | None = None) -> _Make:
+    def make(chance: random.Random) -> bytes:
         if kind is not None and chance.random() < 0.2:
-            return inputs.claimed(kind.FromString(chance.choice(valid)), chance)
-        return inputs.spoiled(valid, chance)
+            return inputs.with_other_sizes(kind.FromString(chance.choice(valid)), chance)
+        return inputs.damaged(valid, chance)
 
-    return spoil
-
-
-def _text_spoiler(valid: list[bytes]) -> _Spoil:
-    return lambda chance: inputs.spoiled_text(valid, chance)
+    return make
 
 
-def _cutter(valid: bytes) -> _Spoil:
+def _damaged_text(valid: list[bytes]) -> _Make:
+    return lambda chance: inputs.damaged_text(valid, chance)
+
+
+def _cut_short(valid: bytes) -> _Make:
     return lambda chance: valid[: chance.randrange(len(valid) + 1)]
 
 
-def kinds() -> dict[str, tuple[_Spoil, Callable[[Path], object]]]:
-    """Kind of input -> how one is made, and what reads it."""
+def kinds() -> dict[str, tuple[_Make, Callable[[Path], object]]]:
+    """Return the kinds of input: for each, what makes an input and what reads it."""
     return {
-        "net, text": (_text_spoiler(inputs.texts()), _read_net_text),
-        "solver, text": (_text_spoiler(inputs.solver_texts()), _read_solver),
-        "net, binary": (_spoiler(inputs.caffemodels(), NetParameter), _read_net_binary),
-        "caffemodel": (_spoiler(inputs.caffemodels(), NetParameter), read_weights),
-        "solverstate": (_spoiler(inputs.solverstates(), SolverState), _read_solverstate),
-        "HDF5 weights": (_spoiler(inputs.hdf5_weights()), read_hdf5_weights),
-        "HDF5 state": (_spoiler(inputs.hdf5_states()), read_hdf5_state),
-        "binaryproto": (_spoiler(inputs.means(), BlobProto), read_mean),
-        "Datum": (_spoiler(inputs.records()), _read_record),
-        "LMDB record": (_spoiler(inputs.records()), _read_database),
-        # Cut short only: LMDB trusts what stands in its pages, and a process that reads spoiled ones may crash in it.
-        "LMDB, cut": (_cutter(_database()), _read_cut_database),
+        "net, text": (_damaged_text(inputs.texts()), _read_net_text),
+        "solver, text": (_damaged_text(inputs.solver_texts()), _read_solver),
+        "net, binary": (_damaged(inputs.caffemodels(), NetParameter), _read_net_binary),
+        "caffemodel": (_damaged(inputs.caffemodels(), NetParameter), read_weights),
+        "solverstate": (_damaged(inputs.solverstates(), SolverState), _read_solverstate),
+        "HDF5 weights": (_damaged(inputs.hdf5_weights()), read_hdf5_weights),
+        "HDF5 state": (_damaged(inputs.hdf5_states()), read_hdf5_state),
+        "binaryproto": (_damaged(inputs.means(), BlobProto), read_mean),
+        "Datum": (_damaged(inputs.records()), _read_record),
+        "LMDB record": (_damaged(inputs.records()), _read_database),
+        # Only cut short: LMDB trusts the contents of its pages, and may crash the process if they are damaged.
+        "LMDB, cut": (_cut_short(_database()), _read_cut_database),
     }
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(line, flush=True)
 
 
-def fuzz(count: int, seed: int, failures: Path | None = None, report: Callable[[str], None] = _say) -> dict[str, Tally]:
-    """Feed `count` inputs, shared among the kinds, and count what became of them. Failing inputs go to `failures`."""
+def fuzz(
+    count: int, seed: int, failures: Path | None = None, report: Callable[[str], None] = _report
+) -> dict[str, Tally]:
+    """Try `count` inputs, divided among the kinds, and count the outcomes. Inputs that fail are kept in `failures`."""
     logger = logging.getLogger(LOGGER)
-    logger.disabled = True  # thousands of warnings about fork fields
+    # There would be thousands of warnings about fields of forks.
+    logger.disabled = True
     tallies = {}
     try:
         with (
-            tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder,
+            tempfile.TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder,
             _limits(),
             _quiet_decoders(),
         ):
             table = kinds()
-            for number, (kind, (spoil, read)) in enumerate(table.items()):
+            for number, (kind, (make, read)) in enumerate(table.items()):
                 share = count // len(table) + (number < count % len(table))
                 tallies[kind] = tally = Tally()
                 for index in range(share):
-                    data = spoil(random.Random(f"{seed} {kind} {index}"))
+                    data = make(random.Random(f"{seed} {kind} {index}"))
                     before = len(tally.failures)
-                    _feed(data, read, Path(folder) / "input", tally)
+                    _try(data, read, Path(folder) / "input", tally)
                     if failures and len(tally.failures) > before:
                         failures.mkdir(parents=True, exist_ok=True)
                         (failures / f"{kind.replace(', ', '_').replace(' ', '_')}_{seed}_{index}").write_bytes(data)
@@ -189,7 +198,7 @@ def fuzz(count: int, seed: int, failures: Path | None = None, report: Callable[[
     return tallies
 
 
-def _feed(data: bytes, read: Callable[[Path], object], path: Path, tally: Tally) -> None:
+def _try(data: bytes, read: Callable[[Path], object], path: Path, tally: Tally) -> None:
     path.write_bytes(data)
     start = time.process_time()
     signal.setitimer(signal.ITIMER_PROF, _SECONDS)
@@ -207,7 +216,7 @@ def _feed(data: bytes, read: Callable[[Path], object], path: Path, tally: Tally)
 
 @contextmanager
 def _limits() -> Iterator[None]:
-    """Ten seconds of computing an input, and a gigabyte for all."""
+    """Limit the time of one input and the memory of all."""
 
     def ring(number: int, frame: object) -> None:
         raise _Hang
@@ -226,7 +235,7 @@ def _limits() -> Iterator[None]:
 
 @contextmanager
 def _quiet_decoders() -> Iterator[None]:
-    """libjpeg and libpng speak of damaged pictures on the process's stderr."""
+    """Silence the process's stderr, where libjpeg and libpng complain about damaged pictures."""
     sys.stderr.flush()
     kept = os.dup(2)
     with Path(os.devnull).open("wb") as nowhere:
@@ -239,12 +248,11 @@ def _quiet_decoders() -> Iterator[None]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Fuzz, and print the counts; 1 if anything failed."""
-    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__)
-    parser.add_argument("--count", type=int, default=100_000, help="inputs in all (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the random changes (%(default)s)")
+    """Fuzz and print the counts. Returns 1 if an input failed."""
+    parser = Parser("python -m tools.fuzz", "python -m tools.fuzz --count 10000 --seed 1", "fuzz caffe_io")
+    parser.add_argument("--count", type=int, default=100_000, help="number of inputs (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random changes (default: %(default)s)")
     parser.add_argument("--failures", type=Path, default=Path("fuzz_failures"), help="folder for inputs that fail")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(argv)
     start = time.process_time()
     tallies = fuzz(options.count, options.seed, options.failures)

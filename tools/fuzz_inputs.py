@@ -1,4 +1,4 @@
-"""Inputs for the fuzzer: small valid files of every kind that caffe_io reads, and ways to spoil them."""
+"""Makes inputs for the fuzzer: small valid files of every kind that caffe_io reads, and damage to them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from caffe_io.datum import array_to_datum
 from caffe_io.hdf5 import write_hdf5_state, write_hdf5_weights
 from common.places import ROOT
 
-_CLAIMS = (0, 1, 3, 10**6, 10**12, 2**31 - 1, 2**62, -1, -(2**63))  # of sizes
+_SIZES = (0, 1, 3, 10**6, 10**12, 2**31 - 1, 2**62, -1, -(2**63))
 _WORDS = (
     "layer layers name type bottom top input input_dim input_shape dim shape param include exclude phase TRAIN TEST stage "
     "convolution_param pooling_param clip_param permute_param blobs data raw_data engine MKLDNN cudnn_x hole ceil_mode "
@@ -60,19 +60,19 @@ net_param { layers { name: "a" type: RELU bottom: "a" top: "a" } }
 
 
 def texts() -> list[bytes]:
-    """Nets as text: those of the project and some that use rarer parts of the format."""
+    """Return nets as text: those of the project, and two that use rarer parts of the format."""
     folder = ROOT / "prototxt"
     nets = [path.read_bytes() for path in sorted(folder.rglob("*.prototxt")) if "solver" not in path.name]
     return [_TEXT.encode(), _V1_TEXT.encode(), *nets]
 
 
 def solver_texts() -> list[bytes]:
-    """Solvers as text."""
+    """Return solvers as text."""
     return [_SOLVER_TEXT.encode()]
 
 
 def caffemodels() -> list[bytes]:
-    """Nets with weights, V1 and current, one with NVIDIA's raw bytes."""
+    """Return nets with weights, one of the V1 format, one current with a blob of NVIDIA's raw bytes."""
     weights = [
         array_to_blob(np.ones((2, 3, 3))),
         array_to_blob(np.zeros(2), legacy_shape=True),
@@ -82,18 +82,19 @@ def caffemodels() -> list[bytes]:
     current = LayerParameter(name="c", type="Convolution", top=["b"], blobs=[*weights, raw])
     old = V1LayerParameter(name="c", type=V1LayerParameter.CONVOLUTION, blobs=weights, blobs_lr=[1, 2])
     clip = LayerParameter(name="clip", type="Clip")
-    clip.clip_param.min, clip.clip_param.max = 0, 6
+    clip.clip_param.min = 0
+    clip.clip_param.max = 6
     return [m.SerializeToString() for m in (NetParameter(name="n", layer=[current, clip]), NetParameter(layers=[old]))]
 
 
 def solverstates() -> list[bytes]:
-    """Solver states."""
+    """Return solver states."""
     history = [array_to_blob(np.ones((2, 3))), array_to_blob(np.zeros(4))]
     return [SolverState(iter=9, learned_net="x.caffemodel", current_step=1, history=history).SerializeToString()]
 
 
 def hdf5_weights() -> list[bytes]:
-    """Weights in HDF5: a layer with a slash in its name, one without its first blob, one without any."""
+    """Return weights in HDF5: a layer with a slash in its name, one without its first blob, one without any blob."""
     ones, zeros = np.ones((4, 3, 2), np.float32), np.zeros(4, np.float32)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "w")
@@ -102,7 +103,7 @@ def hdf5_weights() -> list[bytes]:
 
 
 def hdf5_states() -> list[bytes]:
-    """Solver states in HDF5."""
+    """Return solver states in HDF5."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "s")
         write_hdf5_state(path, 9, "x.caffemodel.h5", [np.ones((2, 3), np.float32), np.zeros(4, np.float32)] * 2, 1)
@@ -110,13 +111,13 @@ def hdf5_states() -> list[bytes]:
 
 
 def means() -> list[bytes]:
-    """Mean images, as Caffe writes them and with a shape."""
+    """Return mean images, one as Caffe writes them and one with a shape."""
     picture = np.arange(48.0).reshape(3, 4, 4)
     return [array_to_blob(picture, legacy).SerializeToString() for legacy in (True, False)]
 
 
 def records() -> list[bytes]:
-    """Datums: raw bytes, floats, a JPEG, a PNG."""
+    """Return Datums: raw bytes, floats, a JPEG, a PNG."""
     import cv2
 
     picture = np.random.default_rng(0).integers(0, 256, (8, 9, 3), np.uint8)
@@ -128,8 +129,8 @@ def records() -> list[bytes]:
     return [datum.SerializeToString() for datum in (*datums, *(Datum(data=f, encoded=True, label=1) for f in files))]
 
 
-def spoiled(valid: list[bytes], chance: random.Random) -> bytes:
-    """A file made from one or two of `valid` by a few random changes; one in twenty is random throughout."""
+def damaged(valid: list[bytes], chance: random.Random) -> bytes:
+    """Make a file from one or two of `valid` by a few random changes. One file in twenty is random throughout."""
     if chance.random() < 0.05:
         return chance.randbytes(chance.choice((0, 1, 8, 100, 3000)))
     data = bytearray(chance.choice(valid))
@@ -138,10 +139,10 @@ def spoiled(valid: list[bytes], chance: random.Random) -> bytes:
     return bytes(data)
 
 
-def spoiled_text(valid: list[bytes], chance: random.Random) -> bytes:
-    """The same for text: most changes take away, put in or repeat whole words; half of the files have other numbers only."""
+def damaged_text(valid: list[bytes], chance: random.Random) -> bytes:
+    """Make a text file from one of `valid`: half of them get other numbers, the others lose, gain or repeat words."""
     if chance.random() < 0.15:
-        return spoiled(valid, chance)
+        return damaged(valid, chance)
     text = chance.choice(valid).decode()
     if chance.random() < 0.5:
         rate = chance.choice((0.01, 0.1, 0.5))
@@ -165,14 +166,14 @@ def spoiled_text(valid: list[bytes], chance: random.Random) -> bytes:
     return " ".join(words).encode("utf-8", "surrogatepass")
 
 
-def claimed(message: NetParameter | SolverState | BlobProto, chance: random.Random) -> bytes:
-    """`message` with the sizes of its blobs replaced by others, mostly absurd ones, and no more data than before."""
+def with_other_sizes(message: NetParameter | SolverState | BlobProto, chance: random.Random) -> bytes:
+    """Replace the sizes of a message's blobs, mostly by absurd ones, and leave their data as they are."""
     for blob in _blobs(message):
         if chance.random() < 0.5:
-            blob.shape.dim[:] = [chance.choice(_CLAIMS) for _ in range(chance.randrange(6))]
+            blob.shape.dim[:] = [chance.choice(_SIZES) for _ in range(chance.randrange(6))]
         else:
             for axis in ("num", "channels", "height", "width"):
-                setattr(blob, axis, max(-(2**31), min(2**31 - 1, chance.choice(_CLAIMS))))
+                setattr(blob, axis, max(-(2**31), min(2**31 - 1, chance.choice(_SIZES))))
     return message.SerializeToString()
 
 

@@ -1,6 +1,6 @@
-"""What `tools.kill` kills: commands of the rooms, what they may leave behind, and how one goes on from there.
+"""The cases of tools.kill: commands of the rooms, what they may leave, and how to go on from there.
 
-A command runs in a folder beside `inputs` and writes into `out`; `before` is what stood in `out` when it began.
+A command runs in a folder beside `inputs` and writes into `out`. `before` holds what was in `out` when it began.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from inference.devices.cpu import CpuDevice
 
 
 class Broken(MokaError):
-    """What a killed command left is not whole, or one cannot go on from it."""
+    """What a killed command left is not complete, or the next command cannot go on from it."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One command. Moments are drawn between the time when the file `begin` is new in `out` (or has another inode than
-    before) and that of `end`; both are patterns.
+    """One command.
 
-    `prepare` fills inputs and before; `check` looks at a killed run's `out`, beside that of an undisturbed one and
-    `before`, and returns in a few words what is there, or raises Broken; `go_on` is the command after a kill; the `final`
-    files must then be those of the undisturbed run.
+    `begin` and `end` are patterns of file names: the command is killed between the moments when such files are new in
+    `out` or have another inode than before. `prepare` fills `inputs` and `before`. `check` gets the `out` of a killed and
+    of an undisturbed run and `before`; it returns what is there in a few words, or raises Broken. `go_on` returns the
+    command after a kill. The `final` files must then be those of the undisturbed run.
     """
 
     prepare: Callable[[Path, Path], None]
@@ -48,7 +48,7 @@ class Case:
 
 
 def cases(size: float = 1.0) -> dict[str, Case]:
-    """Name -> case; `size` scales how long the commands of training and lmdb_build take."""
+    """Return all cases by name. `size` scales how long the commands of training and lmdb_build take."""
     iterations, pictures = round(150 * size), round(6000 * size)
     train = ("training", "train", "--solver", "../inputs/{}.prototxt")
     convert = ("lmdb_build", "convert_imageset", "../inputs/faces/", "../inputs/faces.txt", "out/faces_lmdb")
@@ -65,13 +65,15 @@ def cases(size: float = 1.0) -> dict[str, Case]:
     for name, old in (("LMDB", False), ("LMDB over another", True)):
         table[name] = Case(
             _lister(pictures, old), (*convert, *["--force"] * old), ".faces_lmdb.*", "faces_lmdb", _check_lmdb,
-            _again_if_absent, ("faces_lmdb/data.mdb",),
+            _with_force_if_needed, ("faces_lmdb/data.mdb",),
         )  # fmt: skip
     table["mean"] = Case(
-        _means, mean, ".mean.*", "mean.npy", _check_mean, _again_if_absent, ("mean.binaryproto", "mean.npy")
+        _means, mean, ".mean.*", "mean.npy", _check_mean, _with_force_if_needed, ("mean.binaryproto", "mean.npy")
     )
     for name, begin in (("ncs", ".Net.*"), ("ncs, the renames", "Net.xml")):
-        table[name] = Case(_networks, compiled, begin, "Net.json", _check_networks, _again, ("Net.xml", "Net.bin"))
+        table[name] = Case(
+            _networks, compiled, begin, "Net.json", _check_networks, _same_command, ("Net.xml", "Net.bin")
+        )
     return table
 
 
@@ -108,10 +110,10 @@ def _trainer(iterations: int) -> Callable[[Path, Path], None]:
     return prepare
 
 
-def _check_snapshots(out: Path, whole: Path, before: Path) -> str:
+def _check_snapshots(out: Path, undisturbed: Path, before: Path) -> str:
     found = sorted(out.glob("net_iter_*"))
     for path in found:
-        _same(path, whole / path.name)
+        _check_same(path, undisturbed / path.name)
         (read_solverstate if ".solverstate" in path.name else read_weights)(path)
     models, states = ({path.name.replace(kind, "") for path in found if kind in path.name} for kind in _PAIR)
     if not states <= models:
@@ -125,7 +127,8 @@ _PAIR = (".caffemodel", ".solverstate")
 def _from_the_newest(folder: Path, command: tuple[str, ...]) -> tuple[str, ...]:
     try:
         newest = newest_snapshot(folder / "out", ".solverstate")
-    except WeightsError:  # none yet
+    except WeightsError:
+        # There is none yet.
         return command
     return (*command, "--snapshot", str(newest.relative_to(folder)))
 
@@ -151,8 +154,8 @@ def _lister(pictures: int, old: bool) -> Callable[[Path, Path], None]:
     return prepare
 
 
-def _check_lmdb(out: Path, whole: Path, before: Path) -> str:
-    """Absent, or whole: the undisturbed run's, or the one that was to be replaced."""
+def _check_lmdb(out: Path, undisturbed: Path, before: Path) -> str:
+    """Expect no database, that of the undisturbed run, or the one that should be replaced."""
     if not (out / "faces_lmdb").exists():
         return "nothing"
     with LmdbReader(out / "faces_lmdb") as reader:
@@ -160,7 +163,7 @@ def _check_lmdb(out: Path, whole: Path, before: Path) -> str:
         if count != len(reader):
             raise Broken(f"faces_lmdb: {count} records of {len(reader)}")
     data = (out / "faces_lmdb/data.mdb").read_bytes()
-    for place, word in ((whole, "the new one"), (before, "the old one")):
+    for place, word in ((undisturbed, "the new one"), (before, "the old one")):
         file = place / "faces_lmdb/data.mdb"
         if file.exists() and file.read_bytes() == data:
             return word
@@ -169,26 +172,27 @@ def _check_lmdb(out: Path, whole: Path, before: Path) -> str:
 
 def _means(inputs: Path, before: Path) -> None:
     chance = np.random.default_rng(0)
-    with write_lmdb(inputs / "faces_lmdb") as database:  # large pictures: the mean, 27 MB, takes time to write
+    # The pictures are large, so that the mean (27 MB) takes time to write.
+    with write_lmdb(inputs / "faces_lmdb") as database:
         for index in range(4):
             datum = array_to_datum(chance.integers(0, 256, (3, 1500, 1500), np.uint8), 0)
             database.put(b"%08d" % index, datum.SerializeToString())
 
 
-def _check_mean(out: Path, whole: Path, before: Path) -> str:
+def _check_mean(out: Path, undisturbed: Path, before: Path) -> str:
     found = sorted(out.glob("mean.*"))
     for path in found:
-        _same(path, whole / path.name)
+        _check_same(path, undisturbed / path.name)
     return " and ".join(path.name for path in found) or "nothing"
 
 
-def _again_if_absent(folder: Path, command: tuple[str, ...]) -> tuple[str, ...]:
-    """The same again; what is there is not made anew without --force."""
+def _with_force_if_needed(folder: Path, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the same command, with --force if an output is there already."""
     there = [name for name in command if name.startswith("out/") and (folder / name).exists()]
     return (*command, "--force") if there and "--force" not in command else command
 
 
-def _again(folder: Path, command: tuple[str, ...]) -> tuple[str, ...]:
+def _same_command(folder: Path, command: tuple[str, ...]) -> tuple[str, ...]:
     return command
 
 
@@ -202,7 +206,7 @@ layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
 
 
 def _networks(inputs: Path, before: Path) -> None:
-    """Two sets of weights, 10 MB in FP16, and the compiled older one."""
+    """Write two sets of weights (10 MB in FP16 each) and compile the older one."""
     net = parse_text(_DEPLOY, NetParameter(), "Net_deploy.prototxt")
     (inputs / "Net_deploy.prototxt").write_text(_DEPLOY)
     for seed, name in enumerate(("old", "new")):
@@ -213,12 +217,12 @@ def _networks(inputs: Path, before: Path) -> None:
     subprocess.run([sys.executable, "-m", *words, "--out", before], cwd=ROOT, check=True, capture_output=True)
 
 
-def _check_networks(out: Path, whole: Path, before: Path) -> str:
-    """A whole set, old or new; or one that the runner refuses with an error of its own."""
+def _check_networks(out: Path, undisturbed: Path, before: Path) -> str:
+    """Expect a complete set, old or new, or one that the runner refuses with an error of its own."""
     files = ("Net.xml", "Net.bin", "Net.blob", "Net.json")
     word = ""
-    for place, name in ((before, "the old set"), (whole, "the new set")):
-        if all(_bytes(out / file) == _bytes(place / file) for file in files):
+    for place, name in ((before, "the old set"), (undisturbed, "the new set")):
+        if all(_contents(out / file) == _contents(place / file) for file in files):
             word = name
     from common.card import read_cards
 
@@ -229,14 +233,14 @@ def _check_networks(out: Path, whole: Path, before: Path) -> str:
             raise Broken(f"{word} is refused: {error}") from error
         return "a mixed set, which is refused"
     if not word:
-        raise Broken("a mixed set, which the runner takes")
+        raise Broken("a mixed set, which the runner accepts")
     return word
 
 
-def _bytes(path: Path) -> bytes | None:
+def _contents(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
 
 
-def _same(path: Path, wanted: Path) -> None:
-    if path.read_bytes() != wanted.read_bytes():
+def _check_same(path: Path, expected: Path) -> None:
+    if path.read_bytes() != expected.read_bytes():
         raise Broken(f"{path.name}: is not the file that an undisturbed run writes")

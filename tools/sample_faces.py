@@ -1,16 +1,14 @@
-"""Draws synthetic faces: the built-in sample set, made where no real face may be and nothing can be downloaded.
+"""Draws synthetic faces, for places where no real face may be and nothing can be downloaded.
 
     python -m tools.sample_faces --out data/sample_faces [--count 1400] [--seed 7] [--force]
     python -m tools.sample_faces --sheet docs/sample_faces.png --seed 1
 
-Stylised portraits whose age and gender show, with pose, light, skin tone, hair, background, blur and noise varied.
-They stand in for photographs so that the whole road can be walked and tested; a figure measured on them says that
-the road holds, and nothing about real people.
+The portraits are stylised and show age and gender. Pose, light, skin tone, hair, background, blur and noise vary. They
+replace photographs so that every step can be tried and tested. A figure measured on them says nothing about real people.
 """
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import sys
@@ -23,15 +21,16 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from common.commands import run
+from common.commands import Parser, run
 from common.errors import UsageError
 from common.files import atomic_file, atomic_folder
 from common.tasks import AGE_RANGES, FEMALE, MALE, OLDEST, TASKS
+from lmdb_build.parallel import cores
 
-from .faces import backdrop, beard, features, hair, skin
-from .faces.canvas import SIZE, Canvas, Picture
-from .faces.person import draw_person
-from .faces.shape import Sitter, shape_of
+from .drawn_faces import backdrop, beard, features, hair, skin
+from .drawn_faces.canvas import SIZE, Canvas, Picture
+from .drawn_faces.person import draw_person
+from .drawn_faces.shape import Sitter, shape_of
 
 STEPS: tuple[Callable[[Sitter], None], ...] = (
     backdrop.wall,
@@ -63,11 +62,12 @@ CLASSES: dict[str, tuple[int, int, float]] = {
     for name, (first, last), share in zip(TASKS["age"].classes, AGE_RANGES, SHARES, strict=True)
 }
 JPEG_QUALITY = 92
-ALONE = 60  # up to so many faces, starting more processes costs more than it saves
+# For so few faces, starting more processes takes longer than it saves.
+FEW = 60
 
 
 class Face(NamedTuple):
-    """One face of a set: all that is needed to draw it."""
+    """One face of a set, with all that is needed to draw it."""
 
     name: str
     age: int
@@ -76,9 +76,9 @@ class Face(NamedTuple):
 
 
 def draw_face(age: int, gender: int, seed: int) -> Picture:
-    """A synthetic face, 200 x 200 x 3 BGR uint8: age in years 0..120, gender 0 male or 1 female.
+    """Draw a face, 200 x 200 x 3 BGR uint8. `age` is in years from 0 to 120, `gender` 0 (male) or 1 (female).
 
-    The same arguments give the same picture; another seed gives another person. Raises ValueError for an age or
+    The same arguments give the same picture, and another seed gives another person. Raises ValueError for an age or
     gender out of range.
     """
     if not 0 <= age <= OLDEST or gender not in (MALE, FEMALE):
@@ -94,10 +94,10 @@ def draw_face(age: int, gender: int, seed: int) -> Picture:
 
 
 def plan(count: int, seed: int) -> list[Face]:
-    """Who is in a set of `count` faces: every class by its share (from nine faces on at least one each), genders
-    in turn, in an order that tells nothing; names as in UTKFace, age_gender_race_datetime.jpg.chip.jpg.
+    """Choose the people of a set of `count` faces, in a random order, with names as in UTKFace.
 
-    Race (0..4) is drawn at random and nothing in the picture follows it; the date is made up.
+    Every class gets its share, and at least one face if there are nine or more. Genders alternate. Race (0 to 4) is drawn
+    at random and has no effect on the picture, and the date is made up.
     """
     rng = np.random.default_rng(seed)
     shares = np.array([share for _, _, share in CLASSES.values()])
@@ -111,7 +111,8 @@ def plan(count: int, seed: int) -> list[Face]:
         quota[np.argmax(quota)] -= 1
     people: list[tuple[int, int]] = []
     for (first, last, _), number in zip(CLASSES.values(), quota, strict=True):
-        old = last - first > 9  # few live to a hundred
+        # Few people live to a hundred.
+        old = last - first > 9
         for _ in range(number):
             age = rng.triangular(first, first, last + 1) if old else rng.uniform(first, last + 1)
             people.append((min(int(age), last), len(people) % 2))
@@ -127,18 +128,19 @@ def plan(count: int, seed: int) -> list[Face]:
 
 
 def write_faces(folder: str | os.PathLike[str], count: int = 1400, seed: int = 7, force: bool = False) -> list[Path]:
-    """Draw `count` faces into the new folder `folder`, on all cores; their paths, in the order of `plan`.
+    """Draw `count` faces into the new folder `folder`, on all cores, and return their paths in the order of `plan`.
 
-    The folder is whole or absent. Raises UsageError if count is less than 1, OutputExists if the folder is there and
+    The folder is complete or absent. Raises UsageError if count is less than 1, OutputExists if the folder exists and
     `force` is false.
     """
     if count < 1:
-        raise UsageError(f"--count {count}: at least 1 face was wanted")
-    faces, started = plan(count, seed), time.monotonic()
+        raise UsageError(f"--count {count}: expected at least 1.")
+    faces = plan(count, seed)
+    started = time.monotonic()
     with atomic_folder(folder, force) as made:
         jobs = [(made, face) for face in faces]
-        workers = min(_cores(), count)
-        if count <= ALONE or workers == 1:
+        workers = min(cores(), count)
+        if count <= FEW or workers == 1:
             for done, job in enumerate(jobs, 1):
                 _write(job)
                 _progress(done, count, started)
@@ -156,10 +158,6 @@ def _write(job: tuple[Path, Face]) -> None:
     (folder / face.name).write_bytes(coded.tobytes())
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _progress(done: int, count: int, started: float) -> None:
     if sys.stderr.isatty() and (done % 20 == 0 or done == count):
         rate = done / max(time.monotonic() - started, 1e-6)
@@ -169,7 +167,7 @@ def _progress(done: int, count: int, started: float) -> None:
 
 
 def contact_sheet(seed: int = 7, side: int = 112) -> Picture:
-    """A grid of faces, BGR: rows male and female, columns the nine age classes, their names above."""
+    """Draw a grid of faces (BGR): a row for each gender, a column for each age class, with the names of the classes above."""
     rows = []
     for gender in (MALE, FEMALE):
         row = []
@@ -186,18 +184,18 @@ def contact_sheet(seed: int = 7, side: int = 112) -> Picture:
 
 
 def main(argv: Sequence[str]) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.sample_faces", description=__doc__.split("\n")[0])
+    """Draw a set or a sheet of faces."""
+    example = "python -m tools.sample_faces --out data/sample_faces --count 400"
+    parser = Parser("python -m tools.sample_faces", example, "draw synthetic faces")
     output = parser.add_mutually_exclusive_group(required=True)
     output.add_argument("--out", type=Path, help="new folder for the faces (UTKFace file names)")
     output.add_argument("--sheet", type=Path, help="PNG with one face for each gender and age class instead of a set")
     parser.add_argument("--count", type=int, default=1400, help="number of faces (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="same seed, same faces (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(argv)
     if options.seed < 0:
-        raise UsageError(f"--seed {options.seed}: 0 or a positive number was wanted")
+        raise UsageError(f"--seed {options.seed}: expected 0 or more.")
     if options.sheet:
         with atomic_file(options.sheet, options.force) as made:
             made.write_bytes(cv2.imencode(".png", contact_sheet(options.seed))[1].tobytes())

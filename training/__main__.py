@@ -15,7 +15,7 @@ ROOM = Room(
         "draw": Verb("training.commands.draw", "show a net as a table and as an SVG picture"),
         "extract_features": Verb("training.commands.extract_features", "write a net's blobs, batch by batch, to LMDBs"),
     },
-    moved={"evaluate": "./moka evaluate"},
+    moved={"evaluate": "evaluation"},
 )
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The demo: settings for drawn or own faces, and its report."""
+"""The demo: nets that learn within minutes, from drawn faces or from your own, and a report of what came out."""

@@ -1,10 +1,10 @@
-"""Writes the demo's copies of AgeNet and GenderNet below ./prototxt, set to learn within a few hundred iterations.
+"""Writes the demo's copies of AgeNet and GenderNet below ./prototxt. They learn within a few hundred iterations.
 
     python -m recipes.demo.nets --iterations 300
 
-Stock AgeNet and GenderNet need some thousand iterations to leave their starting plateau. The copies have smaller batches, a
-higher rate that drops for the last fifth, larger first weights in fc7, less dropout, and no tenfold rate in fc8. Everything
-else, and the stock files, stay as they are.
+The stock nets need some thousand iterations to leave their first plateau. The copies have smaller batches, a higher
+learning rate that drops for the last fifth, larger initial weights in fc7, less dropout, and no tenfold rate in fc8.
+Nothing else differs, and the stock files are not changed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from caffe_io.caffe_pb2 import NetParameter, SolverParameter
 from caffe_io.prototxt import parse_text, read_net, read_text, to_text
 from common.commands import Parser, run
+from common.errors import UsageError
 from common.places import ROOT, net_files
 
 BASE_LR = 0.004
@@ -23,13 +24,13 @@ BATCH_SIZE = 25
 DROPOUT_RATIO = 0.2
 FC7_STD = 0.04
 TEST_ITER = 11
-"""Batches of 25 that cover the 280 test faces."""
+"""Batches of 25 in a test: nearly all of the 280 test faces."""
 ITERATIONS: dict[str, Callable[[int], int]] = {"AgeNet": lambda n: n, "GenderNet": lambda n: (2 * n + 2) // 3}
-"""How long each net is trained, from the iterations that are asked for: GenderNet needs two thirds of them."""
+"""Net -> its iterations, from the number on the command line. GenderNet needs two thirds of them."""
 
 
 def set_solver(solver: SolverParameter, iterations: int) -> None:
-    """Fit the solver to `iterations`: the rate drops after four fifths, with two tests and two snapshots on the way."""
+    """Train for `iterations`: the rate drops after four fifths; halfway and at the end there are a test and a snapshot."""
     solver.base_lr = BASE_LR
     solver.max_iter = iterations
     solver.stepsize = iterations * 4 // 5 + 1
@@ -38,7 +39,7 @@ def set_solver(solver: SolverParameter, iterations: int) -> None:
 
 
 def set_net(net: NetParameter) -> None:
-    """Set batch size, dropout, the rates of fc8 and the first weights of fc7."""
+    """Set the batch size, the dropout, the rates of fc8 and the initial weights of fc7."""
     for layer in net.layer:
         if layer.type == "Data":
             layer.data_param.batch_size = BATCH_SIZE
@@ -52,7 +53,7 @@ def set_net(net: NetParameter) -> None:
 
 
 def write_nets(iterations: int, folder: Path = Path("prototxt")) -> None:
-    """Write train_test, solver and deploy prototxt and card of both nets below `folder`, replacing what is there."""
+    """Write the prototxt files and the cards of both nets below `folder`, and replace those that are there."""
     for name, scale in ITERATIONS.items():
         stock, copy = net_files(name, ROOT / "prototxt"), folder / name
         copy.mkdir(parents=True, exist_ok=True)
@@ -71,8 +72,12 @@ def main(argv: Sequence[str]) -> None:
     parser = Parser(
         "python -m recipes.demo.nets", "python -m recipes.demo.nets --iterations 300", "write the demo's nets"
     )
-    parser.add_argument("--iterations", type=int, required=True, metavar="N", help="AgeNet's; GenderNet has two thirds")
+    parser.add_argument(
+        "--iterations", type=int, required=True, metavar="N", help="of AgeNet; GenderNet gets two thirds of them"
+    )
     options: argparse.Namespace = parser.parse_args(argv)
+    if options.iterations < 1:
+        raise UsageError(f"--iterations {options.iterations}: expected at least 1.")
     write_nets(options.iterations)
 
 

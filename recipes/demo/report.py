@@ -1,56 +1,78 @@
-"""The closing table of demo.sh: what was made, how good it is, where it lies. Reads the files in the current folder."""
+"""Prints the closing table of demo.sh: what was made, how good it is, where it is. Reads the files in the current folder.
+
+python -m recipes.demo.report --what "your faces" --face data/faces/30_0_1_2017.jpg
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from common.commands import Parser, run
+from common.errors import MokaError
+
+NETS = ("AgeNet", "GenderNet")
+FOLDERS = {
+    "models": "caffemodels, curves (*_curves.png), confusion matrices (*_confusion.png)",
+    "graph": "IR (.xml, .bin), Myriad X blobs (.blob), cards (.json)",
+    "data": "lists, databases, mean image",
+}
+NEXT = "your own faces: ./demo.sh --images DIR; the stick: run_inference.py --device MYRIAD; everything else: README.md"
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
+    """Return the rows of the table, read from the lists, the reports of the two tests and the cards in graph/."""
+    train, test = (len(_read(folder / f"data/DEF/age_{part}.txt").splitlines()) for part in ("train", "test"))
+    table = [("pictures", f"{train} to train (after balancing), {test} to test; {what}")]
+    for net in NETS:
+        report = _read_json(next((folder / "models" / net).glob("*_test_torch.json"), folder / f"models/{net}/report"))
+        card = _read_json(folder / f"graph/{net}.json")
+        table.append((net, accuracy_text(report)))
+        table.append(("", f"{report['weights']}; blob: {blob_text(card['blob'])}"))
+    table.append(("one face", f"{face}: answer above, picture in {(folder / 'answer.png').resolve()}"))
+    for name, contents in FOLDERS.items():
+        table.append((f"{name}/", f"{contents}: {(folder / name).resolve()}"))
+    table.append(("next", NEXT))
+    return table
+
+
+def accuracy_text(report: dict[str, Any]) -> str:
+    """Say how good a net is, and how good it would be to answer the commonest class every time."""
+    text = f"{len(report['classes'])} classes; {report['accuracy']:.1%} of {report['pictures']} right"
+    if "one_off_accuracy" in report:
+        text += f", {report['one_off_accuracy']:.1%} within one class"
+    return f"{text}; always the commonest: {report['majority_baseline']:.1%}"
+
+
+def blob_text(blob: dict[str, Any] | None) -> str:
+    """Describe a blob by its entry in the card."""
+    return f"{blob['bytes']:,} bytes for {blob['shaves']} shaves" if blob else "none (no tool chain)"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise MokaError(f"{path}: cannot be read ({error.strerror}). Run demo.sh to its end first.") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(_read(path))
+    return content
+
+
+def main(argv: Sequence[str]) -> None:
+    """Parse the command line and print the table."""
+    example = 'python -m recipes.demo.report --what "your faces" --face data/faces/30_0_1_2017.jpg'
+    parser = Parser("python -m recipes.demo.report", example, "print what a demo made in the current folder")
     parser.add_argument("--what", required=True, help="what the pictures are")
-    parser.add_argument("--face", required=True, help="the face that was asked about")
-    options = parser.parse_args()
+    parser.add_argument("--face", required=True, help="the face that the nets were asked about")
+    options = parser.parse_args(argv)
     for name, value in rows(Path(), options.what, options.face):
         print(f"{name:14}{value}")
 
 
-def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
-    """The lines of the table, from the reports of the two tests and the cards in graph/."""
-    lists = {part: (folder / f"data/DEF/age_{part}.txt").read_text().splitlines() for part in ("train", "test")}
-    table = [("pictures", f"{len(lists['train'])} to train (after balancing), {len(lists['test'])} to test; {what}")]
-    for net in ("AgeNet", "GenderNet"):
-        report = json.loads(next((folder / "models" / net).glob("*_test_torch.json")).read_text())
-        accuracy = f"{report['accuracy']:.1%} of {report['pictures']} right"
-        if "one_off_accuracy" in report:
-            accuracy += f", {report['one_off_accuracy']:.1%} within one class"
-        table.append(
-            (
-                net,
-                f"{len(report['classes'])} classes; {accuracy}; always the commonest: {report['majority_baseline']:.1%}",
-            )
-        )
-        card = json.loads((folder / "graph" / f"{net}.json").read_text())
-        blob = card["blob"]
-        made = f"{blob['bytes']:,} bytes for {blob['shaves']} shaves" if blob else "none (no tool chain)"
-        table.append(("", f"{report['weights']}; blob: {made}"))
-    table.append(("one face", f"{face}: answer above, picture in {(folder / 'answer.png').resolve()}"))
-    for where, text in (
-        ("models", "caffemodels, curves (*_curves.png), confusion matrices (*_confusion.png)"),
-        ("graph", "IR (.xml, .bin), Myriad X blobs (.blob), cards (.json)"),
-        ("data", "lists, databases, mean image"),
-    ):
-        table.append((where + "/", f"{text}: {(folder / where).resolve()}"))
-    table.append(
-        (
-            "next",
-            "your own faces: ./demo.sh --images DIR; the stick: run_inference.py --device MYRIAD; all of it: README.md",
-        )
-    )
-    return table
-
-
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,20 +1,22 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from common.errors import MokaError, OutputExists
-from common.files import atomic_file, atomic_folder, refuse_existing
+from common.files import atomic_file, atomic_folder, file_hash, refuse_existing
 from common.places import ROOT
 
 
-def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "new" / "a.bin"
     with atomic_file(target) as temporary:
         assert temporary.parent == target.parent
@@ -112,7 +114,7 @@ def test_a_write_that_the_system_stops_leaves_nothing(tmp_path: Path) -> None:
     """A file size limit is the one kind of full disk that needs no rights to make."""
     script = (
         "import resource, signal, sys\n"
-        "from caffe_io.errors import MokaError\n"
+        "from common.errors import MokaError\n"
         "from common.files import atomic_file\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))\n"
@@ -130,7 +132,7 @@ def test_a_write_that_the_system_stops_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_missing_input_is_not_called_a_failed_output(tmp_path: Path) -> None:
-    with pytest.raises(MokaError, match=r"missing: No such file or directory; .*out was therefore not written"):  # noqa: SIM117
+    with pytest.raises(MokaError, match=r"missing: No such file or directory\. Therefore .*out was not written"):  # noqa: SIM117
         with atomic_file(tmp_path / "out"):
             (tmp_path / "missing").read_bytes()
     assert list(tmp_path.iterdir()) == []
@@ -143,7 +145,7 @@ def test_a_place_where_nothing_can_be_written(tmp_path: Path) -> None:
             pytest.fail("the block must not run")
 
 
-def test_what_a_killed_run_left_is_told_and_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_killed_run_left_is_named_and_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     script = (
         "import os, sys\n"
         "from common.files import atomic_file, atomic_folder\n"
@@ -153,11 +155,69 @@ def test_what_a_killed_run_left_is_told_and_stays(tmp_path: Path, caplog: pytest
     assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, timeout=60).returncode == -9
     left = sorted(tmp_path.iterdir())
     assert [path.name[:3] for path in left] == [".a.", ".b."]
-    (tmp_path / ".a.mine.part").touch()  # no name of ours
+    # Not a name that atomic_file gives.
+    (tmp_path / ".a.mine.part").touch()
     for opener in (atomic_file, atomic_folder):
         with opener(tmp_path / ("a" if opener is atomic_file else "b")):
             pass
-    told = [record.getMessage() for record in caplog.records]
-    assert [message.split(": ")[0] for message in told] == [str(path) for path in left]
-    assert "left by a run that was killed while it wrote a. Delete it, unless another run" in told[0]
+    warnings = [record.getMessage() for record in caplog.records]
+    assert [message.split(": ")[0] for message in warnings] == [str(path) for path in left]
+    assert "left by a run that was killed while it wrote a. Delete it, unless another run" in warnings[0]
     assert {*left, tmp_path / "a", tmp_path / "b", tmp_path / ".a.mine.part"} == set(tmp_path.iterdir())
+
+
+def test_one_of_many_is_atomic_and_searches_for_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / ".a.00000000.part").touch()
+    with pytest.raises(ValueError), atomic_file(tmp_path / "a", one_of_many=True) as temporary:
+        temporary.write_bytes(b"half")
+        raise ValueError
+    with atomic_file(tmp_path / "a", one_of_many=True) as temporary:
+        temporary.write_bytes(b"all")
+        assert not (tmp_path / "a").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"a", ".a.00000000.part"}
+    assert (tmp_path / "a").read_bytes() == b"all"
+    assert not caplog.records
+
+
+def test_threads_keep_the_umask_and_never_share_a_temporary_file(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+
+        def write() -> None:
+            for _ in range(50):
+                with atomic_file(tmp_path / "a", force=True, one_of_many=True) as temporary:
+                    temporary.write_bytes(b"all")
+
+        threads = [threading.Thread(target=write) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+def test_a_name_that_is_taken_is_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".a.11111111.part").write_bytes(b"of another run")
+    tokens = iter(["11111111", "22222222"])
+    monkeypatch.setattr("common.files.secrets.token_hex", lambda size: next(tokens))
+    with atomic_file(tmp_path / "a") as temporary:
+        assert temporary.name == ".a.22222222.part"
+    assert (tmp_path / ".a.11111111.part").read_bytes() == b"of another run"
+
+
+def test_the_current_folder_is_no_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for opener in (atomic_file, atomic_folder):
+        with pytest.raises(MokaError, match="cannot be written"), opener(".", force=True):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, 3, (1 << 20) + 1])
+def test_file_hash(tmp_path: Path, size: int) -> None:
+    (tmp_path / "a").write_bytes(b"x" * size)
+    assert file_hash(tmp_path / "a") == hashlib.sha256(b"x" * size).hexdigest()

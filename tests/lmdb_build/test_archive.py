@@ -124,7 +124,7 @@ def test_a_flipped_byte_is_found(tmp_path: Path) -> None:
 def test_no_archive_an_empty_one_and_none(tmp_path: Path) -> None:
     (tmp_path / "text.tar").write_text("no archive")
     for path, message in [
-        (tmp_path / "text.tar", "no tar archive"),
+        (tmp_path / "text.tar", "not a tar archive"),
         (pack(tmp_path / "empty.tar", {}), "holds no files"),
         (tmp_path / "missing.tar", "No such file"),
     ]:

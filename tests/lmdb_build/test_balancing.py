@@ -7,10 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import PictureError
+from common.errors import MokaError, PictureError
 from kits.lmdb_build import picture, snapshot, write_faces
 from lmdb_build.balancing import Copy, add_noise, draw_copy, flip, plan_copies
-from lmdb_build.errors import LmdbBuildError
 from lmdb_build.samples import Sample
 
 
@@ -85,7 +84,7 @@ def test_a_copy_is_drawn_once_and_left_alone_after_that(tmp_path: Path) -> None:
     assert np.abs(flipped.astype(int) - mirror).mean() < 3  # JPEG of quality 95
 
 
-def test_a_spoilt_copy_is_drawn_anew(tmp_path: Path) -> None:
+def test_a_damaged_copy_is_drawn_again(tmp_path: Path) -> None:
     (face,) = write_faces(tmp_path / "faces", [(30, 0)])
     copy = Copy(Sample(face, face.name, 30, 0), "noise", 1)
     draw_copy(copy, tmp_path / "out")
@@ -95,11 +94,12 @@ def test_a_spoilt_copy_is_drawn_anew(tmp_path: Path) -> None:
     assert (tmp_path / "out" / copy.name).read_bytes() == good
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_without_rests(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_that_leaves_nothing(tmp_path: Path) -> None:
     (face,) = write_faces(tmp_path / "faces", [(30, 0)])
     (tmp_path / "out").write_text("a file where the folder should be")
-    with pytest.raises(LmdbBuildError, match="cannot be written"):
+    with pytest.raises(MokaError, match="cannot be written"):
         draw_copy(Copy(Sample(face, face.name, 30, 0), "flip", 1), tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["faces", "out"]
 
 
 def test_an_original_that_is_gone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from common.errors import OutputExists
 from common.places import ROOT
 from kits.lmdb_build import command, picture, snapshot, truncate, verb, write_faces
-from lmdb_build.datasets import utkface_labels
+from lmdb_build.datasets import utkface
 from lmdb_build.errors import DatasetError
 from lmdb_build.lists import read_list
 
@@ -53,7 +53,7 @@ def test_lists_are_split_balanced_and_labelled(here: Path) -> None:
     for task, label_of in (("age", lambda age, _: min(age // 10, 8)), ("gender", lambda _, gender: gender)):
         for part in ("train", "test"):
             for path, label in made[f"{task}_{part}"]:
-                assert label == label_of(*utkface_labels(original(path)))
+                assert label == label_of(*utkface.labels(original(path)))
     assert [path for path, _ in made["gender_train"]] == [path for path, _ in train]
     assert [path for path, _ in made["gender_test"]] == [path for path, _ in test]
     for path, _ in [*train, *test]:
@@ -120,7 +120,7 @@ def test_the_same_files_give_the_same_lists_in_any_place_and_from_an_archive(her
     assert found[:2] == found[2:]
 
 
-def test_twins_stay_on_one_side(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_with_the_same_contents_stay_on_one_side(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     faces = write_faces(here / "faces", PEOPLE)
     for number, face in enumerate(faces[:20]):
         shutil.copy(face, here / "faces" / f"{number}_0_2_2018{number:013d}.jpg")
@@ -132,7 +132,7 @@ def test_twins_stay_on_one_side(here: Path, capsys: pytest.CaptureFixture[str]) 
     assert not tested & trained
 
 
-def test_what_is_not_used_is_named_and_counted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unused_files_are_named_and_counted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     faces = write_faces(here / "faces", [(30, 0)] * 8)
     truncate(faces[2])
     faces[5].write_bytes(b"")

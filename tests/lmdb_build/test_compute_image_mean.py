@@ -82,7 +82,9 @@ def test_sums_are_rounded_to_float32_in_the_order_of_the_records(tmp_path: Path)
 
 def test_another_size_is_named(tmp_path: Path) -> None:
     path = store(tmp_path / "x", [raw(pixels(0)), raw(pixels(1)), raw(pixels(2, height=25))])
-    with pytest.raises(DatabaseError, match=r"00000002_2\.png: is \(3, 25, 20\).*00000000_0\.png is \(3, 24, 20\)"):
+    with pytest.raises(
+        DatabaseError, match=r"00000002_2\.png: is 3x25x20 \(channels x height x width\).*00000000_0\.png is 3x24x20"
+    ):
         image_mean(path)
 
 

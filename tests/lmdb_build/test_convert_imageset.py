@@ -138,7 +138,7 @@ def test_mixed_sizes_name_the_first_offender_and_both_sizes(here: Path, flags: l
     for name, height in (("tall", 30), ("taller", 40)):
         write_picture(here / "pictures" / f"{name}.png", height=height)
     write_list(here, [f"pictures/{name}.png 0" for name in ("0", "1", "tall", "taller", "2")])
-    with pytest.raises(LmdbBuildError, match=r"tall\.png: is 30x20 .* 24x20, .*pictures/0\.png.*--resize_height"):
+    with pytest.raises(LmdbBuildError, match=r"tall\.png: is 30x20 .* 24x20; .*pictures/0\.png.*--resize_height"):
         main([*flags, "./", "list.txt", "x_lmdb"])
     assert left_behind(here) == []
     main([*flags, "--resize_height=8", "--resize_width=8", "./", "list.txt", "x_lmdb"])
@@ -224,7 +224,7 @@ def test_the_map_grows_past_its_first_size(here: Path) -> None:
     assert len(records(here / "x_lmdb")) == 15
 
 
-def test_the_command_tells_errors_in_one_line_and_by_exit_code(here: Path) -> None:
+def test_an_error_is_one_line_and_an_exit_code(here: Path) -> None:
     write_set(here)
     good = command("convert_imageset", "./", "list.txt", "x_lmdb", folder=here)
     assert (good.returncode, good.stdout) == (0, "x_lmdb: 5 records from list.txt, 0 pictures skipped\n")
@@ -256,7 +256,7 @@ def test_a_full_disk_leaves_nothing(here: Path) -> None:
         pytest.skip(f"this machine lets nobody mount a small disk: {run.stderr.strip()}")
     assert run.returncode == 1
     assert "disk/x_lmdb" in run.stderr
-    assert "Free some room" in run.stderr
+    assert "Free some space" in run.stderr
     assert "Traceback" not in run.stderr
     assert run.stdout == "", "nothing is left on the disk"
 
@@ -296,7 +296,7 @@ def test_ctrl_c_leaves_nothing(here: Path) -> None:
 
 @pytest.mark.slow
 def test_memory_stays_flat(here: Path) -> None:
-    """Private memory: what LMDB maps of the file grows with it, but belongs to the system's cache."""
+    """Measures private memory. The part of the file that LMDB maps grows with it, but belongs to the system's cache."""
     write_picture(here / "pictures/0.png", height=64, width=64)
     code = """
 import sys, threading
@@ -309,9 +309,11 @@ def watch():
             peak = max(peak, *(int(line.split()[1]) for line in status if line.startswith("RssAnon")))
 watcher = threading.Thread(target=watch, daemon=True)
 watcher.start()
-ROOM.main(["convert_imageset", "--resize_height=227", "--resize_width=227", "./", "list.txt", sys.argv[1]])
-done.set()
-watcher.join()
+try:
+    ROOM.main(["convert_imageset", "--resize_height=227", "--resize_width=227", "./", "list.txt", sys.argv[1]])
+finally:
+    done.set()
+    watcher.join()
 print(peak)
 """
     if not Path("/proc/self/status").exists():

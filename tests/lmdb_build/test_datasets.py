@@ -6,8 +6,9 @@ import pytest
 
 from common.errors import UsageError
 from kits.lmdb_build import write_faces
-from lmdb_build.datasets import files_below, read_dataset, utkface_labels
+from lmdb_build.datasets import read_dataset, utkface
 from lmdb_build.errors import DatasetError
+from lmdb_build.folders import files_below
 
 
 @pytest.mark.parametrize(
@@ -16,13 +17,13 @@ from lmdb_build.errors import DatasetError
         ("34_1_2_20170116174525125.jpg", (34, 1)),
         ("1_0_4_20161219154842205.jpg.chip.jpg", (1, 0)),
         ("116_1_0_20170120134921760.JPG", (116, 1)),
-        ("24_0_1_20170116220224657 .jpg", (24, 0)),  # a blank that the published set really has
+        ("24_0_1_20170116220224657 .jpg", (24, 0)),  # the published set has such a blank
         ("part 1/0_0_3_20170110220644400.jpeg", (0, 0)),
         ("120_0_0_1.png", (120, 0)),
     ],
 )
 def test_names_that_are_read(name: str, labels: tuple[int, int]) -> None:
-    assert utkface_labels(name) == labels
+    assert utkface.labels(name) == labels
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_names_that_are_read(name: str, labels: tuple[int, int]) -> None:
         ("30_0_7_20170116174525125.jpg", "race is '7'"),
         ("30_0_2_.jpg", "date is ''"),
         ("30_0_2_2017_1.jpg", "5 fields"),
-        ("٣_0_2_20170116174525125.jpg", "age is"),  # a digit, but not of ours
+        ("٣_0_2_20170116174525125.jpg", "age is"),  # an Arabic digit
         ("Thumbs.db", "not the name of a .jpg"),
         ("30_0_2_2017\n.jpg.txt", "not the name of a .jpg"),
         ("30_0_2_2017.jpg.chip.jpg.flip1.jpg", "date is"),  # a copy that build_dataset made
@@ -47,7 +48,7 @@ def test_names_that_are_read(name: str, labels: tuple[int, int]) -> None:
 )
 def test_names_that_are_left_out(name: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason.replace(".", r"\.")):
-        utkface_labels(name)
+        utkface.labels(name)
 
 
 def test_reads_a_folder_and_names_what_it_leaves_out(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_the_order_is_that_of_the_names(tmp_path: Path) -> None:
 
 
 def test_empty_missing_and_foreign_folders(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="empty folder"):
+    with pytest.raises(DatasetError, match="the folder is empty"):
         read_dataset("utkface", tmp_path)
     with pytest.raises(DatasetError, match="no such folder"):
         read_dataset("utkface", tmp_path / "missing")
@@ -80,6 +81,8 @@ def test_empty_missing_and_foreign_folders(tmp_path: Path) -> None:
         read_dataset("utkface", tmp_path)
 
 
-def test_an_unknown_set_names_the_known_and_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"known are .*utkface.*Did you mean utkface\?"):
+def test_an_unknown_data_set_names_the_known_and_the_closest(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r'--dataset utkfaces: no such data set\. Known: .*utkface.*Did you mean "utkface"\?'
+    ):
         read_dataset("utkfaces", tmp_path)

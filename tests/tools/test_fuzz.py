@@ -16,19 +16,20 @@ def test_only_our_own_errors(tmp_path: Path) -> None:
     assert not (tmp_path / "failures").exists()
     for kind, tally in tallies.items():
         assert tally.inputs == 100
-        assert tally.refused > 10, kind  # the inputs are neither all valid
-        assert tally.read > 2 or kind == "LMDB, cut", kind  # nor all nonsense
+        # The inputs are neither all valid nor all nonsense.
+        assert tally.refused > 10, kind
+        assert tally.read > 2 or kind == "LMDB, cut", kind
 
 
 @pytest.mark.parametrize("kind", fuzz.kinds())
-def test_what_the_inputs_are_made_from_is_valid(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuzz_inputs, "spoiled", lambda valid, chance: valid[chance.randrange(len(valid))])
-    monkeypatch.setattr(fuzz_inputs, "spoiled_text", lambda valid, chance: valid[chance.randrange(len(valid))])
-    monkeypatch.setattr(fuzz_inputs, "claimed", lambda message, chance: message.SerializeToString())
-    monkeypatch.setattr(fuzz, "_cutter", lambda valid: lambda chance: valid)
-    spoil, read = fuzz.kinds()[kind]
+def test_the_undamaged_files_are_valid(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz_inputs, "damaged", lambda valid, chance: valid[chance.randrange(len(valid))])
+    monkeypatch.setattr(fuzz_inputs, "damaged_text", lambda valid, chance: valid[chance.randrange(len(valid))])
+    monkeypatch.setattr(fuzz_inputs, "with_other_sizes", lambda message, chance: message.SerializeToString())
+    monkeypatch.setattr(fuzz, "_cut_short", lambda valid: lambda chance: valid)
+    make, read = fuzz.kinds()[kind]
     for seed in range(30):
-        (tmp_path / "input").write_bytes(spoil(random.Random(seed)))
+        (tmp_path / "input").write_bytes(make(random.Random(seed)))
         read(tmp_path / "input")
 
 
@@ -60,6 +61,6 @@ def test_a_failure_is_counted_and_kept(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_same_seed_gives_the_same_inputs() -> None:
     valid = fuzz_inputs.texts()
-    one, two = ([fuzz_inputs.spoiled_text(valid, random.Random(f"{i}")) for i in range(50)] for _ in range(2))
+    one, two = ([fuzz_inputs.damaged_text(valid, random.Random(f"{i}")) for i in range(50)] for _ in range(2))
     assert one == two
     assert len(set(one)) > 45

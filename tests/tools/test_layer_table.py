@@ -1,14 +1,16 @@
-"""The table of layers in docs/layers.md."""
+"""docs/layers.md, and what `saw` notes for it."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from caffe_io.layer_types import LAYER_TYPES
 from kits import oracle as oracle_kit
-from tools.layer_table import BEGIN, END, as_table, problems, put_between_marks
+from tools import layer_table
+from tools.layer_table import as_table, problems
 
 
 def test_rows_are_what_was_seen() -> None:
@@ -39,12 +41,22 @@ def test_types_that_convert_without_a_test_are_listed() -> None:
     assert problems(seen) == ["no test: ReLU converts to OpenVINO", "no test: ReLU compiles for Myriad X"]
 
 
-def test_the_table_goes_between_its_marks() -> None:
-    first = put_between_marks("a\n<!-- layers -->\nb", "| 1 |")
-    assert first == f"a\n{BEGIN}\n| 1 |\n{END}\nb"
-    assert put_between_marks(first, "| 2 |") == f"a\n{BEGIN}\n| 2 |\n{END}\nb"
-    with pytest.raises(SystemExit, match="has 0 places"):
-        put_between_marks("a", "| 1 |")
+def test_the_page_is_written_from_an_earlier_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(layer_table, "PAGE", tmp_path / "layers.md")
+    seen = {"ReLU": {"forward": {"test_a": True, "test_b": False}, "backward": {"test_b": False}}}
+    (tmp_path / "seen.json").write_text(json.dumps(seen))
+    (tmp_path / "layers.md").write_text("old")
+    layer_table.main(["--seen", str(tmp_path / "seen.json")])
+    assert (tmp_path / "layers.md").read_text() == f"{layer_table.HEAD}\n{as_table(seen)}\n"
+    assert capsys.readouterr().err.startswith("wrong: test_b\nno test: ")
+
+
+def test_the_page_in_docs_is_of_this_form() -> None:
+    lines = layer_table.PAGE.read_text().splitlines()
+    assert "\n".join(lines).startswith(f"{layer_table.HEAD}\n{as_table({})}\n| AbsVal |")
+    assert len(lines) > 60
 
 
 def test_saw_keeps_what_a_test_found(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]

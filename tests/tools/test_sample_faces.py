@@ -13,10 +13,10 @@ import pytest
 from common.errors import OutputExists, UsageError
 from common.tasks import FEMALE, MALE
 from lmdb_build.datasets import utkface
-from tools.faces import beard, features, hair
-from tools.faces.canvas import Canvas, ellipse, smooth
-from tools.faces.person import Person, draw_person
-from tools.faces.shape import shape_of
+from tools.drawn_faces import beard, features, hair
+from tools.drawn_faces.canvas import Canvas, ellipse, smooth
+from tools.drawn_faces.person import Person, draw_person
+from tools.drawn_faces.shape import shape_of
 from tools.sample_faces import contact_sheet, draw_face, main, plan, write_faces
 
 NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_(\d{17})\.jpg\.chip\.jpg")
@@ -95,7 +95,7 @@ def test_a_plan_has_as_many_faces_as_asked_for(count: int) -> None:
 
 def test_the_dataset_reader_takes_every_face(tmp_path: Path) -> None:
     write_faces(tmp_path / "faces", 20, 5)
-    samples, left_out = utkface(tmp_path / "faces")
+    samples, left_out = utkface.read(tmp_path / "faces")
     assert not left_out
     assert sorted((s.age, s.gender) for s in samples) == sorted((face.age, face.gender) for face in plan(20, 5))
 
@@ -113,8 +113,8 @@ def test_faces_are_written_the_same_twice_and_read_as_drawn(tmp_path: Path) -> N
 
 def test_several_processes_write_what_one_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = write_faces(tmp_path / "alone", 10, 4)
-    monkeypatch.setattr("tools.sample_faces.ALONE", 0)
-    monkeypatch.setattr("tools.sample_faces._cores", lambda: 2)
+    monkeypatch.setattr("tools.sample_faces.FEW", 0)
+    monkeypatch.setattr("tools.sample_faces.cores", lambda: 2)
     together = write_faces(tmp_path / "together", 10, 4)
     assert [path.read_bytes() for path in alone] == [path.read_bytes() for path in together]
 

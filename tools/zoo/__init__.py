@@ -1,7 +1,7 @@
-"""Well-known nets as prototxt text, written from their papers, in any width and picture size, one family a file: for tests
-and benchmarks.
+"""Well-known nets as prototxt text in any width and picture size, for tests and benchmarks. They are written from their papers.
 
-`NETS` holds them by name, with the picture size of the paper and a small size and width for quick tests.
+NETS holds them by name, with the picture size of the paper, and a small size and width for quick tests. Each family of nets
+has a module.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["NETS", "SOURCE", "Entry", "Top", "Writer"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A net: the function that writes it, the size of the paper's pictures, a small size and width, channels, inputs."""
+    """A net: the function that writes it, the picture size of the paper, a small size and width, channels, inputs."""
 
     write: Callable[[Writer], None]
     full: int
@@ -32,7 +32,7 @@ class Entry:
     inputs: Sequence[str] = ("data",)
 
     def writer(self, size: int, width: float, batch: int = 0) -> Writer:
-        """The net to answer (a batch of 1), or to learn from batches of `batch`."""
+        """Write the net: a deploy net for one picture, or with `batch` a train net."""
         net = Writer(self.write.__name__, (self.channels, size, size), width, self.inputs, batch)
         self.write(net)
         return net

@@ -1,4 +1,4 @@
-"""Nets of one layer after the other: LeNet, CaffeNet, VGG-16."""
+"""Nets without branches: LeNet, CaffeNet, VGG-16."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from .writer import Writer
 
 
 def lenet(net: Writer) -> None:
-    """LeCun et al. 1998, in Caffe's manner: ReLU, maxima."""
+    """Write LeNet (LeCun et al. 1998) as Caffe does, with ReLU and max pooling."""
     top = net.pool("pool1", net.conv("conv1", "data", net.wide(20), 5), 2)
     top = net.pool("pool2", net.conv("conv2", top, net.wide(50), 5), 2)
     net.classify(net.fc("ip2", net.relu(net.fc("ip1", top, net.wide(500))), 10), 10)
 
 
 def caffenet(net: Writer) -> None:
-    """Krizhevsky et al. 2012, pooling before normalisation."""
+    """Write CaffeNet: AlexNet (Krizhevsky et al. 2012) with pooling before normalisation."""
     w = net.wide
     top = net.lrn("norm1", net.pool("pool1", net.conv_relu("conv1", "data", w(96), 11, 4)))
     top = net.lrn("norm2", net.pool("pool2", net.conv_relu("conv2", top, w(256), 5, 1, 2, 2)))
@@ -24,7 +24,7 @@ def caffenet(net: Writer) -> None:
 
 
 def vgg16(net: Writer) -> None:
-    """Simonyan and Zisserman 2014, column D."""
+    """Write VGG-16 (Simonyan and Zisserman 2014, column D)."""
     top = "data"
     for block, (count, channels) in enumerate(((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), 1):
         for number in range(1, count + 1):

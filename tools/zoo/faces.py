@@ -1,4 +1,4 @@
-"""Nets of several answers or pictures: a PReLU net in MTCNN's manner, a Siamese one."""
+"""Nets with several outputs or inputs: one like the last net of MTCNN, and a Siamese net."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .writer import Top, Writer
 
 
 def onet(net: Writer) -> None:
-    """Zhang et al. 2016, in the manner of MTCNN's last net: PReLU, three outputs."""
+    """Write a net like the last one of MTCNN (Zhang et al. 2016), with PReLU and three outputs."""
     w = net.wide
     top = net.pool("pool1", net.relu(net.conv("conv1", "data", w(32), 3), "PReLU"))
     top = net.pool("pool2", net.relu(net.conv("conv2", top, w(64), 3), "PReLU"))
@@ -22,7 +22,7 @@ def onet(net: Writer) -> None:
 
 
 def siamese(net: Writer) -> None:
-    """Chopra et al. 2005: two pictures, one set of weights, two points whose distance counts."""
+    """Write a Siamese net (Chopra et al. 2005): two pictures, shared weights, and a loss on the distance of the outputs."""
     for end in ("", "_p"):
 
         def shared(name: str) -> str:

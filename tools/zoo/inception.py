@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .writer import Writer
 
-_INCEPTIONS = {  # 1x1, 3x3 reduced, 3x3, 5x5 reduced, 5x5, pool's 1x1
+# Outputs of: 1x1; 3x3 reduce, 3x3; 5x5 reduce, 5x5; the 1x1 after the pooling.
+_INCEPTIONS = {
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
     "4a": (192, 96, 208, 16, 48, 64),
@@ -18,7 +19,7 @@ _INCEPTIONS = {  # 1x1, 3x3 reduced, 3x3, 5x5 reduced, 5x5, pool's 1x1
 
 
 def googlenet(net: Writer) -> None:
-    """Szegedy et al. 2014; to learn, with its two heads in the middle, whose losses count 0.3."""
+    """Write GoogLeNet (Szegedy et al. 2014). The train net has the two auxiliary heads, with a loss weight of 0.3."""
     w = net.wide
     top = net.lrn("norm1", net.pool("pool1", net.conv_relu("conv1", "data", w(64), 7, 2, 3)))
     top = net.lrn("norm2", net.conv_relu("conv2", net.conv_relu("conv2_reduce", top, w(64), 1), w(192), 3, 1, 1))

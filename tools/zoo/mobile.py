@@ -6,7 +6,7 @@ from .writer import Writer
 
 
 def squeezenet(net: Writer) -> None:
-    """Iandola et al. 2016, version 1.1."""
+    """Write SqueezeNet 1.1 (Iandola et al. 2016)."""
     top = net.pool("pool1", net.conv_relu("conv1", "data", net.wide(64), 3, 2))
     for number, (squeeze, expand) in enumerate(
         ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256)), 2
@@ -24,7 +24,7 @@ def squeezenet(net: Writer) -> None:
 
 
 def mobilenet1(net: Writer) -> None:
-    """Howard et al. 2017."""
+    """Write MobileNet v1 (Howard et al. 2017)."""
     channels = net.wide(32)
     top = net.conv_bn("conv1", "data", channels, 3, 2, 1)
     steps = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
@@ -36,7 +36,7 @@ def mobilenet1(net: Writer) -> None:
 
 
 def mobilenet2(net: Writer) -> None:
-    """Sandler et al. 2018: inverted residuals, ReLU up to 6."""
+    """Write MobileNet v2 (Sandler et al. 2018), with inverted residuals and ReLU6."""
     channels = net.wide(32)
     top = net.conv_bn("conv1", "data", channels, 3, 2, 1, act="Clip")
     steps = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))

@@ -8,7 +8,7 @@ from .writer import Writer
 
 
 def _resnet(net: Writer, blocks: Sequence[int], deep: bool) -> None:
-    """He et al. 2015; deep: three convolutions a block, else two."""
+    """Write a ResNet (He et al. 2015). A block has three convolutions if `deep`, otherwise two."""
     top = net.pool("pool1", net.conv_bn("conv1", "data", net.wide(64), 7, 2, 3))
     for stage, count in enumerate(blocks):
         inner = net.wide(64 * 2**stage)
@@ -29,10 +29,10 @@ def _resnet(net: Writer, blocks: Sequence[int], deep: bool) -> None:
 
 
 def resnet18(net: Writer) -> None:
-    """18 layers."""
+    """Write ResNet-18."""
     _resnet(net, (2, 2, 2, 2), False)
 
 
 def resnet50(net: Writer) -> None:
-    """50 layers."""
+    """Write ResNet-50."""
     _resnet(net, (3, 4, 6, 3), True)

@@ -6,8 +6,10 @@ from .writer import Writer
 
 
 def unet(net: Writer) -> None:
-    """Ronneberger et al. 2015, with one level less: unpadded convolutions, Deconvolution up, Crop of what is joined. Two
-    classes a pixel."""
+    """Write U-Net (Ronneberger et al. 2015) with one level less, for two classes a pixel.
+
+    Convolutions are not padded, Deconvolution enlarges, and Crop fits what is concatenated.
+    """
     top, skips, size = "data", [], net.size
     for level in range(4):
         for half in "ab":

@@ -1,4 +1,4 @@
-"""Writes a net as prototxt text, layer by layer, to answer (deploy) or to learn (train)."""
+"""Writes a deploy or train net as prototxt text, layer by layer."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ SOURCE = "data.txt"
 
 @dataclass(frozen=True)
 class Top:
-    """What the data layer of a train net gives: the shape of one item; numbers from 0 to classes - 1, or real ones (0)."""
+    """A top of the data layer of a train net: the shape of one item, and its number of classes (0: real numbers)."""
 
     shape: tuple[int, ...]
     classes: int = 0
 
 
 class Writer:
-    """Layers of a net in their order; each method adds a layer or a few and returns its top's name.
+    """The layers of a net in order. Each method adds one layer or a few and returns the name of the top.
 
-    With a `batch` it is a train net: an HDF5Data layer makes the inputs and the truths (`tops` tells their shapes; SOURCE
-    lists the files), losses judge the answers, and Dropout drops nothing, for no two programs drop the same.
+    With a `batch` it is a train net, with losses, and an HDF5Data layer for inputs and labels. `tops` says what they are
+    like, and SOURCE lists the files. Dropout drops nothing then, because no two programs drop the same numbers.
     """
 
     def __init__(
         self, name: str, shape: tuple[int, ...], width: float = 1.0, inputs: Sequence[str] = ("data",), batch: int = 0
     ) -> None:
-        self.name, self.width, self.batch = name, width, batch
+        self.name = name
+        self.width = width
+        self.batch = batch
         self.tops = {data: Top(shape) for data in inputs}
         self.lines: list[str] = []
 
     @property
     def text(self) -> str:
+        """The net as prototxt text."""
         return "\n".join([f'name: "{self.name}"', *self._data(), *self.lines]) + "\n"
 
     @property
@@ -53,7 +56,7 @@ class Writer:
         ]
 
     def wide(self, channels: float) -> int:
-        """A count of channels in this width: a multiple of 4."""
+        """Scale a number of channels by the width, and round it to a multiple of 4."""
         return max(4, round(channels * self.width / 4) * 4)
 
     def add(self, name: str, kind: str, bottoms: str | Sequence[str], setting: str = "", top: str = "") -> str:
@@ -99,14 +102,17 @@ class Writer:
         act: str = "ReLU",
         factor: float = 1.0,
     ) -> str:
-        """Convolution without bias, BatchNorm and Scale (by about `factor`) in place, and an activation;
-        "Clip" is ReLU up to 6, for which Caffe 1.0 has no layer."""
+        """Add a convolution without bias, BatchNorm and Scale (by about `factor`) in place, and an activation.
+
+        The activation "Clip" is ReLU6, for which Caffe 1.0 has no layer of its own.
+        """
         blob = self.conv(name, bottom, outputs, kernel, stride, pad, group, bias=False)
         self.add(f"{name}_bn", "BatchNorm", blob, top=blob)
         factors = f'filler {{ type: "uniform" min: {0.8 * factor} max: {1.2 * factor} }}'
         biases = f'bias_filler {{ type: "gaussian" mean: {1 if act else 0} std: {0.3 * factor} }}'
         self.add(f"{name}_scale", "Scale", blob, f"scale_param {{ bias_term: true {factors} {biases} }}", top=blob)
-        if act == "Clip":  # not in place, where Caffe's gradient is wrong
+        if act == "Clip":
+            # Not in place, where Caffe's gradient is wrong.
             return self.add(f"{blob}_clip", "Clip", blob, "clip_param { min: 0 max: 6 }")
         return self.relu(blob, act) if act else blob
 
@@ -132,7 +138,7 @@ class Writer:
         return self.add(name, "LRN", bottom, "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 }")
 
     def classify(self, bottom: str, classes: int, place: tuple[int, ...] = (), weight: float = 1.0) -> None:
-        """The end: probabilities "prob", or a loss for the truth "label", one number for each item or (`place`) pixel."""
+        """End the net with probabilities "prob", or a loss for "label". `place` is the shape of an item's labels."""
         if self.batch:
             self.tops["label"] = Top(place, classes)
             self.loss("SoftmaxWithLoss", [bottom, "label"], weight)
@@ -140,6 +146,6 @@ class Writer:
             self.add("prob", "Softmax", bottom)
 
     def loss(self, kind: str, bottoms: Sequence[str], weight: float = 1.0, setting: str = "") -> None:
-        """A loss, "BOTTOM_loss", in a train net only."""
+        """Add a loss with the name "BOTTOM_loss" to a train net. A deploy net gets none."""
         if self.batch:
             self.add(f"{bottoms[0]}_loss", kind, bottoms, f"loss_weight: {weight} {setting}")

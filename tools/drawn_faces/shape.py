@@ -1,4 +1,4 @@
-"""Proportions: where growth, age and gender put eyes, nose, mouth and jaw, and the outline of the head."""
+"""Proportions of a face: eyes, nose, mouth, jaw and the outline of the head, by growth, age and gender."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Shape:
 
 @dataclass
 class Sitter:
-    """What every step of the drawing is given."""
+    """The argument of every step: who is drawn, in which proportions, on which canvas."""
 
     person: Person
     shape: Shape
@@ -43,7 +43,7 @@ class Sitter:
     rng: np.random.Generator
 
     def skin(self, towards: str, share: float) -> Colour:
-        """The person's skin mixed with '#rrggbb'."""
+        """Return the person's skin mixed with '#rrggbb'."""
         return mix(self.person.skin, bgr(towards), share)
 
     @property
@@ -53,12 +53,12 @@ class Sitter:
 
     @property
     def glow(self) -> Colour:
-        """The colour of what catches the light on this skin."""
+        """The colour of highlights on this skin."""
         return mix(self.person.skin, (235.0, 245.0, 255.0), 0.45)
 
 
 def shape_of(p: Person) -> Shape:
-    """The proportions that go with a person's traits."""
+    """Return the proportions for a person's traits."""
     g, f = p.growth, p.feminine
     grown_f, grown_m = (f - 0.5) * g, (0.5 - f) * g
 

@@ -1,4 +1,4 @@
-"""The canvas that the sample faces are drawn on: a pose, soft shapes, tapering strokes and hairs.
+"""The canvas of the sample faces, with a pose, soft shapes, tapering strokes and hairs.
 
 Shapes are given in face units: x to the right, y down, the origin in the middle of the head, 1 = half its width
 (so that an adult's chin lies near y = 1.3). Projections turn them into pixels: `face` for what lies on the curved
@@ -15,31 +15,39 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Points = NDArray[np.float64]  # (..., n, 2): x, y
-Colour = tuple[float, float, float]  # B, G, R in 0..255
-Picture = NDArray[np.uint8]  # height x width x 3, BGR
-Window = tuple[int, int, int, int]  # left, top, right, bottom
+Points = NDArray[np.float64]
+"""(..., n, 2): x, y."""
+Colour = tuple[float, float, float]
+"""B, G, R from 0 to 255."""
+Picture = NDArray[np.uint8]
+"""Height x width x 3, BGR."""
+Window = tuple[int, int, int, int]
+"""Left, top, right, bottom."""
 
-SIZE = 200  # side of a finished picture
-SUPER = 2  # drawn this many times larger, then averaged down
-DEPTH = 0.85  # how far the front of the head stands before the plane of the ears
-FRACTION_BITS = 4  # OpenCV's fixed point: shapes are placed to 1/16 of a pixel
+SIZE = 200
+"""Side of a finished picture."""
+SUPER = 2
+"""How many times larger the picture is drawn than it will be."""
+DEPTH = 0.85
+"""How far the front of the head is from the plane of the ears."""
+FRACTION_BITS = 4
+"""Bits after the point in OpenCV's coordinates: shapes are placed to 1/16 of a pixel."""
 
 
 def bgr(code: str) -> Colour:
-    """'#rrggbb' as (B, G, R)."""
+    """Convert '#rrggbb' to (B, G, R)."""
     return float(int(code[5:7], 16)), float(int(code[3:5], 16)), float(int(code[1:3], 16))
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """`first` at share 0, `second` at share 1."""
+    """Mix two colours: `first` at share 0, `second` at share 1."""
     share = min(max(share, 0.0), 1.0)
     b, g, r = (a + (z - a) * share for a, z in zip(first, second, strict=True))
     return b, g, r
 
 
 def smooth(points: ArrayLike, closed: bool = False, per: int = 8) -> Points:
-    """A Catmull-Rom curve through `points` (..., n, 2), `per` steps from each to the next."""
+    """Return a Catmull-Rom curve through `points` (..., n, 2), with `per` steps from each to the next."""
     p = np.asarray(points, dtype=np.float64)
     curve: Points = _spline(p.shape[-2], closed, per) @ p
     return curve
@@ -47,7 +55,7 @@ def smooth(points: ArrayLike, closed: bool = False, per: int = 8) -> Points:
 
 @cache
 def _spline(n: int, closed: bool, per: int) -> NDArray[np.float64]:
-    """The matrix that takes n control points to the points of the curve."""
+    """Return the matrix that maps n control points to the points of the curve."""
     t = np.linspace(0.0, 1.0, per, endpoint=False)
     weights = (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2)
     basis = 0.5 * np.stack(weights, axis=1)
@@ -66,23 +74,23 @@ def _circle(steps: int) -> Points:
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, steps: int = 24) -> Points:
-    """An ellipse about (x, y) as a polygon."""
+    """Return an ellipse with the centre (x, y) as a polygon."""
     return _circle(steps) * (rx, ry) + (x, y)
 
 
 def moved(points: Points, x: float = 0.0, y: float = 0.0) -> Points:
-    """The points, `x` further to the right and `y` further down."""
+    """Move the points by `x` to the right and by `y` down."""
     at: Points = points + np.array([x, y])
     return at
 
 
 def mirrored(half: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """`half`, then its mirror image backwards; points on the middle line (x = 0) are not repeated."""
+    """Return `half` and its mirror image, backwards. Points on the middle line (x = 0) are not repeated."""
     return [*half, *((-x, y) for x, y in reversed(half) if x != 0.0)]
 
 
 class Canvas:
-    """A BGR picture SUPER times too large, and the pose in which faces are projected onto it.
+    """A BGR picture, SUPER times as large as the finished one, and the pose for projecting a face onto it.
 
     Angles in radians, `scale` in pixels of the finished picture for one face unit, `shift` in face units.
     """
@@ -97,22 +105,22 @@ class Canvas:
         self.towards = np.array([np.sin(yaw), np.sin(pitch)])
 
     def face(self, points: ArrayLike, bump: float = 0.0) -> Points:
-        """Pixels of points on the front of the head; `bump` lifts them off it (nose, lips)."""
+        """Return the pixels of points on the front of the head. `bump` raises them above it (nose, lips)."""
         p = np.asarray(points, dtype=np.float64)
         return self._place(p, _front(p) + bump)
 
     def rim(self, points: ArrayLike) -> Points:
-        """Pixels of points on the outline: the crown stays put when the head turns, the chin goes along."""
+        """Return the pixels of points on the outline. When the head turns, the crown stays and the chin moves."""
         p = np.asarray(points, dtype=np.float64)
         return self._place(p, _front(p) * np.minimum(np.maximum((p[..., 1] - 0.2) / 0.9, 0.0), 1.0))
 
     def flat(self, points: ArrayLike, depth: float = 0.0) -> Points:
-        """Pixels of points in a plane `depth` before that of the ears."""
+        """Return the pixels of points in a plane `depth` in front of the ears."""
         p = np.asarray(points, dtype=np.float64)
         return self._place(p, np.full(p.shape[:-1], depth))
 
     def body(self, points: ArrayLike) -> Points:
-        """Pixels of points that neither turn nor tilt with the head."""
+        """Return the pixels of points that neither turn nor tilt with the head."""
         return np.asarray(points, dtype=np.float64) * self.unit + self.origin
 
     def _place(self, p: Points, z: NDArray[np.float64]) -> Points:
@@ -122,7 +130,7 @@ class Canvas:
     def paint(
         self, pixels: Points, colour: Colour, alpha: float = 1.0, soft: float = 0.0, clip: Points | None = None
     ) -> None:
-        """Fill a polygon; `soft` blurs its edge (face units), `clip` keeps it inside another polygon."""
+        """Fill a polygon. `soft` blurs its edge (face units), `clip` keeps it inside another polygon."""
         if alpha >= 1.0 and soft == 0.0 and clip is None:
             cv2.fillPoly(self.image, [_fixed(pixels)], colour, cv2.LINE_AA, FRACTION_BITS)
         else:
@@ -136,7 +144,7 @@ class Canvas:
         soft: float = 0.0,
         clip: Points | None = None,
     ) -> None:
-        """Polygons of one colour, each with its own opacity, blurred and laid on together."""
+        """Fill polygons of one colour, each with its own opacity, blurred together."""
         polygons = [_fixed(shape) for shape in shapes]
         bound = None if clip is None else _fixed(clip)
         blur = int(soft * self.unit) | 1
@@ -166,11 +174,11 @@ class Canvas:
     def stroke(
         self, pixels: Points, width: float, colour: Colour, alpha: float = 1.0, taper: float = 1.0, soft: float = 0.0
     ) -> None:
-        """A line of `width` (face units) that thins towards its ends by `taper` (0: not at all)."""
+        """Draw a line of `width` (face units) that tapers towards its ends (`taper` 0: not at all)."""
         self.paint(self.ribbon(pixels, width, taper), colour, alpha, soft)
 
     def ribbon(self, pixels: Points, width: float, taper: float = 1.0) -> Points:
-        """The outline of such a line."""
+        """Return the outline of such a line."""
         step = np.empty_like(pixels)
         step[1:-1] = pixels[2:] - pixels[:-2]
         step[0], step[-1] = pixels[1] - pixels[0], pixels[-1] - pixels[-2]
@@ -180,7 +188,7 @@ class Canvas:
         return np.concatenate([pixels + across, (pixels - across)[::-1]])
 
     def hairs(self, lines: Points, colours: Sequence[Colour], inside: Points | None = None, alpha: float = 1.0) -> None:
-        """Fine lines (n, points, 2), in equal shares of the colours, kept `inside` a polygon."""
+        """Draw fine lines (n, points, 2), which take the colours in turn, `inside` a polygon."""
         if len(lines) == 0:
             return
         x0, y0, x1, y1 = self._window(_fixed(lines.reshape(-1, 2) if inside is None else inside), 2)
@@ -199,12 +207,12 @@ class Canvas:
         part[:] = cv2.blendLinear(over, part, mask, 1.0 - mask)
 
     def tint(self, factors: NDArray[np.float32]) -> None:
-        """Multiply the picture by a small map of factors (h, w, 3), stretched over it: the light."""
+        """Multiply the picture by a small map of factors (h, w, 3), stretched to its size."""
         large = cv2.resize(factors, (self.side, self.side), interpolation=cv2.INTER_LINEAR)
         cv2.multiply(self.image, large, dst=self.image, dtype=cv2.CV_8U)
 
     def finished(self) -> Picture:
-        """The picture at its final size, SIZE x SIZE x 3."""
+        """Return the picture at its final size, SIZE x SIZE x 3."""
         return np.asarray(cv2.resize(self.image, (SIZE, SIZE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
     def _window(self, fixed: NDArray[np.int32], margin: int) -> Window:
@@ -215,7 +223,7 @@ class Canvas:
 
 
 def _front(p: Points) -> NDArray[np.float64]:
-    """How far a point on the front of the head stands out: an ellipsoid."""
+    """Return how far points on the front of the head, an ellipsoid, stand out."""
     height: NDArray[np.float64] = 1.0 - (p[..., 0] / 1.06) ** 2 - (p[..., 1] / 1.9) ** 2
     return DEPTH * np.sqrt(np.maximum(height, 0.0))
 

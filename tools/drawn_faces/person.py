@@ -1,4 +1,4 @@
-"""A made-up person: what age and gender do to a face, and by how much each person departs from it.
+"""Makes up a person: what age and gender do to a face, and how much this person differs from that.
 
 Every trait is drawn from age, gender and chance, so that the signs of both can be learned but never with
 certainty: people look older or younger than they are, and men and women overlap in every single sign.
@@ -48,7 +48,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Person:
-    """Traits; where no unit is given 0 is none and 1 as much as there can be."""
+    """Traits. Without a unit, 0 means not at all and 1 as much as possible."""
 
     age: int
     gender: int
@@ -88,7 +88,7 @@ class Person:
 
 
 def draw_person(age: int, gender: int, rng: np.random.Generator) -> Person:
-    """A person of this age (years, 0..120) and gender (0 male, 1 female); `rng` decides everything else."""
+    """Make up a person of this age (years, 0 to 120) and gender (0 male, 1 female). `rng` decides everything else."""
     looks = float(np.clip(age + rng.normal(0.0, 0.25 + 0.03 * min(age, 80)), 0.0, 105.0))
     growth = float(1.0 - np.exp(-((looks / 11.0) ** 0.95)))
     grown = _ramp(looks, 9, 18)
@@ -157,7 +157,7 @@ def _along(colours: list[Colour], place: float) -> Colour:
 
 
 def _skin_colour(tone: float, looks: float, rng: np.random.Generator) -> Colour:
-    """Babies are rosier, old skin is paler and more yellow."""
+    """Choose a skin colour. Babies are rosier; old skin is paler and more yellow."""
     skin = _along(SKIN, tone)
     skin = mix(skin, bgr("#f2a79b"), 0.2 * (1.0 - _ramp(looks, 0, 7)) * (1.0 - 0.5 * tone))
     grey = sum(skin) / 3
@@ -166,7 +166,7 @@ def _skin_colour(tone: float, looks: float, rng: np.random.Generator) -> Colour:
 
 
 def _hair_colour(tone: float, looks: float, rng: np.random.Generator) -> Colour:
-    """Dark skin goes with dark hair; children are fairer than they will be."""
+    """Choose a hair colour. Dark skin goes with dark hair, and children are fairer than they will be."""
     natural = _along(HAIR, float(rng.beta(1.1, 2.0 + 5.0 * tone)))
     return mix(natural, HAIR[6], 0.35 * (1.0 - _ramp(looks, 0, 10)) * (1.0 - tone))
 

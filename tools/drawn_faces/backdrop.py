@@ -1,4 +1,4 @@
-"""The steps before and after the face: the wall, the shoulders, the light, the grain of the camera."""
+"""Steps before and after the face: the wall, the shoulders, the light, the noise of the camera."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .shape import DARK, PALE, Sitter
 
 
 def wall(s: Sitter) -> None:
-    """A wall lit unevenly, now and then with lights out of focus on it."""
+    """Draw an unevenly lit wall, sometimes with lights out of focus."""
     c, rng = s.canvas, s.rng
     near, far = s.person.photo.wall
     corners = np.array([[near, mix(near, far, 0.5)], [mix(near, far, 0.4), far]], np.float32)
@@ -25,7 +25,7 @@ def wall(s: Sitter) -> None:
 
 
 def shoulders(s: Sitter) -> None:
-    """Clothes and neck; a child's shoulders are narrow."""
+    """Draw clothes and neck. A child's shoulders are narrow."""
     p, c, chin = s.person, s.canvas, s.shape.chin_y
     grown_m = (0.5 - p.feminine) * p.growth
     wide = 1.1 + 0.7 * p.growth + 0.35 * grown_m
@@ -56,7 +56,7 @@ def shoulders(s: Sitter) -> None:
 
 
 def light(s: Sitter) -> None:
-    """One side brighter than the other, warm or cold, darker corners, exposure."""
+    """Make one side brighter than the other, the light warm or cold, and the corners darker; set the exposure."""
     photo = s.person.photo
     y, x = np.mgrid[-1:1:20j, -1:1:20j].astype(np.float32)
     side, strength = photo.light
@@ -66,7 +66,7 @@ def light(s: Sitter) -> None:
 
 
 def camera(picture: Picture, photo: Photo, rng: np.random.Generator) -> Picture:
-    """The finished picture out of focus by photo.blur and with photo.noise on it."""
+    """Blur the finished picture by photo.blur and add noise of photo.noise."""
     if photo.blur > 0.25:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), photo.blur), np.uint8)
     grain = rng.standard_normal(picture.shape[:2], dtype=np.float32) * photo.noise

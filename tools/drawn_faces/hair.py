@@ -1,4 +1,4 @@
-"""The steps that draw the hair of the head: what is seen behind it, what lies on it, and a bow."""
+"""Steps that draw the hair behind the head and on it, and a bow."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from .person import GREY
 from .shape import DARK, PALE, SIDES, Sitter
 
 Line = list[tuple[float, float]]
-REACH = {"long": 1.9, "wavy": 1.75, "bob": 1.02}  # how low the hair falls, in face units
+REACH = {"long": 1.9, "wavy": 1.75, "bob": 1.02}
+"""How low the hair falls, in face units."""
 
 
 def tones(s: Sitter, base: Colour | None = None) -> list[Colour]:
-    """Colours of single hairs about `base`; some turn grey before the rest."""
+    """Return colours of single hairs around `base`. Some turn grey before the rest."""
     base = s.person.hair if base is None else base
     shades = [mix(base, DARK, k) for k in (0.10, 0.22, 0.06)] + [mix(base, PALE, k) for k in (0.07, 0.16, 0.03)]
     early = round(5 * s.person.grey * (1.3 - s.person.grey))
@@ -23,7 +24,7 @@ def tones(s: Sitter, base: Colour | None = None) -> list[Colour]:
 
 
 def back_hair(s: Sitter) -> None:
-    """What is seen of the hair behind head and neck."""
+    """Draw the hair behind head and neck."""
     p, c, v = s.person, s.canvas, s.person.volume
     colour = mix(p.hair, DARK, 0.4 - 0.22 * p.grey)
     if p.style == "bun":
@@ -44,12 +45,12 @@ def back_hair(s: Sitter) -> None:
 
 
 def front_hair(s: Sitter) -> None:
-    """The hair on the head, by style."""
+    """Draw the hair on the head in the style of the person."""
     STYLES[s.person.style](s)
 
 
 def _fall(s: Sitter) -> Line:
-    """The outer edge of long hair beside the face, downwards."""
+    """Return the outer edge of long hair beside the face, downwards."""
     low, v = REACH[s.person.style], s.person.volume
     if s.person.style == "wavy":
         steps = np.linspace(-0.35, low, 12)
@@ -59,14 +60,14 @@ def _fall(s: Sitter) -> Line:
 
 
 def _crown(volume: float, side: Line) -> Points:
-    """The outer edge of the hair, from the end of `side` on the left over the crown to its end on the right."""
+    """Return the outer edge of the hair, from the end of `side` on the left over the crown to its end on the right."""
     v = volume
     right = [(0.46 + 0.4 * v, -1.30 - 0.95 * v), (0.86 + 0.75 * v, -0.98 - 0.5 * v), *side]
     return smooth([*((-x, y) for x, y in reversed(right)), (0.0, -1.37 - v), *right], per=6)
 
 
 def _cap(s: Sitter, volume: float, side: Line, line: Line, spread: float, hairs: int = 150) -> None:
-    """Hair between the crown and a hair line (from right to left), combed from the parting, or from all over it."""
+    """Draw hair between the crown and a hair line (from right to left), combed from the parting or from everywhere."""
     c, p, rng = s.canvas, s.person, s.rng
     crown, front = _crown(volume, side), smooth(line, per=6)
     outer, inner = c.flat(crown), c.face(front)
@@ -81,7 +82,8 @@ def _cap(s: Sitter, volume: float, side: Line, line: Line, spread: float, hairs:
     start, via = c.flat(roots), over * 0.5 + end * 0.5
     lines = smooth(np.stack([start, start * 0.45 + via * 0.55, end * 0.7 + via * 0.3, end], axis=1), per=5)
     c.hairs(lines, tones(s), inside=shape)
-    if spread < 0.5 and len(side) > 2:  # long hair falls on beside the face
+    if spread < 0.5 and len(side) > 2:
+        # Long hair falls on beside the face.
         k = rng.random(hairs // 2) * 0.35
         fall = np.array([[(x * (1.0 - a), y) for x, y in ((0.3, -1.42), (0.84, -0.98), *side)] for a in k])
         for sign in SIDES:
@@ -93,7 +95,7 @@ def _cap(s: Sitter, volume: float, side: Line, line: Line, spread: float, hairs:
 
 
 def _straight(s: Sitter, low: float) -> Line:
-    """From the right sideburn to the left; temples go back first."""
+    """Return a hair line from the right sideburn to the left. It recedes at the temples first."""
     p, y = s.person, s.shape.hairline
     temple = y + 0.14 - 0.2 * p.recede
     half = [(0.95, low), (0.93, -0.2), (0.84, -0.52 - 0.1 * p.recede), (0.62 - 0.1 * p.recede, temple - 0.1 * p.recede)]
@@ -102,7 +104,7 @@ def _straight(s: Sitter, low: float) -> Line:
 
 
 def _swept(s: Sitter, low: float) -> Line:
-    """Parted on one side and combed over the forehead to the other."""
+    """Return a hair line that is parted on one side and combed over the forehead."""
     y = s.shape.hairline
     half = [(0.96, low), (0.94, -0.2), (0.86, -0.48)]
     over = [(0.6, y - 0.08), (0.38, y - 0.2), (0.1, y + 0.02), (-0.35, y + 0.2), (-0.75, y + 0.36)]
@@ -111,14 +113,14 @@ def _swept(s: Sitter, low: float) -> Line:
 
 
 def _fringed(s: Sitter, low: float) -> Line:
-    """A fringe over the forehead, cut a little unevenly."""
+    """Return the line of a fringe over the forehead, cut a little unevenly."""
     y = min(s.shape.brow_y - 0.07, s.shape.hairline + 0.45 * s.person.fringe)
     half = [(0.96, low), (0.95, -0.15), (0.86, y + 0.04), (0.5, y)]
     return [*half, (0.1, y + 0.035), (0.0, y - 0.02), (-0.1, y + 0.035), *((-x, h) for x, h in reversed(half))]
 
 
 def _middle(s: Sitter, low: float) -> Line:
-    """Parted in the middle."""
+    """Return a hair line that is parted in the middle."""
     y = s.shape.hairline
     half = [(0.96, low), (0.95, 0.1), (0.86, -0.35), (0.55, y + 0.12), (0.2, y - 0.1)]
     return [*half, (0.0, y - 0.24), *((-x, h) for x, h in reversed(half))]
@@ -154,14 +156,14 @@ def _long(s: Sitter) -> None:
 
 
 def _tied(s: Sitter) -> None:
-    """Combed back, for a bun or a ponytail."""
+    """Draw hair that is combed back, for a bun or a ponytail."""
     v = 0.5 * s.person.volume
     line = _fringed if s.person.fringe > 0 else _middle if abs(s.person.part) < 0.25 else _straight
     _cap(s, v, _short_side(v, 0.0), line(s, 0.0), 0.2)
 
 
 def _curly(s: Sitter) -> None:
-    """Many small curls along the crown."""
+    """Draw many small curls along the crown."""
     p, c, rng = s.person, s.canvas, s.rng
     v = p.volume * 1.3 + 0.06
     fringed = p.fringe > 0 and p.recede < 0.5
@@ -178,7 +180,7 @@ def _curly(s: Sitter) -> None:
 
 
 def _bald(s: Sitter) -> None:
-    """A bare crown that shines, hair above the ears, at first some on top as well."""
+    """Draw a shining bare crown and hair above the ears; at first there is some on top as well."""
     p, c = s.person, s.canvas
     if p.recede < 0.7:
         thin = _crown(0.0, [(0.95, -0.5), (0.7, -0.75), (0.35, -1.0)])
@@ -195,7 +197,7 @@ def _bald(s: Sitter) -> None:
 
 
 def _fluff(s: Sitter) -> None:
-    """A baby's down and a curl on top."""
+    """Draw a baby's down and a curl on top."""
     p, c, rng = s.person, s.canvas, s.rng
     under = [(0.78, -0.72), (0.3, -0.98), (0.0, -0.94), (-0.3, -0.98), (-0.78, -0.72)]
     down = np.vstack([_crown(0.02, [(1.0, -0.35)]), smooth(under)])
@@ -221,7 +223,7 @@ STYLES: dict[str, Callable[[Sitter], None]] = {
 
 
 def bow(s: Sitter) -> None:
-    """A bow in the hair of some small girls."""
+    """Draw a bow in the hair of some small girls."""
     if not s.person.bow:
         return
     c, side = s.canvas, 1 if s.person.part > 0 else -1

@@ -1,4 +1,4 @@
-"""The steps that draw ears, eyes, brows, nose, mouth, and what is worn on them."""
+"""Steps that draw ears, eyes, brows, nose, mouth, earrings and glasses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .shape import DARK, PALE, SIDES, Sitter
 
 
 def ears(s: Sitter) -> None:
-    """Ears; they grow a little all life long."""
+    """Draw ears, which grow a little throughout life."""
     c, y = s.canvas, s.shape.eye_y + 0.16
     tall = 0.22 + 0.07 * s.person.sag
     for side in SIDES:
@@ -18,7 +18,7 @@ def ears(s: Sitter) -> None:
 
 
 def earrings(s: Sitter) -> None:
-    """Drops of gold, silver or red below the ears."""
+    """Draw drops of gold, silver or red below the ears."""
     if not s.person.earrings:
         return
     c, y = s.canvas, s.shape.eye_y + 0.4
@@ -30,7 +30,7 @@ def earrings(s: Sitter) -> None:
 
 
 def eyes(s: Sitter) -> None:
-    """Eyes, lids and lashes; lids grow heavy and outer corners sink with age."""
+    """Draw eyes, lids and lashes. With age, lids grow heavy and outer corners sink."""
     for side in SIDES:
         _eye(s, side)
 
@@ -39,7 +39,7 @@ def _eye(s: Sitter, side: int) -> None:
     p, c, sh = s.person, s.canvas, s.shape
 
     def at(*points: tuple[float, float]) -> Points:
-        """x in half eye widths from the middle, outwards; y in face units."""
+        """Place points given outwards from the middle in half eye widths (x) and in face units (y)."""
         return np.array([(side * (sh.eye_x + x * sh.eye_w), sh.eye_y + y) for x, y in points])
 
     h = sh.eye_h * (1.0 - 0.15 * max(p.smile, 0.0))
@@ -57,7 +57,8 @@ def _eye(s: Sitter, side: int) -> None:
     c.paint(disc(0.86), p.iris, clip=opening)
     c.paint(disc(0.6, 0.035, 0.7), mix(p.iris, PALE, 0.4), 0.6, soft=0.02, clip=opening)
     c.paint(disc(0.46), DARK, clip=opening)
-    c.paint(c.face(moved(upper, y=0.035)), DARK, 0.35, soft=0.04, clip=opening)  # the lid's shadow
+    # The shadow of the lid.
+    c.paint(c.face(moved(upper, y=0.035)), DARK, 0.35, soft=0.04, clip=opening)
     glint = 0.3 * sh.iris
     towards_light = 1.0 if p.photo.light[0] > 0 else -1.0
     c.paint(c.face(ellipse(x + towards_light * glint, y - glint, glint * 0.85, glint * 0.85, 12)), PALE)
@@ -81,7 +82,7 @@ def _eye(s: Sitter, side: int) -> None:
 
 
 def brows(s: Sitter) -> None:
-    """Straight and heavy or thin and arched; faint in babies, bushy in old men."""
+    """Draw brows: straight and heavy or thin and arched, faint in babies, bushy in old men."""
     p, c, sh = s.person, s.canvas, s.shape
     g, f = p.growth, p.feminine
     thick = (0.045 + 0.06 * g * (1.2 - f)) * p.brow * (1.0 - 0.3 * p.sag * f)
@@ -104,7 +105,7 @@ def brows(s: Sitter) -> None:
 
 
 def nose(s: Sitter) -> None:
-    """The bridge by its shadow, the tip by its light, wings and nostrils by lines."""
+    """Draw the bridge as a shadow, the tip as a highlight, wings and nostrils as lines."""
     p, c, sh = s.person, s.canvas, s.shape
     away = -1.0 if p.photo.light[0] > 0 else 1.0
     y, w, half = sh.nose_y, sh.nose_w, (sh.eye_y + sh.nose_y) / 2
@@ -122,7 +123,7 @@ def nose(s: Sitter) -> None:
 
 
 def mouth(s: Sitter) -> None:
-    """Lips, thinner with age, closed or in a smile that shows teeth."""
+    """Draw lips, thinner with age, closed or in a smile that shows teeth."""
     p, c, sh = s.person, s.canvas, s.shape
     y, w, h = sh.mouth_y, sh.mouth_w, sh.lip_h
     lift = 0.075 * p.smile - 0.025 * p.sag
@@ -155,11 +156,12 @@ def mouth(s: Sitter) -> None:
     c.paint(c.face(ellipse(0, (sh.nose_y + y - h) / 2 + 0.05, 0.035, 0.06)), s.crease, 0.22, soft=0.04)
 
 
-LENSES = {"round": (0.27, 1.0), "square": (0.22, 0.45), "half": (0.15, 0.7)}  # half height, roundness
+LENSES = {"round": (0.27, 1.0), "square": (0.22, 0.45), "half": (0.15, 0.7)}
+"""Half height and roundness."""
 
 
 def glasses(s: Sitter) -> None:
-    """Spectacles: round, square, or half-moons low on the nose."""
+    """Draw glasses: round, square, or half-moons low on the nose."""
     p, c, sh = s.person, s.canvas, s.shape
     if not p.glasses:
         return

@@ -1,4 +1,4 @@
-"""The steps that draw the skin: the head with its light and shade, spots, wrinkles."""
+"""Steps that draw the skin: the head with light and shade, spots, wrinkles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .shape import DARK, SIDES, Sitter
 
 
 def head(s: Sitter) -> None:
-    """The head, the shadow on the side away from the light, cheeks, and what age hollows out."""
+    """Draw the head, the shadow on the side away from the light, cheeks, and hollows that come with age."""
     p, c, sh = s.person, s.canvas, s.shape
     edge = c.rim(sh.outline)
     c.paint(edge, p.skin)
@@ -44,7 +44,7 @@ def _pair(s: Sitter, shapes: list[Points], colour: Colour, alpha: float, soft: f
 
 
 def spots(s: Sitter) -> None:
-    """Age spots on forehead and cheeks, acne, freckles."""
+    """Draw age spots on forehead and cheeks, acne and freckles."""
     p, c, sh, rng = s.person, s.canvas, s.shape, s.rng
     kinds: list[tuple[float, int, Colour, tuple[float, float], tuple[float, float]]] = [
         (p.spots, 26, mix(p.skin, bgr("#6b3a1e"), 0.6), (0.022, 0.05), (-1.1, sh.mouth_y)),
@@ -59,11 +59,12 @@ def spots(s: Sitter) -> None:
             c.layer(shapes, rng.uniform(0.4, 0.8, n).tolist(), colour, 0.015, clip=c.rim(sh.outline))
 
 
-Fold = tuple[list[tuple[float, float]], float, float]  # points, width, depth 0..1
+Fold = tuple[list[tuple[float, float]], float, float]
+"""Points, width, depth from 0 to 1."""
 
 
 def wrinkles(s: Sitter) -> None:
-    """All folds of the skin: a crease each, with a lighter ridge below it."""
+    """Draw all folds of the skin, each as a crease with a lighter ridge below it."""
     c = s.canvas
     folds = [*_middle_folds(s), *_side_folds(s)]
     if not folds:
@@ -78,7 +79,7 @@ def wrinkles(s: Sitter) -> None:
 
 
 def _middle_folds(s: Sitter) -> list[Fold]:
-    """Across the forehead, and the lip's upright lines."""
+    """Return the folds across the forehead, and the upright lines above the lip."""
     sh, rng, w = s.shape, s.rng, s.person.wrinkles
     folds: list[Fold] = []
     for i in range(int(1 + 4.2 * w) if w > 0.12 else 0):
@@ -93,7 +94,7 @@ def _middle_folds(s: Sitter) -> list[Fold]:
 
 
 def _side_folds(s: Sitter) -> list[Fold]:
-    """The folds that come in pairs; from the nose to the mouth first, in the cheeks last."""
+    """Return the folds that come in pairs. Those from nose to mouth come first in life, those in the cheeks last."""
     sh, w, sag = s.shape, s.person.wrinkles, s.person.sag
     if w <= 0.02:
         return []

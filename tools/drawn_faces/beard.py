@@ -1,4 +1,4 @@
-"""The step that draws hair on the face."""
+"""Step that draws the hair on the face."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .shape import DARK, Sitter
 
 
 def beard(s: Sitter) -> None:
-    """Stubble, moustache, goatee or full beard; drawn before the mouth."""
+    """Draw stubble, a moustache, a goatee or a full beard. This comes before the mouth."""
     BEARDS[s.person.beard](s)
 
 
@@ -30,7 +30,7 @@ def _stubble(s: Sitter) -> None:
 
 
 def _down(s: Sitter) -> None:
-    """A boy's first moustache."""
+    """Draw a boy's first moustache."""
     c, sh = s.canvas, s.shape
     lip = ellipse(0, (sh.nose_y + sh.mouth_y) / 2 + 0.03, sh.mouth_w * 0.75, 0.05)
     c.paint(c.face(lip), s.person.hair, 0.45, soft=0.04)
@@ -80,15 +80,16 @@ BEARDS: dict[str, Callable[[Sitter], None]] = {
 
 
 def _both(s: Sitter, half: list[tuple[float, float]], bump: float) -> Points:
-    """Pixels of a shape whose left half goes from the top of the middle line to its bottom."""
+    """Return the pixels of a symmetric shape. `half` is its left half, from the top of the middle line to the bottom."""
     return s.canvas.face(smooth([*half, *((-x, y) for x, y in half[-2:0:-1])], closed=True, per=5), bump)
 
 
 def _jaw(s: Sitter, outward: float) -> Points:
-    """The bearded part of the face: along the jaw from ear to ear, back over cheeks and upper lip."""
+    """Return the outline of the bearded part: along the jaw from ear to ear, and back over cheeks and upper lip."""
     c, sh = s.canvas, s.shape
     y, w = sh.mouth_y, sh.mouth_w
     below = sh.outline[sh.outline[:, 1] > 0.2]
-    below = below[np.argsort(-np.arctan2(below[:, 0], below[:, 1]))] * outward  # from the right ear to the left
+    # In order from the right ear to the left.
+    below = below[np.argsort(-np.arctan2(below[:, 0], below[:, 1]))] * outward
     cheek = [(-0.9, 0.3), (-0.76, y - 0.22), (-w - 0.2, y - 0.1), (-w * 0.8, sh.nose_y + 0.2), (0.0, sh.nose_y + 0.14)]
     return np.vstack([c.rim(below), c.face(smooth(mirrored(cheek), per=5))])

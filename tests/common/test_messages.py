@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from common.messages import did_you_mean, known_names, shape_text
+
+
+@pytest.mark.parametrize(
+    ("dims", "text"), [((1, 3, 227, 227), "1x3x227x227"), ((7,), "7"), ((), "scalar"), ((0, 5), "0x5")]
+)
+def test_a_shape(dims: tuple[int, ...], text: str) -> None:
+    assert shape_text(dims) == text
+    assert shape_text(iter(dims)) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("convolutoin", ' Did you mean "Convolution"?'),
+        ("CONVOLUTION", ' Did you mean "Convolution"?'),
+        ("Pool", ' Did you mean "Pooling"?'),
+        ("xyz", ""),
+        ("", ""),
+    ],
+)
+def test_the_closest_name_is_suggested_whatever_its_case(name: str, hint: str) -> None:
+    assert did_you_mean(name, iter(["Convolution", "Pooling", "ReLU"])) == hint
+    assert did_you_mean(name, []) == ""
+
+
+def test_known_names_are_sorted_without_regard_to_case() -> None:
+    assert (
+        known_names("relo", {"tanh": 1, "ReLU": 2, "Pooling": 3}) == 'Known: Pooling, ReLU, tanh. Did you mean "ReLU"?'
+    )
+    assert known_names("x", ["b", "a"]) == "Known: a, b."
+    assert known_names("x", []) == "Known: none."

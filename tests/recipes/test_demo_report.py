@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from common.commands import run
+from recipes.demo.report import main, rows
+
+REPORT = {"weights": "Net_iter_20.caffemodel", "accuracy": 0.5, "pictures": 80, "majority_baseline": 0.25}
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the table is made from: lists, reports, cards; AgeNet with a blob, GenderNet without."""
+    monkeypatch.chdir(tmp_path)
+    for net, more, blob in (
+        ("AgeNet", {"classes": ["0-9"] * 9, "one_off_accuracy": 0.75}, {"bytes": 1234567, "shaves": 8}),
+        ("GenderNet", {"classes": ["male", "female"]}, None),
+    ):
+        (tmp_path / "models" / net).mkdir(parents=True)
+        (tmp_path / "models" / net / "x_test_torch.json").write_text(json.dumps({**REPORT, **more}))
+        (tmp_path / "graph").mkdir(exist_ok=True)
+        (tmp_path / "graph" / f"{net}.json").write_text(json.dumps({"blob": blob}))
+    (tmp_path / "data/DEF").mkdir(parents=True)
+    (tmp_path / "data/DEF/age_train.txt").write_text("a 1\nb 2\nc 3\n")
+    (tmp_path / "data/DEF/age_test.txt").write_text("d 1\n")
+    return tmp_path
+
+
+def test_the_rows(demo: Path) -> None:
+    table = rows(demo, "drawn faces", "d")
+    assert table[:5] == [
+        ("pictures", "3 to train (after balancing), 1 to test; drawn faces"),
+        ("AgeNet", "9 classes; 50.0% of 80 right, 75.0% within one class; always the commonest: 25.0%"),
+        ("", "Net_iter_20.caffemodel; blob: 1,234,567 bytes for 8 shaves"),
+        ("GenderNet", "2 classes; 50.0% of 80 right; always the commonest: 25.0%"),
+        ("", "Net_iter_20.caffemodel; blob: none (no tool chain)"),
+    ]
+    assert [name for name, _ in table[5:]] == ["one face", "models/", "graph/", "data/", "next"]
+
+
+def test_the_command(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--what", "drawn faces", "--face", "d"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10
+    assert lines[0] == "pictures      3 to train (after balancing), 1 to test; drawn faces"
+
+
+@pytest.mark.parametrize(
+    "missing", ["graph/GenderNet.json", "models/AgeNet/x_test_torch.json", "data/DEF/age_test.txt"]
+)
+def test_a_demo_that_did_not_end(demo: Path, capsys: pytest.CaptureFixture[str], missing: str) -> None:
+    (demo / missing).unlink()
+    with pytest.raises(SystemExit) as ended:
+        run(main, ["--what", "x", "--face", "d"])
+    assert ended.value.code == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and err.count("\n") == 1 and "Run demo.sh to its end first." in err

@@ -138,7 +138,7 @@ def test_a_python_without_what_it_needs(here: Path) -> None:
     (here / "cv2.py").write_text("raise ModuleNotFoundError(\"No module named 'cv2'\", name='cv2')")
     done = run(here, "--image_path", "face.png", PYTHONPATH=str(here))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: {sys.executable} has no module cv2. Use ")
+    assert done.stderr.startswith(f"error: {sys.executable}: has no module cv2. Use ")
     assert "locks/runner.txt" in done.stderr
 
 

@@ -62,4 +62,7 @@ def test_wrong_use(tmp_path: Path) -> None:
 
 def test_a_verb_that_has_moved_says_where(tmp_path: Path) -> None:
     done = command("evaluate", "--net", "AgeNet", folder=tmp_path)
-    assert (done.code, done.err) == (2, "error: python -m training evaluate: has moved. Use ./moka evaluate.\n")
+    assert (done.code, done.err) == (
+        2,
+        "error: python -m training: evaluate has moved. Use `./moka evaluate` or `python -m evaluation evaluate`.\n",
+    )

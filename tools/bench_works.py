@@ -133,7 +133,7 @@ def _zoo(folder: Path) -> None:
             f'max_iter: 10\ndisplay: 3\nsnapshot_prefix: "{work}"\nsnapshot_after_train: false\nsolver_mode: CPU\n'
         )
     with h5py.File(folder / "noise.h5", "w") as file:
-        # Both nets take pictures of the same size, so the tops of the last one serve for both.
+        # Both nets take pictures of the same size, so the tops of the last one are right for both.
         for name, top in net.tops.items():
             shape = (2 * BATCH, *top.shape)
             noise = random.integers(top.classes, size=shape) if top.classes else random.normal(size=shape)

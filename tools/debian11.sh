@@ -1,10 +1,11 @@
-# Sourced by toolchain.sh: source 3, Debian 11's own packages, unpacked without root and started through their own loader.
-# apt works out which packages are needed and checks their signatures; every folder that it writes is given to it here.
+# Sourced by toolchain.sh. Source 3: packages of Debian 11, unpacked without root and started with their own loader.
+# apt finds out which packages are needed and checks their signatures. Every folder that it writes to is set here.
 # shellcheck shell=bash disable=SC2154
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-debian_can() { # sets `mirror`; this is the last source, so whatever is missing is the end
+# Sets `mirror`. This is the last source, so anything that is missing is an error.
+debian_can() {
     need apt-get apt
     need dpkg-deb dpkg
     need awk mawk
@@ -16,7 +17,8 @@ debian_can() { # sets `mirror`; this is the last source, so whatever is missing 
     say "$name: Debian: taking Debian 11 packages from $mirror"
 }
 
-mirror_of_this_machine() { # apt knows whose archives it has fetched; before its first update only the release's name tells
+# apt knows the label of archives that it has downloaded. Before its first update only the name of the release helps.
+mirror_of_this_machine() {
     local id codename
     id=$(. /etc/os-release && say "${ID:-}")
     codename=$(. /etc/os-release && say "${VERSION_CODENAME:-}")
@@ -29,11 +31,13 @@ mirror_wanted() { say "Name a Debian mirror that still carries Debian 11 (bullse
 
 debian_build() {
     local packages root=$new/root apt=$new/tmp/apt count bytes
-    local site=$root/usr/local/lib/python3.9/dist-packages # where this Python looks besides Debian's own folder
+    # Besides Debian's own folder, this Python searches here.
+    local site=$root/usr/local/lib/python3.9/dist-packages
     read -r -a packages <<<"${debian_packages[$name]}"
     write_apt_settings
     say "$name: downloading the list of packages, 8 MB"
-    apt_get update || true # it may fail and exit with 0; the list itself is what counts
+    # It may fail and still exit with 0, so the list itself is checked.
+    apt_get update || true
     compgen -G "$apt/lists/*_bullseye_main_binary-amd64_Packages*" >/dev/null ||
         die "no Debian 11 from $mirror: $(apt_complaint). $(mirror_wanted)"
     apt_get install --print-uris "${packages[@]}" || die "$mirror does not have all of ${packages[*]}: $(apt_complaint)"
@@ -52,9 +56,11 @@ debian_build() {
     fi
 }
 
-write_apt_settings() { # the machine's own way to the network (proxies and the like), and not one of its other settings
+# Keeps the machine's network settings, such as proxies, and none of its other settings.
+write_apt_settings() {
     mkdir -p "$apt/lists/partial" "$apt/archives/partial"
-    : >"$apt/status" # nothing counts as installed, so the whole closure is fetched
+    # Nothing counts as installed, so all dependencies are downloaded.
+    : >"$apt/status"
     say "deb [signed-by=$keyring] $mirror bullseye main" >"$apt/sources.list"
     {
         apt-config dump Acquire
@@ -87,11 +93,13 @@ apt_get() { APT_CONFIG=$apt/apt.conf apt-get -qq --yes "$@" >"$apt/log" 2>&1; }
 
 apt_complaint() { grep -m 1 -E '^(E|W|Err):' "$apt/log" | sed 's/^[A-Z][a-z]*: *//; s/\.$//' || say "apt did not say why"; }
 
-show_growth() { # show_growth FOLDER MB: a line now and then until it is killed
+# show_growth FOLDER MB: prints a line every five seconds until it is killed.
+show_growth() {
     while sleep 5 >/dev/null 2>&1 9>&-; do say "$name: $(($(du -sk "$1" | cut -f 1) / 1000)) of $2 MB"; done
 }
 
-unpack_packages() { # the packages' own set-up scripts do not run
+# The set-up scripts of the packages are not run.
+unpack_packages() {
     local package
     mkdir -p "$root"
     say "$name: unpacking"
@@ -102,23 +110,25 @@ unpack_packages() { # the packages' own set-up scripts do not run
     done
 }
 
-write_start_scripts() { # everything is found from the script's own place, so the folder may be moved
+# Paths are relative to the script, so the folder may be moved.
+write_start_scripts() {
     local program
     cat >"$root/start" <<'SCRIPT'
 #!/bin/sh
-# start PROGRAM [ARGUMENT...]: a program of usr/bin through Debian 11's own loader and libraries, OpenBLAS before any other BLAS
+# start PROGRAM [ARGUMENT...]: starts a program of usr/bin with Debian 11's loader and libraries; OpenBLAS comes before any other BLAS.
 root=$(dirname "$(readlink -f "$0")")
 libraries=$root/usr/lib/x86_64-linux-gnu
 program=$root/usr/bin/$1
 shift
-export LC_ALL=C # the host's locale files are of another C library
-# This OpenBLAS (0.3.13) takes a processor younger than itself for one without AVX, several times slower.
+# The host's locale files are for another C library.
+export LC_ALL=C
+# This OpenBLAS (0.3.13) takes a newer processor for one without AVX, and is then several times slower.
 if [ -z "${OPENBLAS_CORETYPE:-}" ] && grep -q -m 1 -w avx2 /proc/cpuinfo; then export OPENBLAS_CORETYPE=Haswell; fi
 exec "$root/lib/x86_64-linux-gnu/ld-2.31.so" --inhibit-cache \
     --library-path "$libraries/openblas-pthread:$root/lib/x86_64-linux-gnu:$libraries:$root/usr/lib" "$program" "$@"
 SCRIPT
-    # Python starts itself again through sys.executable (as mo does): that must be the loader's way as well,
-    # and must keep the PYTHONPATH which the first one set; so it is a script of its own and not the launcher.
+    # Python starts itself again with sys.executable, as mo does. That must use the loader, too, and keep the PYTHONPATH
+    # of the first one. So it is a script of its own and not the launcher.
     cat >"$root/python" <<'SCRIPT'
 #!/bin/sh
 exec "$(dirname "$(readlink -f "$0")")/start" python3.9 -s -X utf8 "$@"

@@ -49,7 +49,7 @@ def test_other_errors_are_bugs_and_show_themselves() -> None:
         run(lambda argv: 1 // 0, [])
 
 
-def test_another_python_is_told_which_to_use(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_python_without_packages_is_an_error_that_names_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
     def main(argv: Sequence[str]) -> None:
         import a_module_that_is_not_there  # type: ignore[import-not-found]  # noqa: F401
 

@@ -1,4 +1,4 @@
-"""Small drawn pictures and their folders, for the tests of lmdb_build."""
+"""Makes small pictures and folders of them, for the tests of lmdb_build."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lmdb_build.__main__ import ROOM
 
 
 def picture(seed: int = 0, height: int = 24, width: int = 20, channels: int = 3) -> NDArray[np.uint8]:
-    """Soft coloured blots, none the same: height x width x channels (no third axis for one channel)."""
+    """Draw soft coloured blots: height x width x channels (no third axis for one channel). Each seed gives another picture."""
     noise = np.random.RandomState(seed).randint(0, 256, (height, width, channels)).astype(np.uint8)
     return np.asarray(cv2.GaussianBlur(noise, (5, 5), 0), np.uint8)
 
@@ -30,7 +30,7 @@ def write_picture(path: Path, seed: int = 0, height: int = 24, width: int = 20) 
 
 
 def write_faces(folder: Path, people: Iterable[tuple[int, int]], chip: bool = False) -> list[Path]:
-    """One picture with a UTKFace name for each (age, gender)."""
+    """Write a picture with a UTKFace name for each (age, gender)."""
     return [
         write_picture(folder / f"{age}_{gender}_2_2017{number:013d}.jpg{'.chip.jpg' if chip else ''}", seed=number)
         for number, (age, gender) in enumerate(people)
@@ -45,13 +45,13 @@ def truncate(path: Path, part: float = 0.7) -> Path:
 
 
 def records(database: Path) -> list[tuple[str, Datum]]:
-    """Keys and Datums, read with lmdb and protobuf alone."""
+    """Read the keys and Datums of a database with lmdb and protobuf alone."""
     with lmdb.open(str(database), readonly=True, lock=False) as environment, environment.begin() as transaction:
         return [(bytes(key).decode(), Datum.FromString(bytes(value))) for key, value in transaction.cursor()]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Contents and time of writing of all files below `folder`: equal before and after if nothing was touched."""
+    """Return contents and modification time of all files below `folder`: the same before and after if nothing was changed."""
     return {
         str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
         for path in folder.rglob("*")

@@ -31,7 +31,7 @@ def test_every_class_gets_exactly_the_largest_count(counts: tuple[int, ...]) -> 
     assert after == {age: max(counts) for age, count in enumerate(counts) if count}
 
 
-def test_flip_and_noise_alternate_and_cycle_through_the_whole_class() -> None:
+def test_flip_and_noise_alternate_and_cycle_through_the_class() -> None:
     copies = plan_copies(samples(9, 2))
     assert [copy.name for copy in copies] == [
         "1/0.jpg.flip1.jpg",

@@ -45,7 +45,7 @@ def test_unpack(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr.startswith("error: bad.tar: not a tar archive")) == (1, True)
 
 
-def test_download_tells_the_way_and_touches_nothing(tmp_path: Path) -> None:
+def test_download_explains_how_and_changes_nothing(tmp_path: Path) -> None:
     run = subprocess.run(
         ["bash", str(ROOT / "download.sh")],
         cwd=tmp_path,

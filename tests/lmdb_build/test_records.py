@@ -45,7 +45,7 @@ def test_an_encoded_record_holds_the_file_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flags", [{"encode_type": "png"}, {"encoded": True, "resize_height": 24, "resize_width": 20}])
-def test_an_encoded_record_is_encoded_anew_if_something_changes(tmp_path: Path, flags: dict[str, object]) -> None:
+def test_an_encoded_record_is_encoded_again_if_something_changes(tmp_path: Path, flags: dict[str, object]) -> None:
     path = write_picture(tmp_path / "x.bmp")
     datum = Datum.FromString(record(path, **flags))
     assert datum.encoded

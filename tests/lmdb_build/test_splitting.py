@@ -15,7 +15,7 @@ def samples(count: int) -> list[Sample]:
     return [Sample(Path(f"{number}.jpg"), f"{number:05d}.jpg", number % 100, 0, str(number)) for number in range(count)]
 
 
-def test_parts_are_disjoint_whole_and_of_the_wanted_size() -> None:
+def test_parts_are_disjoint_complete_and_of_the_right_size() -> None:
     everyone = samples(3434)
     train, test = split_samples(everyone, 0.8, 230)
     assert (len(train), len(test)) == (2747, 687)  # as system A's published split of the same set

@@ -1,4 +1,4 @@
-"""The commands at the top of the checkout, run as a user runs them: in a folder of his own, with a blank in its name."""
+"""The commands at the top of the checkout, run as a user runs them, in another folder with a blank in its name."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_faces_to_lists_to_databases_to_mean(tmp_path: Path) -> None:
     assert {datum.channels for _, datum in records(here / "data/lmdb/age_test_lmdb")} == {1}
 
 
-def test_without_lists_the_next_step_is_told(tmp_path: Path) -> None:
+def test_without_lists_the_message_names_the_next_step(tmp_path: Path) -> None:
     if not (ROOT / ".venv/bin/python").exists():
         pytest.skip("the scripts use .venv, which is not there; ./test.sh makes it")
     made = run(tmp_path, str(ROOT / "create_lmdb.sh"))

@@ -129,17 +129,17 @@ def test_help_names_the_tool_chains_and_the_sources_in_their_order(call: Call) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "movidius and caffe"),
-        (["tensorflow"], "'tensorflow'; known are movidius and caffe"),
-        (["--fast", "caffe"], "unknown option --fast; known are --mirror URL, --force and --help"),
+        ([], "which tool chain? Known: movidius, caffe"),
+        (["tensorflow"], "'tensorflow'. Known: movidius, caffe"),
+        (["--fast", "caffe"], "unknown option --fast. Known: --mirror URL, --force, --help"),
         (["caffe", "movidius"], "got caffe and movidius"),
-        (["caffe", "--mirror"], "--mirror wants the URL"),
-        (["caffe", "--mirror", "mirror.example"], "--mirror wants a URL, got 'mirror.example'"),
-        (["caffe", "--mirror", "http://one.example/ http://two.example/"], "--mirror wants a URL"),
-        (["caffe", "--mirror=-"], "--mirror wants a URL, got '-'"),
+        (["caffe", "--mirror"], "--mirror needs the URL"),
+        (["caffe", "--mirror", "mirror.example"], "--mirror: expected a URL, got 'mirror.example'"),
+        (["caffe", "--mirror", "http://one.example/ http://two.example/"], "--mirror: expected a URL"),
+        (["caffe", "--mirror=-"], "--mirror: expected a URL, got '-'"),
     ],
 )
-def test_wrong_use_is_told_in_one_line_with_exit_code_2(call: Call, arguments: list[str], said: str) -> None:
+def test_wrong_use_is_one_line_and_exit_code_2(call: Call, arguments: list[str], said: str) -> None:
     answer = call(*arguments)
     assert answer.returncode == 2
     assert answer.stdout == ""
@@ -156,7 +156,7 @@ def test_another_kind_of_machine_is_refused(call: Call, machine: str) -> None:
     call.fake("uname", f'[ "$1" = -s ] && echo {system} || echo {processor}')
     answer = call("movidius")
     assert answer.returncode == 1
-    assert f"Linux x86_64 only, this machine is {machine}" in one_error_line(answer)
+    assert f"Linux x86_64 only, but this machine is {machine}" in one_error_line(answer)
     assert list(call.root.iterdir()) == []
 
 

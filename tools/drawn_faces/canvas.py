@@ -1,7 +1,7 @@
 """The canvas of the sample faces, with a pose, soft shapes, tapering strokes and hairs.
 
 Shapes are given in face units: x to the right, y down, the origin in the middle of the head, 1 = half its width
-(so that an adult's chin lies near y = 1.3). Projections turn them into pixels: `face` for what lies on the curved
+(so that an adult's chin is near y = 1.3). Projections turn them into pixels: `face` for what is on the curved
 front of the head and moves when it turns, `rim` for its outline, `flat` for hair, `body` for neck and shoulders.
 """
 

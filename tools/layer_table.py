@@ -26,6 +26,10 @@ HEAD = """# Layers
 Written by `python -m tools.layer_table` from a run of `tests/oracle`. Each cell says whether every case agreed with the
 original, and how many cases there were: forward and backward pass with Caffe 1.0, the converted net with Caffe 1.0, the
 Myriad X blob with the compiler of openvino 2021.4.2.
+
+A dash means that there is nothing to compare. Losses do not run on a device, data layers have no gradient, and some types
+cannot be converted: `./moka types` lists those with the reason. What Caffe 1.0 lacks is compared with the same operation
+written with Caffe's layers, and Permute with numpy. A single setting may still be refused; the message then says why.
 """
 COLUMNS = {
     "forward": "forward",

@@ -30,11 +30,10 @@ from ncs.errors import CompilerError, ConversionError
 
 
 @pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+def files(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """A SmallNet in the current folder, and no tool chain."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(compiler, "LAUNCHER", tmp_path / "no/python")
-    return write_small_net(tmp_path)
+    monkeypatch.setattr(compiler, "LAUNCHER", working_folder / "no/python")
+    return write_small_net(working_folder)
 
 
 def outputs() -> list[str]:

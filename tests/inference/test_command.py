@@ -16,6 +16,7 @@ from common.messages import known_names
 from common.places import ROOT
 from inference import command
 from inference.__main__ import ROOM
+from kits.commands import run_process
 from kits.inference import COLOURS, card_of, one_colour, with_mean, write_card, write_graph
 
 
@@ -63,14 +64,7 @@ def test_json_is_all_of_stdout(here: Path) -> None:
 
 def test_as_a_module_gives_the_same(here: Path) -> None:
     arguments = ["--image_path", "face.png", "--json"]
-    module = subprocess.run(
-        [sys.executable, "-m", "inference", *arguments],
-        cwd=here,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        check=True,
-        timeout=120,
-    )
+    module = run_process("-m", "inference", *arguments, folder=here)
     assert json.loads(module.stdout)["answers"] == json.loads(run(here, *arguments).stdout)["answers"]
 
 
@@ -148,8 +142,7 @@ def test_no_telemetry_is_loaded(here: Path) -> None:
         "import sys; from inference.__main__ import ROOM; ROOM.main(['--image_path', 'face.png']); "
         "assert 'openvino' in sys.modules; assert 'openvino_telemetry' not in sys.modules"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", script], cwd=here, env=environment, capture_output=True, text=True)
+    done = run_process("-c", script, folder=here)
     assert done.returncode == 0, done.stderr
 
 

@@ -10,10 +10,17 @@ import torch
 from google.protobuf import text_format
 from numpy.typing import NDArray
 
-from caffe_io.caffe_pb2 import TRAIN, LayerParameter
+from caffe_io.caffe_pb2 import TRAIN, LayerParameter, NetParameter
 from training.layers import Context, Layer, make_layer
+from training.nets.net import Net
 
 Doubles = NDArray[np.float64]
+
+
+def build_net(*layers: str, phase: int = TRAIN, seed: int = 0) -> Net:
+    """Build the net "N" from prototxt texts, as if they had been read from n.prototxt."""
+    param = text_format.Parse(f'name: "N" {" ".join(layers)}', NetParameter())
+    return Net(param, phase, "n.prototxt", seed=seed)  # type: ignore[arg-type]
 
 
 def param_of(text: str) -> LayerParameter:

@@ -11,7 +11,9 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from caffe_io.prototxt import to_text
 from common.card import read_card, read_cards
 from common.errors import CardError, MeanError, MokaError, OutputExists, UsageError
 from common.places import ROOT
-from kits.commands import environment
+from kits.commands import Done
 from kits.ncs import net_of, pixels, run_model, values, write_small_net
 from ncs import compiler
 from ncs.__main__ import ROOM
@@ -30,11 +32,10 @@ from ncs.errors import CompilerError, ConversionError
 
 
 @pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+def files(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """A SmallNet in the current folder, and no tool chain."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(compiler, "LAUNCHER", tmp_path / "no/python")
-    return write_small_net(tmp_path)
+    monkeypatch.setattr(compiler, "LAUNCHER", working_folder / "no/python")
+    return write_small_net(working_folder)
 
 
 def outputs() -> list[str]:
@@ -276,57 +277,48 @@ def test_wrong_use(files: dict[str, Path], options: list[str], words: str) -> No
     assert outputs() == []
 
 
-def command(*arguments: str, limit: int | None = None) -> subprocess.CompletedProcess[str]:
-    """`python -m ncs` as a process; `limit` is the largest file in bytes that it may write."""
-    return subprocess.run(
-        [sys.executable, "-m", "ncs", *arguments],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        preexec_fn=None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-    )
-
-
 @pytest.mark.parametrize("limit", [500, 15_000])  # too small for the .xml; too small for the .bin alone
-def test_disk_that_takes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_small_net(tmp_path, classes=64)
-    done = command("compile", "--net", "SmallNet", limit=limit)
+def test_disk_that_takes_no_more(working_folder: Path, run_process: Callable[..., Any], limit: int) -> None:
+    def no_large_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    write_small_net(working_folder, classes=64)
+    done = run_process("-m", "ncs", "compile", "--net", "SmallNet", preexec_fn=no_large_files)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
     assert outputs() == []
 
 
-def test_folder_that_cannot_be_written(files: dict[str, Path]) -> None:
+def test_folder_that_cannot_be_written(files: dict[str, Path], run_command: Callable[..., Done]) -> None:
     Path("graph").write_text("a file, no folder")
-    done = command("compile", "--net", "SmallNet")
-    assert done.returncode in (1, 2)
-    assert re.match(r"error: graph", done.stderr)
+    done = run_command("ncs", "compile", "--net", "SmallNet")
+    assert done.code in (1, 2)
+    assert re.match(r"error: graph", done.err)
     assert Path("graph").read_text() == "a file, no folder"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_folder_without_permission(files: dict[str, Path]) -> None:
+def test_folder_without_permission(files: dict[str, Path], run_command: Callable[..., Done]) -> None:
     Path("graph").mkdir()
     Path("graph").chmod(0o500)
-    done = command("compile", "--net", "SmallNet")
-    assert done.returncode == 1
-    assert "permission" in done.stderr.lower()
+    done = run_command("ncs", "compile", "--net", "SmallNet")
+    assert done.code == 1
+    assert "permission" in done.err.lower()
     assert outputs() == []
 
 
-def test_help_and_unknown_verb() -> None:
+def test_help_and_unknown_verb(run_command: Callable[..., Done]) -> None:
     for arguments in (["--help"], ["compile", "--help"], ["mean", "--help"]):
-        assert command(*arguments).returncode == 0
-    assert command("compose").returncode == 2
+        done = run_command("ncs", *arguments)
+        assert (done.code, done.err) == (0, "")
+    assert run_command("ncs", "compose").code == 2
 
 
-def test_traceback_only_with_debug(files: dict[str, Path]) -> None:
+def test_traceback_only_with_debug(files: dict[str, Path], run_command: Callable[..., Done]) -> None:
     files["card"].write_text("{")
-    assert "Traceback" not in command("compile", "--net", "SmallNet").stderr
-    assert "Traceback" in command("compile", "--net", "SmallNet", "--debug").stderr
+    assert "Traceback" not in run_command("ncs", "compile", "--net", "SmallNet").err
+    assert "Traceback" in run_command("ncs", "compile", "--net", "SmallNet", "--debug").err
 
 
 @pytest.fixture

@@ -26,12 +26,6 @@ REAL = ROOT.parent / "shared/data/UTKFace_AsianOnly.tar.gz"
 SIZE = ["--resize_height=227", "--resize_width=227"]
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def run_caffe(program: str, *arguments: str) -> str:
     """Run Caffe's program; its log."""
     run = subprocess.run([caffe(program), *arguments], capture_output=True, text=True, timeout=250)
@@ -123,8 +117,8 @@ FLAGS = [
 
 @pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
 @pytest.mark.parametrize("write", [write_jpegs, write_others])
-def test_every_record_is_the_same_byte_for_byte(here: Path, write: object, flags: list[str]) -> None:
-    names = write(here / "my pictures")  # type: ignore[operator]
+def test_every_record_is_the_same_byte_for_byte(working_folder: Path, write: object, flags: list[str]) -> None:
+    names = write(working_folder / "my pictures")  # type: ignore[operator]
     theirs, ours = convert_both(names, *flags)
     assert list(ours) == list(theirs)
     differing = [key for key in ours if ours[key] != theirs[key]]
@@ -134,36 +128,36 @@ def test_every_record_is_the_same_byte_for_byte(here: Path, write: object, flags
     assert len(ours) == len(names)
 
 
-def test_any_size_is_resized_to_the_same_pixels(here: Path) -> None:
+def test_any_size_is_resized_to_the_same_pixels(working_folder: Path) -> None:
     sizes = [(1, 1), (2, 3), (200, 200), (227, 227), (454, 454), (333, 91), (1000, 750), (64, 2000), (900, 1)]
     for number, (height, width) in enumerate(sizes):
-        write_picture(here / f"{number}.png", number, height, width)
+        write_picture(working_folder / f"{number}.png", number, height, width)
     theirs, ours = convert_both([f"{number}.png" for number in range(len(sizes))], *SIZE)
     assert ours == theirs
     assert len(ours) == len(sizes)
 
 
-def test_a_skipped_picture_leaves_its_number_unused(here: Path) -> None:
-    write_picture(here / "a.png")
-    write_picture(here / "b.png", 1)
-    (here / "text.jpg").write_text("no picture")
-    (here / "empty.jpg").touch()
+def test_a_skipped_picture_leaves_its_number_unused(working_folder: Path) -> None:
+    write_picture(working_folder / "a.png")
+    write_picture(working_folder / "b.png", 1)
+    (working_folder / "text.jpg").write_text("no picture")
+    (working_folder / "empty.jpg").touch()
     theirs, ours = convert_both(["gone.jpg", "a.png", "text.jpg", "empty.jpg", "b.png"])
     assert ours == theirs
     assert list(ours) == [b"00000001_a.png", b"00000004_b.png"]
 
 
-def test_the_one_difference_a_truncated_jpeg(here: Path) -> None:
+def test_the_one_difference_a_truncated_jpeg(working_folder: Path) -> None:
     """Caffe stores it with its missing part grey; we skip it and say so."""
-    write_picture(here / "whole.jpg", height=64, width=64)
-    truncate(write_picture(here / "cut.jpg", height=64, width=64))
+    write_picture(working_folder / "whole.jpg", height=64, width=64)
+    truncate(write_picture(working_folder / "cut.jpg", height=64, width=64))
     theirs, ours = convert_both(["cut.jpg", "whole.jpg"])
     assert list(theirs) == [b"00000000_cut.jpg", b"00000001_whole.jpg"]
     assert ours == {b"00000001_whole.jpg": theirs[b"00000001_whole.jpg"]}
 
 
-def test_shuffled_they_hold_the_same_records(here: Path) -> None:
-    names = [path.name for path in write_faces(here, [(age, 0) for age in range(50)])]
+def test_shuffled_they_hold_the_same_records(working_folder: Path) -> None:
+    names = [path.name for path in write_faces(working_folder, [(age, 0) for age in range(50)])]
     theirs, ours = convert_both(names, "--shuffle")
     assert {key[9:]: value for key, value in theirs.items()} == {key[9:]: value for key, value in ours.items()}
     assert [key[:9] for key in theirs] == [key[:9] for key in ours]
@@ -183,15 +177,15 @@ def means_of_both(database: str) -> tuple[bytes, bytes, list[str], list[str]]:
 
 
 @pytest.mark.parametrize("flags", [[], ["--gray"], ["--encoded"]], ids=" ".join)
-def test_the_mean_file_is_the_same_byte_for_byte(here: Path, flags: list[str]) -> None:
-    names = [path.name for path in write_faces(here, [(age, 1) for age in range(99)])]
+def test_the_mean_file_is_the_same_byte_for_byte(working_folder: Path, flags: list[str]) -> None:
+    names = [path.name for path in write_faces(working_folder, [(age, 1) for age in range(99)])]
     convert_both(names, *flags, *SIZE)
     theirs, ours, their_lines, our_lines = means_of_both("caffe_lmdb")
     assert ours == theirs
     assert our_lines == their_lines != []
 
 
-def test_sums_beyond_float32_s_whole_numbers_are_rounded_alike(here: Path) -> None:
+def test_sums_beyond_float32_s_whole_numbers_are_rounded_alike(working_folder: Path) -> None:
     """From 65,794 pictures on, a sum of bytes may pass 2^24, above which float32 skips whole numbers."""
     bright = [np.clip(picture(seed, 4, 4).astype(int) + 200, 0, 255).astype(np.uint8) for seed in range(7)]
     values = [
@@ -206,10 +200,10 @@ def test_sums_beyond_float32_s_whole_numbers_are_rounded_alike(here: Path) -> No
     assert our_lines == their_lines
 
 
-def test_real_faces(here: Path) -> None:
+def test_real_faces(working_folder: Path) -> None:
     if not REAL.exists():
         pytest.skip(f"{REAL.name} is not beside the checkout; its pictures may not be part of it")
-    folder = unpack(REAL, here)
+    folder = unpack(REAL, working_folder)
     names = sorted(path.name for path in folder.iterdir())[::10]
     theirs, ours = convert_both(names, *SIZE, root=f"{folder}/")
     assert len(ours) == 344

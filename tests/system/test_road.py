@@ -18,7 +18,7 @@ from caffe_io.weights import newest_snapshot
 from common.places import ROOT
 from kits.commands import inside
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -5,26 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from kits.commands import run_process
 from kits.training_commands import command
 from training.__main__ import ROOM
-
-
-@pytest.mark.parametrize("words", [["--help"], *([verb, "--help"] for verb in ROOM.verbs)])
-def test_help_does_not_load_the_heavy_libraries(tmp_path: Path, words: list[str]) -> None:
-    code = (
-        "import sys, runpy\n"
-        f"sys.argv[1:] = {words!r}\n"
-        "try:\n    runpy.run_module('training', run_name='__main__')\n"
-        "except SystemExit as end:\n    print('code', end.code)\n"
-        "print('heavy', sorted({'torch', 'openvino', 'matplotlib', 'tensorboard'} & set(sys.modules)))"
-    )
-    done = run_process("-c", code, folder=tmp_path)
-    assert done.stderr == ""
-    assert "usage: python -m training" in done.stdout
-    assert done.stdout.endswith("code 0\nheavy []\n")
 
 
 def test_the_room_s_names_are_loaded_when_they_are_used(tmp_path: Path) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from google.protobuf import text_format
 
-from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter
+from caffe_io.caffe_pb2 import TEST, TRAIN
 from kits.nets import wired_graph
+from kits.training_layers import build_net
 from training.nets.backward_need import backward_needs
-from training.nets.net import Net
 
 NET = """
 layer { name: "in" type: "Input" top: "data" top: "label" input_param { shape { dim: 4 dim: 2 dim: 6 dim: 6 } shape { dim: 4 } } }
@@ -25,7 +24,7 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "
 
 
 def needs_of(text: str, phase: int = TRAIN) -> dict[str, tuple[bool, list[bool]]]:
-    net = Net(text_format.Parse(text, NetParameter()), phase, "n.prototxt")  # type: ignore[arg-type]
+    net = build_net(text, phase=phase)
     return {layer.name: (need.layer, need.bottoms) for layer, need in zip(net.layers, net.needs, strict=True)}
 
 

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from google.protobuf import text_format
 
-from caffe_io.caffe_pb2 import TRAIN, NetParameter
+from kits.training_layers import build_net
 from training.nets.in_place import find_overwritten, overwrites_unread_top
-from training.nets.net import Net
 
 INPUT = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
 
@@ -17,7 +15,7 @@ def overwritten(*layers: str) -> list[str]:
     for number, text in enumerate(layers):
         kind, bottom, top, *settings = text.split(" ", 3)
         texts.append(f'layer {{ name: "{number}" type: "{kind}" bottom: "{bottom}" top: "{top}" {"".join(settings)} }}')
-    net = Net(text_format.Parse("".join(texts), NetParameter()), TRAIN)
+    net = build_net(*texts)
     return [net.layers[index].name for index in find_overwritten(net.graph)]
 
 
@@ -54,12 +52,8 @@ SUM = 'layer { name: "sum" type: "Reduction" bottom: "conv" top: "sum" loss_weig
 BRANCH_SUM = 'layer { name: "sum2" type: "Reduction" bottom: "branch" top: "sum2" loss_weight: 2 }'
 
 
-def net_of(*layers: str) -> Net:
-    return Net(text_format.Parse(HEAD + " ".join(layers), NetParameter()), TRAIN, seed=3)
-
-
 def overwritable(*layers: str) -> list[bool]:
-    return [overwrites_unread_top(node) for node in net_of(*layers).graph.nodes]
+    return [overwrites_unread_top(node) for node in build_net(HEAD, *layers, seed=3).graph.nodes]
 
 
 def test_only_tops_that_nothing_else_reads_are_overwritten() -> None:
@@ -74,7 +68,7 @@ def test_overwriting_changes_no_result(layers: tuple[str, ...]) -> None:
     feed = {"data": torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(1))}
     results = []
     for may in (True, False):
-        net = net_of(*layers)
+        net = build_net(HEAD, *layers, seed=3)
         if not may:
             for layer in net.layers:
                 layer.may_overwrite = False

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from google.protobuf import text_format
 
-from caffe_io.caffe_pb2 import TRAIN, NetParameter
+from kits.training_layers import build_net
 from training.errors import TrainingError
 from training.nets.layerwise import Layerwise
 from training.nets.net import Net
@@ -26,10 +25,6 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "
 """
 
 
-def net_of(text: str, phase: int = TRAIN) -> Net:
-    return Net(text_format.Parse(text, NetParameter()), phase, "n.prototxt", seed=3)  # type: ignore[arg-type]
-
-
 def feed() -> dict[str, torch.Tensor]:
     random = torch.Generator().manual_seed(0)
     return {"data": torch.randn(4, 2, 6, 6, generator=random), "label": torch.tensor([0.0, 1.0, 1.0, 0.0])}
@@ -43,7 +38,7 @@ def filled(net: Net) -> Layerwise:
 
 
 def test_the_gradients_are_those_of_the_whole_net() -> None:
-    reference, net = net_of(NET), net_of(NET)
+    reference, net = build_net(NET, seed=3), build_net(NET, seed=3)
     loss = reference.forward(feed())
     loss.backward()
     passes = filled(net)
@@ -56,7 +51,7 @@ def test_the_gradients_are_those_of_the_whole_net() -> None:
 
 
 def test_a_blob_s_diff_is_the_sum_over_its_consumers() -> None:
-    passes = filled(net_of(NET))
+    passes = filled(build_net(NET, seed=3))
     passes.forward()
     # Down to a and b, not to prelu.
     passes.backward(end=3)
@@ -70,7 +65,7 @@ def test_a_blob_s_diff_is_the_sum_over_its_consumers() -> None:
 
 
 def test_gradients_of_weights_add_up_and_blobs_do_not() -> None:
-    passes = filled(net_of(NET))
+    passes = filled(build_net(NET, seed=3))
     passes.forward()
     passes.backward()
     weight = passes.net.parameters[0].values
@@ -82,14 +77,14 @@ def test_gradients_of_weights_add_up_and_blobs_do_not() -> None:
 
 
 def test_blobs_may_be_changed_between_layers() -> None:
-    passes = filled(net_of(NET))
+    passes = filled(build_net(NET, seed=3))
     passes.forward()
     passes.data["fc"].copy_(torch.tensor([[5.0, -5.0]] * 4))
     assert passes.forward(start=7) == pytest.approx(2 * 0.5 * (10 + 2 * np.log1p(np.exp(-10))), rel=1e-5)
 
 
 def test_other_shapes() -> None:
-    passes = filled(net_of(NET))
+    passes = filled(build_net(NET, seed=3))
     passes.resize("data", (2, 2, 6, 6))
     passes.resize("label", (2,))
     passes.reshape()
@@ -103,4 +98,4 @@ def test_other_shapes() -> None:
 
 def test_backward_before_forward() -> None:
     with pytest.raises(TrainingError, match=r'layer "loss" .* not run forward yet'):
-        Layerwise(net_of(NET)).backward()
+        Layerwise(build_net(NET, seed=3)).backward()

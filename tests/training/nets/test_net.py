@@ -13,6 +13,7 @@ from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter
 from caffe_io.errors import DatabaseError, NetError, WeightsError
 from caffe_io.prototxt import read_net
 from caffe_io.weights import read_weights, write_weights
+from kits.training_layers import build_net
 from training.errors import LayerError
 from training.nets.net import Net
 
@@ -27,9 +28,8 @@ def fc(name: str, bottom: str, outputs: int = 2, more: str = "", **param: object
     )
 
 
-def net_of(*layers: str, phase: int = TRAIN, **more: object) -> Net:
-    param = text_format.Parse(f'name: "N" {INPUT} ' + " ".join(layers), NetParameter())
-    return Net(param, phase, "n.prototxt", **more)  # type: ignore[arg-type]
+def net_of(*layers: str, phase: int = TRAIN, seed: int = 0) -> Net:
+    return build_net(INPUT, *layers, phase=phase, seed=seed)
 
 
 def feed(seed: int = 0) -> dict[str, torch.Tensor]:

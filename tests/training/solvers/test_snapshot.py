@@ -7,23 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import TRAIN, NetParameter, SolverParameter
 from caffe_io.errors import WeightsError
 from caffe_io.weights import read_solverstate, read_weights, write_solverstate
 from kits.commands import inside
+from kits.training_layers import build_net
 from training.errors import TrainingError
 from training.nets.net import Net
 from training.solvers.snapshot import check_snapshot_folder, read_snapshot, write_snapshot
 
 
 def small_net(outputs: int = 2, seed: int = 0) -> Net:
-    text = f"""name: "N"
-    layer {{ name: "in" type: "Input" top: "data" input_param {{ shape {{ dim: 1 dim: 3 dim: 4 dim: 4 }} }} }}
+    text = f"""layer {{ name: "in" type: "Input" top: "data" input_param {{ shape {{ dim: 1 dim: 3 dim: 4 dim: 4 }} }} }}
     layer {{ name: "c" type: "Convolution" bottom: "data" top: "c"
       convolution_param {{ num_output: {outputs} kernel_size: 2 weight_filler {{ type: "xavier" }} }} }}"""
-    return Net(text_format.Parse(text, NetParameter()), TRAIN, "n.prototxt", seed=seed)
+    return build_net(text, seed=seed)
 
 
 def histories_of(net: Net, seed: int = 9) -> list[torch.Tensor]:

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from google.protobuf import text_format
 
-from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter
+from caffe_io.caffe_pb2 import TEST, TRAIN
 from common.errors import MeanError
 from kits.training import make_lmdb
-from kits.training_layers import layer_of
+from kits.training_layers import build_net, layer_of
 from training.errors import LayerError, TrainingError
 from training.layers.data.memory_data import MemoryData
 from training.nets.net import Net
@@ -22,7 +21,7 @@ MEMORY = f'layer {{ name: "m" type: "MemoryData" top: "d" top: "l" memory_data_p
 
 
 def net_of(text: str, phase: int = TEST) -> Net:
-    return Net(text_format.Parse(text, NetParameter()), phase, "n.prototxt", seed=4)  # type: ignore[arg-type]
+    return build_net(text, phase=phase, seed=4)
 
 
 def arrays(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from common.errors import MokaError
 from common.places import ROOT, TOOLCHAIN, toolchain_program
+from common.tasks import age_class
 from training.solvers.precision import BF16_FLAGS, cpu_flags
 
 from .zoo import NETS, SOURCE
@@ -91,8 +92,7 @@ def prepare(folder: Path) -> None:
     for count, database in databases.items():
         lines = []
         for name in islice(cycle(names), count):
-            age = int(name.split("_")[0])
-            lines.append(f"faces/{name} {min(age // 10, 8)}")
+            lines.append(f"faces/{name} {age_class(int(name.split('_')[0]))}")
         (folder / f"{count}.txt").write_text("\n".join(lines) + "\n")
         if database:
             run_process(

@@ -98,13 +98,12 @@ def join_workers() -> Iterator[tuple[Workers, torch.device]]:
         return
     import torch.distributed as dist
 
-    device = torch.device(f"cuda:{os.environ['LOCAL_RANK']}" if cuda else "cpu")
-    if cuda:
-        torch.cuda.set_device(device)
-    backend = "nccl" if cuda else "gloo"
+    device = _own_gpu() if cuda else torch.device("cpu")
+    # Numbers that the workers agree on are on the CPU, gradients on the GPU: each has its own backend.
+    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
     try:
         dist.init_process_group(backend, timeout=_START_TIMEOUT)
-        workers = Workers(dist.get_rank(), count, dist.new_group(timeout=_STEP_TIMEOUT, backend=backend))
+        workers = Workers(dist.get_rank(), count, dist.new_group(timeout=_STEP_TIMEOUT))
     except (RuntimeError, ValueError) as error:
         raise WorkerError(
             f"the {count} workers did not find one another ({_first_line(error)}). "
@@ -123,6 +122,20 @@ def join_workers() -> Iterator[tuple[Workers, torch.device]]:
         raise
     signal.signal(signal.SIGTERM, before)
     dist.destroy_process_group()
+
+
+def _own_gpu() -> torch.device:
+    """Select the GPU of this worker, one for each on a machine. Raises WorkerError if there are more workers than GPUs."""
+    number = int(os.environ["LOCAL_RANK"])
+    gpus = torch.cuda.device_count()
+    if number >= gpus:
+        raise WorkerError(
+            f"worker {number + 1} on this machine has no GPU: found {gpus}, expected one for each worker. "
+            f"Start torchrun with --nproc-per-node {gpus}, or train on the CPU with CUDA_VISIBLE_DEVICES= in front."
+        )
+    device = torch.device(f"cuda:{number}")
+    torch.cuda.set_device(device)
+    return device
 
 
 def _first_line(error: Exception) -> str:

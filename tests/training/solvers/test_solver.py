@@ -111,7 +111,7 @@ def test_eight_iterations_end_where_numpy_does(tmp_path: Path, text: str, params
     for mine, theirs in zip(found, blobs, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=2e-6)
     for mine, theirs in zip(solver.histories, histories, strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=2e-6)
+        np.testing.assert_allclose(mine.cpu(), theirs, atol=2e-6)
 
 
 def test_a_loss_that_depends_on_no_weight(tmp_path: Path) -> None:

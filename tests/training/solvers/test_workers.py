@@ -21,6 +21,9 @@ from kits.training import make_lmdb, write_solver
 
 pytestmark = pytest.mark.slow
 
+ONE_CPU_THREAD = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+"""Two workers need two GPUs, or none."""
+
 NET = """name: "Shared"
 layer {{ name: "data" type: "Data" top: "data" top: "label" transform_param {{ mean_value: 120 scale: 0.01 }}
   data_param {{ source: "records" backend: LMDB batch_size: {batch} }} }}
@@ -61,7 +64,7 @@ def started(folder: Path, solver: str, workers: int) -> Iterator[subprocess.Pope
     """Run `torchrun --standalone --nproc-per-node WORKERS -m training train --solver SOLVER` during the block."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", workers]
     words = [*torchrun, "-m", "training", "train", "--solver", solver]
-    process = start_process(*words, folder=folder, variables={"OMP_NUM_THREADS": "1"})
+    process = start_process(*words, folder=folder, variables=ONE_CPU_THREAD)
     try:
         yield process
     finally:
@@ -140,7 +143,7 @@ def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
     assert iteration >= 6
     solver = prepare(tmp_path, "net", 6, max_iter=iteration + 2)
     words = ["train", "--solver", solver, "--snapshot", message[1]]
-    done = run_process("-m", "training", *words, folder=tmp_path, variables={"OMP_NUM_THREADS": "1"})
+    done = run_process("-m", "training", *words, folder=tmp_path, variables=ONE_CPU_THREAD)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / f"net_iter_{iteration + 2}.caffemodel").exists()
 
@@ -171,3 +174,17 @@ def test_a_single_worker_changes_nothing() -> None:
     assert Workers().average([gradient], [True, False]) == [True, False]
     assert Workers().broadcast_number(7) == 7
     assert gradient.tolist() == [1, 1, 1]
+
+
+def test_more_workers_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from training.errors import WorkerError
+    from training.solvers.workers import join_workers
+
+    for name, value in (("WORLD_SIZE", "2"), ("RANK", "1"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(WorkerError, match=r"found 1, expected one for each .* --nproc-per-node 1"), join_workers():
+        pytest.fail("there is no second GPU")

@@ -26,13 +26,13 @@ _READ_AT_ONCE = 1 << 20
 def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: bool = False) -> Iterator[Path]:
     """Yield the path of an empty temporary file beside `path`. On success it replaces `path`; on an error it is deleted.
 
-    `one_of_many` is for thousands of small files that the next run would make again if a power cut damaged them: it does
-    not wait for the disk, and does not search the folder for what a killed run left.
+    `one_of_many` is for thousands of small files that the next run would make again if a power cut damaged them. It does
+    not wait for the disk, does not search the folder for what a killed run left, and only names the temporary file.
     Raises OutputExists if `path` exists and `force` is false, MokaError if the file cannot be written.
     """
     path = Path(path)
     refuse_existing(path, force)
-    temporary = _make_beside(path, folder=False, search=not one_of_many)
+    temporary = _name_beside(path) if one_of_many else _make_beside(path, folder=False)
     try:
         yield temporary
         if not one_of_many:
@@ -40,10 +40,11 @@ def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: 
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
         temporary.replace(path)
-    except OSError as error:
-        raise _write_error(error, path, temporary) from error
-    finally:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _write_error(error, path, temporary) from error
+        raise
 
 
 @contextmanager
@@ -69,7 +70,7 @@ def atomic_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator
 
 def refuse_existing(path: str | os.PathLike[str], force: bool = False) -> None:
     """Raise OutputExists if `path` exists and `force` is false."""
-    if Path(path).exists() and not force:
+    if not force and Path(path).exists():
         raise OutputExists(f"{path}: already there. Give --force to replace it, or name another output.")
 
 
@@ -99,28 +100,36 @@ def _exchange(new: Path, path: Path) -> None:
     shutil.rmtree(keep)
 
 
-def _make_beside(path: Path, folder: bool, search: bool = True) -> Path:
+def _make_beside(path: Path, folder: bool) -> Path:
     """Make an empty file or folder with a new name beside `path`, with the permissions of any new file or folder.
 
     tempfile is no help: its files are private, and to find the usual permissions the process would have to change its
     umask, which other threads would notice.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if search:
-            _warn_about_leftovers(path)
+        made = _name_beside(path)
+        _warn_about_leftovers(path)
         while True:
-            made = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
             try:
                 if folder:
                     made.mkdir()
                 else:
                     made.touch(exist_ok=False)
+                return made
             except FileExistsError:
-                continue
-            return made
+                made = _name_beside(path)
     except OSError as error:
         raise _write_error(error, path, path) from error
+
+
+def _name_beside(path: Path) -> Path:
+    """Return a new name beside `path`, in a folder that exists."""
+    if not path.parent.is_dir():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _write_error(error, path, path) from error
+    return path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
 
 
 def _warn_about_leftovers(path: Path) -> None:

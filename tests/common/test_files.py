@@ -221,3 +221,28 @@ def test_the_current_folder_is_no_output(tmp_path: Path, monkeypatch: pytest.Mon
 def test_file_hash(tmp_path: Path, size: int) -> None:
     (tmp_path / "a").write_bytes(b"x" * size)
     assert file_hash(tmp_path / "a") == hashlib.sha256(b"x" * size).hexdigest()
+
+
+def test_a_folder_that_cannot_be_listed_gets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", refuse)
+        for opener in (atomic_file, atomic_folder):
+            with pytest.raises(MokaError, match="cannot be written"), opener(tmp_path / "a"):
+                pytest.fail("the block must not run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_of_many_in_a_place_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MokaError, match="cannot be written"), atomic_file(tmp_path / "file/a", one_of_many=True):
+        pytest.fail("the block must not run")
+    (tmp_path / "folder").mkdir()
+    with (
+        pytest.raises(MokaError, match="cannot be written"),
+        atomic_file(tmp_path / "folder", force=True, one_of_many=True) as temporary,
+    ):
+        temporary.write_bytes(b"x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]

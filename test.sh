@@ -45,5 +45,5 @@ running=()
 # costly fixtures are made once for it; tests/conftest.py puts the slow files first.
 workers=$(nproc)
 options=(-n "$((workers < 6 ? workers : 6))" --dist loadfile --no-loadscope-reorder)
-[ "$lane" != fast ] || options+=(-m "not oracle and not slow")
+[ "$lane" != fast ] || options+=(-m "not oracle and not slow" --ignore tests/oracle)
 exec "$PYTHON" -m pytest "${options[@]}" "$@"

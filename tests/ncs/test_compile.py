@@ -337,6 +337,7 @@ def checkout(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_compile2movidius(checkout: Path) -> None:
     def script(*options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

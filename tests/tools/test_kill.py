@@ -14,6 +14,7 @@ from common.errors import MokaError, UsageError
 from tools import kill, kill_cases
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("name", ["LMDB", "LMDB over another", "mean"])
 def test_outputs_are_complete_or_missing_and_the_command_can_go_on(tmp_path: Path, name: str) -> None:

@@ -28,6 +28,7 @@ def train_numbers(folder: Path) -> list[tuple[str, str, str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT as Ctrl-C sends it")
 def test_a_run_stopped_by_ctrl_c_and_resumed_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
     folders = [tmp_path / "stopped", tmp_path / "uninterrupted"]

@@ -22,12 +22,6 @@ LISTS = ("age_train", "age_test", "gender_train", "gender_test")
 REAL = ROOT.parent / "shared/data/UTKFace_AsianOnly.tar.gz"
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def lists() -> dict[str, list[tuple[str, int]]]:
     return {name: [tuple(entry) for entry in read_list(f"data/DEF/{name}.txt")] for name in LISTS}
 
@@ -38,8 +32,8 @@ def original(path: str) -> str:
     return name.rpartition(".jpg.")[0] + ".jpg" if path.startswith("data/augmented/") else name
 
 
-def test_lists_are_split_balanced_and_labelled(here: Path) -> None:
-    write_faces(here / "faces", PEOPLE)
+def test_lists_are_split_balanced_and_labelled(working_folder: Path) -> None:
+    write_faces(working_folder / "faces", PEOPLE)
     main(["--images", "faces", "--seed", "3"])
     made = lists()
     train, test = made["age_train"], made["age_test"]
@@ -62,8 +56,8 @@ def test_lists_are_split_balanced_and_labelled(here: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_copy_of_a_test_picture_is_trained_on(here: Path, seed: int) -> None:
-    write_faces(here / "faces", PEOPLE)
+def test_no_copy_of_a_test_picture_is_trained_on(working_folder: Path, seed: int) -> None:
+    write_faces(working_folder / "faces", PEOPLE)
     main(["--images", "faces", "--seed", "99"])  # leaves copies of other pictures behind
     main(["--images", "faces", "--seed", str(seed), "--force"])
     made = lists()
@@ -71,47 +65,47 @@ def test_no_copy_of_a_test_picture_is_trained_on(here: Path, seed: int) -> None:
     assert not tested & {original(path) for path, _ in made["age_train"]}
 
 
-def test_copies_are_not_read_as_pictures_of_the_set(here: Path) -> None:
-    write_faces(here / "data/faces", PEOPLE)
+def test_copies_are_not_read_as_pictures_of_the_set(working_folder: Path) -> None:
+    write_faces(working_folder / "data/faces", PEOPLE)
     main(["--images", "data", "--seed", "1"])
     first = lists()
     main(["--images", "data", "--seed", "1"])
     assert lists() == first
 
 
-def test_running_twice_changes_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_faces(here / "faces", PEOPLE, chip=True)
+def test_running_twice_changes_nothing(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_faces(working_folder / "faces", PEOPLE, chip=True)
     main(["--images", "faces"])
-    before = snapshot(here)
+    before = snapshot(working_folder)
     first = capsys.readouterr().out
     main(["--images", "faces"])
-    assert snapshot(here) == before
+    assert snapshot(working_folder) == before
     assert first.splitlines()[2:] == capsys.readouterr().out.splitlines()[2:]
 
 
-def test_other_options_do_not_replace_lists_unless_forced(here: Path) -> None:
-    write_faces(here / "faces", PEOPLE)
+def test_other_options_do_not_replace_lists_unless_forced(working_folder: Path) -> None:
+    write_faces(working_folder / "faces", PEOPLE)
     main(["--images", "faces"])
-    before = snapshot(here)
+    before = snapshot(working_folder)
     for change in (["--seed", "7"], ["--split", "0.5"]):
         with pytest.raises(OutputExists, match="--force"):
             main(["--images", "faces", *change])
-        assert snapshot(here) == before
+        assert snapshot(working_folder) == before
     main(["--images", "faces", "--split", "0.5", "--force"])
-    assert snapshot(here) != before
+    assert snapshot(working_folder) != before
 
 
-def test_the_same_files_give_the_same_lists_in_any_place_and_from_an_archive(here: Path) -> None:
-    write_faces(here / "one/UTK faces", PEOPLE)
-    (here / "two").mkdir()
-    names = sorted((here / "one/UTK faces").iterdir(), reverse=True)
-    with tarfile.open(here / "two/faces.tar.gz", "w:gz") as tar:
+def test_the_same_files_give_the_same_lists_in_any_place_and_from_an_archive(working_folder: Path) -> None:
+    write_faces(working_folder / "one/UTK faces", PEOPLE)
+    (working_folder / "two").mkdir()
+    names = sorted((working_folder / "one/UTK faces").iterdir(), reverse=True)
+    with tarfile.open(working_folder / "two/faces.tar.gz", "w:gz") as tar:
         for path in names:  # in another order
             tar.add(path, f"UTK faces/{path.name}")
     found = []
     for folder, images in (("one", "UTK faces"), ("two", "faces.tar.gz")):
         with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(here / folder)
+            patch.chdir(working_folder / folder)
             main(["--images", images])
             found.append({name: [(Path(path).name, label) for path, label in made] for name, made in lists().items()})
             copies = {name: data for name, (data, _) in snapshot(Path("data/augmented")).items()}
@@ -120,10 +114,12 @@ def test_the_same_files_give_the_same_lists_in_any_place_and_from_an_archive(her
     assert found[:2] == found[2:]
 
 
-def test_files_with_the_same_contents_stay_on_one_side(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    faces = write_faces(here / "faces", PEOPLE)
+def test_files_with_the_same_contents_stay_on_one_side(
+    working_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faces = write_faces(working_folder / "faces", PEOPLE)
     for number, face in enumerate(faces[:20]):
-        shutil.copy(face, here / "faces" / f"{number}_0_2_2018{number:013d}.jpg")
+        shutil.copy(face, working_folder / "faces" / f"{number}_0_2_2018{number:013d}.jpg")
     main(["--images", "faces"])
     assert "20 of them repeat another file byte for byte" in capsys.readouterr().out
     made = lists()
@@ -132,13 +128,13 @@ def test_files_with_the_same_contents_stay_on_one_side(here: Path, capsys: pytes
     assert not tested & trained
 
 
-def test_unused_files_are_named_and_counted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    faces = write_faces(here / "faces", [(30, 0)] * 8)
+def test_unused_files_are_named_and_counted(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    faces = write_faces(working_folder / "faces", [(30, 0)] * 8)
     truncate(faces[2])
     faces[5].write_bytes(b"")
-    cv2.imwrite(str(here / "faces/130_0_2_2017.jpg"), picture())
-    cv2.imwrite(str(here / "faces/30_2017.jpg"), picture())
-    (here / "faces/notes.txt").write_text("x")
+    cv2.imwrite(str(working_folder / "faces/130_0_2_2017.jpg"), picture())
+    cv2.imwrite(str(working_folder / "faces/30_2017.jpg"), picture())
+    (working_folder / "faces/notes.txt").write_text("x")
     main(["--images", "faces"])
     out, err = capsys.readouterr()
     assert "faces: 6 labelled pictures, 5 files left out" in out
@@ -149,8 +145,8 @@ def test_unused_files_are_named_and_counted(here: Path, capsys: pytest.CaptureFi
     assert not {faces[2].name, faces[5].name} & {original(path) for made in lists().values() for path, _ in made}
 
 
-def test_the_table_of_counts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_faces(here / "faces", [(5, 0)] * 10 + [(85, 1)] * 30)
+def test_the_table_of_counts(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_faces(working_folder / "faces", [(5, 0)] * 10 + [(85, 1)] * 30)
     main(["--images", "faces"])
     rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line}
     made = lists()
@@ -164,36 +160,36 @@ def test_the_table_of_counts(here: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_very_few_pictures(here: Path, count: int) -> None:
-    write_faces(here / "faces", [(30, 0)] * count)
+def test_very_few_pictures(working_folder: Path, count: int) -> None:
+    write_faces(working_folder / "faces", [(30, 0)] * count)
     if count == 1:
         with pytest.raises(DatasetError, match="at least one on each side"):
             main(["--images", "faces", "--split", "0.5"])
-        assert not (here / "data").exists()
+        assert not (working_folder / "data").exists()
     else:
         main(["--images", "faces", "--split", "0.5"])
         assert [len(made) for made in lists().values()] == [1, 1, 1, 1]
 
 
-def test_no_readable_picture(here: Path) -> None:
-    for face in write_faces(here / "faces", [(30, 0)] * 3):
+def test_no_readable_picture(working_folder: Path) -> None:
+    for face in write_faces(working_folder / "faces", [(30, 0)] * 3):
         face.write_text("text")
     with pytest.raises(DatasetError, match="none of its pictures can be read"):
         main(["--images", "faces"])
-    assert not (here / "data").exists()
+    assert not (working_folder / "data").exists()
 
 
-def test_the_command_at_the_top(here: Path) -> None:
-    write_faces(here / "faces", PEOPLE)
-    run = command("build_dataset", "--images", "faces", folder=here)
+def test_the_command_at_the_top(working_folder: Path) -> None:
+    write_faces(working_folder / "faces", PEOPLE)
+    run = command("build_dataset", "--images", "faces", folder=working_folder)
     assert run.returncode == 0, run.stderr
     assert "Next: ./create_lmdb.sh" in run.stdout
-    wrong = command("build_dataset", "--images", "none", folder=here)
+    wrong = command("build_dataset", "--images", "none", folder=working_folder)
     assert (wrong.returncode, wrong.stderr.startswith("error: none: "), len(wrong.stderr.splitlines())) == (1, True, 1)
 
 
 def test_the_real_faces_of_system_a(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if not REAL.exists():
         pytest.skip(f"{REAL.name} is not beside the checkout; its pictures may not be part of it")

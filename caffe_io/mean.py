@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-
-import numpy as np
 
 from common.errors import MeanError
 from common.files import atomic_file
@@ -42,8 +39,3 @@ def write_mean(path: str | os.PathLike[str], mean: Array, force: bool = False) -
     """Write a channels x height x width mean in compute_image_mean's form (num, channels, height, width; no shape)."""
     with atomic_file(path, force) as temporary:
         temporary.write_bytes(array_to_blob(mean, legacy_shape=True).SerializeToString())
-
-
-def mean_hash(mean: Array) -> str:
-    """Return the SHA-256 (hexadecimal) of the mean's little-endian float32 bytes, in channels x height x width order."""
-    return hashlib.sha256(np.ascontiguousarray(mean, dtype="<f4").tobytes()).hexdigest()

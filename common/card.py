@@ -11,6 +11,7 @@ Importing this module imports pydantic, which takes a while. Commands import it 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,6 +57,7 @@ __all__ = [
     "check_fits",
     "complete",
     "describe_input",
+    "mean_hash",
     "plain_card",
     "read_card",
     "read_cards",
@@ -127,6 +129,14 @@ def check_fits(card: NetCard, first_input: InputEntry, outputs: Mapping[str, int
             f'{file}: "channel_order" is "{card.channel_order}"; the net takes {shape_text(first_input.shape)}, '
             f"expected {problem}. {_CORRECT}"
         )
+
+
+def mean_hash(mean: Any) -> str:
+    """Return the hash of a mean (numpy array, channels x height x width) that stands on the card.
+
+    It is the SHA-256 of the float32 little-endian bytes in C order, so a .binaryproto and an .npy of one mean agree.
+    """
+    return hashlib.sha256(mean.astype("<f4").tobytes()).hexdigest()
 
 
 def complete(

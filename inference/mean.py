@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +51,8 @@ def _read(path: Path) -> tuple[str, tuple[int, ...]]:
     """Return the SHA-256 and the shape of a mean file."""
     import numpy as np
 
+    from common.card import mean_hash
+
     expected = "expected a mean image saved by numpy.save, such as graph/age_gender_mean.npy."
     try:
         mean = np.load(path, allow_pickle=False)
@@ -68,4 +69,4 @@ def _read(path: Path) -> tuple[str, tuple[int, ...]]:
         raise MeanError(
             f"{path}: holds {mean.dtype} values, {shape_text(mean.shape)}; expected float32, channels x height x width."
         )
-    return hashlib.sha256(np.ascontiguousarray(mean, "<f4").tobytes()).hexdigest(), mean.shape
+    return mean_hash(mean), mean.shape

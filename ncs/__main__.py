@@ -10,7 +10,7 @@ ROOM = Room(
     {
         "compile": Verb("ncs.compile", "turn a caffemodel into OpenVINO IR (FP16), a Myriad X blob and a model card"),
         "mean": Verb("ncs.mean", "write a mean.binaryproto as .npy: float32, channels x height x width, BGR"),
-        "types": Verb("ncs.types", "list the layer types that are converted, left out or refused"),
+        "types": Verb("ncs.list_types", "list the layer types that are converted, left out or refused"),
     },
 )
 

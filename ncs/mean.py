@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from caffe_io.blobs import Array
-from caffe_io.mean import mean_hash, read_mean
+from caffe_io.mean import read_mean
 from common.errors import MeanError, UsageError
 from common.files import atomic_file
 from common.messages import shape_text
@@ -72,7 +72,7 @@ def describe_mean(mean: Array | None, inside: Array) -> MeanEntry:
 
     `mean` is the mean as its file holds it, whose hash goes on the card. `inside` is what the network subtracts.
     """
-    from common.card import MeanEntry
+    from common.card import MeanEntry, mean_hash
 
     return MeanEntry(
         # Always: the device is fed raw bytes.

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 
 from caffe_io.blobs import array_to_blob
 from caffe_io.caffe_pb2 import BlobProto
-from caffe_io.mean import mean_hash, read_mean, write_mean
+from caffe_io.mean import read_mean, write_mean
 from common.errors import MeanError, OutputExists
 
 
@@ -37,14 +36,6 @@ def test_an_existing_mean_is_kept(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_mean(tmp_path / "m"), some_mean())
     write_mean(tmp_path / "m", np.zeros((3, 4, 5), np.float32), force=True)
     assert read_mean(tmp_path / "m").sum() == 0
-
-
-def test_the_hash_is_that_of_the_numbers() -> None:
-    mean = some_mean()
-    assert mean_hash(mean) == hashlib.sha256(mean.tobytes()).hexdigest()
-    assert mean_hash(mean.astype(">f4")) == mean_hash(mean)
-    assert mean_hash(np.asfortranarray(mean)) == mean_hash(mean)
-    assert mean_hash(mean + 1) != mean_hash(mean)
 
 
 def damaged(kind: str) -> bytes:

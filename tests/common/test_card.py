@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from common.card import (
     check_fits,
     complete,
     describe_input,
+    mean_hash,
     plain_card,
     read_card,
     read_cards,
@@ -443,3 +445,11 @@ def test_tasks_and_messages_need_no_pydantic() -> None:
     """The start of every command loads them."""
     script = "import sys, common.tasks, common.errors, common.messages; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
+
+
+def test_the_hash_is_that_of_the_numbers() -> None:
+    mean = np.linspace(0, 255, 3 * 4 * 5, dtype=np.float32).reshape(3, 4, 5)
+    assert mean_hash(mean) == hashlib.sha256(mean.tobytes()).hexdigest()
+    assert mean_hash(mean.astype(">f4")) == mean_hash(mean)
+    assert mean_hash(np.asfortranarray(mean)) == mean_hash(mean)
+    assert mean_hash(mean + 1) != mean_hash(mean)

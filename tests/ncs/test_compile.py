@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from caffe_io.errors import CaffeIOError, PrototxtError, WeightsError
-from caffe_io.mean import mean_hash, read_mean, write_mean
+from caffe_io.mean import read_mean, write_mean
 from caffe_io.prototxt import to_text
-from common.card import read_card, read_cards
+from common.card import mean_hash, read_card, read_cards
 from common.errors import CardError, MeanError, MokaError, OutputExists, UsageError
 from common.places import ROOT
 from kits.commands import Done

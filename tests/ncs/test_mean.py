@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caffe_io.mean import mean_hash, write_mean
+from caffe_io.mean import write_mean
+from common.card import mean_hash
 from common.errors import MeanError, OutputExists, UsageError
 from kits.ncs import values
 from ncs.__main__ import ROOM

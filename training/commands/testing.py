@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .net_options import add_iterations, add_net_options, check_iterations, make_net
 
 if TYPE_CHECKING:
-    from ..nets.net import Output
+    from ..nets.net import OutputValue
 
 EXAMPLE = "./moka test --model prototxt/AgeNet/train_test.prototxt --weights models/AgeNet/AgeNet_iter_3000.caffemodel"
 
@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> None:
         net.load(path)
     log(f"Running for {options.iterations} iterations.")
     losses: list[float] = []
-    batches: list[list[Output]] = []
+    batches: list[list[OutputValue]] = []
     with torch.inference_mode():
         for batch in range(options.iterations):
             losses.append(float(net.forward(keep=())))

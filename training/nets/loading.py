@@ -13,11 +13,11 @@ from caffe_io.weights import read_weights
 from common.messages import shape_text
 
 from ..layers import Layer
-from .parameters import Parameter
+from .parameters import LearnableParameter
 
 
 def load_weights(
-    path: str | os.PathLike[str], layers: Sequence[Layer], parameters: Sequence[Parameter], net_path: str
+    path: str | os.PathLike[str], layers: Sequence[Layer], parameters: Sequence[LearnableParameter], net_path: str
 ) -> list[str]:
     """Copy the weights of a caffemodel to the `layers` of the same names; return those names.
 

@@ -29,11 +29,11 @@ from .backward_need import backward_needs
 from .in_place import find_overwritten, overwrites_unread_top, run_overwritten
 from .loading import load_weights
 from .objective import Objective
-from .parameters import Parameter, Parameters
+from .parameters import LearnableParameter, LearnableParameters
 
 
 @dataclass
-class Output:
+class OutputValue:
     """One number of a net's result: the blob's name, the value, and its weight in the objective (0 if it is no loss)."""
 
     name: str
@@ -67,7 +67,7 @@ class Net:
         self.layers: list[Layer] = []
         self.shapes: dict[str, Shape] = {}
         self.blobs: dict[str, Tensor] = {}
-        self.parameters: list[Parameter] = []
+        self.parameters: list[LearnableParameter] = []
         self._bottom_shapes: list[list[Shape]] = []
         self._add_layers()
         self.objective = Objective(self.graph)
@@ -139,14 +139,14 @@ class Net:
         self._bottom_shapes[index] = shapes
         return True
 
-    def results(self) -> list[Output]:
+    def results(self) -> list[OutputValue]:
         """Return the values of all outputs after `forward`, number by number, as Caffe lists them in its log."""
         results = []
         for name in self.outputs:
             blob = self.objective.copies.get(name, name)
             weight = self.objective.weights.get(blob, 0.0)
             values = self.blobs[blob].detach().float().reshape(-1).tolist()
-            results += [Output(name, value, weight) for value in values]
+            results += [OutputValue(name, value, weight) for value in values]
         return results
 
     def reseed(self, number: int) -> None:
@@ -213,7 +213,7 @@ class Net:
             layer.close()
 
     def _add_layers(self) -> None:
-        parameters = Parameters(self.context.training)
+        parameters = LearnableParameters(self.context.training)
         self.parameters = parameters.list
         for node in self.graph.nodes:
             shapes = [self.shapes[bottom.name] for bottom in node.bottoms]

@@ -14,7 +14,7 @@ from ..layers import Layer
 
 
 @dataclass
-class Parameter:
+class LearnableParameter:
     """A weight that the solver updates: the name of the layer that owns it, its index there, and its multipliers.
 
     `given` names the multipliers that a layer's `param` sets; the others have the default 1.
@@ -28,7 +28,7 @@ class Parameter:
     given: set[str] = field(default_factory=set)
 
 
-class Parameters:
+class LearnableParameters:
     """All weights of a net in Caffe's order (`list`). Layers that use the same name in `param { name }` share a weight.
 
     The first of them owns the weight and fills it. One of them is enough to set a multiplier; if several do, the values
@@ -36,9 +36,9 @@ class Parameters:
     """
 
     def __init__(self, training: bool) -> None:
-        self.list: list[Parameter] = []
+        self.list: list[LearnableParameter] = []
         self._training = training
-        self._named: dict[str, Parameter] = {}
+        self._named: dict[str, LearnableParameter] = {}
 
     def add(self, layer: Layer) -> None:
         """Add the layer's weights, or replace them by the shared ones. Raises LayerError if those do not fit."""
@@ -54,13 +54,13 @@ class Parameters:
 
     def _own(self, layer: Layer, index: int, spec: ParamSpec) -> None:
         given = {name for name in ("lr_mult", "decay_mult") if spec.HasField(name)}
-        owner = Parameter(layer.name, index, layer.blobs[index], spec.lr_mult, spec.decay_mult, given)
+        owner = LearnableParameter(layer.name, index, layer.blobs[index], spec.lr_mult, spec.decay_mult, given)
         owner.values.requires_grad_(self._training and spec.lr_mult != 0)
         self.list.append(owner)
         if spec.name:
             self._named[spec.name] = owner
 
-    def _share(self, layer: Layer, index: int, spec: ParamSpec, owner: Parameter) -> None:
+    def _share(self, layer: Layer, index: int, spec: ParamSpec, owner: LearnableParameter) -> None:
         own, values = layer.blobs[index], owner.values
         permissive = spec.share_mode == ParamSpec.PERMISSIVE
         if own.numel() != values.numel() if permissive else own.shape != values.shape:

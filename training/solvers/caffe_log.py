@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from ..nets.net import Output
+from ..nets.net import OutputValue
 
 
 def log_line(message: str, source: str = "solver.cpp:1") -> None:
@@ -23,7 +23,7 @@ def log_line(message: str, source: str = "solver.cpp:1") -> None:
     tqdm.write(f"I{stamp}.{int(now % 1 * 1e6):06d} {os.getpid():5d} {source}] {message}", file=sys.stderr)
 
 
-def output_lines(phase: str, outputs: Sequence[Output]) -> list[str]:
+def output_lines(phase: str, outputs: Sequence[OutputValue]) -> list[str]:
     """Return the lines about a net's outputs; `phase` is Train or Test."""
     lines = []
     for index, output in enumerate(outputs):
@@ -66,7 +66,7 @@ class Display:
         self._shown_iteration = iteration
         self._shown_time = time.monotonic()
 
-    def lines(self, iteration: int, interval: int, outputs: Sequence[Output]) -> list[str]:
+    def lines(self, iteration: int, interval: int, outputs: Sequence[OutputValue]) -> list[str]:
         """Return the lines: the loss, the speed since the last call, the outputs. `interval` is the solver's `display`."""
         now = time.monotonic()
         seconds = now - self._shown_time

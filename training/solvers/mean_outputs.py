@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 import torch
 
-from ..nets.net import Net, Output
+from ..nets.net import Net, OutputValue
 from .precision import autocast
 
 
@@ -18,13 +18,13 @@ def mean_outputs(
     stopped: Callable[[], bool] = lambda: False,
     keep: Collection[str] | None = (),
     after: Callable[[int], None] | None = None,
-) -> tuple[float, list[Output]] | None:
+) -> tuple[float, list[OutputValue]] | None:
     """Return the mean loss and the mean of every output over `batches`; None if `stopped` returns True before one of them.
 
     `keep` and `after` are as in Net.forward.
     """
     loss = 0.0
-    sums: list[Output] = []
+    sums: list[OutputValue] = []
     for index in range(batches):
         if stopped():
             return None
@@ -34,5 +34,5 @@ def mean_outputs(
         if index == 0:
             sums = results
         else:
-            sums = [Output(a.name, a.value + b.value, a.loss_weight) for a, b in zip(sums, results, strict=True)]
-    return loss / batches, [Output(each.name, each.value / batches, each.loss_weight) for each in sums]
+            sums = [OutputValue(a.name, a.value + b.value, a.loss_weight) for a, b in zip(sums, results, strict=True)]
+    return loss / batches, [OutputValue(each.name, each.value / batches, each.loss_weight) for each in sums]

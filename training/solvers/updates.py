@@ -13,7 +13,7 @@ from caffe_io.caffe_pb2 import SolverParameter
 from common.messages import did_you_mean
 
 from ..errors import SolverError
-from ..nets.parameters import Parameter
+from ..nets.parameters import LearnableParameter
 
 Update = Callable[[SolverParameter, float, Tensor, Sequence[Tensor], int], Tensor]
 """A function of the settings, the weight's rate, its gradient, its histories, and the number of updates before.
@@ -114,7 +114,7 @@ def check_solver_type(p: SolverParameter) -> None:
         raise SolverError(f"the solver's iter_size is {p.iter_size}; expected at least 1.")
 
 
-def make_histories(p: SolverParameter, parameters: Sequence[Parameter]) -> list[Tensor]:
+def make_histories(p: SolverParameter, parameters: Sequence[LearnableParameter]) -> list[Tensor]:
     """Return zeros in the order of a solverstate: the first histories of all weights, then their second ones, if any."""
     count = SOLVER_TYPES[p.type].histories
     return [torch.zeros_like(parameter.values) for _ in range(count) for parameter in parameters]
@@ -124,7 +124,7 @@ def make_histories(p: SolverParameter, parameters: Sequence[Parameter]) -> list[
 def apply_update(
     p: SolverParameter,
     rate: float,
-    parameters: Sequence[Parameter],
+    parameters: Sequence[LearnableParameter],
     histories: Sequence[Tensor],
     iteration: int,
     report: Callable[[str], None] = lambda line: None,

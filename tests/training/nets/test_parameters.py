@@ -8,19 +8,19 @@ import torch
 
 from kits.training_layers import layer_of
 from training.errors import LayerError
-from training.nets.parameters import Parameters
+from training.nets.parameters import LearnableParameters
 
 FC = 'name: "{}" type: "InnerProduct" bottom: "x" top: "y" inner_product_param {{ num_output: {} }} {}'
 
 
-def added(parameters: Parameters, name: str, more: str, outputs: int = 2, inputs: int = 3):  # type: ignore[no-untyped-def]
+def added(parameters: LearnableParameters, name: str, more: str, outputs: int = 2, inputs: int = 3):  # type: ignore[no-untyped-def]
     layer, _ = layer_of(FC.format(name, outputs, more), (1, inputs))
     parameters.add(layer)
     return layer
 
 
 def test_the_first_layer_owns_a_weight_and_any_layer_sets_its_multipliers() -> None:
-    parameters = Parameters(training=True)
+    parameters = LearnableParameters(training=True)
     first = added(parameters, "a", 'param { name: "w" decay_mult: 3 } param { name: "b" }')
     second = added(parameters, "b", 'param { name: "w" lr_mult: 5 } param { name: "b" lr_mult: 0 decay_mult: 1 }')
     third = added(parameters, "c", 'param { name: "w" lr_mult: 5 decay_mult: 3 }')
@@ -35,14 +35,14 @@ def test_the_first_layer_owns_a_weight_and_any_layer_sets_its_multipliers() -> N
 
 
 def test_nothing_learns_in_the_test_phase() -> None:
-    parameters = Parameters(training=False)
+    parameters = LearnableParameters(training=False)
     added(parameters, "a", 'param { name: "w" }')
     added(parameters, "b", 'param { name: "w" lr_mult: 2 }')
     assert not any(p.values.requires_grad for p in parameters.list)
 
 
 def test_the_same_numbers_in_another_shape() -> None:
-    parameters = Parameters(training=True)
+    parameters = LearnableParameters(training=True)
     first = added(parameters, "a", 'param { name: "w" }', outputs=2, inputs=6)
     second = added(parameters, "b", 'param { name: "w" share_mode: PERMISSIVE }', outputs=4, inputs=3)
     for step in range(2):
@@ -72,7 +72,7 @@ def test_the_same_numbers_in_another_shape() -> None:
     ],
 )
 def test_contradictions_are_refused(first: str, second: str, message: str) -> None:
-    parameters = Parameters(training=True)
+    parameters = LearnableParameters(training=True)
     added(parameters, "a", f'param {{ name: "w" {first} }}')
     with pytest.raises(LayerError, match=message):
         added(parameters, "b", f'param {{ name: "w" {second} }}')
@@ -80,7 +80,7 @@ def test_contradictions_are_refused(first: str, second: str, message: str) -> No
 
 @pytest.mark.parametrize("mode", ["STRICT", "PERMISSIVE"])
 def test_shapes_that_do_not_fit(mode: str) -> None:
-    parameters = Parameters(training=True)
+    parameters = LearnableParameters(training=True)
     added(parameters, "a", 'param { name: "w" }')
     with pytest.raises(LayerError, match=r'"w" of layer "a", which are 2x3, but needs 3x3'):
         added(parameters, "b", f'param {{ name: "w" share_mode: {mode} }}', outputs=3)

@@ -9,12 +9,12 @@ import re
 
 import pytest
 
-from training.nets.net import Output
+from training.nets.net import OutputValue
 from training.solvers.caffe_log import SmoothedLoss, log_line, output_lines
 
 
 def test_output_lines() -> None:
-    outputs = [Output("accuracy", 0.5, 0.0), Output("loss", 1.25, 2.0), Output("tiny", 1.5e-7, 0.0)]
+    outputs = [OutputValue("accuracy", 0.5, 0.0), OutputValue("loss", 1.25, 2.0), OutputValue("tiny", 1.5e-7, 0.0)]
     assert output_lines("Test", outputs) == [
         "    Test net output #0: accuracy = 0.5",
         "    Test net output #1: loss = 1.25 (* 2 = 2.5 loss)",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from caffe_io.caffe_pb2 import SolverParameter
 from training.errors import TrainingError
-from training.nets.net import Parameter
+from training.nets.parameters import LearnableParameter
 from training.solvers.updates import apply_update, check_solver_type, make_histories
 
 Doubles = NDArray[np.float64]
@@ -70,7 +70,8 @@ def test_five_steps(kind: str, settings: str, rule: Rule, histories: int) -> Non
     random = np.random.default_rng(1)
     values = [random.standard_normal((3, 4)), random.standard_normal(5)]
     ours = [
-        Parameter("fc", i, torch.tensor(v, dtype=torch.float32, requires_grad=True), 1, 1) for i, v in enumerate(values)
+        LearnableParameter("fc", i, torch.tensor(v, dtype=torch.float32, requires_grad=True), 1, 1)
+        for i, v in enumerate(values)
     ]
     kept = make_histories(param, ours)
     assert [tuple(h.shape) for h in kept] == [(3, 4), (5,)] * histories
@@ -90,7 +91,7 @@ def test_five_steps(kind: str, settings: str, rule: Rule, histories: int) -> Non
 
 
 def test_clipping_is_logged() -> None:
-    weight = Parameter("fc", 0, torch.zeros(2, requires_grad=True), 1, 1)
+    weight = LearnableParameter("fc", 0, torch.zeros(2, requires_grad=True), 1, 1)
     lines: list[str] = []
     for gradient in ([3.0, 4.0], [0.3, 0.4]):
         weight.values.grad = torch.tensor(gradient)

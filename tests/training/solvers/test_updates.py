@@ -9,7 +9,7 @@ from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import SolverParameter
 from training.errors import TrainingError
-from training.nets.parameters import Parameter
+from training.nets.parameters import LearnableParameter
 from training.solvers.updates import apply_update, check_solver_type
 
 MULTIPLIERS = [(1.0, 1.0), (2.0, 0.0), (10.0, 0.5), (0.0, 1.0)]  # lr_mult, decay_mult
@@ -32,7 +32,7 @@ def test_three_steps(regularization: str, iter_size: int, clip: float, momentum:
     values = [random.standard_normal((3, 4)) for _ in MULTIPLIERS]
     histories = [np.zeros((3, 4)) for _ in MULTIPLIERS]
     ours = [
-        Parameter("fc", i, torch.tensor(v, dtype=torch.float32, requires_grad=True), *MULTIPLIERS[i])
+        LearnableParameter("fc", i, torch.tensor(v, dtype=torch.float32, requires_grad=True), *MULTIPLIERS[i])
         for i, v in enumerate(values)
     ]
     ours_histories = [torch.zeros(3, 4) for _ in MULTIPLIERS]
@@ -56,7 +56,7 @@ def test_three_steps(regularization: str, iter_size: int, clip: float, momentum:
 
 
 def test_a_weight_without_a_path_to_the_loss_still_decays() -> None:
-    weight = Parameter("fc", 0, torch.ones(2, requires_grad=True), 1.0, 1.0)
+    weight = LearnableParameter("fc", 0, torch.ones(2, requires_grad=True), 1.0, 1.0)
     history = torch.full((2,), 0.5)
     apply_update(solver("momentum: 0.9 weight_decay: 0.1"), 0.5, [weight], [history], 0)
     np.testing.assert_allclose(history, 0.9 * 0.5 + 0.5 * 0.1)

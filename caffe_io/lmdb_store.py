@@ -123,15 +123,15 @@ class LmdbReader:
     def __len__(self) -> int:
         return self._entries
 
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the keys, without reading the values."""
+        return (key for key, _ in self._records())
+
     def items(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) from the record with index `start` (from 0) to the last."""
-        try:
-            with self._environment().begin(buffers=True) as transaction, transaction.cursor() as cursor:
-                for index, key in enumerate(cursor.iternext(keys=True, values=False)):
-                    if index >= start:
-                        yield bytes(key), bytes(cursor.value())
-        except lmdb.Error as error:
-            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it again.") from error
+        for index, (key, cursor) in enumerate(self._records()):
+            if index >= start:
+                yield key, bytes(cursor.value())
 
     def cycle(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) without end, as Caffe's Data layer does: after the last record comes the first again.
@@ -146,6 +146,15 @@ class LmdbReader:
     def close(self) -> None:
         """Release the map. A reader is also a context manager."""
         self._map = None
+
+    def _records(self) -> Iterator[tuple[bytes, lmdb.Cursor]]:
+        """Yield each key, with the cursor on its record."""
+        try:
+            with self._environment().begin(buffers=True) as transaction, transaction.cursor() as cursor:
+                for key in cursor.iternext(keys=True, values=False):
+                    yield bytes(key), cursor
+        except lmdb.Error as error:
+            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it again.") from error
 
     def _environment(self) -> lmdb.Environment:
         if self._map is None:

@@ -74,7 +74,7 @@ class NumpyArray(Protocol):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """What a worker's function returned: JSON values, and arrays by name, which are for numpy.asarray."""
 
     values: dict[str, Any]
@@ -115,7 +115,7 @@ class Helper:
         arrays: Mapping[str, NumpyArray] | None = None,
         *,
         seconds: float,
-    ) -> Answer:
+    ) -> Reply:
         """Call the worker's `function` with JSON values and arrays, and wait up to `seconds` for what it returns.
 
         Raises HelperRefused if it raised an exception; the process then goes on. After HelperTimeout and HelperEnded
@@ -150,7 +150,7 @@ class Helper:
         if "error" in header:
             error = header["error"]
             raise HelperRefused(self.name, error["type"], error["text"], child.last_words())
-        return Answer(header["values"], unpack(header, pieces))
+        return Reply(header["values"], unpack(header, pieces))
 
     def close(self) -> None:
         """End the process: ask it to leave, kill it if it does not. Closing twice is a no-op."""

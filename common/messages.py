@@ -22,3 +22,12 @@ def known_names(name: str, known: Iterable[str]) -> str:
     """Return `Known: A, B, C. Did you mean "B"?`, the end of a message about an unknown name."""
     names = sorted(known, key=str.lower)
     return f"Known: {', '.join(names) or 'none'}.{did_you_mean(name, names)}"
+
+
+def last_line(error: BaseException) -> str:
+    """Return the last line of an error's message without its full stop.
+
+    OpenVINO says there what is wrong; the lines above it name places in OpenVINO's source.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else "it gives no reason"

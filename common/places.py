@@ -69,3 +69,11 @@ def net_files(name: str, folder: Path = Path("prototxt")) -> NetFiles:
         deploy=own / "deploy.prototxt",
         card=own / "card.json",
     )
+
+
+def name_and_card(deploy: Path) -> tuple[str, Path]:
+    """Return the name of the net whose deploy prototxt is given, and the path of the card beside it, in either layout."""
+    if deploy.stem == "deploy":
+        return deploy.resolve().parent.name, deploy.with_name("card.json")
+    name = deploy.stem.removesuffix("_deploy")
+    return name, deploy.with_name(f"{name}.json")

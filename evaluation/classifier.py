@@ -13,7 +13,7 @@ from .errors import EvaluationError
 
 
 @dataclass(frozen=True)
-class Answer:
+class Classification:
     """The classification that a card describes: the blob of the deploy net, the task, and its classes in order."""
 
     blob: str
@@ -21,7 +21,7 @@ class Answer:
     classes: Sequence[str]
 
 
-UNNAMED = Answer("prob", "class", ())
+UNNAMED = Classification("prob", "class", ())
 """Without a card, classes are called by their numbers."""
 
 
@@ -37,7 +37,7 @@ class Classifier:
     batch_size: int
     scores: str
     label: str
-    answer: Answer
+    classification: Classification
 
     @property
     def records(self) -> int:
@@ -45,19 +45,19 @@ class Classifier:
         return len(self.keys)
 
 
-def read_answer(card: Path) -> Answer:
+def read_classification(card: Path) -> Classification:
     """Read the classification from a net card or model card, the first if there are several. Raises CardError."""
     from common.card import ClassOutput, read_net_card
 
     for output in read_net_card(card).outputs:
         if isinstance(output, ClassOutput):
-            return Answer(output.blob, output.task, output.classes)
+            return Classification(output.blob, output.task, output.classes)
     raise EvaluationError(
         f'{card}: no output is read by "argmax", so there are no classes to count. Give another card.'
     )
 
 
-def read_classifier(net: NetParameter, path: str, answer: Answer = UNNAMED) -> Classifier:
+def read_classifier(net: NetParameter, path: str, classification: Classification = UNNAMED) -> Classifier:
     """Find what is to be measured in a net that was filtered for phase TEST; `path` is its file.
 
     Raises EvaluationError if the net has no Data layer, or no Accuracy layer that says which blob holds the scores.
@@ -65,14 +65,14 @@ def read_classifier(net: NetParameter, path: str, answer: Answer = UNNAMED) -> C
     data = _layer(net, path, "Data")
     accuracy = _layer(net, path, "Accuracy")
     with LmdbReader(data.data_param.source) as reader:
-        keys = [key.decode("utf-8", "backslashreplace") for key, _ in reader.items()]
+        keys = [key.decode("utf-8", "backslashreplace") for key in reader]
     return Classifier(
         source=data.data_param.source,
         keys=keys,
         batch_size=data.data_param.batch_size,
         scores=accuracy.bottom[0],
         label=accuracy.bottom[1],
-        answer=answer,
+        classification=classification,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from common.helper import Helper, HelperError
-from common.messages import shape_text
+from common.messages import last_line, shape_text
 from common.places import require_toolchain
 
 from .errors import EngineError
@@ -68,7 +68,7 @@ def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path
     if not ir.exists():
         raise EngineError(f"{ir}: not there. Compile the net first: ./compile2Movidius.sh")
     card = _model_card(ir)
-    blob = classifier.answer.blob
+    blob = classifier.classification.blob
     device = open_device("CPU", [card])
     scores = []
     labels = []
@@ -91,7 +91,7 @@ def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path
                 labels.append(np.array([datum.label], np.float32))
     except RuntimeError as error:
         raise EngineError(
-            f"{ir}: OpenVINO cannot run it on the records of {classifier.source}: {_reason(error)} {_AGAIN}"
+            f"{ir}: OpenVINO cannot run it on the records of {classifier.source}: {last_line(error)}. {_AGAIN}"
         ) from error
     finally:
         device.close()
@@ -135,7 +135,7 @@ def _model_card(ir: Path) -> ModelCard:
         shapes = {port.any_name: tuple(port.shape) for port in model.inputs}
         sizes = {port.any_name: math.prod(port.shape) for port in model.outputs}
     except RuntimeError as error:
-        raise EngineError(f"{ir}: OpenVINO cannot read it: {_reason(error)} {_AGAIN}") from error
+        raise EngineError(f"{ir}: OpenVINO cannot read it: {last_line(error)}. {_AGAIN}") from error
     if len(shapes) != 1:
         raise EngineError(f"{ir}: takes {len(shapes)} inputs, expected one. Give the IR of a classifier.")
     inputs = [describe_input(blob, shape, str(ir)) for blob, shape in shapes.items()]
@@ -150,11 +150,6 @@ def _model_card(ir: Path) -> ModelCard:
         None,
     )
     return card.at(beside)
-
-
-def _reason(error: RuntimeError) -> str:
-    """Return the last line of OpenVINO's message; the lines above it name places in OpenVINO's source."""
-    return str(error).strip().splitlines()[-1].strip()
 
 
 def _softmax(scores: Array) -> Array:

@@ -87,7 +87,7 @@ def _compute(options: argparse.Namespace) -> Predictions:
     from caffe_io.prototxt import read_net
     from caffe_io.weights import newest_snapshot
 
-    from .classifier import UNNAMED, read_answer, read_classifier
+    from .classifier import UNNAMED, read_classification, read_classifier
     from .predictions import Predictions
 
     name = options.net
@@ -102,15 +102,15 @@ def _compute(options: argparse.Namespace) -> Predictions:
     card = Path(options.card or files.card)
     ir = Path(options.ir or f"graph/{name}.xml")
     net = filter_net(read_net(model), TEST)
-    answer = read_answer(card) if options.card or card.exists() else UNNAMED
-    classifier = read_classifier(net, str(model), answer)
+    classification = read_classification(card) if options.card or card.exists() else UNNAMED
+    classifier = read_classifier(net, str(model), classification)
     probabilities, labels = ENGINES[engine](classifier, model, weights, ir)
     return Predictions(
         keys=classifier.keys,
         labels=labels.astype(np.int64),
         probabilities=probabilities,
-        classes=answer.classes,
-        task=answer.task,
+        classes=classification.classes,
+        task=classification.task,
         weights=str(weights),
         lmdb=classifier.source,
         engine=engine,
@@ -119,7 +119,7 @@ def _compute(options: argparse.Namespace) -> Predictions:
 
 def _read(file: Path, options: argparse.Namespace) -> Predictions:
     """Read saved predictions. A card replaces their task and class names."""
-    from .classifier import read_answer
+    from .classifier import read_classification
     from .predictions import read_predictions
 
     for option in ("net", "model", "weights", "ir", "engine"):
@@ -129,6 +129,6 @@ def _read(file: Path, options: argparse.Namespace) -> Predictions:
             )
     predictions = read_predictions(file)
     if options.card:
-        answer = read_answer(Path(options.card))
-        predictions = dataclasses.replace(predictions, task=answer.task, classes=answer.classes)
+        classification = read_classification(Path(options.card))
+        predictions = dataclasses.replace(predictions, task=classification.task, classes=classification.classes)
     return predictions

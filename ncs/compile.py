@@ -19,7 +19,7 @@ from caffe_io.weights import newest_snapshot, read_weights
 from common.errors import UsageError
 from common.files import atomic_file, file_hash, refuse_existing
 from common.messages import shape_text
-from common.places import net_files
+from common.places import name_and_card, net_files
 
 from . import compiler
 from .mean import describe_mean, fit_mean, value_mean
@@ -106,8 +106,7 @@ def find_sources(options: argparse.Namespace) -> Sources:
     if net is None and (options.model is None or options.weights is None):
         raise UsageError("Give --net NAME, or --model DEPLOY.prototxt and --weights FILE.caffemodel.")
     model = options.model or net_files(net).deploy
-    name = net or _name(model)
-    beside = net_files(net).card if net else _card_beside(model, name)
+    name, beside = (net, net_files(net).card) if net else name_and_card(model)
     return Sources(
         name=name,
         net=model,
@@ -115,15 +114,6 @@ def find_sources(options: argparse.Namespace) -> Sources:
         mean=options.mean or (MEAN if net and options.mean_value is None else None),
         card=options.card or (beside if net or beside.exists() else None),
     )
-
-
-def _name(model: Path) -> str:
-    """Take the name of a net from its file: NAME/deploy.prototxt or NAME_deploy.prototxt."""
-    return model.resolve().parent.name if model.stem == "deploy" else model.stem.removesuffix("_deploy")
-
-
-def _card_beside(model: Path, name: str) -> Path:
-    return model.with_name("card.json" if model.stem == "deploy" else f"{name}.json")
 
 
 def load(sources: Sources, mean_value: list[float] | None) -> Network:

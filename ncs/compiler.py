@@ -9,13 +9,12 @@ from typing import Any
 
 from common.errors import UsageError
 from common.helper import Helper, HelperError, HelperRefused
-from common.places import make_toolchain, toolchain_program
+from common.places import make_toolchain, toolchain_has, toolchain_program
 from myriad.blob import BlobHeader, read_header
 
 from .errors import CompilerError
 
 MAKE_TOOLCHAIN = make_toolchain("movidius")
-LAUNCHER = toolchain_program("movidius", "python")
 WORKER = Path(__file__).with_name("myriad_worker.py")
 # A compile takes 6 seconds, 5 of them a search for a stick that it does not need.
 TIMEOUT = 300.0
@@ -69,7 +68,7 @@ class Compiled:
 
 def available() -> bool:
     """Return whether the tool chain is installed."""
-    return LAUNCHER.exists()
+    return toolchain_has("movidius")
 
 
 def compile_blob(xml: Path, bin: Path, blob: Path, scratch: Path, resources: Resources) -> Compiled:
@@ -95,9 +94,10 @@ def compile_blob(xml: Path, bin: Path, blob: Path, scratch: Path, resources: Res
 def _run_compiler(request: dict[str, Any]) -> str:
     """Have the tool chain compile and return the version of its OpenVINO."""
     name = Path(request["xml"]).name
+    python = toolchain_program("movidius", "python")
     again = f"\n  If the tool chain is damaged, install it again: {MAKE_TOOLCHAIN}"
     try:
-        with Helper("the MYRIAD compiler", LAUNCHER, WORKER, HARMLESS) as helper:
+        with Helper("the MYRIAD compiler", python, WORKER, HARMLESS) as helper:
             answer = helper.call("compile", request, seconds=TIMEOUT)
     except HelperRefused as error:
         raise CompilerError(f"{name}: {error}") from error

@@ -17,7 +17,7 @@ from caffe_io.layer_types import layer_type
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from common.commands import LOGGER
-from common.messages import known_names, shape_text
+from common.messages import known_names, last_line, shape_text
 
 from .errors import ConversionError
 from .layers import LAYERS, TrainedLayer
@@ -141,8 +141,7 @@ class _Conversion:
             tops = build(layer, inputs)
         except RuntimeError as error:
             # OpenVINO checks shapes itself.
-            reason = str(error).strip().splitlines()[-1]
-            raise layer.error(f"OpenVINO refuses it: {reason}") from error
+            raise layer.error(f"OpenVINO refuses it: {last_line(error)}.") from error
         self.consumed.update(node.bottoms)
         self._produce(node, tops)
 

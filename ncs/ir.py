@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from common.messages import last_line
+
 from .errors import ConversionError, NcsError
 
 if TYPE_CHECKING:
@@ -39,8 +41,7 @@ def write_ir(model: Model, xml: Path, bin: Path) -> None:
     try:
         openvino.serialize(model, xml, bin, version=f"IR_V{VERSION}")
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise NcsError(f"{xml.name}: cannot be written ({reason}). Is the disk full?") from error
+        raise NcsError(f"{xml.name}: cannot be written ({last_line(error)}). Is the disk full?") from error
     _check_complete(xml, bin)
 
 

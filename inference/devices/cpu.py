@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from common.errors import CardError
-from common.messages import shape_text
+from common.messages import last_line, shape_text
 
 from ..errors import DeviceError
 
@@ -60,7 +60,7 @@ def _compile(core: Any, card: ModelCard, config: dict[str, str]) -> Any:
     try:
         model = core.read_model(xml)
     except RuntimeError as error:
-        raise CardError(f"{xml}: OpenVINO cannot read it or its .bin: {_reason(error)}. {_AGAIN}") from error
+        raise CardError(f"{xml}: OpenVINO cannot read it or its .bin: {last_line(error)}. {_AGAIN}") from error
     inputs = {name: list(port.shape) for port in model.inputs for name in port.names if port.partial_shape.is_static}
     if len(model.inputs) != 1 or inputs.get(card.input.blob) != card.input.shape:
         found = ", ".join(f'"{name}" of {shape_text(shape)}' for name, shape in inputs.items())
@@ -78,10 +78,4 @@ def _compile(core: Any, card: ModelCard, config: dict[str, str]) -> Any:
     try:
         return core.compile_model(model, "CPU", config)
     except RuntimeError as error:
-        raise DeviceError(f"{xml}: OpenVINO cannot compile it for the CPU: {_reason(error)}.") from error
-
-
-def _reason(error: RuntimeError) -> str:
-    """Return the last line of OpenVINO's message; the lines above it name places in OpenVINO's source."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else "it gives no reason"
+        raise DeviceError(f"{xml}: OpenVINO cannot compile it for the CPU: {last_line(error)}.") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import CardError
-from common.helper import Answer, Helper, HelperError, HelperNotStarted, HelperRefused, HelperTimeout
+from common.helper import Helper, HelperError, HelperNotStarted, HelperRefused, HelperTimeout, Reply
 from common.messages import shape_text
 from common.places import make_toolchain, toolchain_program
 
@@ -96,7 +96,7 @@ class MyriadDevice:
 
     def _call(
         self, function: str, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], seconds: float
-    ) -> Answer:
+    ) -> Reply:
         try:
             return self._helper.call(function, values, arrays, seconds=seconds)
         except HelperRefused as error:

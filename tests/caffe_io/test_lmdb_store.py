@@ -33,6 +33,7 @@ def test_records_are_read_in_the_order_of_their_keys(tmp_path: Path) -> None:
         assert len(reader) == 2500
         assert list(reader.items()) == items
         assert list(reader.items(start=2498)) == items[2498:]
+        assert list(reader) == [key for key, _ in items]
     assert sorted(p.name for p in path.iterdir()) == ["data.mdb", "lock.mdb"]
 
 

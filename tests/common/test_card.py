@@ -1,4 +1,4 @@
-"""Net cards and model cards: what is read, what is written, and what each wrong card is told."""
+"""Net cards and model cards: what is read, what is written, and the message about each wrong card."""
 
 from __future__ import annotations
 

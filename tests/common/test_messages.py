@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.messages import did_you_mean, known_names, shape_text
+from common.messages import did_you_mean, known_names, last_line, shape_text
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,16 @@ def test_known_names_are_sorted_without_regard_to_case() -> None:
     )
     assert known_names("x", ["b", "a"]) == "Known: a, b."
     assert known_names("x", []) == "Known: none."
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Check 'x' failed at a.cpp:3\n\nthe shapes differ.\n\n", "the shapes differ"),
+        ("no", "no"),
+        ("", "it gives no reason"),
+        (" \n", "it gives no reason"),
+    ],
+)
+def test_the_last_line_of_an_error(text: str, line: str) -> None:
+    assert last_line(RuntimeError(text)) == line

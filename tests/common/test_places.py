@@ -7,7 +7,7 @@ import pytest
 
 from common import places
 from common.errors import CardError, MokaError
-from common.places import ROOT, net_files, require_toolchain, toolchain_has, toolchain_program
+from common.places import ROOT, name_and_card, net_files, require_toolchain, toolchain_has, toolchain_program
 
 
 def names(folder: Path) -> list[str]:
@@ -49,6 +49,14 @@ def test_another_net_s_flat_files_do_not_count(tmp_path: Path) -> None:
 def test_the_project_s_nets_are_where_net_files_says(name: str) -> None:
     files = net_files(name, ROOT / "prototxt")
     assert all(file.is_file() for file in (files.train_test, files.solver, files.deploy, files.card))
+
+
+def test_name_and_card_of_a_deploy_net_in_either_layout(working_folder: Path) -> None:
+    assert name_and_card(Path("nets/SmallNet/deploy.prototxt")) == ("SmallNet", Path("nets/SmallNet/card.json"))
+    assert name_and_card(Path("nets/SmallNet_deploy.prototxt")) == ("SmallNet", Path("nets/SmallNet.json"))
+    assert name_and_card(Path("nets/other.prototxt")) == ("other", Path("nets/other.json"))
+    # The name of the folder, also if that is the current one.
+    assert name_and_card(Path("deploy.prototxt")) == (working_folder.name, Path("card.json"))
 
 
 def test_the_tool_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

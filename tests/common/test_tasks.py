@@ -7,21 +7,10 @@ import pytest
 from common.card import ClassOutput, read_net_card
 from common.places import ROOT, net_files
 from common.tasks import AGE_RANGES, FEMALE, MALE, OLDEST, TASKS, age_class
+from kits.lmdb_build import AGE_NAMES
 
 
-@pytest.mark.parametrize(
-    ("age", "name"),
-    [
-        (0, "0-9"),
-        (9, "0-9"),
-        (10, "10-19"),
-        (69, "60-69"),
-        (79, "70-79"),
-        (80, "80-120"),
-        (116, "80-120"),
-        (120, "80-120"),
-    ],
-)
+@pytest.mark.parametrize(("age", "name"), AGE_NAMES)
 def test_age_class(age: int, name: str) -> None:
     assert TASKS["age"].classes[age_class(age)] == name
 

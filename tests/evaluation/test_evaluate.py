@@ -22,7 +22,7 @@ from caffe_io.prototxt import read_net
 from caffe_io.weights import write_weights
 from common.errors import CardError, UsageError
 from evaluation.__main__ import ROOM
-from evaluation.classifier import Classifier, read_answer, read_classifier
+from evaluation.classifier import Classifier, read_classification, read_classifier
 from evaluation.engines import ENGINES, PYCAFFE_WORKER
 from evaluation.errors import EngineError, EvaluationError
 from evaluation.predictions import read_predictions
@@ -61,7 +61,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def classifier_of(folder: Path) -> Classifier:
     path = folder / "prototxt/Small_train_test.prototxt"
-    return read_classifier(filter_net(read_net(path), TEST), str(path), read_answer(folder / "prototxt/Small.json"))
+    return read_classifier(
+        filter_net(read_net(path), TEST), str(path), read_classification(folder / "prototxt/Small.json")
+    )
 
 
 def records(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -349,8 +351,8 @@ def test_labels_beyond_the_net_s_classes(folder: Path, tmp_path: Path) -> None:
 def test_what_a_classifier_is(folder: Path) -> None:
     classifier = classifier_of(folder)
     assert (classifier.source, classifier.records, classifier.batch_size) == (f"{folder}/test", 21, 8)
-    assert (classifier.scores, classifier.label, classifier.answer.blob) == ("fc8", "label", "prob")
-    assert (classifier.answer.task, classifier.answer.classes) == ("age", ["0-9", "10-19", "20-29"])
+    assert (classifier.scores, classifier.label, classifier.classification.blob) == ("fc8", "label", "prob")
+    assert (classifier.classification.task, classifier.classification.classes) == ("age", ["0-9", "10-19", "20-29"])
 
 
 @pytest.mark.parametrize(
@@ -361,7 +363,7 @@ def test_cards_that_are_none(tmp_path: Path, text: str) -> None:
     card = tmp_path / "card.json"
     card.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(CardError, match=r"card\.json:"):
-        read_answer(card)
+        read_classification(card)
 
 
 def test_a_card_without_classes(tmp_path: Path) -> None:
@@ -369,9 +371,9 @@ def test_a_card_without_classes(tmp_path: Path) -> None:
     card = tmp_path / "card.json"
     card.write_text(json.dumps({**CARD, "outputs": [bins]}))
     with pytest.raises(EvaluationError, match=r'card\.json: no output is read by "argmax"'):
-        read_answer(card)
+        read_classification(card)
     card.write_text(json.dumps({**CARD, "outputs": [bins, {**CARD["outputs"][0], "blob": "fc8"}]}))
-    assert read_answer(card).blob == "fc8"
+    assert read_classification(card).blob == "fc8"
 
 
 def test_usage_errors_end_with_2() -> None:

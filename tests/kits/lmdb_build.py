@@ -16,6 +16,18 @@ from caffe_io.caffe_pb2 import Datum
 from kits.commands import run_process
 from lmdb_build.__main__ import ROOM
 
+AGE_NAMES = [
+    (0, "0-9"),
+    (9, "0-9"),
+    (10, "10-19"),
+    (69, "60-69"),
+    (79, "70-79"),
+    (80, "80-120"),
+    (116, "80-120"),
+    (120, "80-120"),
+]
+"""Ages at the borders of their classes, and the names of the classes."""
+
 
 def picture(seed: int = 0, height: int = 24, width: int = 20, channels: int = 3) -> NDArray[np.uint8]:
     """Draw soft coloured blots: height x width x channels (no third axis for one channel). Each seed gives another picture."""

@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from common.places import ROOT
+from common.places import ROOT, toolchain_program
 
-TOOLCHAIN = ROOT / ".toolchain"
 SEEN = ROOT / ".oracle" / "layers.json"
 
 
@@ -95,7 +94,7 @@ def saw(layer: str, what: str, ok: bool = True) -> None:
 
 
 def _launcher(part: str, program: str) -> str:
-    path = TOOLCHAIN / part / "bin" / program
+    path = toolchain_program(part, program)
     if not path.exists():
         pytest.skip(f"the {part} tool chain is missing. Run tools/toolchain.sh {part}.")
     return str(path)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.tasks import TASKS
+from kits.lmdb_build import AGE_NAMES
 from lmdb_build.samples import LABELS, Sample, shuffled
 
 
@@ -12,19 +13,7 @@ def sample(age: int, gender: int = 0) -> Sample:
     return Sample(Path("x.jpg"), "x.jpg", age, gender)
 
 
-@pytest.mark.parametrize(
-    ("age", "name"),
-    [
-        (0, "0-9"),
-        (9, "0-9"),
-        (10, "10-19"),
-        (69, "60-69"),
-        (79, "70-79"),
-        (80, "80-120"),
-        (116, "80-120"),
-        (120, "80-120"),
-    ],
-)
+@pytest.mark.parametrize(("age", "name"), AGE_NAMES)
 def test_age_class(age: int, name: str) -> None:
     assert TASKS["age"].classes[sample(age).label("age")] == name
 

@@ -26,7 +26,6 @@ from common.errors import CardError, MeanError, MokaError, OutputExists, UsageEr
 from common.places import ROOT
 from kits.commands import Done
 from kits.ncs import net_of, pixels, run_model, values, write_small_net
-from ncs import compiler
 from ncs.__main__ import ROOM
 from ncs.errors import CompilerError, ConversionError
 
@@ -34,7 +33,7 @@ from ncs.errors import CompilerError, ConversionError
 @pytest.fixture
 def files(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """A SmallNet in the current folder, and no tool chain."""
-    monkeypatch.setattr(compiler, "LAUNCHER", working_folder / "no/python")
+    monkeypatch.setattr("common.places.TOOLCHAIN", working_folder / "toolchain")
     return write_small_net(working_folder)
 
 
@@ -125,13 +124,13 @@ def test_existing_outputs_are_refused_without_force(files: dict[str, Path], suff
     assert outputs() == ["SmallNet.bin", "SmallNet.json", "SmallNet.xml"]
 
 
-def test_failed_compile_leaves_old_outputs_alone(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_compile_leaves_old_outputs_alone(files: dict[str, Path]) -> None:
     ROOM.main(["compile", "--net", "SmallNet"])
     before = {name: Path("graph", name).read_bytes() for name in outputs()}
-    launcher = Path("python")
+    launcher = Path("toolchain/movidius/bin/python")
+    launcher.parent.mkdir(parents=True)
     launcher.write_text("#!/bin/sh\nexit 7\n")
     launcher.chmod(0o755)
-    monkeypatch.setattr(compiler, "LAUNCHER", launcher.resolve())
     with pytest.raises(CompilerError, match="exit code 7"):
         ROOM.main(["compile", "--net", "SmallNet", "--force"])
     assert {name: Path("graph", name).read_bytes() for name in outputs()} == before

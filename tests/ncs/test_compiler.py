@@ -49,7 +49,7 @@ def compile_with(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> co
     lines += ["FUNCTIONS = {'compile': compile_blob}"]
     worker = folder / "worker.py"
     worker.write_text("\n".join(lines))
-    monkeypatch.setattr(compiler, "LAUNCHER", Path(sys.executable))
+    monkeypatch.setattr(compiler, "toolchain_program", lambda *_: Path(sys.executable))
     monkeypatch.setattr(compiler, "WORKER", worker)
     files = [folder / f"net.{kind}" for kind in ("xml", "bin", "blob")]
     return compiler.compile_blob(*files, folder, compiler.Resources(6, 7, 2))
@@ -118,6 +118,6 @@ def test_launcher_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path:
     launcher = tmp_path / "python"
     launcher.write_text("#!/no/such/interpreter\n")
     launcher.chmod(0o755)
-    monkeypatch.setattr(compiler, "LAUNCHER", launcher)
+    monkeypatch.setattr(compiler, "toolchain_program", lambda *_: launcher)
     with pytest.raises(CompilerError, match=r"(?s)does not start.*toolchain\.sh movidius"):
         compiler.compile_blob(tmp_path, tmp_path, tmp_path, tmp_path, compiler.Resources())

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from common.card import read_cards
-from common.places import ROOT
+from common.places import toolchain_program
 from inference import DeviceError, Runner
 from inference.devices import find_sticks, myriad
 from inference.devices.cpu import CpuDevice
 from kits.inference import card_of, sysfs_with, write_card, write_graph, write_network
 
-PYTHON = ROOT / ".toolchain/movidius/bin/python"
+PYTHON = toolchain_program("movidius", "python")
 pytestmark = [
     pytest.mark.oracle,
     pytest.mark.skipif(not os.access(PYTHON, os.X_OK), reason="no tool chain: tools/toolchain.sh movidius"),

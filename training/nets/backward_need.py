@@ -39,7 +39,7 @@ def backward_needs(
 
 
 def _needs_of_weights(graph: NetGraph, learns: Sequence[bool]) -> list[Need]:
-    """From the first layer to the last: a gradient is needed from a weight that learns on, unless propagate_down says."""
+    """Find the layers and bottoms at or after a weight that learns; a layer's propagate_down overrules that."""
     needs: list[Need] = []
     needed: set[Version] = set()
     for node, learning in zip(graph.nodes, learns, strict=True):
@@ -52,7 +52,7 @@ def _needs_of_weights(graph: NetGraph, learns: Sequence[bool]) -> list[Need]:
 
 
 def _drop_useless(graph: NetGraph, needs: Sequence[Need], loss_weights: Mapping[str, float]) -> None:
-    """From the last layer to the first: a gradient that leads to no loss, or that no consumer passes on, is not needed."""
+    """Drop the needs of layers that lead to no loss, or whose tops get a gradient from no consumer."""
     leads_to_loss: set[Version] = set()
     for node in reversed(graph.nodes):
         need = needs[node.index]

@@ -42,7 +42,7 @@ class Gradients:
         return total / self._param.iter_size
 
     def all(self) -> list[Tensor]:
-        """Return the gradients of all weights that learn, to change them in place. Where there is none, zeros are put."""
+        """Return the gradients of all weights that learn, to change them in place. A weight without one gets zeros."""
         gradients = []
         for parameter in self._net.parameters:
             if parameter.values.requires_grad:

@@ -5,22 +5,9 @@ from __future__ import annotations
 import pytest
 
 from caffe_io.caffe_pb2 import TEST, TRAIN
-from kits.nets import wired_graph
+from kits.nets import BRANCHED_NET, wired_graph
 from kits.training_layers import build_net
 from training.nets.backward_need import backward_needs
-
-NET = """
-layer { name: "in" type: "Input" top: "data" top: "label" input_param { shape { dim: 4 dim: 2 dim: 6 dim: 6 } shape { dim: 4 } } }
-layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
-  convolution_param { num_output: 3 kernel_size: 3 weight_filler { type: "xavier" } } }
-layer { name: "prelu" type: "PReLU" bottom: "conv" top: "conv" }
-layer { name: "a" type: "Sigmoid" bottom: "conv" top: "a" }
-layer { name: "b" type: "TanH" bottom: "conv" top: "b" }
-layer { name: "sum" type: "Eltwise" bottom: "a" bottom: "b" top: "sum" }
-layer { name: "fc" type: "InnerProduct" bottom: "sum" top: "fc"
-  inner_product_param { num_output: 2 weight_filler { type: "xavier" } } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" loss_weight: 2 }
-"""
 
 
 def needs_of(text: str, phase: int = TRAIN) -> dict[str, tuple[bool, list[bool]]]:
@@ -29,7 +16,7 @@ def needs_of(text: str, phase: int = TRAIN) -> dict[str, tuple[bool, list[bool]]
 
 
 def test_needs_of_a_net_with_a_loss() -> None:
-    needs = needs_of(NET)
+    needs = needs_of(BRANCHED_NET)
     assert needs["conv"] == (True, [False])
     assert needs["sum"] == (True, [True, True])
     assert needs["loss"] == (True, [True, False])
@@ -37,7 +24,7 @@ def test_needs_of_a_net_with_a_loss() -> None:
 
 
 def test_needs_without_a_loss_and_by_force() -> None:
-    deploy = NET[: NET.index('layer { name: "loss"')]
+    deploy = BRANCHED_NET[: BRANCHED_NET.index('layer { name: "loss"')]
     assert not any(need for need, _ in needs_of(deploy, TEST).values())
     forced = needs_of("force_backward: true" + deploy, TEST)
     assert all(need for need, _ in forced.values())
@@ -46,10 +33,10 @@ def test_needs_without_a_loss_and_by_force() -> None:
 
 def test_needs_with_propagate_down_and_fixed_weights() -> None:
     """A layer needs no backward pass if all its consumers say propagate_down: false; nor do the layers before it."""
-    needs = needs_of(NET.replace('bottom: "sum" top: "fc"', 'bottom: "sum" top: "fc" propagate_down: false'))
+    needs = needs_of(BRANCHED_NET.replace('bottom: "sum" top: "fc"', 'bottom: "sum" top: "fc" propagate_down: false'))
     assert needs["fc"] == (True, [False])
     assert [needs[name][0] for name in ("sum", "a", "b", "conv")] == [False] * 4
-    one = needs_of(NET.replace('bottom: "conv" top: "a"', 'bottom: "conv" top: "a" propagate_down: false'))
+    one = needs_of(BRANCHED_NET.replace('bottom: "conv" top: "a"', 'bottom: "conv" top: "a" propagate_down: false'))
     assert (one["a"], one["b"], one["conv"][0]) == ((True, [False]), (True, [True]), True)
 
 

@@ -6,23 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from kits.nets import BRANCHED_NET
 from kits.training_layers import build_net
 from training.errors import TrainingError
 from training.nets.layerwise import Layerwise
 from training.nets.net import Net
-
-NET = """
-layer { name: "in" type: "Input" top: "data" top: "label" input_param { shape { dim: 4 dim: 2 dim: 6 dim: 6 } shape { dim: 4 } } }
-layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
-  convolution_param { num_output: 3 kernel_size: 3 weight_filler { type: "xavier" } } }
-layer { name: "prelu" type: "PReLU" bottom: "conv" top: "conv" }
-layer { name: "a" type: "Sigmoid" bottom: "conv" top: "a" }
-layer { name: "b" type: "TanH" bottom: "conv" top: "b" }
-layer { name: "sum" type: "Eltwise" bottom: "a" bottom: "b" top: "sum" }
-layer { name: "fc" type: "InnerProduct" bottom: "sum" top: "fc"
-  inner_product_param { num_output: 2 weight_filler { type: "xavier" } } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" loss_weight: 2 }
-"""
 
 
 def feed() -> dict[str, torch.Tensor]:
@@ -38,7 +26,7 @@ def filled(net: Net) -> Layerwise:
 
 
 def test_the_gradients_are_those_of_the_whole_net() -> None:
-    reference, net = build_net(NET, seed=3), build_net(NET, seed=3)
+    reference, net = build_net(BRANCHED_NET, seed=3), build_net(BRANCHED_NET, seed=3)
     loss = reference.forward(feed())
     loss.backward()
     passes = filled(net)
@@ -51,7 +39,7 @@ def test_the_gradients_are_those_of_the_whole_net() -> None:
 
 
 def test_a_blob_s_diff_is_the_sum_over_its_consumers() -> None:
-    passes = filled(build_net(NET, seed=3))
+    passes = filled(build_net(BRANCHED_NET, seed=3))
     passes.forward()
     # Down to a and b, not to prelu.
     passes.backward(end=3)
@@ -65,7 +53,7 @@ def test_a_blob_s_diff_is_the_sum_over_its_consumers() -> None:
 
 
 def test_gradients_of_weights_add_up_and_blobs_do_not() -> None:
-    passes = filled(build_net(NET, seed=3))
+    passes = filled(build_net(BRANCHED_NET, seed=3))
     passes.forward()
     passes.backward()
     weight = passes.net.parameters[0].values
@@ -77,14 +65,14 @@ def test_gradients_of_weights_add_up_and_blobs_do_not() -> None:
 
 
 def test_blobs_may_be_changed_between_layers() -> None:
-    passes = filled(build_net(NET, seed=3))
+    passes = filled(build_net(BRANCHED_NET, seed=3))
     passes.forward()
     passes.data["fc"].copy_(torch.tensor([[5.0, -5.0]] * 4))
     assert passes.forward(start=7) == pytest.approx(2 * 0.5 * (10 + 2 * np.log1p(np.exp(-10))), rel=1e-5)
 
 
 def test_other_shapes() -> None:
-    passes = filled(build_net(NET, seed=3))
+    passes = filled(build_net(BRANCHED_NET, seed=3))
     passes.resize("data", (2, 2, 6, 6))
     passes.resize("label", (2,))
     passes.reshape()
@@ -98,4 +86,4 @@ def test_other_shapes() -> None:
 
 def test_backward_before_forward() -> None:
     with pytest.raises(TrainingError, match=r'layer "loss" .* not run forward yet'):
-        Layerwise(build_net(NET, seed=3)).backward()
+        Layerwise(build_net(BRANCHED_NET, seed=3)).backward()

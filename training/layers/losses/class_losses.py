@@ -15,22 +15,30 @@ from caffe_io.prototxt import parse_binary
 from common.errors import MokaError
 from common.messages import shape_text
 
-from ..base import Layer, Shape
+from ..base import Shape
 from .loss import Loss, at_least, check_label_count, class_indices, divisor
 
 # Caffe clamps a probability to this before it takes the logarithm.
 _LEAST = 1e-20
 
 
-class MultinomialLogisticLoss(Loss):
+class OneLabelLoss(Loss):
+    """A loss whose second bottom holds one label for each picture."""
+
+    def setup(self, shapes: list[Shape]) -> list[Shape]:
+        scores, labels = shapes
+        if not scores or math.prod(labels) != scores[0]:
+            raise self.error(
+                f"has scores {shape_text(scores)} and {math.prod(labels)} labels; expected one for each picture."
+            )
+        return super().setup(shapes)
+
+
+class MultinomialLogisticLoss(OneLabelLoss):
     """Compute the mean over the batch of -log(the label's probability).
 
     The first bottom holds the probabilities of the classes, all axes after the batch.
     """
-
-    def setup(self, shapes: list[Shape]) -> list[Shape]:
-        _one_label_each(self, shapes)
-        return super().setup(shapes)
 
     def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         probabilities = bottoms[0].flatten(1).float()
@@ -39,15 +47,11 @@ class MultinomialLogisticLoss(Loss):
         return [-picked.log().sum() / len(labels)]
 
 
-class HingeLoss(Loss):
+class HingeLoss(OneLabelLoss):
     """Compute the mean over the batch of the sum over classes of max(0, 1 - score) or max(0, 1 + score).
 
     The first counts for the label's class, the second for the others; with norm L2 each is squared.
     """
-
-    def setup(self, shapes: list[Shape]) -> list[Shape]:
-        _one_label_each(self, shapes)
-        return super().setup(shapes)
 
     def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         scores = bottoms[0].flatten(1).float()
@@ -102,11 +106,3 @@ class InfogainLoss(Loss):
         except MokaError as error:
             raise self.error(f"its matrix H cannot be read: {error}") from error
         return torch.from_numpy(values)
-
-
-def _one_label_each(layer: Layer, shapes: list[Shape]) -> None:
-    scores, labels = shapes
-    if not scores or math.prod(labels) != scores[0]:
-        raise layer.error(
-            f"has scores {shape_text(scores)} and {math.prod(labels)} labels; expected one for each picture."
-        )

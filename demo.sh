@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every step on this machine: faces → LMDB and mean → trained caffemodels → IR and Myriad X blobs → an answer.
-#   ./demo.sh                       with drawn faces (at most 8 minutes on 2 cores, after the downloads)
+#   ./demo.sh                       with drawn faces (5 to 12 minutes on 2 cores, after the downloads)
 #   ./demo.sh --images DIR|TAR      with your own faces, named as in UTKFace (age_gender_race_datetime.jpg)
-#   ./demo.sh --quick               in under 2 minutes: every step works, but little is learned
+#   ./demo.sh --quick               in about 2 minutes: every step works, but little is learned
 #   ./demo.sh --iterations N        train AgeNet for N iterations (default 300) and GenderNet for two thirds of that
 #   ./demo.sh --out DIR             work in DIR (default demo_out)
 # Everything is written into the working folder. The commands are those that a user types, and are shown.

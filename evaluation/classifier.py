@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter
-from caffe_io.lmdb_store import LmdbReader
+from caffe_io.databases.lmdb_store import LmdbReader
 
 from .errors import EvaluationError
 

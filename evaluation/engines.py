@@ -61,8 +61,8 @@ def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path
     """Run the compiled network on the CPU, in f32, as the runner does: raw records go in, the mean is inside."""
     import numpy as np
 
+    from caffe_io.databases.lmdb_store import LmdbReader
     from caffe_io.datum import datum_to_array, parse_datum
-    from caffe_io.lmdb_store import LmdbReader
     from inference.devices import open_device
 
     if not ir.exists():

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from google.protobuf.message import DecodeError
 
 from caffe_io.caffe_pb2 import Datum
+from caffe_io.databases.lmdb_store import LmdbReader
 from caffe_io.datum import datum_to_array, parse_datum, raw_start
 from caffe_io.errors import DatabaseError
-from caffe_io.lmdb_store import LmdbReader
 from caffe_io.mean import write_mean
 from common.files import atomic_file, refuse_existing
 from common.messages import shape_text

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from caffe_io.lmdb_store import write_lmdb
+from caffe_io.databases.lmdb_store import write_lmdb
 from common.errors import PictureError, UsageError
 from common.files import refuse_existing
 

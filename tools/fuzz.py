@@ -25,10 +25,10 @@ from pathlib import Path
 
 from caffe_io.blobs import blob_to_array
 from caffe_io.caffe_pb2 import TEST, TRAIN, BlobProto, NetParameter, SolverState
+from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.datum import datum_to_array, parse_datum
 from caffe_io.graph import NetGraph
 from caffe_io.hdf5 import read_hdf5_state, read_hdf5_weights
-from caffe_io.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.mean import read_mean
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net

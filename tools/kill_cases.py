@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from caffe_io.caffe_pb2 import NetParameter
+from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.datum import array_to_datum
 from caffe_io.errors import WeightsError
-from caffe_io.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.prototxt import parse_text
 from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_weights
 from common.errors import MokaError

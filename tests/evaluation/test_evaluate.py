@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from caffe_io.caffe_pb2 import TEST
+from caffe_io.databases.lmdb_store import LmdbReader
 from caffe_io.datum import datum_to_array, parse_datum
-from caffe_io.lmdb_store import LmdbReader
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
 from caffe_io.weights import write_weights

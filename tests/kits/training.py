@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
-from caffe_io.lmdb_store import write_lmdb
 from caffe_io.mean import write_mean
 from common.places import ROOT
 

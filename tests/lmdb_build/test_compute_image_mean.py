@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from caffe_io.caffe_pb2 import BlobProto, Datum
+from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.errors import DatabaseError
-from caffe_io.lmdb_store import write_lmdb
 from common.errors import OutputExists
 from kits.lmdb_build import command, picture, verb
 from lmdb_build.compute_image_mean import channel_means, image_mean

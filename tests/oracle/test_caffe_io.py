@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from caffe_io import caffe_pb2
 from caffe_io.caffe_pb2 import TRAIN, NetParameter, NetStateRule, SolverParameter, V1LayerParameter
+from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
 from caffe_io.errors import CaffeIOError, NetError
 from caffe_io.graph import NetGraph
-from caffe_io.lmdb_store import write_lmdb
 from caffe_io.mean import read_mean, write_mean
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net

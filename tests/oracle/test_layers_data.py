@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from caffe_io.caffe_pb2 import Datum
+from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
-from caffe_io.lmdb_store import write_lmdb
 from common.errors import MokaError
 from kits.oracle import saw
 from kits.oracle_layers import Array, CaffeRefuses, Judge, our_net

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from caffe_io.caffe_pb2 import Datum
-from caffe_io.lmdb_store import write_lmdb
+from caffe_io.databases.lmdb_store import write_lmdb
 from common.places import ROOT
 from kits.lmdb_build import picture, truncate, verb, write_faces, write_picture
 from kits.oracle import caffe

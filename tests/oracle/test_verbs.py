@@ -11,7 +11,7 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import Datum, NetParameter, SolverParameter
-from caffe_io.lmdb_store import LmdbReader
+from caffe_io.databases.lmdb_store import LmdbReader
 from caffe_io.prototxt import read_solver
 from kits.commands import inside
 from kits.oracle import ONE_THREAD, run_caffe

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 
 from caffe_io.caffe_pb2 import TEST, Datum
-from caffe_io.lmdb_store import write_lmdb
+from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.prototxt import read_net
 from common.errors import UsageError
 from common.files import refuse_existing

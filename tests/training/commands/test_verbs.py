@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from caffe_io.caffe_pb2 import Datum, NetParameter
-from caffe_io.lmdb_store import LmdbReader
+from caffe_io.databases.lmdb_store import LmdbReader
 from caffe_io.prototxt import read_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
 from kits.training import small_solver

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from caffe_io.caffe_pb2 import TEST
+from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
-from caffe_io.lmdb_store import write_lmdb
 from caffe_io.prototxt import read_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
 from kits.training import small_solver

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import DataParameter
+from caffe_io.databases.lmdb_store import LmdbReader
 from caffe_io.datum import datum_to_array, parse_datum
-from caffe_io.lmdb_store import LmdbReader
 
 from ..base import Shape
 from .source import Picture, Pictures

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from caffe_io.caffe_pb2 import TEST, TRAIN, Datum
+from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
 from caffe_io.errors import DatabaseError
-from caffe_io.lmdb_store import write_lmdb
 from kits.training_layers import layer_of
 from training.errors import LayerError, TrainingError
 from training.layers.data.lmdb_data import Data

@@ -8,9 +8,9 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from caffe_io import lmdb_store
+from caffe_io.databases import lmdb_store
+from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.errors import DatabaseError
-from caffe_io.lmdb_store import LmdbReader, write_lmdb
 from common.errors import OutputExists
 from common.places import ROOT
 
@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     script = (
         "import resource, signal, sys\n"
         "from caffe_io.errors import DatabaseError\n"
-        "from caffe_io.lmdb_store import write_lmdb\n"
+        "from caffe_io.databases.lmdb_store import write_lmdb\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
         "try:\n"

@@ -14,7 +14,7 @@ import lmdb
 
 from common.files import atomic_folder
 
-from .errors import DatabaseError
+from ..errors import DatabaseError
 
 # Bytes; doubled when full. Caffe's map of 1 TB breaks 32-bit machines and some file systems.
 _FIRST_MAP = 64 << 20

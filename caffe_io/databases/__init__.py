@@ -1,0 +1,1 @@
+"""The databases in which Caffe keeps records."""

@@ -99,14 +99,16 @@ def plain_card(name: str, channels: int, outputs: Mapping[str, int]) -> NetCard:
     return parse(NetCard, content, name, _CORRECT)
 
 
-def describe_input(blob: str, shape: Sequence[int], file: str) -> InputEntry:
-    """Describe an input of the net in `file`: 4 axes are a picture, anything else is numbers."""
-    picture = len(shape) == 4
+def describe_input(
+    blob: str, shape: Sequence[int], file: str, picture: bool, precision: str = "FP16", **preprocessing: object
+) -> InputEntry:
+    """Describe an input of the net in `file`: pictures, or numbers of a `precision`, and what is done to them first."""
     content = {
         "blob": blob,
         "shape": list(shape),
         "layout": "NCHW" if picture else "NC" if len(shape) == 2 else "values",
-        "precision": "U8" if picture else "FP16",
+        "precision": "U8" if picture else precision,
+        **preprocessing,
     }
     return parse(InputEntry, content, file, _CORRECT)
 

@@ -149,7 +149,7 @@ def _model_card(ir: Path) -> ModelCard:
         raise EngineError(f"{ir}: OpenVINO cannot read it: {last_line(error)}. {_AGAIN}") from error
     if len(shapes) != 1:
         raise EngineError(f"{ir}: takes {len(shapes)} inputs, expected one. Give the IR of a classifier.")
-    inputs = [describe_input(blob, shape, str(ir)) for blob, shape in shapes.items()]
+    inputs = [describe_input(blob, shape, str(ir), len(shape) == 4) for blob, shape in shapes.items()]
     channels = inputs[0].shape[1] if inputs[0].is_picture else 0
     card = complete(
         plain_card(ir.stem, channels, sizes),

@@ -16,7 +16,7 @@ def what_binary_it_is(data: bytes) -> str:
     state, mean, net = SolverState(), BlobProto(), NetParameter()
     if _parses(state, data) and state.HasField("iter") and (state.history or state.learned_net):
         return "It is a solver state. Pass it with --snapshot, and its caffemodel with --weights."
-    if _parses(net, data) and any(layer.name for layer in (*net.layer, *net.layers)):
+    if _parses(net, data) and (any(layer.name for layer in net.layer) or any(old.name for old in net.layers)):
         return "It is a caffemodel. Pass it with --weights."
     if _parses(mean, data) and len(mean.data) > 1 and (mean.HasField("height") or mean.HasField("shape")):
         return "It is a mean image (binaryproto)."

@@ -45,7 +45,7 @@ def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -
     from training.nets.net import Net
 
     net = Net(read_net(model), TEST, str(model))
-    net.load(weights)
+    net.load_all(weights)
     scores = []
     labels = []
     with torch.inference_mode():

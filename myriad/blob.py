@@ -51,7 +51,9 @@ def read_header(path: str | os.PathLike[str]) -> BlobHeader:
         raise BlobError(f"{path}: {size} bytes that do not begin like a Myriad X blob. {COMPILE_AGAIN}")
     magic, *numbers = _HEADER.unpack_from(begin, _OFFSET)
     if magic != MAGIC:
-        raise BlobError(f"{path}: no Myriad X blob (found {magic} at byte {_OFFSET}, expected {MAGIC}). {COMPILE_AGAIN}")
+        raise BlobError(
+            f"{path}: no Myriad X blob (found {magic} at byte {_OFFSET}, expected {MAGIC}). {COMPILE_AGAIN}"
+        )
     header = BlobHeader(*numbers)
     if header.bytes != size:
         raise BlobError(f"{path}: cut short ({size} bytes, expected {header.bytes} by its header). {COMPILE_AGAIN}")

@@ -14,6 +14,9 @@ from .errors import CaffeIOError, WeightsError
 from .hdf5 import is_hdf5, read_hdf5_state, read_hdf5_weights
 from .prototxt import parse_binary, read_binary_net
 
+# Seconds. Files that were copied in any order are this close; two trainings are not.
+_COPIED_TOGETHER = 1.0
+
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
     """Return the blobs (float32) of every layer that has any, by the layer's name, in the order of the caffemodel.
@@ -89,10 +92,10 @@ def write_solverstate(
         temporary.write_bytes(state.SerializeToString())
 
 
-def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str = "*") -> Path:
-    """Return the snapshot (NAME_iter_N + suffix, or the same in HDF5) with the highest iteration number in `folder`.
+def snapshots(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str = "*") -> list[Path]:
+    """Return the snapshots (NAME_iter_N + suffix, or the same in HDF5) in `folder` by their numbers, the highest last.
 
-    It may have any NAME unless `name` is given. Times of files do not matter. Raises WeightsError if there is none.
+    They may have any NAME unless `name` is given.
     """
     found = [
         (int(number), path.name, path)
@@ -100,6 +103,23 @@ def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel",
         for path in Path(folder).glob(f"{name}_iter_*{ending}")
         if (number := path.name.removesuffix(".h5").removesuffix(suffix).rsplit("_", 1)[-1]).isdecimal()
     ]
+    return [path for _, _, path in sorted(found)]
+
+
+def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str = "*") -> Path:
+    """Return the snapshot in `folder` with the highest iteration number (see `snapshots`).
+
+    Raises WeightsError if there is none, and if another was written after it: then they are of several trainings, and the
+    highest number may be an older one's.
+    """
+    found = snapshots(folder, suffix, name)
     if not found:
         raise WeightsError(f"{folder}: holds no snapshot (*_iter_N{suffix}). Train the net first.")
-    return max(found)[-1]
+    highest = found[-1]
+    last = max(found, key=lambda path: path.stat().st_mtime)
+    if last.stat().st_mtime > highest.stat().st_mtime + _COPIED_TOGETHER:
+        raise WeightsError(
+            f"{folder}: {highest.name} has the highest number, but {last.name} was written after it, so they may be of "
+            "different trainings. Name the file that you mean (--weights FILE), or move those of the other training away."
+        )
+    return highest

@@ -121,10 +121,8 @@ def test_files_that_are_not_a_solverstate(tmp_path: Path, data: bytes, message: 
 
 
 def test_the_newest_snapshot_is_the_one_with_the_highest_number(tmp_path: Path) -> None:
-    for number, age in ((900, 1), (10000, 3), (9999, 0)):
-        path = tmp_path / f"AgeNet_iter_{number}.caffemodel"
-        path.touch()
-        os.utime(path, (1e9 - age, 1e9 - age))
+    for number in (900, 10000, 9999):
+        (tmp_path / f"AgeNet_iter_{number}.caffemodel").touch()
     for name in (
         "AgeNet_iter_99999.solverstate",
         "AgeNet_iter_x.caffemodel",
@@ -137,6 +135,21 @@ def test_the_newest_snapshot_is_the_one_with_the_highest_number(tmp_path: Path) 
     assert newest_snapshot(tmp_path).name == "Other_iter_12000.caffemodel.h5"
     assert newest_snapshot(tmp_path, name="AgeNet").name == "AgeNet_iter_10000.caffemodel"
     assert newest_snapshot(tmp_path, ".solverstate").name == "AgeNet_iter_99999.solverstate"
+
+
+def test_snapshots_of_two_trainings(tmp_path: Path) -> None:
+    """The highest number may be an older training's, so nothing is chosen."""
+    for number, age in ((3000, 100), (80, 0), (40, 50)):
+        path = tmp_path / f"AgeNet_iter_{number}.caffemodel"
+        path.touch()
+        os.utime(path, (1e9 - age, 1e9 - age))
+    message = r"AgeNet_iter_3000\.caffemodel has the highest number, but AgeNet_iter_80\.caffemodel was written after"
+    with pytest.raises(WeightsError, match=message):
+        newest_snapshot(tmp_path)
+    # Files that were copied one after the other are of one training.
+    os.utime(tmp_path / "AgeNet_iter_80.caffemodel", (1e9 - 99.5, 1e9 - 99.5))
+    os.utime(tmp_path / "AgeNet_iter_40.caffemodel", (1e9 - 100, 1e9 - 100))
+    assert newest_snapshot(tmp_path).name == "AgeNet_iter_3000.caffemodel"
 
 
 def test_no_snapshot_at_all(tmp_path: Path) -> None:

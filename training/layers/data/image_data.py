@@ -89,7 +89,7 @@ class ImageData(Pictures):
                 f"{name}: {error}. Correct the list, or root_folder (now {p.root_folder!r}).{several}"
             ) from error
         if p.new_height:
-            picture = cv2.resize(picture, (p.new_width, p.new_height))
+            picture = np.asarray(cv2.resize(picture, (p.new_width, p.new_height)), np.uint8)
         return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1)), label, name
 
     def _decode(self, path: str, mode: int) -> npt.NDArray[np.uint8]:

@@ -6,7 +6,6 @@ import codecs
 import logging
 import os
 import re
-from pathlib import Path
 from typing import TypeVar, cast
 
 from google.protobuf import text_format
@@ -15,6 +14,7 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 
 from common.commands import LOGGER
 from common.file_kinds import HEAD, foreign_kind
+from common.inputs import read_input
 
 from .binary_kinds import what_binary_it_is
 from .caffe_pb2 import LayerParameter, NetParameter, SolverParameter, V1LayerParameter
@@ -31,6 +31,9 @@ M = TypeVar("M", bound=Message)
 _MOST_FINDINGS = 10
 # How much of a line a message shows; some generated files are one line.
 _WIDTH = 110
+# Bytes; more cannot be a prototxt that somebody wrote, or a message that protobuf can hold.
+_LARGEST_TEXT = 1 << 28
+_LARGEST_MESSAGE = 2**31 - 1
 _logger = logging.getLogger(LOGGER)
 
 
@@ -102,7 +105,7 @@ def parse_text(text: str, message: M, name: str) -> M:
 def parse_binary(path: str | os.PathLike[str], message: M, what: str) -> M:
     """Parse the binary file at `path` into `message`; `what` says what the file should be, for error messages."""
     try:
-        data = Path(path).read_bytes()
+        data = read_input(path, _LARGEST_MESSAGE)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror}); expected {what}.") from error
     if not data:
@@ -123,7 +126,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     Lines that are not UTF-8, such as comments in older encodings, are read as Latin-1.
     """
     try:
-        data = Path(path).read_bytes()
+        data = read_input(path, _LARGEST_TEXT)
     except OSError as error:
         raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); expected a prototxt file.") from error
     if b"\0" in data:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.files import atomic_file
+from common.inputs import read_input
 
 from .binary_kinds import what_binary_it_is
 from .blobs import Array, add_diff, blob_to_array, fill_blob
@@ -42,7 +43,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
             except CaffeIOError as error:
                 raise WeightsError(f"{path}: {error} The file is damaged; take another snapshot.") from error
     if not weights:
-        kind = "" if net.layer else what_binary_it_is(Path(path).read_bytes())
+        kind = "" if net.layer else what_binary_it_is(read_input(path))
         advice = kind or "Pass the *.caffemodel that training or a download gave you."
         raise WeightsError(
             f"{path}: holds {len(net.layer)} layers but no weights; expected a trained caffemodel. {advice}"
@@ -80,7 +81,7 @@ def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
     state = parse_binary(path, SolverState(), "a solverstate")
     # A mean image parses as a state with an iteration number, its number of pictures.
     if not state.HasField("iter") or not (state.history or state.HasField("learned_net")):
-        advice = what_binary_it_is(Path(path).read_bytes()) or "Pass a .caffemodel with --weights."
+        advice = what_binary_it_is(read_input(path)) or "Pass a .caffemodel with --weights."
         raise WeightsError(f"{path}: has no iteration number or no history; expected a .solverstate. {advice}")
     return state
 

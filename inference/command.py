@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from common.errors import OutputExists, UsageError
+from common.errors import UsageError
 from common.files import refuse_existing
 
 from .devices import PRECISIONS
@@ -33,7 +33,6 @@ def main(options: argparse.Namespace) -> None:
         _check_output(Path(options.output), options.force)
     _shorten_imports()
 
-    from common.card import read_cards
     from faces.pictures import read_picture
 
     from .annotate import annotate, write_png
@@ -42,9 +41,9 @@ def main(options: argparse.Namespace) -> None:
     from .runner import Runner
 
     picture = read_picture(options.image_path)
-    if options.mean_file:
-        check_mean(options.mean_file, read_cards(options.graph))
     with Runner(options.graph, options.device, options.precision) as runner:
+        if options.mean_file:
+            check_mean(options.mean_file, runner.cards)
         result = runner.answer(picture)
     size = (picture.shape[1], picture.shape[0])
     print((as_json if options.json else as_text)(options.image_path, size, runner, result))
@@ -65,6 +64,4 @@ def _check_output(path: Path, force: bool) -> None:
     """Check before the work that its result can be written. Raises UsageError otherwise."""
     if path.suffix.lower() != ".png":
         raise UsageError(f"--output {path}: expected a name that ends in .png.")
-    if path.is_dir():
-        raise OutputExists(f"{path}: is a folder. Name a file.")
     refuse_existing(path, force)

@@ -16,15 +16,16 @@ from caffe_io.graph import NetGraph, Version
 from caffe_io.layer_types import layer_type
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
+from caffe_io.text.mistakes import former_type
 from common.commands import LOGGER
 from common.messages import known_names, last_line
 
+from .cutting import find_outputs, needed_nodes
 from .errors import ConversionError
 from .inputs.preprocessing import Preprocessing
 from .inputs.shapes import Shape, input_shapes, pictures
 from .layers import LAYERS, TrainedLayer
 from .layers.layer import constant, integers, reshaped, shape
-from .cutting import find_outputs, needed_nodes
 
 _logger = logging.getLogger(LOGGER)
 
@@ -161,7 +162,8 @@ class _Conversion:
             raise self._error(parameter, facts.not_converted)
         build = LAYERS.get(parameter.type)
         if build is None:
-            raise self._error(parameter, f"unknown layer type. {known_names(parameter.type, ['Input', *LAYERS])}")
+            advice = former_type(parameter.type) or known_names(parameter.type, ["Input", *LAYERS])
+            raise self._error(parameter, f"unknown layer type. {advice}")
         problem = facts.count_problem(parameter.bottom, parameter.top)
         if problem:
             raise self._error(parameter, problem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +66,7 @@ def load(sources: Sources, wishes: Wishes) -> Network:
     from .converter import convert
     from .inputs.batch import batch_of
     from .inputs.preprocessing import plan
+    from .outputs import check_probabilities, output_shapes, softmax_outputs
 
     net_card = None if sources.card is None else read_net_card(sources.card)
     unfiltered, weights = read_net(sources.net), read_weights(sources.weights)
@@ -79,14 +79,16 @@ def load(sources: Sources, wishes: Wishes) -> Network:
     names = [source.get_any_name() for source in model.inputs]
     inputs = _describe(names, shapes, preprocessing, wishes.precision, files[0])
     first = next((entry for entry in inputs if entry.is_picture), inputs[0])
-    # How many values each output has for one picture.
-    outputs = {output.get_any_name(): math.prod(output.get_shape()) // batch_of(shapes) for output in model.outputs}
+    outputs = output_shapes(model, batch_of(shapes))
     if net_card is None:
-        print("  no card: the classes are called 0, 1, ... (--card NAME.json says what the outputs mean)")
-        net_card = plain_card(sources.name, first.shape[1] if first.is_picture else 0, outputs)
+        print("  no card: classes and values are called 0, 1, ... (--card NAME.json says what the outputs mean)")
+        channels = first.shape[1] if first.is_picture else 0
+        net_card = plain_card(sources.name, channels, outputs, softmax_outputs(model))
     elif first.channels_reversed:
         net_card = _fed_bgr(net_card, sources.card)
-    check_fits(net_card, first, outputs, str(sources.card or sources.net))
+    card_file = str(sources.card or sources.net)
+    check_fits(net_card, first, outputs, card_file)
+    check_probabilities(net_card, model, card_file)
     found = preprocessing.get(first.blob)
     channels = first.shape[1] if first.is_picture else 0
     mean = describe_mean(found.whole if found else None, found.mean if found else None, channels)
@@ -98,8 +100,8 @@ def _shaped(
     unfiltered: NetParameter, weights: Weights, wishes: Wishes, net_file: str, weights_file: str
 ) -> NetParameter:
     """Return the layers of the state and of the outputs that are asked for, with the shapes and the batch of the inputs."""
-    from .inputs.batch import Batched, batch_of, for_batch, for_one_picture
     from .cutting import cut_net
+    from .inputs.batch import Batched, batch_of, for_batch, for_one_picture
 
     net = filter_net(unfiltered, Phase.Value(wishes.phase), wishes.level, wishes.stages)
     if wishes.outputs:

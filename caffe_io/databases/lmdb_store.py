@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 import lmdb
 
+from common.file_kinds import HEAD, what_it_is
 from common.files import atomic_folder
 
 from ..errors import DatabaseError
@@ -78,14 +79,19 @@ class LmdbWriter:
                 self._environment.set_mapsize(2 * self._environment.info()["map_size"])
 
 
+def is_lmdb(names: set[str]) -> bool:
+    """Say whether a folder with these files is an LMDB and nothing else."""
+    return "data.mdb" in names and names <= {"data.mdb", "lock.mdb"}
+
+
 @contextmanager
 def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[LmdbWriter]:
     """Write a database: `with write_lmdb("x_lmdb") as db: db.put(key, value)`.
 
-    The folder appears when the block ends without an error. Raises OutputExists if `path` exists and `force` is false,
-    DatabaseError if the disk is full. Then nothing is left behind.
+    The folder appears when the block ends without an error. Raises OutputExists if `path` exists, unless `force` is true
+    and it is a database; DatabaseError if the disk is full. Then nothing is left behind.
     """
-    with atomic_folder(path, force) as folder:
+    with atomic_folder(path, force, is_lmdb) as folder:
         try:
             with (
                 closing(lmdb.open(str(folder), map_size=_FIRST_MAP, readahead=False)) as environment,
@@ -109,13 +115,17 @@ class LmdbReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        if self.path.is_file():
+            kind = _kind(self.path) or "If it is a data.mdb, name the folder that it is in."
+            raise DatabaseError(f"{self.path}: is a file; expected the folder of an LMDB, which holds data.mdb. {kind}")
         if not (self.path / "data.mdb").is_file():
             raise DatabaseError(f"{self.path}: no LMDB here (data.mdb is missing). Make it with ./create_lmdb.sh.")
         try:
             self._map: _Map | None = _shared_map(self.path)
             entries = int(self._environment().stat()["entries"])
         except lmdb.Error as error:
-            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). Make it again.") from error
+            advice = _kind(self.path / "data.mdb") or "Make it again."
+            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). {advice}") from error
         if not entries:
             raise DatabaseError(f"{self.path}: holds no records. Make it again from a list of readable pictures.")
         self._entries = entries
@@ -168,6 +178,12 @@ class LmdbReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _kind(path: Path) -> str:
+    """Say what another file is, such as the Git LFS pointer to a data.mdb."""
+    with path.open("rb") as file:
+        return what_it_is(file.read(HEAD))
 
 
 class _Map:

@@ -6,10 +6,10 @@ import argparse
 import contextlib
 
 from caffe_io.caffe_pb2 import TEST, Datum
-from caffe_io.databases.lmdb_store import write_lmdb
+from caffe_io.databases.lmdb_store import is_lmdb, write_lmdb
 from caffe_io.prototxt import read_net
 from common.errors import UsageError
-from common.files import refuse_existing
+from common.files import refuse_existing_folder
 from common.messages import known_names, shape_text
 
 from ..errors import TrainingError
@@ -47,14 +47,14 @@ def main(options: argparse.Namespace) -> None:
     if options.batches < 1:
         raise UsageError(f"{options.batches} batches; expected at least 1.")
     for path in paths:
-        refuse_existing(path, options.force)
+        refuse_existing_folder(path, options.force, is_lmdb)
     import torch
 
     from ..nets.net import Net
 
     net = Net(read_net(options.model), TEST, options.model, choose_device())
     _check(net.shapes, blobs, options.model)
-    net.load(options.weights)
+    net.load_all(options.weights)
     counts = [0] * len(blobs)
     with contextlib.ExitStack() as stack, torch.inference_mode():
         databases = [stack.enter_context(write_lmdb(path, options.force)) for path in paths]

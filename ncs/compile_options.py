@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,9 @@ def read_net_options(options: argparse.Namespace) -> Wishes:
 
     if options.batch is not None and not 1 <= options.batch < 2**31:
         raise UsageError(f"--batch {options.batch}: expected 1 or more.")
+    for option, numbers in (("--mean_value", options.mean_value or []), ("--scale", [options.scale or 0])):
+        if not all(map(math.isfinite, numbers)):
+            raise UsageError(f"{option}: expected finite numbers.")
     means = parse_values("--mean_values", options.mean_values) if options.mean_values is not None else []
     if options.mean_value is not None:
         means = [("", options.mean_value)]

@@ -18,7 +18,6 @@ import argparse
 import importlib
 import io
 import logging
-import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from typing import NoReturn
 
 from .allocator import keep_freed_memory
 from .errors import MokaError, UsageError
+from .gflags import rewrite, two_dashes
 from .messages import known_names
 from .places import ROOT, VENV_PYTHON
 
@@ -105,13 +105,8 @@ def run_verb(verb: Verb, argv: Sequence[str], prog: str) -> int | None:
     module = importlib.import_module(verb.module)
     parser = Parser(prog, module.EXAMPLE, verb.help)
     module.add_options(parser)
-    result: int | None = module.main(parser.parse_intermixed_args(two_dashes(argv)))
+    result: int | None = module.main(parser.parse_intermixed_args(rewrite(argv, parser)))
     return result
-
-
-def two_dashes(argv: Sequence[str]) -> list[str]:
-    """Write options such as -solver, as Caffe's own tools take them, with two dashes."""
-    return [re.sub(r"^-(?=[a-z_]{2})", "--", word) for word in argv]
 
 
 class Parser(argparse.ArgumentParser):

@@ -15,8 +15,8 @@ from common.files import atomic_file
 from .errors import ListError
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-# A Datum's label is an int32.
-_LARGEST = 2**31 - 1
+# A Datum's label is an int32. Caffe stores negative ones too: -1 is what `ignore_label: -1` leaves out of a loss.
+_SMALLEST, _LARGEST = -(2**31), 2**31 - 1
 
 
 class Entry(NamedTuple):
@@ -47,8 +47,9 @@ def _entry(line: str, where: str) -> Entry:
         raise ListError(f"{where}: {line!r} has no label. Expected a path, a space and a label.")
     if not _INTEGER.fullmatch(label):
         raise ListError(f"{where}: the label {label!r} is not an integer. Expected a path, a space and a label.")
-    if not 0 <= int(label) <= _LARGEST:
-        raise ListError(f"{where}: the label {label} is out of range. Classes are numbered from 0.")
+    # int() of many more digits would be slow, or refused by Python.
+    if len(label) > 20 or not _SMALLEST <= int(label) <= _LARGEST:
+        raise ListError(f"{where}: the label {label[:20]} is out of range; a record holds {_SMALLEST} to {_LARGEST}.")
     return Entry(path, int(label))
 
 

@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .net_options import add_iterations, add_net_options, check_iterations, make_net
+from .net_options import add_caffe_options, add_iterations, add_net_options, check_iterations, make_net, select_gpu
 
 if TYPE_CHECKING:
     from ..nets.net import OutputValue
@@ -21,11 +21,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--weights", required=True, metavar="FILE[,FILE...]", help="trained .caffemodel or .caffemodel.h5"
     )
     add_iterations(parser)
+    add_caffe_options(parser)
 
 
 def main(options: argparse.Namespace) -> None:
     """Log each batch's outputs, then the mean loss and the mean of each output."""
     check_iterations(options)
+    select_gpu(options.gpu)
     import torch
 
     from ..solvers.caffe_log import log_line, loss_note

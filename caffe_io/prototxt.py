@@ -20,6 +20,7 @@ from .errors import CaffeIOError, PrototxtError, WeightsError
 from .text.fields import unclosed_line
 from .text.fork_fields import resolve_fork_fields, summary
 from .text.upgrade import upgrade_net, upgrade_solver
+from .transform_param import warn_of_ignored
 
 M = TypeVar("M", bound=Message)
 
@@ -33,10 +34,12 @@ _logger = logging.getLogger(LOGGER)
 def read_net(path: str | os.PathLike[str]) -> NetParameter:
     """Read a net from prototxt text, with V1 layers, input fields and older BatchNorm params in current form.
 
-    Raises PrototxtError (with line and column) for text that is not a net, CaffeIOError if the file cannot be read.
+    Warns of a transform_param that Caffe ignores. Raises PrototxtError (with line and column) for text that is not a
+    net, CaffeIOError if the file cannot be read.
     """
-    net = parse_text(read_text(path), NetParameter(), str(path))
-    return upgrade_net(net, str(path))
+    net = upgrade_net(parse_text(read_text(path), NetParameter(), str(path)), str(path))
+    warn_of_ignored(net, str(path))
+    return net
 
 
 def read_binary_net(path: str | os.PathLike[str]) -> NetParameter:

@@ -114,7 +114,7 @@ class InputEntry(JsonObject):
 
     blob: Name = Field(description="a name: the input blob")
     shape: Annotated[list[Size], Field(min_length=1)] = Field(
-        description="a list of sizes of at least 1: for a picture [1, channels, height, width]"
+        description="a list of sizes of at least 1: for pictures [batch, channels, height, width]"
     )
     layout: Literal["NCHW", "NC", "values"] = Field(description="NCHW, NC or values: NCHW for a picture")
     precision: Literal["U8", "FP16"] = Field(description="U8 or FP16: U8 for a picture")
@@ -123,8 +123,8 @@ class InputEntry(JsonObject):
     def _check_picture(self) -> Self:
         if not self.is_picture:
             return self
-        if len(self.shape) != 4 or self.shape[0] != 1:
-            raise rule(f'"input.shape" is {self.shape}; expected [1, channels, height, width].')
+        if len(self.shape) != 4:
+            raise rule(f'"input.shape" is {self.shape}; expected [batch, channels, height, width].')
         if self.precision != "U8":
             raise rule(f'"input.precision" is "{self.precision}"; expected U8 for a picture.')
         return self
@@ -259,6 +259,8 @@ class ModelCard(NetCard):
             return f"takes {len(self.inputs)} inputs"
         if not self.input.is_picture:
             return f"takes {shape_text(self.input.shape)} numbers instead of a picture"
+        if self.input.shape[0] > 1:
+            return f"takes {self.input.shape[0]} pictures at once (compile it with --batch 1)"
         if self.input.shape[1] not in CHANNELS.values():
             return f"takes pictures of {self.input.shape[1]} channels"
         if not self.outputs:

@@ -108,7 +108,17 @@ def test_what_has_no_meaning_is_taken_with_one_line(capsys: pytest.CaptureFixtur
     def main(argv: Sequence[str]) -> None:
         print(vars(parse(argv)))
 
-    words = "--logtostderr=1 -alsologtostderr --minloglevel=2 -v 1 --phase TEST -deep=true list".split()
+    words = [
+        "--logtostderr=1",
+        "-alsologtostderr",
+        "--minloglevel=2",
+        "-v",
+        "1",
+        "--phase",
+        "TEST",
+        "-deep=true",
+        "list",
+    ]
     with pytest.raises(SystemExit) as caught:
         run(main, [*words, "--colorlogtostderr=false", "--backend", "leveldb"])
     assert caught.value.code == 0

@@ -45,7 +45,7 @@ def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -
     from training.nets.net import Net
 
     net = Net(read_net(model), TEST, str(model))
-    net.load(weights)
+    net.load_all(weights)
     scores = []
     labels = []
     with torch.inference_mode():
@@ -135,6 +135,7 @@ ENGINES: dict[str, Engine] = {"torch": torch_engine, "openvino": openvino_engine
 def _model_card(ir: Path) -> ModelCard:
     """Read the card beside an IR; without one, describe the network as OpenVINO finds it."""
     from common.card import IrEntry, MeanEntry, SourceEntry, complete, describe_input, plain_card, read_card
+    from ncs.outputs import output_shapes, softmax_outputs
 
     beside = ir.with_suffix(".json")
     if beside.exists():
@@ -144,7 +145,7 @@ def _model_card(ir: Path) -> ModelCard:
     try:
         model = openvino.Core().read_model(ir)
         shapes = {port.any_name: tuple(port.shape) for port in model.inputs}
-        sizes = {port.any_name: math.prod(port.shape) for port in model.outputs}
+        outputs = output_shapes(model)
     except RuntimeError as error:
         raise EngineError(f"{ir}: OpenVINO cannot read it: {last_line(error)}. {_AGAIN}") from error
     if len(shapes) != 1:
@@ -152,7 +153,7 @@ def _model_card(ir: Path) -> ModelCard:
     inputs = [describe_input(blob, shape, str(ir)) for blob, shape in shapes.items()]
     channels = inputs[0].shape[1] if inputs[0].is_picture else 0
     card = complete(
-        plain_card(ir.stem, channels, sizes),
+        plain_card(ir.stem, channels, outputs, softmax_outputs(model)),
         str(ir),
         inputs,
         MeanEntry(inside=True, kind="none", sha256=None),

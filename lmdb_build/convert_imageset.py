@@ -16,7 +16,7 @@ from common.files import refuse_existing
 from common.gflags import add_log_options
 
 from .errors import LmdbBuildError
-from .lists import Entry, read_list
+from .lists import Entry, read_list, refuse_several_labels
 from .parallel import in_order, say, with_progress
 from .records import Recipe, Record, make_record, record_key
 from .samples import shuffled
@@ -34,7 +34,7 @@ def convert(
 
     Raises LmdbBuildError and leaves no database if no picture can be read or sizes differ.
     """
-    prefix = root if not root or root.endswith("/") else f"{root}/"
+    prefix = with_slash(root)
 
     def work(item: tuple[int, Entry]) -> tuple[int, Entry, Record | PictureError]:
         index, entry = item
@@ -61,6 +61,11 @@ def convert(
                 f"{prefix}{entries[0].path}. Check ROOTFOLDER and the paths in the list."
             )
     return skipped
+
+
+def with_slash(root: str) -> str:
+    """Return what is put before the paths of a list."""
+    return root if not root or root.endswith("/") else f"{root}/"
 
 
 def _check_same_size(entry: Entry, record: Record, first_entry: Entry, first: Record) -> None:
@@ -103,6 +108,7 @@ def main(options: argparse.Namespace) -> None:
         )
     refuse_existing(options.database, options.force)
     entries = read_list(options.list)
+    refuse_several_labels(options.list, with_slash(options.root), entries)
     if options.shuffle:
         entries = shuffled(entries, options.seed)
     recipe = Recipe(options.gray, options.resize_height, options.resize_width, options.encoded, options.encode_type)

@@ -54,9 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, seed in ((9, 1), (10, 2), (100, 3)):
         weights = Net(net, TEST, seed=seed).weights()
         write_weights(folder / f"models/Small/Small_iter_{number}.caffemodel", filter_net(net, TEST), weights)
-        os.utime(
-            folder / f"models/Small/Small_iter_{number}.caffemodel", (1e9 - number, 1e9 - number)
-        )  # the newest by number is the oldest file
+        os.utime(folder / f"models/Small/Small_iter_{number}.caffemodel", (1e9 + number, 1e9 + number))
     return folder
 
 

@@ -56,7 +56,7 @@ def main(options: argparse.Namespace) -> None:
     device = torch.device("cpu") if options.mode == "CPU" else choose_device()
     net = Net(read_net(options.model), TEST, options.model, device)
     _check(net.shapes, blobs, options.model)
-    net.load(options.weights)
+    net.load_all(options.weights)
     counts = [0] * len(blobs)
     with contextlib.ExitStack() as stack, torch.inference_mode():
         databases = [stack.enter_context(BACKENDS[options.backend].write(path, options.force)) for path in paths]

@@ -29,7 +29,7 @@ class Solver:
         if self.type:
             param.type = self.type
         try:
-            self._solver = TorchSolver(param, device=torch.device("cpu"))
+            self._solver = TorchSolver(param, device=torch.device("cpu"), goes_on_diverged=True)
         except SolverError as error:
             raise SolverError(f"{solver_file}: {error}") from error
         self.net = Net._of(self._solver.net)

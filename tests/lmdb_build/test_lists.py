@@ -73,7 +73,6 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("a.jpg \nb.jpg 1\n", "line 1: the label '' is not an integer"),
         ("a.jpg 1_0", "line 1: the label '1_0' is not an integer"),
         ("a.jpg 0\na.jpg 1\na.jpg -2147483649\n", "line 3: the label -2147483649 is out of range"),
-        (f"a.jpg {'9' * 9999}", "line 1: the label 99999999999999999999 is out of range"),
         ("a.jpg 2147483648", "line 1: the label 2147483648 is out of range"),
         (" 3", "line 1: ' 3' has no label"),
         ("", "is empty"),

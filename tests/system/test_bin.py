@@ -11,7 +11,7 @@ import pytest
 
 from common.places import ROOT
 from kits.lmdb_build import records, write_picture
-from kits.training import make_lmdb, small_solver
+from kits.training import small_solver
 
 BIN = ROOT / "bin"
 WITHDRAWN = {

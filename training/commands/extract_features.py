@@ -28,9 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("blobs", metavar="BLOB[,BLOB...]", help="blobs to write")
     parser.add_argument("databases", metavar="DB[,DB...]", help="databases to write, one for each blob")
     parser.add_argument("batches", type=int, metavar="N", help="number of batches")
-    parser.add_argument(
-        "backend", nargs="?", choices=BACKENDS, default="lmdb", help="their kind (default: %(default)s)"
-    )
+    parser.add_argument("backend", nargs="?", choices=BACKENDS, default="lmdb", help="their kind (default: lmdb)")
     parser.add_argument(
         "mode", nargs="?", choices=("CPU", "GPU"), help="without it, the GPU is used if PyTorch sees one"
     )

@@ -122,9 +122,9 @@ def test_missing_empty_and_of_another_kind(tmp_path: Path) -> None:
         LevelDbReader(written(tmp_path / "empty", []))
     with write_lmdb(tmp_path / "lmdb") as db:
         db.put(b"k", b"v")
-    with pytest.raises(DatabaseError, match="is an LMDB. Write `backend: LMDB`"):
+    with pytest.raises(DatabaseError, match=r"is an LMDB\. Write `backend: LMDB`"):
         LevelDbReader(tmp_path / "lmdb")
-    with pytest.raises(DatabaseError, match="is a LevelDB. Write `backend: LEVELDB`"):
+    with pytest.raises(DatabaseError, match=r"is a LevelDB\. Write `backend: LEVELDB`"):
         LmdbReader(written(tmp_path / "leveldb", records(1)))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from caffe_io.databases.backends import BACKENDS
 from common.errors import PictureError, UsageError
-from common.files import refuse_existing
+from common.files import refuse_existing_folder
 from common.gflags import add_log_options
 
 from .errors import LmdbBuildError
@@ -106,7 +106,7 @@ def main(options: argparse.Namespace) -> None:
             f"--resize_height {options.resize_height} --resize_width {options.resize_width}: give both, above 0, "
             "or neither. With only one of them Caffe does not resize at all."
         )
-    refuse_existing(options.database, options.force)
+    refuse_existing_folder(options.database, options.force, BACKENDS[options.backend].recognise)
     entries = read_list(options.list)
     refuse_several_labels(options.list, with_slash(options.root), entries)
     if options.shuffle:

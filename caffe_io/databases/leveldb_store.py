@@ -6,6 +6,7 @@ LevelDB has no way to read only: whoever opens a database tidies its files up an
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -23,6 +24,14 @@ from .reader import Reader
 _BLOCK = 65536
 # Bytes that wait in memory before they become a file.
 _BUFFER = 16 << 20
+
+
+_FILES = re.compile(r"CURRENT|LOCK|LOG|LOG\.old|MANIFEST-[0-9]+|[0-9]+\.(ldb|sst|log)")
+
+
+def is_leveldb(names: set[str]) -> bool:
+    """Say whether a folder that holds these names is a LevelDB and nothing else."""
+    return "CURRENT" in names and all(map(_FILES.fullmatch, names))
 
 
 class LevelDbWriter:
@@ -55,7 +64,7 @@ def write_leveldb(path: str | os.PathLike[str], force: bool = False) -> Iterator
     DatabaseError if it cannot be written or plyvel is missing. Then nothing is left behind.
     """
     plyvel = _plyvel(path)
-    with atomic_folder(path, force) as folder:
+    with atomic_folder(path, force, is_leveldb) as folder:
         try:
             options = {"create_if_missing": True, "write_buffer_size": _BUFFER, "block_size": _BLOCK}
             with closing(plyvel.DB(str(folder), **options)) as database:

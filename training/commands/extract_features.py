@@ -9,7 +9,7 @@ from caffe_io.caffe_pb2 import TEST, Datum
 from caffe_io.databases.backends import BACKENDS
 from caffe_io.prototxt import read_net
 from common.errors import UsageError
-from common.files import refuse_existing
+from common.files import refuse_existing_folder
 from common.messages import known_names, shape_text
 
 from ..errors import TrainingError
@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> None:
     if options.batches < 1:
         raise UsageError(f"{options.batches} batches; expected at least 1.")
     for path in paths:
-        refuse_existing(path, options.force)
+        refuse_existing_folder(path, options.force, BACKENDS[options.backend].recognise)
     if options.mode == "GPU":
         select_gpu((options.device or "0").removeprefix("DEVICE_ID="))
     import torch

@@ -79,6 +79,10 @@ def test_an_existing_database_is_kept_without_force(tmp_path: Path) -> None:
     with LevelDbReader(path) as reader:
         assert list(reader.items()) == [(b"k", b"v")]
     assert [found.name for found in tmp_path.iterdir()] == ["db"]
+    (path / "notes.txt").write_text("mine")
+    with pytest.raises(OutputExists, match="did not write"), write_leveldb(path, force=True) as db:
+        db.put(b"k", b"v")
+    assert (path / "notes.txt").read_text() == "mine"
 
 
 def test_a_cycle_starts_anywhere(tmp_path: Path) -> None:

@@ -58,6 +58,9 @@ class LayerType:
 
     multiply_adds: MultiplyAdds | None = None
 
+    transforms: bool = False
+    """It applies its transform_param to pictures: mean, scale, crop, mirror."""
+
     not_trained: str = ""
     """Why training refuses it, and what to do instead; follows "layer X is of type Y: "."""
 
@@ -136,15 +139,16 @@ _RECURRENT = _refused("", _NO_RECURRENT, _NO_RECURRENT_DEVICE)
 
 LAYER_TYPES: dict[str, LayerType] = {
     # Data
-    "Data": replace(_DATA, tops=(1, 2)),
+    "Data": replace(_DATA, tops=(1, 2), transforms=True),
     "DummyData": _DATA,
     "HDF5Data": _DATA,
-    "ImageData": replace(_DATA, tops=(2, 2)),
+    "ImageData": replace(_DATA, tops=(2, 2), transforms=True),
     "Input": LayerType(_NONE, _SOME),
-    "MemoryData": replace(_DATA, tops=(2, 2)),
+    "MemoryData": replace(_DATA, tops=(2, 2), transforms=True),
     "Parameter": LayerType(_NONE),
-    "WindowData": _refused(
-        "", "cut the windows out when the data are made, and read them with ImageData or Data.", _NO_FILES
+    "WindowData": replace(
+        _refused("", "cut the windows out when the data are made, and read them with ImageData or Data.", _NO_FILES),
+        transforms=True,
     ),
     "AnnotatedData": _refused(
         "SSD",

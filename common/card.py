@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import logging
+import math
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +24,22 @@ from pydantic_core.core_schema import WithDefaultSchema
 
 from .card_types import (
     CHANNELS,
-    COMPILE_AGAIN,
     FORMAT,
-    BinOutput,
     BlobEntry,
-    ClassOutput,
     InputEntry,
     IrEntry,
     MeanEntry,
     ModelCard,
     NetCard,
-    OutputEntry,
     SourceEntry,
     wrong_channels,
 )
-from .errors import CardError
-from .messages import shape_text
+from .cards.outputs import BinOutput, ClassOutput, OutputEntry, RawOutput, ValueOutput, ValuesOutput
+from .cards.typed_json import JsonObject, parse, read_model
+from .commands import LOGGER
+from .errors import CardError, MokaError
+from .messages import COMPILE_AGAIN, shape_text
 from .places import ROOT
-from .typed_json import JsonObject, parse, read_model
 
 __all__ = [
     "CHANNELS",
@@ -53,10 +53,14 @@ __all__ = [
     "ModelCard",
     "NetCard",
     "OutputEntry",
+    "RawOutput",
     "SourceEntry",
+    "ValueOutput",
+    "ValuesOutput",
     "check_fits",
     "complete",
     "describe_input",
+    "leave_out",
     "mean_hash",
     "plain_card",
     "read_card",
@@ -66,7 +70,9 @@ __all__ = [
     "write_card",
 ]
 
-
+_logger = logging.getLogger(LOGGER)
+MOST_VALUES = 512
+"""An output of more numbers is handed on as it is, if no card names them."""
 _COMPILE = "Make them with ./compile2Movidius.sh (after training), or run ./demo.sh, which makes everything."
 _CORRECT = "Correct it; docs/net_card.schema.json describes a card."
 
@@ -79,11 +85,12 @@ def read_net_card(path: Path) -> NetCard:
     return card
 
 
-def plain_card(name: str, channels: int, outputs: Mapping[str, int]) -> NetCard:
-    """Make the card of a net that has none: its classes are numbers.
+def plain_card(
+    name: str, channels: int, outputs: Mapping[str, Sequence[int]], softmax: Collection[str] = ()
+) -> NetCard:
+    """Make the card of a net that has none: its classes and values are called by their numbers.
 
-    `channels` is 0 for a net that takes no pictures; `outputs` are blob -> number of values. An output of one value
-    has no classes and is left out.
+    `channels` is 0 for a net that takes no pictures; `outputs` are blob -> shape, `softmax` the blobs that a Softmax makes.
     """
     content = {
         "name": name,
@@ -91,12 +98,22 @@ def plain_card(name: str, channels: int, outputs: Mapping[str, int]) -> NetCard:
         "resize": "stretch",
         "crop_margin": 0.0,
         "outputs": [
-            {"blob": blob, "task": blob, "read": "argmax", "classes": [str(number) for number in range(count)]}
-            for blob, count in outputs.items()
-            if count > 1
+            {"blob": blob, "task": blob, **_plain_reading(shape, blob in softmax)} for blob, shape in outputs.items()
         ],
     }
     return parse(NetCard, content, name, _CORRECT)
+
+
+def _plain_reading(shape: Sequence[int], probabilities: bool) -> dict[str, Any]:
+    """Choose how an output is read if nobody has said it."""
+    count = math.prod(shape)
+    if count == 1:
+        return {"read": "value"}
+    numbers = [str(number) for number in range(count)] if max(shape) == count <= MOST_VALUES else []
+    if not numbers:
+        # A map, or too many numbers to print.
+        return {"read": "raw", "shape": list(shape)}
+    return {"read": "argmax", "classes": numbers} if probabilities else {"read": "values", "names": numbers}
 
 
 def describe_input(blob: str, shape: Sequence[int], file: str) -> InputEntry:
@@ -111,17 +128,21 @@ def describe_input(blob: str, shape: Sequence[int], file: str) -> InputEntry:
     return parse(InputEntry, content, file, _CORRECT)
 
 
-def check_fits(card: NetCard, first_input: InputEntry, outputs: Mapping[str, int], file: str) -> None:
-    """Check a net card against its net, whose `outputs` are blob -> number of values. Raises CardError about `file`."""
+def check_fits(card: NetCard, first_input: InputEntry, outputs: Mapping[str, Sequence[int]], file: str) -> None:
+    """Check a net card against its net, whose `outputs` are blob -> shape. Raises CardError about `file`."""
     for output in card.outputs:
         if output.blob not in outputs:
             raise CardError(
                 f'{file}: names an output "{output.blob}", but the net has {", ".join(outputs)}. {_CORRECT}'
             )
-        found, expected = output.size, outputs[output.blob]
-        if found != expected:
+        shape = outputs[output.blob]
+        if isinstance(output, RawOutput) and output.shape != list(shape):
             raise CardError(
-                f'{file}: names {found} {output.values_key} for "{output.blob}", which has {expected} values. {_CORRECT}'
+                f'{file}: says that "{output.blob}" is {shape_text(output.shape)}, but it is {shape_text(shape)}. {_CORRECT}'
+            )
+        if output.size != math.prod(shape):
+            raise CardError(
+                f'{file}: describes {output.what} of "{output.blob}", which has {math.prod(shape)} values. {_CORRECT}'
             )
     problem = wrong_channels(card.channel_order, first_input)
     if problem:
@@ -169,23 +190,70 @@ def read_card(path: Path) -> ModelCard:
 def read_cards(folder: str | Path) -> tuple[ModelCard, ...]:
     """Read the cards of a folder that the runner is to use, sorted by file name.
 
-    Raises CardError if there is no card, one is wrong, or the runner cannot use its network.
+    A card that is wrong, or whose network the runner cannot use, is left out with a warning. Cards of one name are called
+    by their files. Raises CardError if no card is left.
     """
     folder = Path(folder)
-    if not folder.exists():
-        raise CardError(f"{folder}/: there is no such folder, so there are no compiled networks. {_COMPILE}")
-    if not folder.is_dir():
-        raise CardError(f"{folder}: is a file; expected the folder that holds the model cards (NAME.json).")
-    cards = tuple(read_card(path) for path in sorted(folder.glob("*.json")))
-    if not cards:
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".json")
+    except FileNotFoundError as error:
+        raise CardError(f"{folder}/: there is no such folder, so there are no compiled networks. {_COMPILE}") from error
+    except NotADirectoryError as error:
+        raise CardError(f"{folder}: is a file; expected the folder that holds the model cards (NAME.json).") from error
+    except (OSError, ValueError) as error:
+        raise CardError(f"{folder}: cannot be read ({getattr(error, 'strerror', error)}). {_COMPILE}") from error
+    cards = []
+    problems = []
+    for path in paths:
+        try:
+            card = read_card(path)
+            if not card.outputs:
+                raise CardError(f'{path}: "outputs" is [], so there is nothing to read. {COMPILE_AGAIN}')
+            if card.obstacle:
+                raise CardError(
+                    f"{path}: its network {card.obstacle}; the runner shows each network one picture. "
+                    "Run the .xml with OpenVINO or the .blob with depthai yourself."
+                )
+            cards.append(card)
+        except CardError as error:
+            problems.append(error)
+    if not cards and not problems:
         raise CardError(f"{folder}/: there is no model card (NAME.json) in this folder. {_COMPILE}")
+    leave_out(problems, bool(cards), folder)
+    return _named_apart(cards)
+
+
+def leave_out(problems: Sequence[MokaError], others: bool, folder: str | Path) -> None:
+    """Warn about networks that cannot be used while `others` can. Raises the problem, or all in one, if there are none."""
+    if others:
+        for problem in problems:
+            _logger.warning("left out: %s", " ".join(str(problem).split("\n")))
+        return
+    different = {str(problem): problem for problem in problems}
+    if len(different) == 1:
+        raise problems[0]
+    if different:
+        reasons = "".join(f"\n  {text}" for text in different)
+        raise CardError(f"{folder}/: none of its {len(problems)} networks can be used.{reasons}")
+
+
+def _named_apart(cards: Sequence[ModelCard]) -> tuple[ModelCard, ...]:
+    """Give cards of one name the names of their files, which differ."""
+    files: dict[str, list[str]] = {}
     for card in cards:
-        if card.obstacle:
-            raise CardError(
-                f"{card.path}: its network {card.obstacle}; the runner shows each network one picture. "
-                "Take the card out of this folder, and run the .xml with OpenVINO or the .blob with depthai yourself."
-            )
-    return cards
+        files.setdefault(card.name, []).append(card.path.name)
+    apart = []
+    for card in cards:
+        same = files[card.name]
+        if len(same) > 1:
+            if card.path.name == same[0]:
+                _logger.warning(
+                    '%s: are all called "%s", so each is called by its file. Correct "name" on the cards.',
+                    *(", ".join(str(card.path.parent / name) for name in same), card.name),
+                )
+            card = card.model_copy(update={"name": f"{card.name} ({card.path.name})"})
+        apart.append(card)
+    return tuple(apart)
 
 
 class _Schema(GenerateJsonSchema):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from .cards.outputs import Name, Number, OutputEntry, Size
+from .cards.typed_json import JsonObject, rule
 from .errors import CardError
 from .files import file_hash
-from .messages import shape_text
-from .typed_json import JsonObject, rule
+from .messages import COMPILE_AGAIN, shape_text
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -20,7 +21,6 @@ FORMAT = 1
 CHANNELS = {"BGR": 3, "RGB": 3, "GRAY": 1}
 """Channel order -> number of channels."""
 
-COMPILE_AGAIN = "Run ./compile2Movidius.sh again, which writes it."
 _HASH = "64 hexadecimal digits"
 
 
@@ -34,57 +34,17 @@ def wrong_channels(order: str, entry: InputEntry) -> str | None:
     return f"{CHANNELS[order]} channels, because channel_order is {order}"
 
 
-def _all_different(names: list[str]) -> list[str]:
-    if len(set(names)) < len(names):
-        raise ValueError("repeated")
-    return names
-
-
-Name = Annotated[str, Field(pattern=r"\S")]
 # A name without a folder, neither "." nor "..": the files of a network lie beside its card.
-FileName = Annotated[str, Field(pattern=r"^([^/\x00]*[^./\x00][^/\x00]*|\.{3,})$")]
-Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Size = Annotated[int, Field(ge=1)]
-# The unions keep 0 and 0.0 apart, so that a number is written as it was read. A float holds every integer up to LARGEST.
-LARGEST = 2**53
-Number = Annotated[int, Field(ge=-LARGEST, le=LARGEST)] | Annotated[float, Field(allow_inf_nan=False)]
-Margin = Annotated[int, Field(ge=0, le=LARGEST)] | Annotated[float, Field(gt=-0.5, allow_inf_nan=False)]
-Classes = Annotated[
-    list[Name], Field(min_length=2, json_schema_extra={"uniqueItems": True}), AfterValidator(_all_different)
+FileName = Annotated[
+    str, Field(pattern=r"^([^/\x00-\x1f\x7f-\x9f]*[^./\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]*|\.{3,})$")
 ]
-
-
-class ClassOutput(JsonObject):
-    """An output that is read as its most probable class."""
-
-    values_key: ClassVar[str] = "classes"
-    blob: Name = Field(description="a name: the output blob")
-    task: Name = Field(description="a name: the task, such as age")
-    read: Literal["argmax"] = Field(description="argmax")
-    classes: Classes = Field(description="a list of different class names, at least two")
-
-    @property
-    def size(self) -> int:
-        """How many values the blob has."""
-        return len(self.classes)
-
-
-class BinOutput(JsonObject):
-    """An output that is read as a number: the mean of its bins, weighted by their probabilities."""
-
-    values_key: ClassVar[str] = "bins"
-    blob: Name = Field(description="a name: the output blob")
-    task: Name = Field(description="a name: the task, such as age")
-    read: Literal["expected_value"] = Field(description="expected_value")
-    bins: Annotated[list[Number], Field(min_length=2)] = Field(description="a list of numbers, at least two")
-
-    @property
-    def size(self) -> int:
-        """How many values the blob has."""
-        return len(self.bins)
-
-
-OutputEntry = Annotated[ClassOutput | BinOutput, Field(discriminator="read")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+LARGEST_MARGIN = 1000
+"""Times the face. No picture is as large, so a larger margin is a mistake."""
+Margin = (
+    Annotated[int, Field(ge=0, le=LARGEST_MARGIN)]
+    | Annotated[float, Field(gt=-0.5, le=LARGEST_MARGIN, allow_inf_nan=False)]
+)
 
 
 class NetCard(JsonObject):
@@ -96,7 +56,7 @@ class NetCard(JsonObject):
     )
     resize: Literal["stretch"] = Field(description="stretch: how a face is brought to the net's size")
     crop_margin: Margin = Field(
-        description="a number above -0.5: the share of a face's size that is added at each side"
+        description="a number above -0.5, at most 1000: the share of a face's size that is added at each side"
     )
     outputs: list[OutputEntry] = Field(description="a list with an object for each output")
 
@@ -114,7 +74,7 @@ class InputEntry(JsonObject):
 
     blob: Name = Field(description="a name: the input blob")
     shape: Annotated[list[Size], Field(min_length=1)] = Field(
-        description="a list of sizes of at least 1: for a picture [1, channels, height, width]"
+        description="a list of sizes of at least 1: for pictures [batch, channels, height, width]"
     )
     layout: Literal["NCHW", "NC", "values"] = Field(description="NCHW, NC or values: NCHW for a picture")
     precision: Literal["U8", "FP16"] = Field(description="U8 or FP16: U8 for a picture")
@@ -123,8 +83,8 @@ class InputEntry(JsonObject):
     def _check_picture(self) -> Self:
         if not self.is_picture:
             return self
-        if len(self.shape) != 4 or self.shape[0] != 1:
-            raise rule(f'"input.shape" is {self.shape}; expected [1, channels, height, width].')
+        if len(self.shape) != 4:
+            raise rule(f'"input.shape" is {self.shape}; expected [batch, channels, height, width].')
         if self.precision != "U8":
             raise rule(f'"input.precision" is "{self.precision}"; expected U8 for a picture.')
         return self
@@ -249,7 +209,7 @@ class ModelCard(NetCard):
         if found != self.hashes.get(file, found):
             raise CardError(
                 f"{file}: is not the file that {self.path} describes (its SHA-256 differs). "
-                "Copy the whole set, or compile it again: ./compile2Movidius.sh --force"
+                f"Copy the whole set, or do this: {COMPILE_AGAIN}"
             )
 
     @property
@@ -259,8 +219,8 @@ class ModelCard(NetCard):
             return f"takes {len(self.inputs)} inputs"
         if not self.input.is_picture:
             return f"takes {shape_text(self.input.shape)} numbers instead of a picture"
+        if self.input.shape[0] > 1:
+            return f"takes {self.input.shape[0]} pictures at once (compile it with --batch 1)"
         if self.input.shape[1] not in CHANNELS.values():
             return f"takes pictures of {self.input.shape[1]} channels"
-        if not self.outputs:
-            return "has no output of at least two values on its card"
         return None

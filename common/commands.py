@@ -8,28 +8,35 @@ A verb's module has
 
 It is imported only when the verb is called, so that `--help` stays quick. Every verb has the option --debug.
 
-Exit codes: 0 done, 1 something went wrong, 2 the command was used wrongly, 130 interrupted. An error is one line on
-stderr; --debug adds the traceback.
+Exit codes: 0 done, 1 something went wrong, 2 the command was used wrongly, 130 interrupted with Ctrl-C; 128 + N ended by
+signal N: 143 SIGTERM, 129 SIGHUP, 141 nobody reads the output any more. An error is one message on stderr; --debug adds the
+traceback.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import io
 import logging
+import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from .allocator import keep_freed_memory
 from .errors import MokaError, UsageError
-from .messages import known_names
+from .messages import known_names, last_line
 from .places import ROOT, VENV_PYTHON
+from .process.allocator import keep_freed_memory
+from .process.signals import Terminated, ending_in_order, leave_at_once
+from .process.streams import settle, show_every_character
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 LOGGER = "moka"
 """The logger that takes the warnings of every room."""
@@ -130,6 +137,10 @@ class Parser(argparse.ArgumentParser):
         """Return the example, then argparse's own help."""
         return f"example: {self.example}\n\n{super().format_help()}"
 
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help. argparse's own method hides that it could not be written."""
+        print(self.format_help(), end="", file=file or sys.stdout)
+
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of printing the usage and exiting."""
         raise UsageError(f"{self.prog}: {message.rstrip('.')}. See {self.prog} --help.")
@@ -138,45 +149,114 @@ class Parser(argparse.ArgumentParser):
 def run(
     main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None, group: str = "train"
 ) -> NoReturn:
-    """Call `main(argv)` and exit with what it returns, or print a MokaError's message and exit with its code.
+    """Call `main(argv)` and exit with what it returns, or print a message about its error and exit with its code.
 
     Warnings to the logger "moka" appear on stderr as `warning: ...`. `group` is the dependency group that the message
-    about a missing module names.
+    about a missing module names. Signals end `main` as common/process/signals.py says.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     keep_freed_memory()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file name may hold bytes that the terminal cannot show.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    show_every_character()
     try:
-        with _warnings_on_stderr():
-            sys.exit(main(arguments) or 0)
-    except BrokenPipeError:
-        # The reader of `... | head` has closed the pipe.
-        sys.stderr.close()
-        sys.exit(0)
-    except (MokaError, ModuleNotFoundError, KeyboardInterrupt) as error:
-        message, code = _explain(error, group)
-        if "--debug" in two_dashes(arguments):
-            traceback.print_exc()
-        print(message, file=sys.stderr)
-        sys.exit(code)
+        with ending_in_order(), _warnings_on_stderr():
+            code = _call(main, arguments, group)
+    except KeyboardInterrupt:
+        # It came after main had ended.
+        leave_at_once(130)
+    sys.exit(code)
+
+
+def _call(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str], group: str) -> int:
+    """Call `main`, print a message about its error, and return the exit code."""
+    error: BaseException | None = None
+    code = 0
+    try:
+        # Libraries end the process without a word if the current folder was deleted.
+        os.getcwd()  # noqa: PTH109
+        code = main(arguments) or 0
+    except BaseException as caught:
+        error = caught
+    error = error or settle(sys.stdout)
+    if error is None:
+        return code
+    message, code = _explain(error, group)
+    settle(sys.stdout)
+    try:
+        if "--debug" in two_dashes(arguments) and not isinstance(error, SystemExit):
+            traceback.print_exception(error)
+        if message:
+            print(message, file=sys.stderr)
+    except OSError:
+        # Nobody reads stderr.
+        pass
+    settle(sys.stderr)
+    return code
 
 
 def _explain(error: BaseException, group: str) -> tuple[str, int]:
-    """Return the message and the exit code. A missing module of our own is a bug, so it is raised again."""
+    """Return the message about an error, and the exit code.
+
+    Where an error is foreseen, code raises a MokaError. This is the net below: it knows what any command may meet, and
+    calls everything else a fault of ours.
+    """
     if isinstance(error, MokaError):
         return f"error: {error}", error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return "stopped", 130
-    assert isinstance(error, ModuleNotFoundError)
-    if (ROOT / (error.name or "").split(".")[0]).exists():
-        raise error
-    # Most likely this is another Python than that of .venv.
+    if isinstance(error, SystemExit):
+        return _explain_exit(error)
+    if isinstance(error, BrokenPipeError):
+        # The reader of `... | head` has what it wanted.
+        return "", 128 + signal.SIGPIPE
+    if isinstance(error, OSError):
+        return f"error: {_explain_system(error)}", 1
+    if isinstance(error, ModuleNotFoundError) and not (ROOT / (error.name or "").split(".")[0]).exists():
+        # Most likely this is another Python than that of .venv.
+        return (
+            f"error: {sys.executable}: has no module {error.name}. Use {VENV_PYTHON} (./moka makes it), "
+            f"or install the packages: {sys.executable} -m pip install -r {ROOT}/locks/{group}.txt"
+        ), 1
+    text = last_line(error)
+    if _is_lack_of_memory(error):
+        return (
+            f"error: there is not enough memory ({text}). Give the process more, or use smaller batches, pictures or nets."
+        ), 1
+    if isinstance(error, RecursionError):
+        return "error: an input is nested too deeply to be read.", 1
+    if isinstance(error, ValueError) and text.startswith("embedded null"):
+        return "error: the name of a file holds a NUL byte. No file can have such a name.", 1
     return (
-        f"error: {sys.executable}: has no module {error.name}. Use {VENV_PYTHON} (./moka makes it), "
-        f"or install the packages: {sys.executable} -m pip install -r {ROOT}/locks/{group}.txt"
+        f"error: {type(error).__name__}: {text}. This is a fault in Moka. "
+        "Run the command again with --debug, and report what it prints."
     ), 1
+
+
+def _explain_exit(ending: SystemExit) -> tuple[str, int]:
+    """Return what sys.exit(ending.code) would print and exit with. Terminated says "stopped" as well."""
+    if ending.code is None or isinstance(ending.code, int):
+        return "stopped" if isinstance(ending, Terminated) else "", ending.code or 0
+    return str(ending.code), 1
+
+
+def _explain_system(error: OSError) -> str:
+    """Say what the system refused, and with which file."""
+    reason = error.strerror or last_line(error)
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename}: {reason}."
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return "the current folder was deleted. Change to a folder that exists."
+    # Errors about our own files are MokaErrors and have names.
+    return f"standard output or input: {reason}."
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    """Whether there was no memory for Python, for numpy, or, by the words of their own errors, for PyTorch or OpenCV."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error)
+    return any(words in text for words in ("can't allocate memory", "Insufficient memory", "std::bad_alloc"))
 
 
 @contextmanager

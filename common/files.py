@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .commands import LOGGER
 from .errors import MokaError, OutputExists
+from .process.signals import UNFINISHED
 
 # No space on the disk, or none left in the user's quota.
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -34,6 +35,7 @@ def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: 
     refuse_existing(path, force)
     temporary = _name_beside(path) if one_of_many else _make_beside(path, folder=False)
     try:
+        UNFINISHED.add(temporary)
         yield temporary
         if not one_of_many:
             # Otherwise the rename may reach the disk before the contents do.
@@ -45,6 +47,8 @@ def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: 
         if isinstance(error, OSError):
             raise _write_error(error, path, temporary) from error
         raise
+    finally:
+        UNFINISHED.discard(temporary)
 
 
 @contextmanager
@@ -57,6 +61,7 @@ def atomic_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator
     refuse_existing(path, force)
     temporary = _make_beside(path, folder=True)
     try:
+        UNFINISHED.add(temporary)
         yield temporary
         if path.exists():
             _exchange(temporary, path)
@@ -66,6 +71,7 @@ def atomic_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator
         raise _write_error(error, path, temporary) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        UNFINISHED.discard(temporary)
 
 
 def refuse_existing(path: str | os.PathLike[str], force: bool = False) -> None:

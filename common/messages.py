@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+COMPILE_AGAIN = "Compile the network again: ./moka compile --net NAME --force"
+"""The way out for a network whose files or card do not belong together."""
+
 
 def shape_text(dims: Iterable[int]) -> str:
     """Write a shape as messages do: 1x3x227x227, or "scalar" if it has no axes."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from caffe_io.caffe_pb2 import LayerParameter, NetParameter
+from caffe_io.caffe_pb2 import LayerParameter, NetParameter, TransformationParameter
 from caffe_io.databases.lmdb_store import LmdbReader
 
 from .errors import EvaluationError
@@ -29,12 +29,14 @@ UNNAMED = Classification("prob", "class", ())
 class Classifier:
     """A net to be measured.
 
-    `source` is its test LMDB, `keys` are those of all records. `scores` and `label` are blobs of the train_test net.
+    `source` is its test LMDB, `keys` are those of all records. `transform` is what the net does to them first. `scores`
+    and `label` are blobs of the train_test net.
     """
 
     source: str
     keys: Sequence[str]
     batch_size: int
+    transform: TransformationParameter
     scores: str
     label: str
     classification: Classification
@@ -70,6 +72,7 @@ def read_classifier(net: NetParameter, path: str, classification: Classification
         source=data.data_param.source,
         keys=keys,
         batch_size=data.data_param.batch_size,
+        transform=data.transform_param,
         scores=accuracy.bottom[0],
         label=accuracy.bottom[1],
         classification=classification,

@@ -6,9 +6,9 @@ Libraries are imported by the engine that needs them, because the command line l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from common.helper import Helper, HelperError
 from common.messages import last_line, shape_text
@@ -45,7 +45,7 @@ def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -
     from training.nets.net import Net
 
     net = Net(read_net(model), TEST, str(model))
-    net.load(weights)
+    net.load_all(weights)
     scores = []
     labels = []
     with torch.inference_mode():
@@ -58,44 +58,55 @@ def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -
 
 
 def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -> tuple[Array, Array]:
-    """Run the compiled network on the CPU, in f32, as the runner does: raw records go in, the mean is inside."""
+    """Run the compiled network on the CPU, in f32, as the runner does: raw bytes go in, mean and scale are inside."""
     import numpy as np
 
-    from caffe_io.databases.lmdb_store import LmdbReader
-    from caffe_io.datum import datum_to_array, parse_datum
     from inference.devices import open_device
+
+    from .records import read_pictures
 
     if not ir.exists():
         raise EngineError(f"{ir}: not there. Compile the net first: ./compile2Movidius.sh")
     card = _model_card(ir)
     blob = classifier.classification.blob
+    batch_size, *shape = card.input.shape
     device = open_device("CPU", [card])
+    batch: list[NDArray[np.uint8]] = []
     scores = []
     labels = []
     try:
-        with LmdbReader(classifier.source) as reader:
-            for key, value in reader.items():
-                datum = parse_datum(value, key.decode(errors="replace"))
-                record = datum_to_array(datum)[None]
-                if list(record.shape) != list(card.input.shape):
-                    raise EngineError(
-                        f"{ir}: takes {shape_text(card.input.shape)}, but the records of {classifier.source} are "
-                        f"{shape_text(record.shape)}. {_AGAIN}"
-                    )
-                values = device.infer(card, cast("NDArray[np.uint8]", record))
-                if blob not in values:
-                    raise EngineError(
-                        f'{ir}: has no output "{blob}", only {", ".join(sorted(values))}. Give the net\'s own card.'
-                    )
-                scores.append(values[blob].reshape(1, -1))
-                labels.append(np.array([datum.label], np.float32))
+        for picture, label in read_pictures(classifier):
+            if list(picture.shape) != shape:
+                raise EngineError(
+                    f"{ir}: takes {shape_text(shape)} (channels x height x width), but {model} shows its net "
+                    f"{shape_text(picture.shape)} of {classifier.source}. Give the IR that was compiled from this net."
+                )
+            batch.append(picture)
+            labels.append(label)
+            if len(batch) == batch_size or len(labels) == classifier.records:
+                # The last batch is filled up with its first picture.
+                full = np.stack(batch + batch[:1] * (batch_size - len(batch)))
+                scores.append(_scores(device.infer(card, full), blob, batch_size, ir)[: len(batch)])
+                batch.clear()
     except RuntimeError as error:
         raise EngineError(
             f"{ir}: OpenVINO cannot run it on the records of {classifier.source}: {last_line(error)}. {_AGAIN}"
         ) from error
     finally:
         device.close()
-    return _each_record_once(classifier, scores, labels)
+    return np.concatenate(scores), np.array(labels, np.float32)
+
+
+def _scores(values: Mapping[str, NDArray[np.float32]], blob: str, batch_size: int, ir: Path) -> Array:
+    """Return one row of scores for each picture of a batch."""
+    if blob not in values:
+        raise EngineError(f'{ir}: has no output "{blob}", only {", ".join(sorted(values))}. Give the net\'s own card.')
+    found = values[blob]
+    if batch_size > 1 and found.shape[:1] != (batch_size,):
+        raise EngineError(
+            f'{ir}: its output "{blob}" is {shape_text(found.shape)}; expected a row for each of {batch_size} pictures.'
+        )
+    return found.reshape(batch_size, -1)
 
 
 def caffe_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -> tuple[Array, Array]:
@@ -124,6 +135,7 @@ ENGINES: dict[str, Engine] = {"torch": torch_engine, "openvino": openvino_engine
 def _model_card(ir: Path) -> ModelCard:
     """Read the card beside an IR; without one, describe the network as OpenVINO finds it."""
     from common.card import IrEntry, MeanEntry, SourceEntry, complete, describe_input, plain_card, read_card
+    from ncs.outputs import output_shapes, softmax_outputs
 
     beside = ir.with_suffix(".json")
     if beside.exists():
@@ -133,7 +145,7 @@ def _model_card(ir: Path) -> ModelCard:
     try:
         model = openvino.Core().read_model(ir)
         shapes = {port.any_name: tuple(port.shape) for port in model.inputs}
-        sizes = {port.any_name: math.prod(port.shape) for port in model.outputs}
+        outputs = output_shapes(model)
     except RuntimeError as error:
         raise EngineError(f"{ir}: OpenVINO cannot read it: {last_line(error)}. {_AGAIN}") from error
     if len(shapes) != 1:
@@ -141,7 +153,7 @@ def _model_card(ir: Path) -> ModelCard:
     inputs = [describe_input(blob, shape, str(ir)) for blob, shape in shapes.items()]
     channels = inputs[0].shape[1] if inputs[0].is_picture else 0
     card = complete(
-        plain_card(ir.stem, channels, sizes),
+        plain_card(ir.stem, channels, outputs, softmax_outputs(model)),
         str(ir),
         inputs,
         MeanEntry(inside=True, kind="none", sha256=None),

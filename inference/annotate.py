@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from common.files import atomic_file
 
-from .report import percent
+from .report import percent, task_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,9 +48,11 @@ def annotate(picture: NDArray[np.uint8], answers: Sequence[Answer]) -> NDArray[n
     sheet[:] = PAPER
     left = (sheet_width - size[0]) // 2
     sheet[: size[1], left : left + size[0]] = face
-    column = 2 * MARGIN + max((_width(answer.task, TASK) for answer in answers), default=0)
-    for number, answer in enumerate(answers):
-        _row(sheet, answer, size[1] + ROW * number, column)
+    tasks = task_labels(answers)
+    # A long task leaves the answer at least half of the row.
+    column = min(2 * MARGIN + max((_width(task, TASK) for task in tasks), default=0), sheet_width // 2)
+    for number, (task, answer) in enumerate(zip(tasks, answers, strict=True)):
+        _row(sheet, task, answer, size[1] + ROW * number, column)
     return sheet
 
 
@@ -63,7 +65,7 @@ def write_png(path: Path, sheet: NDArray[np.uint8], force: bool = False) -> None
         temporary.write_bytes(data)
 
 
-def _row(sheet: NDArray[np.uint8], answer: Answer, top: int, column: int) -> None:
+def _row(sheet: NDArray[np.uint8], task: str, answer: Answer, top: int, column: int) -> None:
     """Draw one row: the task at the left, the answer at `column`, the probability at the right, a bar below."""
     import cv2
 
@@ -74,17 +76,22 @@ def _row(sheet: NDArray[np.uint8], answer: Answer, top: int, column: int) -> Non
     elif answer.standard_deviation is not None:
         note = f"+/- {answer.standard_deviation:.1f}"
     note_left = right - _width(note, NOTE)
-    text, room = answer.text, note_left - MARGIN - column
-    scale = max(SMALLEST, min(ANSWER, ANSWER * room / _width(text, ANSWER, 2)))
-    while len(text) > 3 and _width(text, scale, 2) > room:
-        text = text[:-3].rstrip(".") + ".."
-    _text(sheet, answer.task, (MARGIN, top + 44), TASK, SOFT)
-    _text(sheet, text, (column, top + 44), scale, INK, 2)
+    room = (note_left if note else right + MARGIN) - MARGIN - column
+    scale = max(SMALLEST, min(ANSWER, ANSWER * room / _width(answer.text, ANSWER, 2)))
+    _text(sheet, _cut(task, TASK, column - 2 * MARGIN), (MARGIN, top + 44), TASK, SOFT)
+    _text(sheet, _cut(answer.text, scale, room, 2), (column, top + 44), scale, INK, 2)
     _text(sheet, note, (note_left, top + 44), NOTE, INK)
     if answer.probability is not None:
         end = MARGIN + round((right - MARGIN) * min(1.0, answer.probability))
         cv2.rectangle(sheet, (MARGIN, top + 58), (right, top + 64), TRACK, cv2.FILLED)
         cv2.rectangle(sheet, (MARGIN, top + 58), (end, top + 64), ACCENT, cv2.FILLED)
+
+
+def _cut(text: str, scale: float, room: int, weight: int = 1) -> str:
+    """Shorten a text to `room` pixels."""
+    while len(text) > 3 and _width(text, scale, weight) > room:
+        text = text[:-3].rstrip(".") + ".."
+    return text
 
 
 def _plain(text: str) -> str:

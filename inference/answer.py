@@ -2,87 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from common.errors import CardError
+from common.messages import COMPILE_AGAIN, shape_text
 
 if TYPE_CHECKING:
-    from common.card import BinOutput, ClassOutput, ModelCard, OutputEntry
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from common.card import BinOutput, ClassOutput, ModelCard, OutputEntry, RawOutput, ValueOutput, ValuesOutput
 
 SUM_TOLERANCE = 0.02
 """How far from 1 the sum of probabilities may be. A stick adds up half-precision numbers, at most 101 of them."""
+MOST_SHOWN = 8
+"""How many of an output's numbers its text shows."""
 
-_RECOMPILE = "The card and the network do not belong together. Run ./compile2Movidius.sh again."
+_OTHER_NETWORK = f"The card and the network do not belong together. {COMPILE_AGAIN}"
 
 
 @dataclass(frozen=True)
 class Answer:
     """The answer to one task.
 
-    `text` is the class name, or the value with one decimal. A class has a `probability`. An expected value has a `value`
-    and its `standard_deviation`. `probabilities` maps each class name (or bin) to its probability, in the card's order.
+    `text` is for people: the class name, the value with one decimal, or the first numbers. `read` says what else there is:
+
+    argmax          `probability`, and `probabilities`: class name -> probability, in the card's order
+    expected_value  `value` with its `standard_deviation`, and `probabilities`: bin -> probability
+    value           `value`
+    values          `values`: name -> number, in the card's order
+    raw             `array`, float32 in the shape that the card says
     """
 
     network: str
     task: str
     read: str
     text: str
-    probabilities: dict[str, float] = field(repr=False)
+    probabilities: dict[str, float] = field(default_factory=dict, repr=False)
     probability: float | None = None
     value: float | None = None
     standard_deviation: float | None = None
+    values: dict[str, float] = field(default_factory=dict, repr=False)
+    array: NDArray[np.float32] | None = field(default=None, repr=False)
 
 
 def read_outputs(card: ModelCard, values: Mapping[str, Any]) -> list[Answer]:
     """Read every output of `card` from the arrays in `values` (blob -> numbers of any shape).
 
-    Raises CardError if an output is missing, has another number of values, or does not hold probabilities.
+    Raises CardError if an output is missing, has another number of values, or does not hold what its `read` needs:
+    probabilities, or numbers that are finite.
     """
-    return [READERS[output.read](card.name, output, _probabilities(card, output, values)) for output in card.outputs]
+    answers = []
+    for output in card.outputs:
+        numbers = _numbers(card, output, values)
+        answers.append(READERS[output.read](card, output, numbers))
+    return answers
 
 
-def _probabilities(card: ModelCard, output: OutputEntry, values: Mapping[str, Any]) -> list[float]:
-    """Return the values of an output as floats. Raises CardError as `read_outputs` does."""
+def _numbers(card: ModelCard, output: OutputEntry, values: Mapping[str, Any]) -> NDArray[Any]:
+    """Return the values of an output in a row. Raises CardError as `read_outputs` does."""
     if output.blob not in values:
         found = ", ".join(sorted(values)) or "no output"
-        raise CardError(f'{card.path}: the network has no output "{output.blob}"; it has {found}. {_RECOMPILE}')
-    numbers = [float(value) for value in values[output.blob].ravel()]
+        raise CardError(f'{card.path}: the network has no output "{output.blob}"; it has {found}. {_OTHER_NETWORK}')
+    numbers: NDArray[Any] = values[output.blob].ravel()
     if len(numbers) != output.size:
         raise CardError(
-            f'{card.path}: output "{output.blob}" gives {len(numbers)} values; '
-            f"expected one for each of the card's {output.size} {output.values_key}. {_RECOMPILE}"
-        )
-    # Written as "not (a <= v)" rather than "a > v", so that a NaN fails too.
-    if not all(-1e-3 <= v <= 1 + SUM_TOLERANCE for v in numbers) or not abs(sum(numbers) - 1) <= SUM_TOLERANCE:
-        raise CardError(
-            f'{card.path}: output "{output.blob}" gives {min(numbers):.4g} to {max(numbers):.4g}, '
-            f"in sum {sum(numbers):.4g}; "
-            "expected probabilities that add up to 1. Name the blob after the Softmax layer on the card."
+            f'{card.path}: output "{output.blob}" gives {len(numbers)} values; the card describes {output.what}. '
+            f"{_OTHER_NETWORK}"
         )
     return numbers
 
 
-def _most_probable(network: str, output: ClassOutput, numbers: list[float]) -> Answer:
+def _probabilities(card: ModelCard, output: OutputEntry, numbers: NDArray[Any]) -> list[float]:
+    """Return numbers that are probabilities. Raises CardError if they are not."""
+    shares = [float(number) for number in numbers]
+    # Written as "not (a <= v)" rather than "a > v", so that a NaN fails too.
+    if not all(-1e-3 <= v <= 1 + SUM_TOLERANCE for v in shares) or not abs(sum(shares) - 1) <= SUM_TOLERANCE:
+        raise CardError(
+            f'{card.path}: output "{output.blob}" gives {min(shares):.4g} to {max(shares):.4g}, '
+            f"in sum {sum(shares):.4g}; {output.read} expects probabilities that add up to 1. "
+            'Name the blob of a Softmax layer on the card, or read this one with "read": "values".'
+        )
+    return shares
+
+
+def _finite(card: ModelCard, output: OutputEntry, numbers: NDArray[Any]) -> list[float]:
+    """Return numbers none of which is infinite or NaN. Raises CardError if one is."""
+    import numpy as np
+
+    wrong = int(np.count_nonzero(~np.isfinite(numbers)))
+    if wrong:
+        raise CardError(
+            f'{card.path}: output "{output.blob}" gives {wrong} of {len(numbers)} numbers that are infinite or NaN. '
+            "The picture is out of the net's range, or its training diverged. Try --device CPU, which computes in f32."
+        )
+    return [float(number) for number in numbers]
+
+
+def _most_probable(card: ModelCard, output: ClassOutput, numbers: NDArray[Any]) -> Answer:
     """Take the class of the largest probability. Of equals it is the first, as in Caffe's Accuracy layer and numpy."""
-    best = max(range(len(numbers)), key=numbers.__getitem__)
-    by_class = dict(zip(output.classes, numbers, strict=True))
-    return Answer(network, output.task, output.read, output.classes[best], by_class, probability=numbers[best])
+    shares = _probabilities(card, output, numbers)
+    best = max(range(len(shares)), key=shares.__getitem__)
+    by_class = dict(zip(output.classes, shares, strict=True))
+    return Answer(card.name, output.task, output.read, output.classes[best], by_class, probability=shares[best])
 
 
-def _expected_value(network: str, output: BinOutput, numbers: list[float]) -> Answer:
+def _expected_value(card: ModelCard, output: BinOutput, numbers: NDArray[Any]) -> Answer:
     """Take the mean of the bins, weighted by their probabilities, as DEX reads an apparent age (Rothe et al. 2015)."""
+    shares = _probabilities(card, output, numbers)
     bins = [float(value) for value in output.bins]
-    total = sum(numbers)
-    value = sum(p * b for p, b in zip(numbers, bins, strict=True)) / total
-    variance = sum(p * (b - value) ** 2 for p, b in zip(numbers, bins, strict=True)) / total
+    total = sum(shares)
+    value = sum(p * b for p, b in zip(shares, bins, strict=True)) / total
+    variance = sum(p * (b - value) ** 2 for p, b in zip(shares, bins, strict=True)) / total
     deviation = max(0.0, variance) ** 0.5
-    by_bin = {f"{b:g}": p for b, p in zip(bins, numbers, strict=True)}
-    return Answer(network, output.task, output.read, f"{value:.1f}", by_bin, value=value, standard_deviation=deviation)
+    by_bin = {f"{b:g}": p for b, p in zip(bins, shares, strict=True)}
+    return Answer(
+        card.name, output.task, output.read, f"{value:.1f}", by_bin, value=value, standard_deviation=deviation
+    )
 
 
-READERS: dict[str, Callable[[str, Any, list[float]], Answer]] = {
+def _value(card: ModelCard, output: ValueOutput, numbers: NDArray[Any]) -> Answer:
+    """Take the number itself."""
+    (value,) = _finite(card, output, numbers)
+    return Answer(card.name, output.task, output.read, f"{value:.4g}", value=value)
+
+
+def _values(card: ModelCard, output: ValuesOutput, numbers: NDArray[Any]) -> Answer:
+    """Give each number its name."""
+    values = dict(zip(output.names, _finite(card, output, numbers), strict=True))
+    return Answer(card.name, output.task, output.read, _first_of(values), values=values)
+
+
+def _raw(card: ModelCard, output: RawOutput, numbers: NDArray[Any]) -> Answer:
+    """Hand the numbers on in their shape."""
+    array = numbers.reshape(output.shape)
+    finite = _finite(card, output, numbers)
+    text = f"{shape_text(output.shape)}, {min(finite):.4g} to {max(finite):.4g}"
+    return Answer(card.name, output.task, output.read, text, array=array)
+
+
+def _first_of(values: Mapping[str, float]) -> str:
+    """Write the first numbers with their names, and how many more there are."""
+    shown: Sequence[str] = [f"{name} {value:.4g}" for name, value in list(values.items())[:MOST_SHOWN]]
+    more = len(values) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+READERS: dict[str, Callable[[ModelCard, Any, NDArray[Any]], Answer]] = {
     "argmax": _most_probable,
     "expected_value": _expected_value,
+    "value": _value,
+    "values": _values,
+    "raw": _raw,
 }

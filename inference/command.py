@@ -33,7 +33,6 @@ def main(options: argparse.Namespace) -> None:
         _check_output(Path(options.output), options.force)
     _shorten_imports()
 
-    from common.card import read_cards
     from faces.pictures import read_picture
 
     from .annotate import annotate, write_png
@@ -42,9 +41,9 @@ def main(options: argparse.Namespace) -> None:
     from .runner import Runner
 
     picture = read_picture(options.image_path)
-    if options.mean_file:
-        check_mean(options.mean_file, read_cards(options.graph))
     with Runner(options.graph, options.device, options.precision) as runner:
+        if options.mean_file:
+            check_mean(options.mean_file, runner.cards)
         result = runner.answer(picture)
     size = (picture.shape[1], picture.shape[0])
     print((as_json if options.json else as_text)(options.image_path, size, runner, result))

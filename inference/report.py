@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .answer import Answer
@@ -16,11 +17,15 @@ RUNNERS_UP = 2
 def as_text(image_path: str, size: tuple[int, int], runner: Runner, result: Result) -> str:
     """Return one line for each answer, between the picture and the device. `size` is (width, height)."""
     device = runner.device
-    tasks = [answer.task for answer in result.answers]
+    tasks = task_labels(result.answers)
     width = max(map(len, ["picture", *tasks])) + 2
-    label = max(len(answer.text) for answer in result.answers)
+    # A text with nothing after it does not move the others.
+    label = max((len(answer.text) for answer in result.answers if _note(answer)), default=0)
     rows = [("picture", f"{image_path} ({size[0]} x {size[1]})")]
-    rows += [(answer.task, _line(answer, label)) for answer in result.answers]
+    rows += [
+        (task, f"{answer.text:{label}}{_note(answer)}".rstrip())
+        for task, answer in zip(tasks, result.answers, strict=True)
+    ]
     rows += [
         ("device", f"{device.name}, {device.runtime}, {device.precision}: {runner.why}"),
         ("time", f"load {runner.load:.0f} ms, warm-up {runner.warm_up:.1f} ms, {_times(result)}"),
@@ -29,7 +34,7 @@ def as_text(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
 
 
 def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Result) -> str:
-    """Return the same as one JSON object, with the probabilities of all classes."""
+    """Return the same as one JSON object, with the probabilities of all classes and all numbers."""
     content = {
         "picture": {"path": image_path, "width": size[0], "height": size[1]},
         "answers": [
@@ -42,6 +47,8 @@ def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
                 "value": _rounded(answer.value),
                 "standard_deviation": _rounded(answer.standard_deviation),
                 "probabilities": {name: _rounded(p) for name, p in answer.probabilities.items()},
+                "values": {name: _rounded(value) for name, value in answer.values.items()},
+                "array": _array(answer),
             }
             for answer in result.answers
         ],
@@ -66,18 +73,34 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.1f} %"
 
 
-def _line(answer: Answer, label: int) -> str:
-    if answer.probability is None:
-        return f"{answer.text:{label}}   (standard deviation {answer.standard_deviation:.1f})"
-    others = sorted(((p, name) for name, p in answer.probabilities.items() if name != answer.text), reverse=True)
-    runners_up = ", ".join(f"{name} {percent(p)}" for p, name in others[:RUNNERS_UP])
-    return f"{answer.text:{label}}  {percent(answer.probability):>7}   ({runners_up})"
+def task_labels(answers: Sequence[Answer]) -> list[str]:
+    """Name each answer by its task, and by its network too if several have that task."""
+    tasks = [answer.task for answer in answers]
+    return [answer.task if tasks.count(answer.task) == 1 else f"{answer.task} ({answer.network})" for answer in answers]
+
+
+def _note(answer: Answer) -> str:
+    """What stands after the text: how sure it is."""
+    if answer.probability is not None:
+        others = sorted(((p, name) for name, p in answer.probabilities.items() if name != answer.text), reverse=True)
+        runners_up = ", ".join(f"{name} {percent(p)}" for p, name in others[:RUNNERS_UP])
+        return f"  {percent(answer.probability):>7}   ({runners_up})"
+    if answer.standard_deviation is not None:
+        return f"   (standard deviation {answer.standard_deviation:.1f})"
+    return ""
 
 
 def _times(result: Result) -> str:
     prepare = sum(result.preprocess.values())
     each = ", ".join(f"{name} {ms:.1f}" for name, ms in result.inference.items())
     return f"preprocess {prepare:.1f} ms, inference {sum(result.inference.values()):.1f} ms ({each})"
+
+
+def _array(answer: Answer) -> dict[str, Any] | None:
+    """The numbers of a raw output, row by row, and their shape."""
+    if answer.array is None:
+        return None
+    return {"shape": list(answer.array.shape), "numbers": [_rounded(float(number)) for number in answer.array.ravel()]}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -15,7 +15,7 @@ from common.errors import PictureError, UsageError
 from common.files import refuse_existing
 
 from .errors import LmdbBuildError
-from .lists import Entry, read_list
+from .lists import Entry, read_list, refuse_several_labels
 from .parallel import in_order, say, with_progress
 from .records import Recipe, Record, make_record, record_key
 from .samples import shuffled
@@ -31,7 +31,7 @@ def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, 
 
     Raises LmdbBuildError and leaves no database if no picture can be read or sizes differ.
     """
-    prefix = root if not root or root.endswith("/") else f"{root}/"
+    prefix = with_slash(root)
 
     def work(item: tuple[int, Entry]) -> tuple[int, Entry, Record | PictureError]:
         index, entry = item
@@ -58,6 +58,11 @@ def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, 
                 f"{prefix}{entries[0].path}. Check ROOTFOLDER and the paths in the list."
             )
     return skipped
+
+
+def with_slash(root: str) -> str:
+    """Return what is put before the paths of a list."""
+    return root if not root or root.endswith("/") else f"{root}/"
 
 
 def _check_same_size(entry: Entry, record: Record, first_entry: Entry, first: Record) -> None:
@@ -101,6 +106,7 @@ def main(options: argparse.Namespace) -> None:
         )
     refuse_existing(options.database, options.force)
     entries = read_list(options.list)
+    refuse_several_labels(options.list, with_slash(options.root), entries)
     if options.shuffle:
         entries = shuffled(entries, options.seed)
     recipe = Recipe(options.gray, options.resize_height, options.resize_width, options.encoded, options.encode_type)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import MokaError
+from common.messages import COMPILE_AGAIN
 
 # In lower case, unlike the start of an ELF file.
 START = b"\x7felf"
 MAGIC = 9709
 _HEADER = struct.Struct("<13I")
 _OFFSET = 52
-_COMPILE = "Compile it again: ./compile2Movidius.sh --force"
 
 
 class BlobError(MokaError):
@@ -48,11 +48,13 @@ def read_header(path: str | os.PathLike[str]) -> BlobHeader:
     except OSError as error:
         raise BlobError(f"{path}: cannot be read ({error.strerror}). Expected a Myriad X blob.") from error
     if len(begin) < _OFFSET + _HEADER.size or not begin.startswith(START):
-        raise BlobError(f"{path}: {size} bytes that do not begin like a Myriad X blob. {_COMPILE}")
+        raise BlobError(f"{path}: {size} bytes that do not begin like a Myriad X blob. {COMPILE_AGAIN}")
     magic, *numbers = _HEADER.unpack_from(begin, _OFFSET)
     if magic != MAGIC:
-        raise BlobError(f"{path}: no Myriad X blob (found {magic} at byte {_OFFSET}, expected {MAGIC}). {_COMPILE}")
+        raise BlobError(
+            f"{path}: no Myriad X blob (found {magic} at byte {_OFFSET}, expected {MAGIC}). {COMPILE_AGAIN}"
+        )
     header = BlobHeader(*numbers)
     if header.bytes != size:
-        raise BlobError(f"{path}: cut short ({size} bytes, expected {header.bytes} by its header). {_COMPILE}")
+        raise BlobError(f"{path}: cut short ({size} bytes, expected {header.bytes} by its header). {COMPILE_AGAIN}")
     return header

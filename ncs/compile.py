@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import tempfile
 import time
 from contextlib import ExitStack
@@ -124,6 +123,7 @@ def load(sources: Sources, mean_value: list[float] | None) -> Network:
     net, weights = read_net(sources.net), read_weights(sources.weights)
     mean = None if sources.mean is None else read_mean(sources.mean)
     from .converter import convert, input_shapes
+    from .outputs import check_probabilities, output_shapes, softmax_outputs
 
     pictures = [shape for shape in input_shapes(net, str(sources.net)).values() if len(shape) == 4]
     if not pictures and (mean is not None or mean_value is not None):
@@ -138,11 +138,13 @@ def load(sources: Sources, mean_value: list[float] | None) -> Network:
     inputs = [
         describe_input(source.get_any_name(), list(source.get_shape()), str(sources.net)) for source in model.inputs
     ]
-    outputs = {output.get_any_name(): math.prod(output.get_shape()) for output in model.outputs}
+    outputs = output_shapes(model)
     if net_card is None:
-        print("  no card: the classes are called 0, 1, ... (--card NAME.json says what the outputs mean)")
-        net_card = plain_card(sources.name, channels, outputs)
-    check_fits(net_card, inputs[0], outputs, str(sources.card or sources.net))
+        print("  no card: classes and values are called 0, 1, ... (--card NAME.json says what the outputs mean)")
+        net_card = plain_card(sources.name, channels, outputs, softmax_outputs(model))
+    card_file = str(sources.card or sources.net)
+    check_fits(net_card, inputs[0], outputs, card_file)
+    check_probabilities(net_card, model, card_file)
     source = SourceEntry(caffemodel=sources.weights.name, sha256=file_hash(sources.weights))
     return Network(model, net_card, inputs, describe_mean(mean, inside), source)
 

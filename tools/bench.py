@@ -8,6 +8,9 @@ It needs both tool chains, an otherwise idle machine, some 4 GB of disk, and hal
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import common.process.start  # noqa: F401 (what it does has to come first)
+
 import os
 import platform
 import re

@@ -7,6 +7,9 @@ A test notes the largest difference that it saw with pytest's `record_property("
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import common.process.start  # noqa: F401 (what it does has to come first)
+
 import ast
 import subprocess
 import sys

@@ -12,6 +12,9 @@ A failure ends with exit code 1 and names the case, number, seed and moment. The
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import common.process.start  # noqa: F401 (what it does has to come first)
+
 import fnmatch
 import os
 import random

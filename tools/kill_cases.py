@@ -128,8 +128,8 @@ def _from_the_newest(folder: Path, command: tuple[str, ...]) -> tuple[str, ...]:
     try:
         newest = newest_snapshot(folder / "out", ".solverstate")
     except WeightsError:
-        # There is none yet.
-        return command
+        # There is none yet, at most a caffemodel without its state.
+        return (*command, "--force")
     return (*command, "--snapshot", str(newest.relative_to(folder)))
 
 

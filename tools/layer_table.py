@@ -8,6 +8,9 @@ layer that no test touched has no row.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import common.process.start  # noqa: F401 (what it does has to come first)
+
 import json
 import subprocess
 import sys

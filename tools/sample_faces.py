@@ -9,6 +9,9 @@ replace photographs so that every step can be tried and tested. A figure measure
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import common.process.start  # noqa: F401 (what it does has to come first)
+
 import multiprocessing
 import os
 import sys

@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from .errors import EngineError, LayerError, SolverError, TrainingError, WorkerError
+from .errors import DivergedError, EngineError, LayerError, SolverError, TrainingError, WorkerError
 
 if TYPE_CHECKING:
     from .nets.net import Net
     from .solvers.solver import Solver
 
-__all__ = ["EngineError", "LayerError", "Net", "Solver", "SolverError", "TrainingError", "WorkerError"]
+__all__ = ["DivergedError", "EngineError", "LayerError", "Net", "Solver", "SolverError", "TrainingError", "WorkerError"]
 
 _LOADED_LATER = {"Net": ".nets.net", "Solver": ".solvers.solver"}
 

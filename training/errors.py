@@ -3,6 +3,7 @@
 MokaError
 └── TrainingError      a net, solver or run that cannot continue
     ├── SolverError    a solver's settings contradict each other, or its net is missing
+    │   └── DivergedError   the loss or the weights became NaN or infinite
     ├── LayerError     a layer's type is unknown, or its settings or bottoms do not fit
     ├── EngineError    the tool chain's Caffe is missing or failed
     └── WorkerError    another worker of a training by several processes has ended
@@ -19,6 +20,10 @@ class TrainingError(MokaError):
 
 class SolverError(TrainingError):
     """A solver whose settings contradict each other, or whose net is missing. The caller that read its file adds the name."""
+
+
+class DivergedError(SolverError):
+    """The loss or the weights of a training became NaN or infinite."""
 
 
 class LayerError(TrainingError):

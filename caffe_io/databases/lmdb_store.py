@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 import lmdb
 
+from common.file_kinds import HEAD, what_it_is
 from common.files import atomic_folder
 
 from ..errors import DatabaseError
@@ -109,13 +110,17 @@ class LmdbReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        if self.path.is_file():
+            kind = _kind(self.path) or "If it is a data.mdb, name the folder that it is in."
+            raise DatabaseError(f"{self.path}: is a file; expected the folder of an LMDB, which holds data.mdb. {kind}")
         if not (self.path / "data.mdb").is_file():
             raise DatabaseError(f"{self.path}: no LMDB here (data.mdb is missing). Make it with ./create_lmdb.sh.")
         try:
             self._map: _Map | None = _shared_map(self.path)
             entries = int(self._environment().stat()["entries"])
         except lmdb.Error as error:
-            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). Make it again.") from error
+            advice = _kind(self.path / "data.mdb") or "Make it again."
+            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). {advice}") from error
         if not entries:
             raise DatabaseError(f"{self.path}: holds no records. Make it again from a list of readable pictures.")
         self._entries = entries
@@ -168,6 +173,12 @@ class LmdbReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _kind(path: Path) -> str:
+    """Say what another file is, such as the Git LFS pointer to a data.mdb."""
+    with path.open("rb") as file:
+        return what_it_is(file.read(HEAD))
 
 
 class _Map:

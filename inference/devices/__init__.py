@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from common.errors import UsageError
+from common.errors import MokaError, UsageError
 from common.messages import known_names
 
 from ..errors import DeviceError
@@ -28,11 +28,15 @@ PRECISIONS = ("bf16", "f32")
 
 
 class Device(Protocol):
-    """An open device. `runtime` and `precision` say what computes and how exactly."""
+    """An open device. `runtime` and `precision` say what computes and how exactly.
+
+    `refused` holds the cards (by path) whose networks it could not load, and why.
+    """
 
     name: str
     runtime: str
     precision: str
+    refused: dict[Path, MokaError]
 
     def infer(self, card: ModelCard, tensor: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
         """Run the network of `card` on uint8 1 x channels x height x width; return float32 values by output blob."""
@@ -94,10 +98,19 @@ def choose(requested: str, sysfs: Path = SYSFS) -> Choice:
 
 
 def open_device(name: str, cards: Sequence[ModelCard], precision: str = "f32") -> Device:
-    """Load the networks of `cards` onto a device. `precision` (f32, bf16) is for the CPU; a stick computes in FP16."""
+    """Load the networks of `cards` onto a device. `precision` (f32, bf16) is for the CPU; a stick computes in FP16.
+
+    Raises what a network is refused for if none is loaded.
+    """
     if precision not in PRECISIONS:
         raise UsageError(f"--precision {precision}: unknown. {known_names(precision, PRECISIONS)}")
-    return DEVICES[name](cards, precision)
+    device = DEVICES[name](cards, precision)
+    if len(device.refused) == len(cards):
+        from common.card import leave_out
+
+        device.close()
+        leave_out(list(device.refused.values()), False, cards[0].path.parent)
+    return device
 
 
 def _open_cpu(cards: Sequence[ModelCard], precision: str) -> Device:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.errors import CardError
+from common.errors import CardError, MokaError
 from common.helper import Helper, HelperError, HelperNotStarted, HelperRefused, HelperTimeout, Reply
-from common.messages import shape_text
+from common.messages import COMPILE_AGAIN, shape_text
 from common.places import make_toolchain, toolchain_program
 
 from ..errors import DeviceError
@@ -30,7 +30,6 @@ VARIABLE = "MOKA_MYRIAD_PYTHON"
 LOAD_SECONDS = 120.0
 INFER_SECONDS = 30.0
 
-_AGAIN = "Compile it again: ./compile2Movidius.sh --force"
 _CHECK = "Check the cable, the power of the hub and the udev rule (tools/97-moka-myriad.rules)"
 NO_STICK = f"There is no Movidius stick on USB (looked for 03e7:2485 and 03e7:f63b). {_CHECK}, or use --device CPU."
 NOT_OPENED = (
@@ -54,7 +53,7 @@ def worker_python() -> Path:
 
 
 class MyriadDevice:
-    """All networks on one stick, loaded once. `sources` says of each whether it came from its blob or its IR (xml).
+    """Networks on one stick, loaded once. `sources` says of each whether it came from its blob or its IR (xml).
 
     `python` is the tool chain's by default. `device` is another of its plugins only in tests.
     """
@@ -63,7 +62,13 @@ class MyriadDevice:
 
     def __init__(self, cards: Sequence[ModelCard], python: Path | None = None, device: str = "MYRIAD") -> None:
         self.name = device
-        networks = {card.name: _files(card) for card in cards}
+        self.refused: dict[Path, MokaError] = {}
+        networks = {}
+        for card in cards:
+            try:
+                networks[str(card.path)] = _files(card)
+            except CardError as error:
+                self.refused[card.path] = error
         # A PYTHONPATH that belongs to a Python of the user's choice may come from its OpenVINO's setupvars.sh.
         keep = bool(os.environ.get(VARIABLE))
         try:
@@ -75,9 +80,16 @@ class MyriadDevice:
         try:
             loaded = self._call("load", {"device": device, "networks": networks}, {}, LOAD_SECONDS).values
             self.runtime = f"OpenVINO {loaded['runtime']}"
-            self.sources: dict[str, str] = {name: network["source"] for name, network in loaded["networks"].items()}
+            self.sources: dict[Path, str] = {}
             for card in cards:
-                _compare(card, loaded["networks"][card.name])
+                network = loaded["networks"].get(str(card.path))
+                if network is None:
+                    continue
+                try:
+                    _compare(card, network)
+                    self.sources[card.path] = network["source"]
+                except MokaError as error:
+                    self.refused[card.path] = error
         except BaseException:
             self.close()
             raise
@@ -86,7 +98,7 @@ class MyriadDevice:
         """Run the network of `card` on uint8 1 x channels x height x width; return float32 values by output blob."""
         import numpy as np
 
-        request = {"network": card.name, "input": card.input.blob}
+        request = {"network": str(card.path), "input": card.input.blob}
         answer = self._call("infer", request, {"tensor": tensor}, INFER_SECONDS)
         return {name: np.asarray(values).astype(np.float32) for name, values in answer.arrays.items()}
 
@@ -123,7 +135,9 @@ def _files(card: ModelCard) -> dict[str, str]:
 
 
 def _compare(card: ModelCard, network: Mapping[str, Any]) -> None:
-    """Raise CardError if the loaded network has other inputs or outputs than the card describes."""
+    """Raise DeviceError if the network was refused, and CardError if it has other inputs or outputs than the card describes."""
+    if "error" in network:
+        raise DeviceError(f"{card.blob_path or card.xml_path}: {explain(network['error'])}")
     inputs, outputs = network["inputs"], network["outputs"]
     described = [output.blob for output in card.outputs]
     if inputs == {card.input.blob: card.input.shape} and set(described) <= set(outputs):
@@ -131,7 +145,7 @@ def _compare(card: ModelCard, network: Mapping[str, Any]) -> None:
     found = ", ".join(f'"{name}" of {shape_text(shape)}' for name, shape in inputs.items())
     raise CardError(
         f"{card.blob_path or card.xml_path}: takes {found} and gives {', '.join(sorted(outputs))}, but {card.path} describes "
-        f'"{card.input.blob}" of {shape_text(card.input.shape)} and {", ".join(described)}. {_AGAIN}'
+        f'"{card.input.blob}" of {shape_text(card.input.shape)} and {", ".join(described)}. {COMPILE_AGAIN}'
     )
 
 

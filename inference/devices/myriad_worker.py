@@ -2,10 +2,10 @@
 
 common/helper.py runs this file in a Python (3.6 or newer) that holds an OpenVINO with the MYRIAD plugin.
 
-load:  {"device": "MYRIAD", "networks": {NAME: {"blob": path (may be absent), "xml": path}}}
+load:  {"device": "MYRIAD", "networks": {CARD: {"blob": path (may be absent), "xml": path}}}
     -> {"runtime": "2021.4.2",
-        "networks": {NAME: {"source": "blob" or "xml", "inputs": {BLOB: shape}, "outputs": [BLOB]}}}
-infer: {"network": NAME, "input": BLOB}, and the array "tensor", uint8 1 x channels x height x width
+        "networks": {CARD: {"source": "blob" or "xml", "inputs": {BLOB: shape}, "outputs": [BLOB]}, or {"error": text}}}
+infer: {"network": CARD, "input": BLOB}, and the array "tensor", uint8 1 x channels x height x width
     -> {}, and an array for each output blob
 """
 
@@ -86,6 +86,11 @@ def find_api():
         return Runtime()
 
 
+def concerns_device(error):
+    """Return whether the device is the problem, and not the network."""
+    return any(word in str(error) for word in ("NC_ERROR", "X_LINK", "not registered"))
+
+
 class Stick:
     """The networks on the device."""
 
@@ -98,7 +103,13 @@ class Stick:
         self.api = find_api()
         described = {}
         for name, files in sorted(values["networks"].items()):
-            network, source = self.open(files, values["device"])
+            try:
+                network, source = self.open(files, values["device"])
+            except RuntimeError as error:
+                if concerns_device(error):
+                    raise
+                described[name] = {"error": str(error)}
+                continue
             self.networks[name] = network
             inputs, outputs = self.api.inputs(network), self.api.outputs(network)
             described[name] = {"source": source, "inputs": inputs, "outputs": outputs}
@@ -110,8 +121,7 @@ class Stick:
             try:
                 return self.api.import_blob(files["blob"], device), "blob"
             except RuntimeError as error:
-                if any(word in str(error) for word in ("NC_ERROR", "X_LINK", "not registered")):
-                    # The device is the problem, not the blob.
+                if concerns_device(error):
                     raise
                 print("blob refused:", error, file=sys.stderr)
         return self.api.compile_ir(files["xml"], device), "xml"

@@ -9,6 +9,9 @@ Nothing else differs, and the stock files are not changed.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import common.process.start  # noqa: F401 (what it does has to come first)
+
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -5,6 +5,9 @@ python -m recipes.demo.report --what "your faces" --face data/faces/30_0_1_2017.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import common.process.start  # noqa: F401 (what it does has to come first)
+
 import json
 from collections.abc import Sequence
 from pathlib import Path

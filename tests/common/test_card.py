@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +20,13 @@ from common.card import (
     CHANNELS,
     BinOutput,
     BlobEntry,
-    ClassOutput,
     InputEntry,
     IrEntry,
     MeanEntry,
     ModelCard,
     NetCard,
+    OutputEntry,
+    RawOutput,
     SourceEntry,
     check_fits,
     complete,
@@ -36,9 +39,10 @@ from common.card import (
     schema,
     write_card,
 )
+from common.cards.typed_json import MAX_BYTES
+from common.commands import LOGGER
 from common.errors import CardError
 from common.places import ROOT, net_files
-from common.typed_json import MAX_BYTES
 from kits.inference import card_of
 from kits.inference import write_card as write_content
 
@@ -128,14 +132,85 @@ def test_a_card_of_another_tool_needs_only_what_the_runner_uses(tmp_path: Path) 
         ({"inputs": [card_of()["input"], {**card_of()["input"], "blob": "data_p"}]}, "takes 2 inputs"),
         ({"input": {"blob": "x", "shape": [1, 10], "layout": "NC", "precision": "FP16"}}, "takes 1x10 numbers"),
         ({"input": {**card_of()["input"], "shape": [1, 5, 24, 20]}}, "takes pictures of 5 channels"),
-        ({"outputs": []}, "has no output of at least two values"),
+        ({"input": {**card_of()["input"], "shape": [2, 3, 24, 20]}}, "takes 2 pictures at once"),
     ],
 )
 def test_a_net_that_the_runner_cannot_show_a_picture(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     path = write_content(tmp_path, card_of("Pair", **changes))
     assert words in str(read_card(path).obstacle)
-    with pytest.raises(CardError, match=rf"Pair\.json: its network {words}.*one picture.*Take the card out of this"):
+    with pytest.raises(CardError, match=rf"Pair\.json: its network {words}.*one picture.*Run the .xml with OpenVINO"):
         read_cards(tmp_path)
+
+
+# Cards that are left out
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == LOGGER]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"foreign": 1}', '"format" is missing'),
+        ("[" * 100_000, "is JSON that cannot be read"),
+        ("[" * 100 + "]" * 100, "is JSON of more than 50 levels"),
+        (
+            json.dumps(card_of("Zoo", comment=[[[[{"a": [[1]]}]]]], outputs=[])),
+            '"outputs" is \\[\\], so there is nothing to read',
+        ),
+        (
+            json.dumps(card_of("Zoo", input={**card_of()["input"], "shape": [1, 5, 24, 20]})),
+            "takes pictures of 5 channels",
+        ),
+    ],
+)
+def test_a_card_of_no_use_leaves_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str, words: str
+) -> None:
+    write_content(tmp_path, card_of("AgeNet"))
+    write(tmp_path / "Zoo.json", content)
+    assert [card.name for card in read_cards(tmp_path)] == ["AgeNet"]
+    (warning,) = warnings(caplog)
+    assert re.match(rf"left out: {tmp_path}/Zoo\.json: .*{words}", warning)
+    assert "\n" not in warning
+
+
+def test_no_card_is_left(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", "[1]")
+    write(tmp_path / "b.json", "{")
+    with pytest.raises(CardError, match=r"none of its 2 networks can be used\.\n  .*a\.json: holds.*\n  .*b\.json:1:2"):
+        read_cards(tmp_path)
+
+
+def test_a_fifo_and_a_folder_among_the_cards(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_content(tmp_path, card_of("AgeNet"))
+    os.mkfifo(tmp_path / "B.json")
+    (tmp_path / "C.json").mkdir()
+    assert len(read_cards(tmp_path)) == 1
+    fifo, folder = warnings(caplog)
+    assert "B.json: cannot be read (a FIFO, not an ordinary file)" in fifo
+    assert "C.json: cannot be read (a folder, not an ordinary file)" in folder
+
+
+def test_two_cards_of_one_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for file in ("age", "other", "sex"):
+        write(tmp_path / f"{file}.json", card_of("Other" if file == "other" else "AgeNet"))
+    assert [card.name for card in read_cards(tmp_path)] == ["AgeNet (age.json)", "Other", "AgeNet (sex.json)"]
+    (warning,) = warnings(caplog)
+    assert warning.startswith(f'{tmp_path}/age.json, {tmp_path}/sex.json: are all called "AgeNet"')
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_folder_of_no_possible_name(name: str) -> None:
+    with pytest.raises(CardError, match=r"cannot be read .*moka|compile2Movidius"):
+        read_cards(name)
+
+
+@pytest.mark.parametrize("read", [read_card, read_net_card])
+def test_a_file_of_no_possible_name(read: Any) -> None:
+    with pytest.raises(CardError, match="its name holds a NUL byte"):
+        read(Path("a\0b.json"))
 
 
 # Wrong cards
@@ -151,16 +226,34 @@ WRONG_NET_CARD = [
     ("crop_margin", "0", ['"crop_margin" is "0"']),
     ("crop_margin", True, ['"crop_margin" is true']),
     ("crop_margin", 10**400, ['"crop_margin" is 1000', "..."]),
+    ("crop_margin", 1e308, ['"crop_margin" is 1e+308', "at most 1000"]),
     ("crop_margin", float("inf"), ['"crop_margin" is Infinity']),
     ("outputs", {}, ['"outputs" is {}', "expected a list with an object for each output"]),
     ("outputs", ["prob"], ['"outputs[0]" is "prob"', "expected an object"]),
-    ("outputs.0.read", "max", ['"outputs[0].read" is "max"', "expected argmax or expected_value"]),
-    ("outputs.0.read", ["argmax"], ['"outputs[0].read" is ["argmax"]', "expected argmax or expected_value"]),
-    ("outputs.0.read", ..., ['"outputs[0].read" is missing', "expected argmax or expected_value"]),
+    (
+        "outputs.0.read",
+        "max",
+        ['"outputs[0].read" is "max"', "expected argmax, expected_value, value, values or raw"],
+    ),
+    ("outputs.0.read", ["argmax"], ['"outputs[0].read" is ["argmax"]', "expected argmax, expected_value, value"]),
+    ("outputs.0.read", ..., ['"outputs[0].read" is missing', "expected argmax, expected_value, value"]),
     ("outputs.0.blob", ..., ['"outputs[0].blob" is missing']),
     ("outputs.0.classes", ["one"], ['"outputs[0].classes" is ["one"]', "at least two"]),
     ("outputs.0.classes", ["a", "b", "a"], ['"outputs[0].classes"', "different"]),
     ("outputs.0.classes", ["a", 3], ['"outputs[0].classes" is ["a", 3]', "class names"]),
+    ("outputs.0.classes", [0, 1, 2], ["is [0, 1, 2]", 'Write numbers as text: ["0", "1", "2"].']),
+    ("outputs.0.classes", ["c", "d", "d"], ['"d" is there twice']),
+    ("outputs.0.classes", None, ['"outputs[0].classes" is null']),
+    ("outputs.0.classes", ["a", "\x1b[2J"], ['["a", "\\u001b[2J"]', "A control character is in it"]),
+    ("outputs.0.task", "a\nb", ['"outputs[0].task" is "a\\nb"', "A control character is in it"]),
+    ("outputs.0", {"blob": "b", "task": "t", "read": "values"}, ['"outputs[0].names" is missing']),
+    ("outputs.0", {"blob": "b", "task": "t", "read": "values", "names": [0]}, ['Write numbers as text: ["0"].']),
+    ("outputs.0", {"blob": "b", "task": "t", "read": "raw", "shape": [0]}, ['"outputs[0].shape" is [0]']),
+    (
+        "outputs.0",
+        {"blob": "b", "task": "t", "read": "expected_value", "bins": [0, 1e300]},
+        ['"outputs[0].bins" is [0, 1e+300]', "a list of numbers"],
+    ),
     ("outputs.0.classes", ..., ['"outputs[0].classes" is missing']),
     ("outputs.0.read", "expected_value", ['"outputs[0].bins" is missing']),
 ]
@@ -174,8 +267,7 @@ WRONG_NET_CARD = [
         ("format", 2, ['"format" is 2', "expected 1"]),
         ("format", True, ['"format" is true']),
         ("input", "data", ['"input" is "data"', "expected an object"]),
-        ("input.shape", [3, 24, 20], ['"input.shape" is [3, 24, 20]', "expected [1, channels, height, width]"]),
-        ("input.shape", [2, 3, 24, 20], ['"input.shape"']),
+        ("input.shape", [3, 24, 20], ['"input.shape" is [3, 24, 20]', "expected [batch, channels, height, width]"]),
         ("input.shape", [1, 3, 24, "20"], ['"input.shape"']),
         ("input.shape", [1, 3, 0, 20], ['"input.shape"']),
         ("input.shape", [1, 1, 24, 20], ['"input.shape"', "expected 3 channels, because channel_order is BGR"]),
@@ -200,7 +292,7 @@ def test_a_wrong_value_is_named(tmp_path: Path, key: str, value: Any, words: lis
     with pytest.raises(CardError) as caught:
         read_cards(tmp_path)
     message = str(caught.value)
-    for word in (str(path), *words, "./compile2Movidius.sh again"):
+    for word in (str(path), *words, "./moka compile --net NAME --force"):
         assert word in message
 
 
@@ -255,7 +347,7 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "AgeNet.json"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(CardError, match="is larger than 16 MB"):
+    with pytest.raises(CardError, match=r"cannot be read .larger than the 16777216 bytes"):
         read_card(path)
 
 
@@ -308,37 +400,65 @@ def test_good_net_card(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "classes"), [("AgeNet", 9), ("GenderNet", 2)])
 def test_the_projects_own_cards(name: str, classes: int) -> None:
     card = read_net_card(net_files(name, ROOT / "prototxt").card)
-    check_fits(card, picture(3), {"prob": classes}, name)
+    check_fits(card, picture(3), {"prob": [1, classes]}, name)
 
 
 def test_card_of_another_net() -> None:
     card = NetCard.model_validate(GOOD)
-    check_fits(card, picture(3), {"prob": 2}, "N.json")
+    check_fits(card, picture(3), {"prob": [1, 2]}, "N.json")
     with pytest.raises(CardError, match=r'"prob".*has probability'):
-        check_fits(card, picture(3), {"probability": 2}, "N.json")
-    with pytest.raises(CardError, match=r'names 2 classes for "prob", which has 9'):
-        check_fits(card, picture(3), {"prob": 9}, "N.json")
+        check_fits(card, picture(3), {"probability": [1, 2]}, "N.json")
+    with pytest.raises(CardError, match=r'describes 2 classes of "prob", which has 9 values'):
+        check_fits(card, picture(3), {"prob": [1, 9]}, "N.json")
     with pytest.raises(CardError, match=r'"channel_order" is "BGR".*takes 1x1x24x20, expected 3 channels'):
-        check_fits(card, picture(1), {"prob": 2}, "N.json")
+        check_fits(card, picture(1), {"prob": [1, 2]}, "N.json")
 
 
-def test_plain_card_fits_its_net() -> None:
-    outputs = {"a": 2, "b": 3, "only one value": 1}
-    card = plain_card("N", 3, outputs)
-    check_fits(card, picture(3), outputs, "N")
-    assert card.model_dump()["outputs"][1]["classes"] == ["0", "1", "2"]
-    assert [output.blob for output in card.outputs] == ["a", "b"]
+@pytest.mark.parametrize(
+    ("shape", "softmax", "entry"),
+    [
+        ([1, 3], True, {"read": "argmax", "classes": ["0", "1", "2"]}),
+        ([1, 2, 1, 1], True, {"read": "argmax", "classes": ["0", "1"]}),
+        ([1, 1], False, {"read": "value"}),
+        # The softmax of one number is 1: no class to choose.
+        ([1, 1], True, {"read": "value"}),
+        ([], False, {"read": "value"}),
+        ([1, 3], False, {"read": "values", "names": ["0", "1", "2"]}),
+        ([1, 1, 5], False, {"read": "values", "names": ["0", "1", "2", "3", "4"]}),
+        ([1, 2, 4, 4], False, {"read": "raw", "shape": [1, 2, 4, 4]}),
+        ([1, 2, 4, 4], True, {"read": "raw", "shape": [1, 2, 4, 4]}),
+        ([1, 4096], False, {"read": "raw", "shape": [1, 4096]}),
+    ],
+)
+def test_plain_card_reads_an_output_by_its_shape(shape: list[int], softmax: bool, entry: dict[str, Any]) -> None:
+    card = plain_card("N", 3, {"a": shape}, ["a"] if softmax else [])
+    check_fits(card, picture(3), {"a": shape}, "N")
+    assert card.model_dump(exclude_unset=True)["outputs"] == [{"blob": "a", "task": "a", **entry}]
+
+
+@pytest.mark.parametrize(
+    ("entry", "shape", "words"),
+    [
+        ({"read": "value"}, [1, 2], r'N: describes one value of "b", which has 2 values\. Correct it'),
+        ({"read": "values", "names": ["x", "y"]}, [1, 4], 'describes 2 names of "b", which has 4 values'),
+        ({"read": "raw", "shape": [1, 4]}, [1, 2, 2], 'says that "b" is 1x4, but it is 1x2x2'),
+    ],
+)
+def test_outputs_that_do_not_fit(entry: dict[str, Any], shape: list[int], words: str) -> None:
+    card = NetCard.model_validate({**GOOD, "outputs": [{"blob": "b", "task": "t", **entry}]})
+    with pytest.raises(CardError, match=words):
+        check_fits(card, picture(3), {"b": shape}, "N")
 
 
 @pytest.mark.parametrize(("channels", "order"), [(0, "BGR"), (1, "GRAY"), (3, "BGR"), (5, "BGR")])
 def test_plain_card_of_other_channels(channels: int, order: str) -> None:
-    assert plain_card("N", channels, {"a": 2}).channel_order == order
+    assert plain_card("N", channels, {"a": [1, 2]}).channel_order == order
 
 
 # Writing
 
-names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
-numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip)
+numbers = st.integers(-(2**53), 2**53) | st.floats(-(2**53), 2**53)
 some_json = st.recursive(
     st.none() | st.booleans() | numbers | st.text(st.characters(exclude_categories=["Cs"])), st.lists
 )
@@ -351,6 +471,13 @@ outputs = st.one_of(
         {"blob": names, "task": names, "read": st.just("expected_value"), "bins": st.lists(numbers, min_size=2)},
         optional={"comment": some_json},
     ),
+    st.fixed_dictionaries({"blob": names, "task": names, "read": st.just("value")}),
+    st.fixed_dictionaries(
+        {"blob": names, "task": names, "read": st.just("values"), "names": st.lists(names, min_size=1, unique=True)}
+    ),
+    st.fixed_dictionaries(
+        {"blob": names, "task": names, "read": st.just("raw"), "shape": st.lists(st.integers(1, 9), min_size=1)}
+    ),
 )
 net_cards = st.fixed_dictionaries(
     {
@@ -362,6 +489,10 @@ net_cards = st.fixed_dictionaries(
     },
     optional={"comment": some_json},
 )
+
+
+def shape_of(output: OutputEntry) -> list[int]:
+    return output.shape if isinstance(output, RawOutput) else [1, output.size]
 
 
 @settings(max_examples=200, deadline=None)
@@ -377,7 +508,7 @@ def test_whatever_the_compiler_accepts_the_runner_reads_back(
     path.write_text(json.dumps(content), "utf-8")
     net_card = read_net_card(path)
     shown = picture(CHANNELS[net_card.channel_order])
-    check_fits(net_card, shown, {output.blob: output.size for output in net_card.outputs}, "N")
+    check_fits(net_card, shown, {output.blob: shape_of(output) for output in net_card.outputs}, "N")
     mean = {"inside": True, "kind": "none", "sha256": None, "channel_means": [0.0]}
     source = {"caffemodel": "N_iter_1.caffemodel", "sha256": HASH}
     ir = {"xml": "N.xml", "bin": "N.bin", "xml_sha256": HASH, "bin_sha256": HASH, "version": 10}
@@ -404,7 +535,7 @@ def test_a_blob_without_a_name() -> None:
     with pytest.raises(CardError, match=r'N\.prototxt: "blob" is " "; expected a name'):
         describe_input(" ", [1, 3, 24, 20], "N.prototxt")
     with pytest.raises(CardError, match=r'N: "outputs\[0\]\.blob" is " "; expected a name'):
-        plain_card("N", 3, {" ": 2})
+        plain_card("N", 3, {" ": [1, 2]})
 
 
 # The schema
@@ -424,11 +555,6 @@ def test_every_key_of_a_card_is_described() -> None:
             assert value.get("description"), key
 
 
-@pytest.mark.parametrize("output", [ClassOutput, BinOutput])
-def test_values_key_names_a_key(output: type[ClassOutput] | type[BinOutput]) -> None:
-    assert output.values_key in output.model_fields
-
-
 def test_the_runner_can_do_what_a_card_may_ask() -> None:
     """Each choice of the card has its entry in a table of the runner."""
     from inference.answer import READERS
@@ -437,7 +563,7 @@ def test_the_runner_can_do_what_a_card_may_ask() -> None:
     fields = NetCard.model_fields
     assert sorted(CHANNEL_ORDERS) == sorted(get_args(fields["channel_order"].annotation)) == sorted(CHANNELS)
     assert sorted(RESIZES) == sorted(get_args(fields["resize"].annotation))
-    reads = [get_args(output.model_fields["read"].annotation)[0] for output in (ClassOutput, BinOutput)]
+    reads = [get_args(output.model_fields["read"].annotation)[0] for output in get_args(get_args(OutputEntry)[0])]
     assert sorted(READERS) == sorted(reads)
 
 

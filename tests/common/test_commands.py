@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -44,9 +47,60 @@ def test_our_errors_are_one_line_and_a_code(
     assert lines[-1] == "error: x.prototxt: no layers."
 
 
-def test_other_errors_are_bugs_and_show_themselves() -> None:
-    with pytest.raises(ZeroDivisionError):
-        run(lambda argv: 1 // 0, [])
+def ending(error: BaseException) -> object:
+    """The exit code of a command that raises `error`."""
+
+    def main(argv: Sequence[str]) -> None:
+        raise error
+
+    return outcome(main)
+
+
+def test_other_errors_are_called_a_fault_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert outcome(lambda argv: 1 // 0) == 1
+    assert capsys.readouterr().err == (
+        "error: ZeroDivisionError: integer division or modulo by zero. This is a fault in Moka. "
+        "Run the command again with --debug, and report what it prints.\n"
+    )
+    assert outcome(lambda argv: 1 // 0, ["--debug"]) == 1
+    assert capsys.readouterr().err.startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "a.txt"), "a.txt: No such file or directory."),
+        (PermissionError(13, "Permission denied", b"a/b"), "a/b: Permission denied."),
+        (OSError("libfoo is missing."), "standard output or input: libfoo is missing."),
+        (MemoryError("Unable to allocate 7 TiB"), "there is not enough memory (Unable to allocate 7 TiB)."),
+        (RuntimeError("[x.cpp:1] can't allocate memory: 9 bytes"), "there is not enough memory ("),
+        (RecursionError("maximum depth"), "an input is nested too deeply to be read."),
+        (ValueError("embedded null byte"), "the name of a file holds a NUL byte."),
+    ],
+    ids=str,
+)
+def test_what_any_command_may_meet_is_one_message(
+    error: Exception, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ending(error) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {message}") and said.count("\n") == 1
+
+
+def test_what_sys_exit_says_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [ending(SystemExit(code)) for code in (None, 0, 3, "error: no.")] == [0, 0, 3, 1]
+    assert capsys.readouterr().err == "error: no.\n"
+
+
+def test_a_deleted_current_folder_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SystemExit) as caught, contextlib.redirect_stderr(io.StringIO()) as err:
+        run(lambda argv: None, [])
+    assert caught.value.code == 1
+    assert err.getvalue() == "error: the current folder was deleted. Change to a folder that exists.\n"
+    monkeypatch.chdir(tmp_path)
 
 
 def test_a_python_without_packages_is_an_error_that_names_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from common.errors import MokaError, OutputExists
-from inference.annotate import ACCENT, MARGIN, MAX_SIDE, MIN_WIDTH, ROW, TRACK, annotate, write_png
+from inference.annotate import ACCENT, INK, MARGIN, MAX_SIDE, MIN_WIDTH, ROW, TRACK, annotate, write_png
 from inference.answer import Answer
 from kits.inference import one_colour
 
@@ -54,6 +54,25 @@ def test_a_long_answer_leaves_the_percentage_free() -> None:
     sheets = [annotate(one_colour((0, 0, 0), 200, 200), [answer]) for answer in (short, LONG)]
     assert np.array_equal(*(sheet[480:, -120:] for sheet in sheets))
     assert not np.array_equal(*(sheet[480:, :300] for sheet in sheets))
+
+
+def test_numbers_have_the_whole_row() -> None:
+    """They have neither percentage nor bar, and a long text ends before the edge."""
+    text = ", ".join(f"{number} 0.1234" for number in range(8)) + " and 204 more"
+    numbers = Answer("Net", "landmarks", "values", text, values={"0": 0.1234})
+    sheet = annotate(one_colour((0, 0, 0), 200, 200), [numbers])
+    row = sheet[480:]
+    dark = (row.min(axis=(0, 2)) < 100).nonzero()[0]
+    assert MIN_WIDTH - 3 * MARGIN < dark.max() <= MIN_WIDTH - MARGIN
+    assert not (row == ACCENT).all(axis=2).any()
+
+
+def test_a_long_task_leaves_room_for_the_answer() -> None:
+    long = Answer("Net", "a task whose name is longer than the sheet is wide, by far", "value", "37.5", value=37.5)
+    short = Answer("Net", "task", "value", "37.5", value=37.5)
+    sheets = [annotate(one_colour((0, 0, 0), 200, 200), [answer]) for answer in (long, short)]
+    inks = [(sheet[480:, MIN_WIDTH // 2 :] == INK).all(axis=2).any() for sheet in sheets]
+    assert inks == [True, False]
 
 
 def test_no_answers() -> None:

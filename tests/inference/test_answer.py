@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,10 +59,10 @@ def test_a_sum_of_halves_is_evened_out(card: ModelCard) -> None:
     ("values", "words"),
     [
         ({"a": [0.5, 0.5, 0], "prob": [1, 0]}, 'has no output "g"; it has a, prob'),
-        ({"g": [0.2, 0.3, 0.5], "a": [1, 0, 0]}, "gives 3 values; expected one for each of the card's 2 classes"),
-        ({"g": [1, 0], "a": [1, 0]}, "gives 2 values; expected one for each of the card's 3 bins"),
-        ({"g": [3.5, -2.5], "a": [1, 0, 0]}, 'output "g" gives -2.5 to 3.5, in sum 1; expected probabilities'),
-        ({"g": [0.5, 0.2], "a": [1, 0, 0]}, 'output "g" gives 0.2 to 0.5, in sum 0.7; expected probabilities'),
+        ({"g": [0.2, 0.3, 0.5], "a": [1, 0, 0]}, "gives 3 values; the card describes 2 classes"),
+        ({"g": [1, 0], "a": [1, 0]}, "gives 2 values; the card describes 3 bins"),
+        ({"g": [3.5, -2.5], "a": [1, 0, 0]}, 'output "g" gives -2.5 to 3.5, in sum 1; argmax expects probabilities'),
+        ({"g": [0.5, 0.2], "a": [1, 0, 0]}, 'output "g" gives 0.2 to 0.5, in sum 0.7; argmax expects probabilities'),
         ({"g": [float("nan"), 1], "a": [1, 0, 0]}, 'output "g" gives'),
     ],
 )
@@ -70,3 +71,40 @@ def test_numbers_that_do_not_fit_the_card(card: ModelCard, values: dict[str, lis
         read_outputs(card, {name: np.array(numbers) for name, numbers in values.items()})
     assert words in str(caught.value)
     assert str(card.path) in str(caught.value)
+
+
+NUMBERS = [
+    {"blob": "v", "task": "age", "read": "value"},
+    {"blob": "b", "task": "box", "read": "values", "names": ["left", "top", "width", "height"]},
+    {"blob": "m", "task": "map", "read": "raw", "shape": [1, 2, 1, 3]},
+]
+
+
+def test_numbers_that_are_no_probabilities(tmp_path: Path) -> None:
+    card = read_card(write_card(tmp_path, card_of(outputs=NUMBERS)))
+    values = {"v": np.array([[37.5]]), "b": np.array([[0.1, -0.2, 3, 1e6]]), "m": np.arange(6.0).reshape(1, 2, 1, 3)}
+    age, box, heat = read_outputs(card, values)
+    assert (age.text, age.value, age.probability, age.values) == ("37.5", 37.5, None, {})
+    assert box.text == "left 0.1, top -0.2, width 3, height 1e+06"
+    assert box.values == {"left": 0.1, "top": -0.2, "width": 3.0, "height": 1e6}
+    assert heat.text == "1x2x1x3, 0 to 5"
+    assert heat.array is not None
+    np.testing.assert_array_equal(heat.array, values["m"])
+
+
+def test_of_many_numbers_the_text_has_the_first(tmp_path: Path) -> None:
+    names = [str(number) for number in range(20)]
+    card = read_card(write_card(tmp_path, card_of(outputs=[{**NUMBERS[1], "names": names}])))
+    (answer,) = read_outputs(card, {"b": np.arange(20.0)})
+    assert answer.text == "0 0, 1 1, 2 2, 3 3, 4 4, 5 5, 6 6, 7 7 and 12 more"
+    assert len(answer.values) == 20
+
+
+@pytest.mark.parametrize("output", NUMBERS)
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_no_number(tmp_path: Path, output: dict[str, Any], wrong: float) -> None:
+    card = read_card(write_card(tmp_path, card_of(outputs=[output])))
+    numbers = np.full(card.outputs[0].size, 1.0)
+    numbers[0] = wrong
+    with pytest.raises(CardError, match=rf"gives 1 of {numbers.size} numbers that are infinite or NaN"):
+        read_outputs(card, {output["blob"]: numbers})

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import inference
+from common.card import ModelCard
+from common.commands import LOGGER
 from common.errors import MokaError
 from inference import CardError, DeviceError, PictureError, Runner
-from kits.inference import COLOURS, card_of, one_colour, sysfs_with, write_graph
+from kits.inference import COLOURS, card_of, one_colour, sysfs_with, write_card, write_graph, write_network
 
 BGR = {"blue": (220, 40, 40), "green": (40, 220, 40), "red": (40, 40, 220)}
 
@@ -53,6 +58,67 @@ def test_all_networks_of_the_folder_in_order_of_name(tmp_path: Path) -> None:
         assert all(ms > 0 for ms in [*result.preprocess.values(), *result.inference.values()])
         assert runner.load > 0
         assert runner.warm_up > 0
+
+
+def test_two_networks_of_one_name_each_answer_for_themselves(tmp_path: Path) -> None:
+    """The second card was copied from the first, and its name left as it was."""
+    for file, classes in (("age", ["a", "b", "c"]), ("sex", ["x", "y", "z"])):
+        outputs = [{"blob": "prob", "task": "t", "read": "argmax", "classes": classes}]
+        shape = [1, 3, 24, 20] if file == "age" else [1, 3, 8, 8]
+        card = card_of(file, outputs=outputs, input={**card_of()["input"], "shape": shape})
+        write_network(tmp_path, card)
+        (tmp_path / f"{file}.json").write_text(json.dumps({**card, "name": "AgeNet"}))
+    with Runner(tmp_path, "CPU") as runner:
+        result = runner.answer(one_colour(BGR["red"]))
+    answers = [(answer.network, answer.text) for answer in result.answers]
+    assert answers == [("AgeNet (age.json)", "c"), ("AgeNet (sex.json)", "z")]
+    assert list(result.inference) == ["AgeNet (age.json)", "AgeNet (sex.json)"]
+
+
+def left_out(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == LOGGER]
+
+
+def test_a_network_that_cannot_be_loaded_leaves_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_graph(tmp_path, card_of("Good"), card_of("Cut"))
+    (tmp_path / "Cut.xml").write_bytes(b"")
+    with Runner(tmp_path, "CPU") as runner:
+        assert [card.name for card in runner.cards] == ["Good"]
+        assert [answer.text for answer in runner.answer(one_colour(BGR["red"])).answers] == ["red"]
+    assert len(left_out(caplog)) == 1
+    assert left_out(caplog)[0].startswith(f"left out: {tmp_path}/Cut.xml: OpenVINO cannot read it")
+
+
+def test_outputs_that_are_no_probabilities_are_found_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = card_of("Bad", outputs=[{**card_of()["outputs"][0], "classes": ["a", "b"]}])
+    write_graph(tmp_path, card_of("Good"))
+    write_network(tmp_path, card_of("Bad"))
+    write_card(tmp_path, bad)
+    with Runner(tmp_path, "CPU") as runner:
+        assert [card.name for card in runner.cards] == ["Good"]
+    assert 'Bad.json: output "prob" gives 3 values; the card describes 2 classes' in left_out(caplog)[0]
+    (tmp_path / "Good.json").unlink()
+    with pytest.raises(CardError, match="gives 3 values"):
+        Runner(tmp_path, "CPU")
+
+
+def test_an_answer_that_fails_leaves_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A network whose numbers overflow for some pictures."""
+    write_graph(tmp_path, card_of("Good"), card_of("Odd"))
+    with Runner(tmp_path, "CPU") as runner:
+        infer = runner.device.infer
+
+        def overflow(card: ModelCard, tensor: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
+            return {"prob": np.full(3, np.nan, np.float32)} if card.name == "Odd" else infer(card, tensor)
+
+        runner.device.infer = overflow  # type: ignore[method-assign]
+        assert [answer.network for answer in runner.answer(one_colour(BGR["red"])).answers] == ["Good"]
+        assert "Odd.json: output" in left_out(caplog)[0]
+        runner.cards = runner.cards[1:]
+        with pytest.raises(CardError, match=r'Odd\.json: output "prob" gives nan'):
+            runner.answer(one_colour(BGR["red"]))
 
 
 def test_a_box_says_where_the_face_is(tmp_path: Path) -> None:

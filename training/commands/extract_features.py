@@ -54,7 +54,7 @@ def main(options: argparse.Namespace) -> None:
 
     net = Net(read_net(options.model), TEST, options.model, choose_device())
     _check(net.shapes, blobs, options.model)
-    net.load(options.weights)
+    net.load_all(options.weights)
     counts = [0] * len(blobs)
     with contextlib.ExitStack() as stack, torch.inference_mode():
         databases = [stack.enter_context(write_lmdb(path, options.force)) for path in paths]

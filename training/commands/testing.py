@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 from functools import partial
 from typing import TYPE_CHECKING
+
+from common.errors import UsageError
 
 from .net_options import add_iterations, add_net_options, check_iterations, make_net
 
@@ -26,14 +29,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> None:
     """Log each batch's outputs, then the mean loss and the mean of each output."""
     check_iterations(options)
+    paths = list(filter(None, map(str.strip, options.weights.split(","))))
+    if not paths:
+        raise UsageError("--weights is empty; expected a caffemodel.")
     import torch
 
+    from ..errors import TrainingError
     from ..solvers.caffe_log import log_line, loss_note
 
     log = partial(log_line, source="caffe.cpp:1")
     net = make_net(options, "TEST")
-    for path in filter(None, map(str.strip, options.weights.split(","))):
-        net.load(path)
+    net.load_all(*paths)
     log(f"Running for {options.iterations} iterations.")
     losses: list[float] = []
     batches: list[list[OutputValue]] = []
@@ -48,3 +54,8 @@ def main(options: argparse.Namespace) -> None:
     for outputs in zip(*batches, strict=True):
         mean = sum(output.value for output in outputs) / len(outputs)
         log(f"{outputs[0].name} = {mean:g}{loss_note(outputs[0].loss_weight, mean)}")
+    if not all(map(math.isfinite, losses)):
+        raise TrainingError(
+            f"{options.model}: the loss is not finite, though all weights are. Look for NaN, infinite or very large numbers in "
+            "its data, and for a Power, Log or Exp layer that makes them."
+        )

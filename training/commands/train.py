@@ -7,17 +7,17 @@ import glob
 import math
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caffe_io.caffe_pb2 import SolverParameter
-from caffe_io.errors import WeightsError
 from caffe_io.prototxt import read_solver
-from caffe_io.weights import newest_snapshot
+from caffe_io.weights import snapshots
 from common.errors import UsageError
 
 from ..solvers.precision import PRECISIONS
-from ..solvers.signals import EFFECTS
+from ..solvers.signals import EFFECTS, Stop
 from .net_options import add_state_options, stages_of
 
 if TYPE_CHECKING:
@@ -55,19 +55,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="torch",
         help="caffe: the tool chain's real Caffe (default torch)",
     )
+    parser.add_argument(
+        "--force", action="store_true", help="replace the files of an earlier training with the same snapshot_prefix"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Train, then draw the curves. Returns 130 if a signal ended the training early, so that no script continues; else 0."""
+    """Train, then draw the curves.
+
+    Returns 130 or 143 if SIGINT or SIGTERM ended the training early, so that no script continues; else 0.
+    """
+    from ..errors import SolverError
+    from ..solvers.run_files import claimed_prefix
+
     param = _read(options)
     engine = _train_with_caffe if options.engine == "caffe" else _train_with_torch
-    state = engine(param, options)
-    # Of several workers the first one reports.
-    if os.environ.get("RANK", "0") == "0":
-        _report_files(param.snapshot_prefix)
-        if state:
-            print(f"Stopped by a signal. To resume, add to the same command: --snapshot {state}")
-    return 130 if state else 0
+    # Of several workers the first one writes and reports.
+    first = os.environ.get("RANK", "0") == "0"
+    with claimed_prefix(param, options.snapshot, options.force) if first else nullcontext():
+        try:
+            stop = engine(param, options)
+        except SolverError as error:
+            raise SolverError(f"{options.solver}: {error}") from error
+        if first:
+            _report_files(param.snapshot_prefix)
+    if stop and first:
+        print(f"Stopped by a signal. To resume, add to the same command: --snapshot {stop.state}")
+    return stop.exit_code if stop else 0
 
 
 def _report_files(prefix: str) -> None:
@@ -106,32 +120,27 @@ def rescale(param: SolverParameter, max_iter: int) -> None:
     param.max_iter = max_iter
 
 
-def _train_with_caffe(param: SolverParameter, options: argparse.Namespace) -> str | None:
-    """Train with the tool chain's Caffe; return the .solverstate to resume from if a signal ended the training."""
-    from ..solvers.snapshot import check_snapshot_folder
+def _train_with_caffe(param: SolverParameter, options: argparse.Namespace) -> Stop | None:
+    """Train with the tool chain's Caffe; return how to go on if a signal ended the training."""
     from .caffe_engine import caffe_train
 
     if options.precision == "bf16":
         raise UsageError("--engine caffe computes in fp32; leave out --precision bf16.")
     if "TORCHELASTIC_RUN_ID" in os.environ:
         raise UsageError("--engine caffe is one process; start it without torchrun.")
-    check_snapshot_folder(param)
     return caffe_train(param, options.snapshot, options.weights)
 
 
-def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> str | None:
-    """Train with our own solver; return the .solverstate to resume from if a signal ended the training."""
-    from ..errors import SolverError, WorkerError
+def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> Stop | None:
+    """Train with our own solver; return how to go on if a signal ended the training."""
+    from ..errors import WorkerError
     from ..solvers.caffe_log import log_line
     from ..solvers.precision import choose_precision
     from ..solvers.signals import Signals
-    from ..solvers.snapshot import check_snapshot_folder
     from ..solvers.solver import Solver
     from ..solvers.workers import join_workers
 
     with join_workers() as (workers, device):
-        if workers.first:
-            check_snapshot_folder(param)
         precision = choose_precision(options.precision, device)
         try:
             solver = Solver(param, precision, device, workers)
@@ -142,18 +151,15 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> st
                 log_line(f"Restoring previous solver status from {options.snapshot}")
                 solver.restore(options.snapshot)
             # A terminal's Ctrl-C reaches each of several workers twice: directly, and through torchrun.
-            alone = workers.count == 1
-            signals = Signals(options.sigint_effect, options.sighup_effect, log_line, second_interrupts=alone)
+            signals = Signals(options.sigint_effect, options.sighup_effect, log_line, alone=workers.count == 1)
             with signals.caught():
                 return _solve(solver, signals)
-        except SolverError as error:
-            raise SolverError(f"{options.solver}: {error}") from error
         except WorkerError as error:
             raise WorkerError(f"{error} {_resume_hint(param.snapshot_prefix)}") from error
 
 
-def _solve(solver: Solver, signals: Signals) -> str | None:
-    """Run the solver and print its speed; return the .solverstate to resume from if a signal ended the training."""
+def _solve(solver: Solver, signals: Signals) -> Stop | None:
+    """Run the solver and print its speed; return how to go on if a signal ended the training."""
     started = time.monotonic()
     start = solver.iteration
     data = list(solver.net.data_layers())
@@ -169,13 +175,14 @@ def _solve(solver: Solver, signals: Signals) -> str | None:
     if not solver.stopped:
         return None
     ending = ".h5" if solver.param.snapshot_format == SolverParameter.HDF5 else ""
-    return f"{solver.param.snapshot_prefix}_iter_{solver.iteration}.solverstate{ending}"
+    return Stop(f"{solver.param.snapshot_prefix}_iter_{solver.iteration}.solverstate{ending}", signals.exit_code)
 
 
 def _resume_hint(prefix: str) -> str:
     """Say how to resume after a worker was lost. The newest snapshot is complete, because snapshots are written atomically."""
-    try:
-        newest = newest_snapshot(Path(prefix).parent, ".solverstate", glob.escape(Path(prefix).name))
-    except WeightsError:
+    path = Path(prefix)
+    states = snapshots(path.parent, ".solverstate", glob.escape(path.name))
+    if not states:
         return "No snapshot was written yet; start again."
+    newest = max(states, key=lambda state: state.stat().st_mtime)
     return f"The newest snapshot is complete; resume with: --snapshot {newest}"

@@ -20,18 +20,18 @@ def plot_log(csv_path: Path, png_path: Path, title: str) -> None:
     series: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
     for row in read_rows(csv_path):
         series[row["phase"], row["name"]].append((int(row["iteration"]), float(row["value"])))
-    figure, panels = pyplot.subplots(2, 1, sharex=True, figsize=(8, 6), layout="constrained")
+    figure, panels = pyplot.subplots(2, 1, sharex=True, figsize=(9, 6), layout="constrained")
     for (phase, name), points in sorted(series.items()):
         panel = panels[0] if "loss" in name.lower() else panels[1]
         panel.plot(
             *zip(*points, strict=True), label=f"{name} ({phase})", marker="o" if phase == "test" else "", markersize=3
         )
-    # In these corners there is no curve if all goes well.
-    for panel, quantity, corner in zip(panels, ("loss", "accuracy"), ("upper right", "lower right"), strict=True):
+    for panel, quantity in zip(panels, ("loss", "accuracy"), strict=True):
         panel.set_ylabel(quantity)
         panel.grid(alpha=0.3)
         if panel.lines:
-            panel.legend(loc=corner)
+            # Beside the panel, where it hides no point.
+            panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     panels[0].set_title(title)
     panels[1].set_xlabel("iteration")
     with atomic_file(png_path, force=True) as temporary:

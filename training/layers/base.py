@@ -14,7 +14,7 @@ from caffe_io.layer_types import InPlace, layer_type
 from common.messages import shape_text
 
 from ..errors import LayerError
-from .fillers import fill
+from .fillers import DETERMINISTIC_FILLERS, fill
 
 Shape = tuple[int, ...]
 
@@ -68,6 +68,9 @@ class Layer:
     in-place top is a new tensor under the old name.
     """
 
+    default_fill = 0.0
+    """What its first weight is filled with if the prototxt names no filler."""
+
     def __init__(self, param: LayerParameter, context: Context) -> None:
         self.param = param
         self.context = context
@@ -75,6 +78,7 @@ class Layer:
         self.layer_type = layer_type(param.type)
         self.training = (param.phase if param.HasField("phase") else context.phase) == TRAIN
         self.blobs: list[Tensor] = []
+        self._fillers: list[FillerParameter] = []
         self.only_shapes = False
         self.may_overwrite = False
         if problem := self.layer_type.count_problem(param.bottom, param.top):
@@ -91,6 +95,17 @@ class Layer:
     def in_place(self) -> bool:
         """Whether its first top has the name of its first bottom."""
         return bool(self.param.bottom) and self.param.top[:1] == self.param.bottom[:1]
+
+    @property
+    def filled_by_prototxt(self) -> bool:
+        """Whether the prototxt alone says what its weights are, as for a Deconvolution that enlarges: by fillers without chance.
+
+        The first filler must differ from the default, which is where training starts and nothing that was meant.
+        """
+        if not self._fillers or any(filler.type not in DETERMINISTIC_FILLERS for filler in self._fillers):
+            return False
+        first = self._fillers[0]
+        return first.type != "constant" or first.value != self.default_fill
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         """Take the shapes of the bottoms, make `blobs`, return the shapes of the tops."""
@@ -133,6 +148,7 @@ class Layer:
         if self.only_shapes:
             self.blobs.append(torch.empty(shape, device=self.context.device))
             return
+        self._fillers.append(filler)
         values = fill(shape, filler, self.context.generator, self.name)
         self.blobs.append(values.to(self.context.device).requires_grad_(self.context.training))
 

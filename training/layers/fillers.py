@@ -86,6 +86,8 @@ FILLERS: dict[str, Filler] = {
     "uniform": uniform,
     "xavier": xavier,
 }
+DETERMINISTIC_FILLERS = ("bilinear", "constant")
+"""Those that give the same weights each time."""
 
 
 def fill(shape: Shape, param: FillerParameter, generator: torch.Generator, layer: str) -> Tensor:

@@ -130,11 +130,13 @@ class PReLU(Layer):
     There is one slope for each channel, or one for all (channel_shared).
     """
 
+    default_fill = 0.25
+
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.prelu_param
         if len(shapes[0]) < 2:
             raise self.error(f"expected a bottom of 2 or more axes, channels at axis 1; found {shape_text(shapes[0])}.")
-        filler = p.filler if p.HasField("filler") else FillerParameter(value=0.25)
+        filler = p.filler if p.HasField("filler") else FillerParameter(value=self.default_fill)
         self.add_blob(() if p.channel_shared else (shapes[0][1],), filler)
         return shapes
 

@@ -39,12 +39,14 @@ class Scale(Layer):
     with 1 by default, or the second bottom, whose own axes count then. The bias is always a weight.
     """
 
+    default_fill = 1.0
+
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.scale_param
         self.broadcast_shape = broadcast_shape(self, p, shapes)
         covered = covered_shape(self, p, shapes)
         if len(shapes) == 1:
-            self.add_blob(covered, p.filler if p.HasField("filler") else FillerParameter(value=1))
+            self.add_blob(covered, p.filler if p.HasField("filler") else FillerParameter(value=self.default_fill))
         if p.bias_term:
             self.add_blob(covered, p.bias_filler)
         return shapes[:1]

@@ -28,7 +28,7 @@ from ..layers.data.memory_data import MemoryData
 from ..layers.data.source import Source
 from .backward_need import backward_needs
 from .in_place import find_overwritten, overwrites_unread_top, run_overwritten
-from .loading import load_weights
+from .loading import Loaded, check_complete, load_weights
 from .objective import Objective
 from .parameters import LearnableParameter, LearnableParameters
 
@@ -191,12 +191,20 @@ class Net:
             if layer.blobs
         }
 
-    def load(self, path: str | os.PathLike[str]) -> list[str]:
-        """Copy the weights of a caffemodel's layers to the layers of the same names; return those names.
+    def load(self, path: str | os.PathLike[str], finite: bool = False) -> Loaded:
+        """Copy the weights of a caffemodel's layers to the layers of the same names; return which.
 
-        Raises WeightsError if a blob's shape differs, or if no name matches.
+        Raises WeightsError if a blob's shape differs, if no name matches, or, with `finite`, for NaN or infinite weights.
         """
-        return load_weights(path, self.layers, self.parameters, self.path)
+        return load_weights(path, self.layers, self.parameters, self.path, finite)
+
+    def load_all(self, *paths: str | os.PathLike[str]) -> None:
+        """Load caffemodels, to compute figures with this net: together they must have weights for all its layers.
+
+        Raises WeightsError as `load` does for NaN, and with the names of the layers that no file has.
+        """
+        copied = {name for path in paths for name in self.load(path, finite=True).copied}
+        check_complete(self.layers, copied, ", ".join(map(str, paths)), self.path)
 
     def share_weights(self, other: Net) -> None:
         """Use the weights of the layers of the same names in `other`. Raises TrainingError if shapes differ."""

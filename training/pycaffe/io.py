@@ -15,16 +15,15 @@ from caffe_io import caffe_pb2 as caffe_pb2
 from caffe_io.blobs import Array, blob_to_array
 from caffe_io.caffe_pb2 import BlobProto, BlobProtoVector, Datum
 from caffe_io.errors import CaffeIOError
+from common.errors import PictureError
 from common.inputs import read_input
 from common.messages import known_names
+from common.pictures.header import largest_file, read_header
 
 from .errors import PycaffeRuntimeError, PycaffeValueError
 
 _LUMINANCE = np.array([0.2125, 0.7154, 0.0721], np.float32)
 """The weights of red, green and blue in grey."""
-
-_JPEG = b"\xff\xd8"
-"""How a JPEG begins."""
 
 
 def load_image(filename: str | os.PathLike[str], color: bool = True) -> Array:
@@ -36,14 +35,18 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> Array:
     import cv2
 
     try:
-        data = read_input(filename)
+        data = read_input(filename, largest_file())
+        header = read_header(data)
     except OSError as error:
         raise PycaffeRuntimeError(f"{filename}: cannot be read ({error.strerror}).") from error
-    # With IMREAD_UNCHANGED, which keeps alpha, OpenCV does not turn a picture.
-    flags = cv2.IMREAD_ANYCOLOR if data.startswith(_JPEG) else cv2.IMREAD_UNCHANGED
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except PictureError as error:
+        raise PycaffeValueError(f"{filename}: cannot be read as a picture: {error}.") from error
+    # With IMREAD_UNCHANGED, which keeps alpha, OpenCV turns no picture.
+    flags = header.flags(cv2.IMREAD_ANYCOLOR) if header.kind == "JPEG" else cv2.IMREAD_UNCHANGED
+    with header.decoding():
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
-        raise PycaffeValueError(f"{filename}: cannot be read as a picture; expected a file such as JPEG or PNG.")
+        raise PycaffeValueError(f"{filename}: cannot be read as a picture: its {header.kind} data are damaged.")
     picture = np.asarray(pixels / (255 if pixels.dtype == np.uint8 else 65535), np.float32)
     if picture.ndim == 2:
         return np.repeat(picture[:, :, None], 3 if color else 1, axis=2)

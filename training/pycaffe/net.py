@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -14,11 +15,13 @@ import torch
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import TEST, TRAIN
 from caffe_io.prototxt import read_net
+from common.commands import LOGGER
 from common.messages import known_names, shape_text
 
 from ..layers import PythonCode
 from ..layers.blob import Blob
 from ..nets.layerwise import Layerwise
+from ..nets.loading import layers_left_out, names_text
 from ..nets.net import Net as TorchNet
 from ..solvers.snapshot import save_weights
 from .arguments import NetArguments
@@ -179,8 +182,16 @@ class Net:
                 blob.diff[...] = 0
 
     def copy_from(self, path: str | os.PathLike[str]) -> None:
-        """Load the weights of a .caffemodel or .caffemodel.h5 into the layers of the same names."""
-        self._net.load(path)
+        """Load the weights of a .caffemodel or .caffemodel.h5 into the layers of the same names.
+
+        Warns of layers whose weights are random or 0 because the file has none for them.
+        """
+        copied = self._net.load(path).copied
+        left_out = [layer.name for layer in layers_left_out(self._net.layers, copied) if not layer.filled_by_prototxt]
+        if left_out:
+            logging.getLogger(LOGGER).warning(
+                "%s: holds no weights for %s; their weights stay as they were filled.", path, names_text(left_out)
+            )
 
     load_hdf5 = copy_from
 

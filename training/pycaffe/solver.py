@@ -34,7 +34,8 @@ class Solver:
         if param.random_seed < 0:
             param.random_seed = next_seed()
         try:
-            self._solver = TorchSolver(param, device=torch.device("cpu"), log=log_info, make_net=make_net)
+            device = torch.device("cpu")
+            self._solver = TorchSolver(param, device=device, log=log_info, make_net=make_net, goes_on_diverged=True)
         except SolverError as error:
             raise SolverError(f"{solver_file}: {error}") from error
         self.net = Net._of(self._solver.net)

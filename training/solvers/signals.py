@@ -1,4 +1,4 @@
-"""What SIGINT and SIGHUP do to a training: stop it, write a snapshot, or nothing."""
+"""What SIGINT, SIGHUP and SIGTERM do to a training: stop it, write a snapshot, or nothing."""
 
 from __future__ import annotations
 
@@ -6,23 +6,38 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NamedTuple
 
 EFFECTS = ("stop", "snapshot", "none")
+
+
+class Stop(NamedTuple):
+    """A training that a signal ended early: the solver state to resume from, and the command's exit code."""
+
+    state: str
+    exit_code: int
 
 
 class Signals:
     """Records which signals have arrived, so that the solver can act between two iterations.
 
-    `sigint` and `sighup` are each one of EFFECTS. `stop` and `snapshot` say what has been requested. `report` takes a line
-    for the log. With `second_interrupts`, a SIGINT after a stop was requested raises KeyboardInterrupt.
+    `sigint` and `sighup` are each one of EFFECTS. `stop` and `snapshot` say what has been requested. `exit_code` is that of
+    a command which the signal stopped. `report` takes a line for the log.
+
+    A process that trains `alone` also stops on SIGTERM, and a SIGINT after a stop was requested raises KeyboardInterrupt.
+    torchrun sends both signals to its processes for other reasons.
     """
 
-    def __init__(self, sigint: str, sighup: str, report: Callable[[str], None], second_interrupts: bool = True) -> None:
+    def __init__(self, sigint: str, sighup: str, report: Callable[[str], None], alone: bool = True) -> None:
         self.stop = False
         self.snapshot = False
+        self.exit_code = 130
         self._report = report
-        self._second_interrupts = second_interrupts
+        self._alone = alone
         self._effects = {signal.SIGINT: sigint}
+        if alone:
+            # From docker, Slurm and timeout.
+            self._effects[signal.SIGTERM] = "stop"
         # Windows has no SIGHUP.
         if hasattr(signal, "SIGHUP"):
             self._effects[signal.SIGHUP] = sighup
@@ -44,8 +59,10 @@ class Signals:
         if effect != "stop" or self.stop:
             return
         self.stop = True
+        if number == signal.SIGTERM:
+            self.exit_code = 128 + number
         message = "Stopping after this iteration, with a snapshot."
-        if number == signal.SIGINT and self._second_interrupts:
+        if number == signal.SIGINT and self._alone:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             message += " Ctrl-C again stops at once."
         # Printing fails if the signal interrupted another line of the log.

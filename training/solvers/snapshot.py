@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,28 +10,13 @@ import torch
 from torch import Tensor
 
 from caffe_io.blobs import Array, blob_shape, blob_to_array, same_shape
-from caffe_io.caffe_pb2 import NetParameter, SolverParameter
+from caffe_io.caffe_pb2 import NetParameter
 from caffe_io.errors import WeightsError
 from caffe_io.hdf5 import write_hdf5_state, write_hdf5_weights
 from caffe_io.weights import read_solverstate, write_solverstate, write_weights
 from common.messages import shape_text
 
-from ..errors import TrainingError
 from ..nets.net import Net
-
-
-def check_snapshot_folder(param: SolverParameter) -> None:
-    """Make the folder for the solver's snapshots. Raises TrainingError, before the training starts, if it is not writable."""
-    folder = Path(f"{param.snapshot_prefix}_").parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):
-            pass
-    except OSError as error:
-        raise TrainingError(
-            f'snapshot_prefix "{param.snapshot_prefix}": the folder {folder} cannot be written ({error.strerror}). '
-            "Check the folder and its permissions, or set another snapshot_prefix in the solver."
-        ) from error
 
 
 def write_snapshot(
@@ -103,7 +87,7 @@ def read_snapshot(path: str | os.PathLike[str], net: Net, histories: Sequence[Te
     model = Path(state.learned_net)
     if not model.exists():
         model = Path(path).parent / model.name
-    net.load(model)
+    net.load_all(model)
     if len(state.history) != len(histories):
         raise WeightsError(
             f"{path}: has {len(state.history)} history blobs; expected {len(histories)} for the net's {len(net.parameters)} "

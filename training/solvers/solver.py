@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,9 +12,10 @@ from tqdm import tqdm
 
 from caffe_io.caffe_pb2 import SolverParameter
 
-from ..errors import SolverError
+from ..errors import DivergedError, SolverError
 from ..nets.debug_info import forward_reporter
 from ..nets.layerwise import Layerwise
+from ..nets.loading import layers_left_out, names_text
 from ..nets.net import Net
 from .caffe_log import Display, log_line, output_lines
 from .gradients import Gradients
@@ -38,6 +40,9 @@ class Solver:
     Random numbers depend on (random_seed, iteration) alone, and batch b of the data on b alone. A run resumed from a snapshot
     therefore ends with the same weights as one that was never interrupted.
 
+    Training ends with DivergedError as soon as the loss is NaN or infinite, and no such weights are written as a snapshot.
+    With `goes_on_diverged` it continues, as Caffe does.
+
     Raises SolverError if the settings contradict each other, and the errors of the nets and files that they name.
     """
 
@@ -49,6 +54,7 @@ class Solver:
         workers: Workers | None = None,
         log: Callable[[str], object] = log_line,
         make_net: Callable[..., Net] = Net,
+        goes_on_diverged: bool = False,
     ) -> None:
         check_policy(param)
         check_solver_type(param)
@@ -59,6 +65,7 @@ class Solver:
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.workers = workers or Workers()
         self.log = log
+        self.goes_on_diverged = goes_on_diverged
         self.seed = self.workers.broadcast_number(_choose_seed(param))
         self.net = make_train_net(param, self.device, self.seed, make_net)
         self.net.divide_batches(self.workers.rank, self.workers.count)
@@ -82,11 +89,19 @@ class Solver:
         self.workers.broadcast([parameter.values for parameter in self.net.parameters])
 
     def load(self, names: str) -> None:
-        """Load the weights of these caffemodels, separated by commas, into all nets."""
+        """Load the weights of these caffemodels, separated by commas, into all nets. The log says which layers took them."""
+        copied: set[str] = set()
         for path in filter(None, map(str.strip, names.split(","))):
             self._report(f"Finetuning from {path}")
-            for net in (self.net, *self.test_nets):
-                net.load(path)
+            loaded = self.net.load(path, finite=True)
+            for net in self.test_nets:
+                net.load(path, finite=True)
+            copied.update(loaded.copied)
+            self._report(f"Copied the weights of {names_text(loaded.copied)}")
+            if loaded.ignored:
+                self._report(f"Ignored, because the net has no such layers: {names_text(loaded.ignored)}")
+        if new := layers_left_out(self.net.layers, copied):
+            self._report(f"Training from scratch: {names_text(layer.name for layer in new)}")
 
     def restore(self, path: str) -> None:
         """Resume from a .solverstate or .solverstate.h5."""
@@ -118,6 +133,7 @@ class Solver:
                     self._report("Optimization stopped early.")
                     return
                 self._report_end()
+                self._check_weights()
             self._report("Optimization Done.")
         finally:
             self.close()
@@ -140,6 +156,8 @@ class Solver:
             if self._is_due(p.display):
                 for line in self._display.lines(self.iteration, p.display, self.net.results()):
                     self._report(line)
+            if not math.isfinite(loss):
+                self._end_diverged(f"the loss is {loss:g}")
             for _, on_gradients_ready in self.callbacks:
                 on_gradients_ready()
             self.apply_update()
@@ -187,6 +205,7 @@ class Solver:
         """Write .caffemodel and .solverstate (or both as .h5) and return their names; empty on all but the first worker."""
         if not self.workers.first:
             return "", ""
+        self._check_weights()
         p = self.param
         hdf5 = p.snapshot_format == SolverParameter.HDF5
         model, state = write_snapshot(
@@ -240,6 +259,20 @@ class Solver:
             self._report(f"Iteration {self.iteration}, loss = {self._display.loss.value:g}")
         if self._is_due(p.test_interval):
             self.test_all()
+
+    def _check_weights(self) -> None:
+        """End the training if a weight is NaN or infinite: the last update may have done it, after the last loss."""
+        for parameter in self.net.parameters:
+            if not parameter.values.isfinite().all():
+                self._end_diverged(f'weights of layer "{parameter.layer}" are NaN or infinite')
+
+    def _end_diverged(self, what: str) -> None:
+        if not self.goes_on_diverged:
+            raise DivergedError(
+                f"{what} at iteration {self.iteration}, so the training has diverged and ends; no snapshot holds these "
+                f"weights. Try a lower base_lr (it is {self.param.base_lr:g}), set clip_gradients, or look for wrong numbers "
+                "in the data."
+            )
 
     def _report(self, line: str) -> None:
         """Write a line of the log on the first worker, and keep its numbers."""

@@ -15,6 +15,9 @@ from common.messages import did_you_mean
 from ..errors import SolverError
 from ..nets.parameters import LearnableParameter
 
+# PyTorch takes no larger factor for float32.
+_LARGEST = torch.finfo(torch.float32).max
+
 Update = Callable[[SolverParameter, float, Tensor, Sequence[Tensor], int], Tensor]
 """A function of the settings, the weight's rate, its gradient, its histories, and the number of updates before.
 
@@ -146,7 +149,8 @@ def apply_update(
         decay = p.weight_decay * parameter.decay_mult
         if decay:
             REGULARIZATIONS[p.regularization_type](gradient, parameter.values, decay)
-        step = update(p, rate * parameter.lr_mult, gradient, histories[index :: len(parameters)], iteration)
+        own_rate = min(rate * parameter.lr_mult, _LARGEST)
+        step = update(p, own_rate, gradient, histories[index :: len(parameters)], iteration)
         parameter.values.sub_(step)
         if keep_steps:
             # A copy, because SGD's step is the history itself; in place, because a script may hold the array.

@@ -10,7 +10,9 @@ import pytest
 
 from common.card import read_card, read_cards
 from common.errors import CardError
+from inference.devices import open_device
 from inference.devices.cpu import CpuDevice
+from inference.errors import DeviceError
 from kits.inference import card_of, write_card, write_graph, write_network
 
 
@@ -86,8 +88,8 @@ def test_a_card_of_another_network(tmp_path: Path, changes: dict[str, Any], word
     write_network(tmp_path, card_of())
     write_card(tmp_path, card_of(**changes))
     with pytest.raises(CardError) as caught:
-        CpuDevice(read_cards(tmp_path))
-    for word in [*words, "./compile2Movidius.sh"]:
+        open_device("CPU", read_cards(tmp_path))
+    for word in [*words, "./moka compile --net NAME --force"]:
         assert word in str(caught.value)
 
 
@@ -104,5 +106,31 @@ def test_a_damaged_network(tmp_path: Path, damage: str) -> None:
     else:
         weights.write_bytes(weights.read_bytes()[:100])
     words = r"bin: cannot be read \(No such" if damage == "no bin" else r"xml: OpenVINO cannot read it or its \.bin: "
-    with pytest.raises(CardError, match=rf"ColourNet\.{words}.*compile2Movidius"):
-        CpuDevice(read_cards(tmp_path))
+    with pytest.raises(CardError, match=rf"ColourNet\.{words}.*moka compile"):
+        open_device("CPU", read_cards(tmp_path))
+
+
+def test_a_network_that_is_refused_leaves_the_others(tmp_path: Path) -> None:
+    write_graph(tmp_path, card_of("Good"), card_of("Cut"))
+    (tmp_path / "Cut.xml").write_bytes(b"")
+    cards = read_cards(tmp_path)
+    device = open_device("CPU", cards)
+    assert list(device.refused) == [tmp_path / "Cut.json"]
+    assert "Cut.xml: OpenVINO cannot read it" in str(device.refused[tmp_path / "Cut.json"])
+    good = next(card for card in cards if card.name == "Good")
+    assert device.infer(good, np.zeros(good.input.shape, np.uint8))["prob"].sum() == pytest.approx(1)
+
+
+def test_two_networks_of_one_name(tmp_path: Path) -> None:
+    """Each answers for itself, also where they take pictures of different sizes."""
+    write_graph(tmp_path, card_of("Large"), card_of("Small", input={**card_of()["input"], "shape": [1, 3, 4, 4]}))
+    cards = [card.model_copy(update={"name": "Net"}) for card in read_cards(tmp_path)]
+    device = CpuDevice(cards)
+    for card in cards:
+        assert device.infer(card, np.zeros(card.input.shape, np.uint8))["prob"].size == 3
+
+
+def test_a_picture_of_another_size(tmp_path: Path) -> None:
+    (card,) = read_cards(write_graph(tmp_path))
+    with pytest.raises(DeviceError, match=r"ColourNet\.xml: OpenVINO cannot run it on the CPU: "):
+        CpuDevice([card]).infer(card, np.zeros((1, 3, 9, 9), np.uint8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -83,6 +84,17 @@ def test_caffe_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (done.code, "--precision bf16" in done.err) == (2, True)
 
 
+def started_with(binaries: Path, solver: Path, folder: Path) -> subprocess.Popen[str]:
+    """Start a training with the stand-in, in a process of its own."""
+    code = (
+        "import common.places as places, pathlib; "
+        f"places.TOOLCHAIN = pathlib.Path({str(binaries)!r}); "
+        "from training.__main__ import ROOM; from common.commands import run; "
+        f"run(ROOM.main, ['train', '--solver', {str(solver)!r}, '--engine', 'caffe'])"
+    )
+    return start_process("-c", code, folder=folder, start_new_session=True)
+
+
 def test_ctrl_c_waits_for_caffe_s_snapshot(tmp_path: Path) -> None:
     more = """import os, signal, time
 def stop(*_):
@@ -94,15 +106,7 @@ def stop(*_):
 signal.signal(signal.SIGINT, stop)
 print("ready", file=sys.stderr, flush=True)
 time.sleep(60)"""
-    binaries = stand_in(tmp_path, more)
-    solver = small_solver(tmp_path)
-    code = (
-        "import common.places as places, pathlib; "
-        f"places.TOOLCHAIN = pathlib.Path({str(binaries)!r}); "
-        "from training.__main__ import ROOM; from common.commands import run; "
-        f"run(ROOM.main, ['train', '--solver', {str(solver)!r}, '--engine', 'caffe'])"
-    )
-    process = start_process("-c", code, folder=tmp_path, start_new_session=True)
+    process = started_with(stand_in(tmp_path, more), small_solver(tmp_path), tmp_path)
     assert process.stdout is not None
     assert process.stderr is not None
     for line in process.stderr:
@@ -115,4 +119,37 @@ time.sleep(60)"""
     process.stderr.close()
     process.stdout.close()
     assert "last words" in rest
+    assert "--snapshot x/small_iter_5.solverstate" in out
+
+
+def test_a_diverged_loss_in_caffe_s_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = """import time
+print("I0101 10:00:00.000000 1 solver.cpp:1] Iteration 8 (2 iter/s, 2s/4 iters), loss = -nan", file=sys.stderr, flush=True)
+time.sleep(60)"""
+    monkeypatch.setattr("common.places.TOOLCHAIN", stand_in(tmp_path, more))
+    done = command("train", "--solver", small_solver(tmp_path), "--engine", "caffe", folder=tmp_path)
+    assert done.code == 1
+    assert "solver.prototxt: the loss is -nan at iteration 8, so the training has diverged" in done.err
+
+
+def test_sigterm_is_passed_on_to_caffe(tmp_path: Path) -> None:
+    more = """import os, signal, time
+def stop(*_):
+    line = "Snapshotting solver state to binary proto file x/small_iter_5.solverstate"
+    print("I0101 10:00:00.000000 1 solver.cpp:1]", line, file=sys.stderr)
+    sys.exit(0)
+signal.signal(signal.SIGINT, stop)
+print("ready", file=sys.stderr, flush=True)
+time.sleep(60)"""
+    process = started_with(stand_in(tmp_path, more), small_solver(tmp_path), tmp_path)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "ready" in line:
+            process.send_signal(signal.SIGTERM)
+            break
+    rest, out = process.stderr.read(), process.stdout.read()
+    assert process.wait(60) == 143, rest
+    process.stderr.close()
+    process.stdout.close()
     assert "--snapshot x/small_iter_5.solverstate" in out

@@ -137,11 +137,14 @@ def test_fine_tuning_takes_layers_by_name(tmp_path: Path) -> None:
     solver = small_solver(tmp_path, **UNCHANGED)
     net = tmp_path / "net.prototxt"
     net.write_text(net.read_text().replace('name: "fc8"', 'name: "fc8_new"'))
-    done = command("train", "--solver", solver, "--weights", first, folder=tmp_path)
+    done = command("train", "--solver", solver, "--weights", first, "--force", folder=tmp_path)
     assert done.code == 0, done.err
     given, loaded = read_weights(first), read_weights(tmp_path / "small_iter_1.caffemodel")
     for layer in ("conv1", "fc"):
         np.testing.assert_array_equal(loaded[layer][0], given[layer][0])
+    assert "Copied the weights of conv1, fc\n" in done.err
+    assert "Ignored, because the net has no such layers: fc8\n" in done.err
+    assert "Training from scratch: fc8_new\n" in done.err
     assert "fc8" not in loaded
     assert not np.array_equal(loaded["fc8_new"][0], given["fc8"][0])
 
@@ -150,12 +153,14 @@ def test_fine_tuning_from_two_files(tmp_path: Path) -> None:
     """They are separated by a comma, and the later one wins."""
     for name, seed in (("a", 1), ("b", 2)):
         trained(tmp_path, random_seed=seed).rename(tmp_path / f"{name}.caffemodel")
+        (tmp_path / "small_iter_3.solverstate").unlink()
     both = {name: read_weights(tmp_path / f"{name}.caffemodel") for name in "ab"}
     net = read_net(tmp_path / "net.prototxt")
     write_weights(tmp_path / "fc_of_b.caffemodel", net, {"fc": both["b"]["fc"]})
     files = f"{tmp_path}/a.caffemodel, {tmp_path}/fc_of_b.caffemodel"
     done = command("train", "--solver", small_solver(tmp_path, **UNCHANGED), "--weights", files, folder=tmp_path)
     assert done.code == 0, done.err
+    assert "Training from scratch" not in done.err
     loaded = read_weights(tmp_path / "small_iter_1.caffemodel")
     np.testing.assert_array_equal(loaded["fc"][0], both["b"]["fc"][0])
     np.testing.assert_array_equal(loaded["conv1"][0], both["a"]["conv1"][0])
@@ -163,6 +168,7 @@ def test_fine_tuning_from_two_files(tmp_path: Path) -> None:
 
 def test_weights_that_the_solver_names(tmp_path: Path) -> None:
     first = trained(tmp_path).rename(tmp_path / "first.caffemodel")
+    (tmp_path / "small_iter_3.solverstate").unlink()
     solver = small_solver(tmp_path, **UNCHANGED, weights=str(first))
     assert command("train", "--solver", solver, folder=tmp_path).code == 0
     loaded = read_weights(tmp_path / "small_iter_1.caffemodel")

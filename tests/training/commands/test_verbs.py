@@ -153,14 +153,14 @@ def test_weights_in_the_solver_and_in_the_options(trained: Path) -> None:
     solver.write_text(solver.read_text() + '\nweights: "small_iter_4.caffemodel" base_lr: 0')
     text = re.sub(r"base_lr: 0\.01", "", solver.read_text())
     solver.write_text(text)
-    done = command("train", "--solver", "solver.prototxt", folder=trained)
+    done = command("train", "--solver", "solver.prototxt", "--force", folder=trained)
     assert done.code == 0, done.err
     assert done.err.count("Finetuning from small_iter_4.caffemodel") == 1
     solver.write_text(text.replace("small_iter_4.caffemodel", "none.caffemodel"))
     for option, value in (("--weights", "small_iter_4.caffemodel"), ("--snapshot", "small_iter_4.solverstate")):
-        done = command("train", "--solver", "solver.prototxt", option, value, folder=trained)
+        done = command("train", "--solver", "solver.prototxt", option, value, "--force", folder=trained)
         assert done.code == 0, done.err
-    assert command("train", "--solver", "solver.prototxt", folder=trained).code == 1
+    assert command("train", "--solver", "solver.prototxt", "--force", folder=trained).code == 1
 
 
 def test_level_and_stage_of_the_train_net(tmp_path: Path) -> None:
@@ -172,6 +172,6 @@ def test_level_and_stage_of_the_train_net(tmp_path: Path) -> None:
         + 'layer { name: "l" type: "Sigmoid" bottom: "fc8" top: "levelled" include { min_level: 2 } }'
     )
     for words, names in (([], set()), (["-stage", "a,more"], {"staged"}), (["-level", "2"], {"levelled"})):
-        done = command("train", "-solver", solver, *words, folder=tmp_path)
+        done = command("train", "-solver", solver, "-force", *words, folder=tmp_path)
         assert done.code == 0, done.err
         assert set(re.findall(r"Train net output #\d+: (staged|levelled)", done.err)) == names

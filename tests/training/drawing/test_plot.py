@@ -47,3 +47,29 @@ def test_loss_above_accuracy_below(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lines", [[], ["Iteration 0, loss", "    Train net output #0: loss = nan"]])
 def test_nothing_to_draw_is_no_error(tmp_path: Path, lines: list[str]) -> None:
     assert drawn(tmp_path, lines).shape[2] == 3
+
+
+def test_the_legend_hides_no_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss that rises at the end, and an accuracy that falls: curves in every corner."""
+    from matplotlib.figure import Figure
+
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def remember(figure: Figure, *words: object, **options: object) -> None:
+        save(figure, *words, **options)  # type: ignore[arg-type]
+        figures.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", remember)
+    lines = []
+    for i, value in ((0, 3.0), (10, 0.1), (20, 3.0)):
+        lines += [f"Iteration {i}, loss", f"    Train net output #0: loss = {value}", f"Iteration {i}, lr = 0.1"]
+        lines += [f"Iteration {i}, Testing net (#0)", f"    Test net output #0: accuracy = {value / 3}"]
+    drawn(tmp_path, lines)
+    (figure,) = figures
+    for panel in figure.axes:
+        legend = panel.get_legend()
+        assert legend is not None
+        box = legend.get_window_extent()
+        assert not box.overlaps(panel.get_window_extent())
+        assert box.x1 <= figure.bbox.x1, "the legend is cut off"

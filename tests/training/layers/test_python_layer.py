@@ -127,6 +127,6 @@ def test_weights_are_saved_and_loaded(tmp_path: Path) -> None:
     with inside(tmp_path):
         save_weights(net, "w.caffemodel")
         other = net_of(f'bottom: "data" {settings("Scaled")}')
-        assert other.load("w.caffemodel") == ["p"]
+        assert other.load("w.caffemodel").copied == ["p"]
     other.forward({"data": torch.ones(2, 3)})
     np.testing.assert_array_equal(other.blobs["y"].detach(), np.full((2, 3), 7))

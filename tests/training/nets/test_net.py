@@ -190,7 +190,7 @@ def test_loading_takes_the_layers_of_the_same_name(tmp_path: Path) -> None:
     path = saved(source, tmp_path / "m.caffemodel")
     target = net_of(fc("fc1", "data", 5), fc("fc2_new", "fc1", 7), seed=2)
     before = target.weights()["fc2_new"][0].copy()
-    assert target.load(path) == ["fc1"]
+    assert target.load(path).copied == ["fc1"]
     np.testing.assert_array_equal(target.weights()["fc1"][0], read_weights(path)["fc1"][0])
     np.testing.assert_array_equal(target.weights()["fc2_new"][0], before)
 

@@ -37,7 +37,7 @@ def test_a_second_ctrl_c() -> None:
     with pytest.raises(KeyboardInterrupt), signals.caught():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
-    patient = Signals("stop", "none", lambda line: None, second_interrupts=False)
+    patient = Signals("stop", "none", lambda line: None, alone=False)
     with patient.caught():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)

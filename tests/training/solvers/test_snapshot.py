@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from caffe_io.caffe_pb2 import TRAIN, NetParameter, SolverParameter
+from caffe_io.caffe_pb2 import TRAIN, NetParameter
 from caffe_io.errors import WeightsError
 from caffe_io.weights import read_solverstate, read_weights, write_solverstate
 from kits.commands import inside
 from kits.training_layers import build_net
-from training.errors import TrainingError
 from training.nets.net import Net
-from training.solvers.snapshot import check_snapshot_folder, read_snapshot, write_snapshot
+from training.solvers.snapshot import read_snapshot, write_snapshot
 
 
 def small_net(outputs: int = 2, seed: int = 0) -> Net:
@@ -97,15 +96,6 @@ def test_snapshots_that_do_not_fit(tmp_path: Path) -> None:
     Path(model).unlink()
     with pytest.raises(WeightsError, match=r"net_iter_5\.caffemodel: cannot be read"):
         read_snapshot(state, net, histories_of(net))
-
-
-def test_the_folder_for_snapshots_is_made_and_checked(tmp_path: Path) -> None:
-    check_snapshot_folder(SolverParameter(snapshot_prefix=f"{tmp_path}/models/net/net"))
-    assert list((tmp_path / "models/net").iterdir()) == []
-    (tmp_path / "file").write_text("x")
-    for prefix in ("file/net", "file/models/net"):
-        with pytest.raises(TrainingError, match=rf'snapshot_prefix ".*{prefix}": the folder .* cannot be written'):
-            check_snapshot_folder(SolverParameter(snapshot_prefix=f"{tmp_path}/{prefix}"))
 
 
 def test_hdf5(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_a_loss_that_depends_on_no_weight(tmp_path: Path) -> None:
 
 def train(folder: Path, **settings: object) -> str:
     """Train with the small solver; return the log."""
-    done = command("train", "--solver", small_solver(folder, **settings), folder=folder)
+    done = command("train", "--solver", small_solver(folder, **settings), "--force", folder=folder)
     assert done.code == 0, done.err
     return done.err
 

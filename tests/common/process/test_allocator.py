@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import ctypes, sys
-from common.allocator import keep_freed_memory
+from common.process.allocator import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 def resident():

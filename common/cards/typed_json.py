@@ -20,15 +20,19 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from .errors import CardError
-from .messages import did_you_mean
+from ..errors import CardError
+from ..inputs import read_input
+from ..messages import did_you_mean
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 MAX_BYTES = 16 << 20
 """Far more than any card needs. It keeps a wrong file from filling the memory."""
+MAX_DEPTH = 50
+"""Lists in lists. Far more than any card needs, and Python's own reader and writer of JSON fail only at hundreds."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
 
@@ -66,12 +70,9 @@ def read_model(model: type[Model], path: Path, next_step: str) -> Model:
     Raises CardError with the file, the key, what was found, what was expected, and `next_step`.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_input(path, MAX_BYTES)
     except OSError as error:
         raise CardError(f"{path}: cannot be read ({error.strerror}). {next_step}") from error
-    if len(data) > MAX_BYTES:
-        raise CardError(f"{path}: is larger than {MAX_BYTES >> 20} MB; expected a card. {next_step}")
     try:
         content = json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -80,6 +81,8 @@ def read_model(model: type[Model], path: Path, next_step: str) -> Model:
         raise CardError(f"{path}:{error.lineno}:{error.colno}: is not JSON: {error.msg}. {next_step}") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
         raise CardError(f"{path}: is JSON that cannot be read: {error}. {next_step}") from error
+    if _depth(content) > MAX_DEPTH:
+        raise CardError(f"{path}: is JSON of more than {MAX_DEPTH} levels; expected a card. {next_step}")
     return parse(model, content, str(path), next_step)
 
 
@@ -113,9 +116,26 @@ def _problems(error: ValidationError, model: type[BaseModel], content: dict[str,
         elif not found:
             problems.setdefault(key, f'"{key}" is missing; expected {expected}.')
         else:
-            hint = did_you_mean(value, re.split(", | or ", expected)) if isinstance(value, str) else ""
-            problems.setdefault(key, f'"{key}" is {_shown(value)}; expected {expected}.{hint}')
+            problems.setdefault(key, f'"{key}" is {_shown(value)}; expected {expected}.{_hint(value, expected)}')
     return problems
+
+
+def _depth(content: object) -> int:
+    """How many lists and objects lie in each other; counted up to MAX_DEPTH + 1."""
+    depth = 0
+    level = [content]
+    while depth <= MAX_DEPTH:
+        inner: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+        if not any(isinstance(value, (dict, list)) for value in level):
+            break
+        depth += 1
+        level = inner
+    return depth
 
 
 def _place(model: type[BaseModel], location: Location) -> tuple[Location, str]:
@@ -136,7 +156,8 @@ def _place(model: type[BaseModel], location: Location) -> tuple[Location, str]:
             continue
         keys.append(part)
         texts = [(field.description or "a value").partition(":")[0] for field in fields]
-        expected = " or ".join(dict.fromkeys(texts))
+        *firsts, last = dict.fromkeys(texts)
+        expected = f"{', '.join(firsts)} or {last}" if firsts else last
         models = tuple(_models(fields[0].annotation))
         if not models:
             break
@@ -149,6 +170,21 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
+
+
+def _hint(value: Any, expected: str) -> str:
+    """Say more about a wrong value than what was expected, if there is more to say."""
+    texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+    if any(_CONTROL.search(text) for text in texts):
+        return " A control character is in it, which a terminal would obey."
+    if isinstance(value, str):
+        return did_you_mean(value, re.split(", | or ", expected))
+    if not isinstance(value, list) or "name" not in expected:
+        return ""
+    if any(type(item) in (int, float) for item in value):
+        return f" Write numbers as text: {_shown([item if isinstance(item, str) else str(item) for item in value])}."
+    repeated = [text for number, text in enumerate(texts) if text in texts[:number]]
+    return f" {_shown(repeated[0])} is there twice." if repeated else ""
 
 
 def _look_up(content: Any, location: Location) -> tuple[bool, Any]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from caffe_io.databases.lmdb_store import write_lmdb
+from caffe_io.databases.lmdb_store import is_lmdb, write_lmdb
 from common.errors import PictureError, UsageError
-from common.files import refuse_existing
+from common.files import refuse_existing_folder
 
 from .errors import LmdbBuildError
 from .lists import Entry, read_list, refuse_several_labels
@@ -104,7 +104,7 @@ def main(options: argparse.Namespace) -> None:
             f"--resize_height {options.resize_height} --resize_width {options.resize_width}: give both, above 0, "
             "or neither. With only one of them Caffe does not resize at all."
         )
-    refuse_existing(options.database, options.force)
+    refuse_existing_folder(options.database, options.force, is_lmdb)
     entries = read_list(options.list)
     refuse_several_labels(options.list, with_slash(options.root), entries)
     if options.shuffle:

@@ -79,14 +79,19 @@ class LmdbWriter:
                 self._environment.set_mapsize(2 * self._environment.info()["map_size"])
 
 
+def is_lmdb(names: set[str]) -> bool:
+    """Say whether a folder with these files is an LMDB and nothing else."""
+    return "data.mdb" in names and names <= {"data.mdb", "lock.mdb"}
+
+
 @contextmanager
 def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[LmdbWriter]:
     """Write a database: `with write_lmdb("x_lmdb") as db: db.put(key, value)`.
 
-    The folder appears when the block ends without an error. Raises OutputExists if `path` exists and `force` is false,
-    DatabaseError if the disk is full. Then nothing is left behind.
+    The folder appears when the block ends without an error. Raises OutputExists if `path` exists, unless `force` is true
+    and it is a database; DatabaseError if the disk is full. Then nothing is left behind.
     """
-    with atomic_folder(path, force) as folder:
+    with atomic_folder(path, force, is_lmdb) as folder:
         try:
             with (
                 closing(lmdb.open(str(folder), map_size=_FIRST_MAP, readahead=False)) as environment,

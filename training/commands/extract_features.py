@@ -6,10 +6,10 @@ import argparse
 import contextlib
 
 from caffe_io.caffe_pb2 import TEST, Datum
-from caffe_io.databases.lmdb_store import write_lmdb
+from caffe_io.databases.lmdb_store import is_lmdb, write_lmdb
 from caffe_io.prototxt import read_net
 from common.errors import UsageError
-from common.files import refuse_existing
+from common.files import refuse_existing_folder
 from common.messages import known_names, shape_text
 
 from ..errors import TrainingError
@@ -47,7 +47,7 @@ def main(options: argparse.Namespace) -> None:
     if options.batches < 1:
         raise UsageError(f"{options.batches} batches; expected at least 1.")
     for path in paths:
-        refuse_existing(path, options.force)
+        refuse_existing_folder(path, options.force, is_lmdb)
     import torch
 
     from ..nets.net import Net

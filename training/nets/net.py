@@ -16,7 +16,6 @@ from caffe_io.errors import CaffeIOError
 from caffe_io.graph import NetGraph, Node
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
-from caffe_io.splits import insert_splits
 from caffe_io.text.layer_place import place_of
 from common.errors import MeanError
 from common.messages import shape_text
@@ -31,6 +30,7 @@ from .in_place import find_overwritten, overwrites_unread_top, run_overwritten
 from .loading import Loaded, check_complete, load_weights
 from .objective import Objective
 from .parameters import LearnableParameter, LearnableParameters
+from .splits import insert_splits
 
 
 @dataclass

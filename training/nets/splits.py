@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .caffe_pb2 import LayerParameter, NetParameter
-from .graph import NetGraph, Port, Version
+from caffe_io.caffe_pb2 import LayerParameter, NetParameter
+from caffe_io.graph import NetGraph, Port, Version
 
 
 def insert_splits(net: NetParameter) -> NetParameter:

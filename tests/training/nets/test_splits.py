@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from caffe_io.caffe_pb2 import NetParameter
 from caffe_io.prototxt import parse_text
-from caffe_io.splits import insert_splits
+from training.nets.splits import insert_splits
 
 NET = """
 layer { name: "d" type: "Input" top: "x" top: "one" }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -10,17 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError
 
+from common.errors import PictureError
 from common.messages import shape_text
+from common.pictures.header import read_header
 
 from .caffe_pb2 import Datum
 from .errors import DatabaseError
 
-# A JPEG's frame header: marker, length for 1, 3 or 4 components, bits a sample, height, width.
-_JPEG_FRAME = re.compile(
-    rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\x00[\x0b\x11\x14][\x08\x0c](?P<height>..)(?P<width>..)", re.DOTALL
-)
-# The most pixels a byte. A block of 8 x 8 takes at least one bit.
-_JPEG_DENSITY = 1024
+_AGAIN = "Make the database again."
 
 
 def array_to_datum(array: npt.NDArray[np.uint8], label: int) -> Datum:
@@ -55,8 +51,7 @@ def datum_to_array(datum: Datum, what: str = "record", color: bool | None = None
     flat = np.frombuffer(datum.data, np.uint8) if datum.data else np.array(datum.float_data, np.float32)
     if min(shape) <= 0 or flat.size != shape[0] * shape[1] * shape[2]:
         raise DatabaseError(
-            f"{what}: holds {flat.size} values, but claims {shape_text(shape)} (channels x height x width). "
-            "Make the database again."
+            f"{what}: holds {flat.size} values, but claims {shape_text(shape)} (channels x height x width). {_AGAIN}"
         )
     return flat.reshape(shape)
 
@@ -74,30 +69,18 @@ def parse_datum(value: bytes, what: str = "record") -> Datum:
 def _decode(data: bytes, what: str, color: bool | None) -> npt.NDArray[np.uint8]:
     import cv2
 
-    pixels = _jpeg_pixels(data)
-    if pixels > _JPEG_DENSITY * len(data):
-        raise DatabaseError(
-            f"{what}: a JPEG that claims {pixels} pixels in {len(data)} bytes is damaged. Make the database again."
-        )
     mode = {None: cv2.IMREAD_UNCHANGED, True: cv2.IMREAD_COLOR, False: cv2.IMREAD_GRAYSCALE}[color]
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data else None
-    except cv2.error:
+        header = read_header(data)
+        with header.decoding():
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), header.flags(mode))
+    except PictureError as error:
+        raise DatabaseError(f"{what}: an encoded picture that cannot be decoded: {error}. {_AGAIN}") from error
+    except (cv2.error, MemoryError):
         # The sizes are out of range.
         picture = None
     if picture is None:
-        raise DatabaseError(f"{what}: {len(data)} encoded bytes that no decoder can read. Make the database again.")
+        raise DatabaseError(f"{what}: {len(data)} encoded bytes that no decoder can read. {_AGAIN}")
     if picture.dtype != np.uint8:
         raise DatabaseError(f"{what}: a picture of {picture.dtype} values; expected 8 bits a channel, as in Caffe.")
     return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1))
-
-
-def _jpeg_pixels(data: bytes) -> int:
-    """Return height times width from the header of a JPEG, 0 for other files.
-
-    The decoder would spend memory and seconds on that many pixels, however few bytes follow.
-    """
-    if not data.startswith(b"\xff\xd8"):
-        return 0
-    frames = _JPEG_FRAME.finditer(data)
-    return max((int.from_bytes(f["height"], "big") * int.from_bytes(f["width"], "big") for f in frames), default=0)

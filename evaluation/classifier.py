@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from caffe_io.caffe_pb2 import LayerParameter, NetParameter, TransformationParameter
-from caffe_io.databases.lmdb_store import LmdbReader
+from caffe_io.caffe_pb2 import DataParameter, LayerParameter, NetParameter, TransformationParameter
+from caffe_io.databases.backends import open_database
 
 from .errors import EvaluationError
 
@@ -29,17 +29,26 @@ UNNAMED = Classification("prob", "class", ())
 class Classifier:
     """A net to be measured.
 
-    `source` is its test LMDB, `keys` are those of all records. `transform` is what the net does to them first. `scores`
+    `data` names its test database, `keys` are those of all records. `transform` is what the net does to them first. `scores`
     and `label` are blobs of the train_test net.
     """
 
-    source: str
+    data: DataParameter
     keys: Sequence[str]
-    batch_size: int
     transform: TransformationParameter
     scores: str
     label: str
     classification: Classification
+
+    @property
+    def source(self) -> str:
+        """The test database."""
+        return self.data.source
+
+    @property
+    def batch_size(self) -> int:
+        """Number of records in a batch of the train_test net."""
+        return self.data.batch_size
 
     @property
     def records(self) -> int:
@@ -66,12 +75,11 @@ def read_classifier(net: NetParameter, path: str, classification: Classification
     """
     data = _layer(net, path, "Data")
     accuracy = _layer(net, path, "Accuracy")
-    with LmdbReader(data.data_param.source) as reader:
+    with open_database(data.data_param) as reader:
         keys = [key.decode("utf-8", "backslashreplace") for key in reader]
     return Classifier(
-        source=data.data_param.source,
+        data=data.data_param,
         keys=keys,
-        batch_size=data.data_param.batch_size,
         transform=data.transform_param,
         scores=accuracy.bottom[0],
         label=accuracy.bottom[1],

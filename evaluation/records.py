@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caffe_io.databases.lmdb_store import LmdbReader
+from caffe_io.databases.backends import open_database
 from caffe_io.datum import datum_to_array, parse_datum
 from common.messages import shape_text
 
@@ -27,7 +27,7 @@ def read_pictures(classifier: Classifier) -> Iterator[tuple[NDArray[np.uint8], i
     """
     transform = classifier.transform
     color = True if transform.force_color else False if transform.force_gray else None
-    with LmdbReader(classifier.source) as reader:
+    with open_database(classifier.data) as reader:
         for key, value in reader.items():
             name = f'{classifier.source}, record "{key.decode(errors="replace")}"'
             datum = parse_datum(value, name)

@@ -1,7 +1,7 @@
 """Picture files: read, decode, check, resize. A picture is BGR, uint8, height x width x channels, as OpenCV has it.
 
-Databases and answers use the same decoder, so a network sees in use what it saw in training. They differ in what they
-accept:
+Databases and answers use the same decoder, so a network sees in use what it saw in training: the same formats, turned the
+same way (common/pictures/header.py). They differ in what they accept:
 
 - `decode` takes what Caffe takes: every size down to one pixel, in colour or in grey.
 - `read_picture` reads a face to be answered about. It also refuses a file that is cut short and a face that is too small.
@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import PictureError
+from common.inputs import read_input
 from common.messages import shape_text
+from common.pictures.header import largest_file, read_header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,9 +36,7 @@ MIN_SIDE = 16
 def read_bytes(path: str | Path) -> bytes:
     """Return the bytes of a file. Raises PictureError, with the reason alone, if there are none."""
     try:
-        # Unbuffered, because other threads go on meanwhile; numpy.fromfile blocks them several times as long.
-        with Path(path).open("rb", buffering=0) as file:
-            data = file.read()
+        data = read_input(path, largest_file())
     except OSError as error:
         raise PictureError((error.strerror or str(error)).lower()) from error
     if not data:
@@ -47,23 +47,24 @@ def read_bytes(path: str | Path) -> bytes:
 def decode(data: bytes, gray: bool = False) -> Picture:
     """Decode the bytes of a picture file into height x width x 3 (BGR), or height x width with `gray`.
 
-    OpenCV's flags mean what they mean in Caffe: grey becomes three equal channels, transparency is dropped, 16 bits
-    become 8, and the orientation mark of a camera is obeyed. One thing differs. Caffe decodes from the file, where OpenCV
-    fills the missing part of a truncated JPEG with grey. From memory, as here, OpenCV refuses it.
+    The pixels are those of Caffe's convert_imageset: grey becomes three equal channels, transparency is dropped, 16 bits
+    become 8. A JPEG or TIFF is turned by its orientation mark, a PNG or WebP is not. docs/pictures.md has the whole table.
+    One thing differs. Caffe decodes from the file, where OpenCV fills the missing part of a truncated JPEG with grey. From
+    memory, as here, OpenCV refuses it.
     Raises PictureError with the reason alone.
     """
     import cv2
     import numpy as np
 
+    header = read_header(data)
     try:
-        with _silent_opencv():
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        # One cause is a header that claims more pixels than OpenCV takes.
-        raise PictureError(f"refused by OpenCV: {error.err}") from error
+        with _silent_opencv(), header.decoding():
+            mode = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), header.flags(mode))
+    except (cv2.error, MemoryError) as error:
+        raise PictureError(f"refused by OpenCV: {getattr(error, 'err', 'not enough memory')}") from error
     if picture is None:
-        kind = "a truncated or damaged JPEG" if bytes(data[:2]) == b"\xff\xd8" else "not a picture, or damaged"
-        raise PictureError(f"{kind} ({len(data)} bytes)")
+        raise PictureError(f"a truncated or damaged {header.kind} ({len(data)} bytes)")
     return np.asarray(picture, np.uint8)
 
 
@@ -82,9 +83,7 @@ def read_picture(path: str | Path) -> Picture:
     try:
         picture = decode(data)
     except PictureError as error:
-        raise PictureError(
-            f"{path}: {error}; begins with {data[:12]!r}. Expected a JPEG, PNG, BMP, TIFF or WebP file."
-        ) from error
+        raise PictureError(f"{path}: {error}. Expected a JPEG, PNG, BMP, TIFF or WebP file.") from error
     check_picture(picture, str(path))
     return picture
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Iterable
@@ -11,12 +12,22 @@ from typing import NamedTuple
 
 from common.errors import OutputExists
 from common.files import atomic_file
+from common.inputs import read_input
 
 from .errors import ListError
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-# A Datum's label is an int32.
-_LARGEST = 2**31 - 1
+# Python refuses to convert thousands of digits.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+# A Datum's label is an int32. Caffe stores negative ones too: -1 is what `ignore_label: -1` leaves out of a loss.
+_SMALLEST, _LARGEST = -(2**31), 2**31 - 1
+# Bytes. ImageNet's list of 1.3 million pictures has 50 MB.
+_LONGEST_LIST = 1 << 30
+# A picture's name, and numbers after it.
+_SEVERAL_LABELS = re.compile(r".+\.\w+( +[+-]?[0-9][0-9.e+-]*)+")
+_ONE_LABEL = (
+    "A list gives each picture one whole number. For several labels or decimals, write them into HDF5 files (HDF5Data), "
+    "or into a second LMDB beside that of the pictures."
+)
 
 
 class Entry(NamedTuple):
@@ -29,12 +40,16 @@ class Entry(NamedTuple):
 def read_list(path: str | os.PathLike[str]) -> list[Entry]:
     """Return the entries in the order of the lines. The label follows the last space, so paths may contain spaces.
 
-    Empty lines at the end are ignored. Raises ListError with the number of the first line that is not "path label".
+    Empty lines at the end and a byte order mark at the beginning are ignored. Raises ListError with the number of the first
+    line that is not "path label".
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
+        data = read_input(path, _LONGEST_LIST)
     except OSError as error:
         raise ListError(f"{path}: cannot be read ({error.strerror}). Make the lists with build_dataset.py.") from error
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ListError(f"{path}: is UTF-16 text. Save it as UTF-8.")
+    text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     lines = text.rstrip().split("\n")
     if lines == [""]:
         raise ListError(f"{path}: is empty. Expected lines of the form: path label")
@@ -46,10 +61,29 @@ def _entry(line: str, where: str) -> Entry:
     if not space or not path:
         raise ListError(f"{where}: {line!r} has no label. Expected a path, a space and a label.")
     if not _INTEGER.fullmatch(label):
-        raise ListError(f"{where}: the label {label!r} is not an integer. Expected a path, a space and a label.")
-    if not 0 <= int(label) <= _LARGEST:
-        raise ListError(f"{where}: the label {label} is out of range. Classes are numbered from 0.")
+        hint = _ONE_LABEL if _is_decimal(label) else "Expected a path, a space and a label."
+        raise ListError(f"{where}: the label {label!r} is not an integer. {hint}")
+    if not _SMALLEST <= int(label) <= _LARGEST:
+        raise ListError(f"{where}: the label {label} is out of range; a record holds {_SMALLEST} to {_LARGEST}.")
     return Entry(path, int(label))
+
+
+def _is_decimal(label: str) -> bool:
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return "_" not in label
+
+
+def refuse_several_labels(path: str, prefix: str, entries: Iterable[Entry]) -> None:
+    """Raise ListError if a line of the list at `path` has several labels: the last alone would be taken for its label.
+
+    A file may have such a name, so one below `prefix` is looked for first.
+    """
+    for number, entry in enumerate(entries, start=1):
+        if _SEVERAL_LABELS.fullmatch(entry.path) and not os.path.lexists(prefix + entry.path):
+            raise ListError(f'{path}, line {number}: "{entry.path} {entry.label}" has several labels. {_ONE_LABEL}')
 
 
 def list_text(entries: Iterable[Entry]) -> bytes:

@@ -16,6 +16,7 @@ from caffe_io.graph import NetGraph, Version
 from caffe_io.layer_types import layer_type
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
+from caffe_io.text.mistakes import former_type
 from common.commands import LOGGER
 from common.messages import known_names, last_line, shape_text
 
@@ -130,7 +131,8 @@ class _Conversion:
             raise self._error(parameter, facts.not_converted)
         build = LAYERS.get(parameter.type)
         if build is None:
-            raise self._error(parameter, f"unknown layer type. {known_names(parameter.type, ['Input', *LAYERS])}")
+            advice = former_type(parameter.type) or known_names(parameter.type, ["Input", *LAYERS])
+            raise self._error(parameter, f"unknown layer type. {advice}")
         problem = facts.count_problem(parameter.bottom, parameter.top)
         if problem:
             raise self._error(parameter, problem)

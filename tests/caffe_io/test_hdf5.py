@@ -112,3 +112,61 @@ def test_names_that_are_not_text(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "w", "a") as file:
         file["data/fc"].move(b"1", b"\xff")
     assert [blob.shape for blob in read_weights(tmp_path / "w")["fc"]] == [CONV.shape]
+
+
+@pytest.mark.parametrize("kind", ["soft", "external"])
+@pytest.mark.parametrize("place", ["data", "data/conv", "data/conv/0"])
+def test_links_are_not_followed(tmp_path: Path, kind: str, place: str) -> None:
+    """An external link to a FIFO would wait for ever; one to another file would read it."""
+    secret = tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["data/conv/0"] = CONV
+    with h5py.File(tmp_path / "w", "w") as file:
+        file["other/conv/0"] = CONV
+        file["data/fc/0"] = CONV
+        if place in file:
+            del file[place]
+        target = place.replace("data", "other", 1)
+        file[place] = h5py.SoftLink(f"/{target}") if kind == "soft" else h5py.ExternalLink(str(secret), place)
+    with pytest.raises(WeightsError, match=f"w: {place}: is a link to another place or file, which is not followed"):
+        read_hdf5_weights(tmp_path / "w")
+
+
+def test_numbers_in_other_files_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(96))
+    with h5py.File(tmp_path / "source", "w") as file:
+        file["x"] = CONV
+    with h5py.File(tmp_path / "stored", "w") as file:
+        file.create_dataset("data/conv/0", CONV.shape, "<f4", external=[(str(tmp_path / "secret"), 0, 96)])
+    with h5py.File(tmp_path / "virtual", "w") as file:
+        layout = h5py.VirtualLayout(CONV.shape, "<f4")
+        layout[...] = h5py.VirtualSource(str(tmp_path / "source"), "x", CONV.shape)
+        file.create_virtual_dataset("data/conv/0", layout)
+    for name in ("stored", "virtual"):
+        with pytest.raises(WeightsError, match=f"{name}: data/conv/0: keeps its numbers in other files"):
+            read_hdf5_weights(tmp_path / name)
+
+
+@pytest.mark.timeout(20)
+def test_groups_inside_each_other_without_end(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "deep", "w") as file:
+        group = file.create_group("data")
+        for _ in range(5000):
+            group = group.create_group("a")
+        group["0"] = CONV
+    with h5py.File(tmp_path / "circle", "w") as file:
+        file["data/conv/0"] = CONV
+        file["data/conv/again"] = file["data"]
+        file["data/again"] = file["data"]
+    for name in ("deep", "circle"):
+        with pytest.raises(WeightsError, match=f"{name}: has more than 32 groups inside each other"):
+            read_hdf5_weights(tmp_path / name)
+
+
+@pytest.mark.timeout(20)
+def test_a_fifo_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "w")
+    assert not is_hdf5(tmp_path / "w")
+    for read in (read_weights, read_solverstate, read_hdf5_weights, read_hdf5_state):
+        with pytest.raises(WeightsError, match=r"w: cannot be read .*a FIFO, not an ordinary file"):
+            read(tmp_path / "w")

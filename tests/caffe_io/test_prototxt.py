@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,13 @@ def test_required_fields_of_a_binary_net(tmp_path: Path) -> None:
 def test_damaged_binary_nets(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(WeightsError, match=message):
         read_binary_net(saved(tmp_path / "n", data))
+
+
+@pytest.mark.timeout(20)
+def test_devices_and_fifos_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "fifo")
+    for name, kind in (("zero", "a device"), ("fifo", "a FIFO"), (".", "a folder")):
+        for read in (read_net, read_solver, read_binary_net):
+            with pytest.raises(CaffeIOError, match=f"cannot be read .{kind}, not an ordinary file"):
+                read(tmp_path / name)

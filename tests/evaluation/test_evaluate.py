@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from caffe_io.caffe_pb2 import TEST, Datum, TransformationParameter
+from caffe_io.caffe_pb2 import TEST, DataParameter, Datum, TransformationParameter
 from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.datum import datum_to_array, parse_datum
 from caffe_io.net_state import filter_net
@@ -172,6 +172,10 @@ def test_the_openvino_engine_feeds_the_centre_of_raw_records(folder: Path, tmp_p
     np.testing.assert_array_equal(found, labels)
 
 
+def lmdb_of(source: str) -> DataParameter:
+    return DataParameter(source=source, batch_size=1, backend=DataParameter.LMDB)
+
+
 def float_lmdb(path: Path, pictures: np.ndarray) -> str:
     with write_lmdb(path) as database:
         for index, picture in enumerate(pictures):
@@ -183,12 +187,12 @@ def float_lmdb(path: Path, pictures: np.ndarray) -> str:
 def test_records_of_float_data_are_fed_only_if_they_are_bytes(folder: Path, tmp_path: Path) -> None:
     engine, classifier, ir = ENGINES["openvino"], classifier_of(folder), brightness_ir(tmp_path)
     pictures = records(folder)[0][:2].astype(np.float32)
-    whole = dataclasses.replace(classifier, source=float_lmdb(tmp_path / "whole", pictures), keys=["0", "1"])
+    whole = dataclasses.replace(classifier, data=lmdb_of(float_lmdb(tmp_path / "whole", pictures)), keys=["0", "1"])
     probabilities, _ = engine(whole, Path(), Path(), ir)
     np.testing.assert_array_equal(probabilities, engine(classifier, Path(), Path(), ir)[0][:2])
     for name, value in (("half", 0.5), ("large", 300), ("negative", -1), ("nan", np.nan)):
         pictures[1, 0, 12, 12] = value
-        broken = dataclasses.replace(classifier, source=float_lmdb(tmp_path / name, pictures), keys=["0", "1"])
+        broken = dataclasses.replace(classifier, data=lmdb_of(float_lmdb(tmp_path / name, pictures)), keys=["0", "1"])
         with pytest.raises(EngineError, match=r'record "1": holds numbers that are not bytes.*--engine torch'):
             engine(broken, Path(), Path(), ir)
 
@@ -200,7 +204,7 @@ def test_encoded_records_have_the_channels_that_training_saw(folder: Path, tmp_p
         database.put(b"0", Datum(data=png.tobytes(), label=1, encoded=True).SerializeToString())
     transform = TransformationParameter(force_color=True)
     classifier = dataclasses.replace(
-        classifier_of(folder), source=str(tmp_path / "grey"), keys=["0"], transform=transform
+        classifier_of(folder), data=lmdb_of(str(tmp_path / "grey")), keys=["0"], transform=transform
     )
     probabilities, _ = ENGINES["openvino"](classifier, Path(), Path(), brightness_ir(tmp_path))
     powers = np.exp([10 - 15, 0, 20 - 15])

@@ -69,7 +69,7 @@ def test_a_jpeg_cut_anywhere_is_refused(tmp_path: Path, options: tuple[int, ...]
 def test_other_formats_cut_are_refused(ending: str) -> None:
     data = encoded(ending, picture())
     for part in (0.1, 0.5, 0.9):
-        with pytest.raises(PictureError, match="not a picture, or damaged"):
+        with pytest.raises(PictureError, match=r"a truncated or damaged (PNG|BMP|WebP)"):
             decode(data[: int(len(data) * part)])
 
 
@@ -78,11 +78,11 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("this is no picture\n" * 100)
     with pytest.raises(PictureError, match=r"empty file \(0 bytes\)"):
         read_bytes(tmp_path / "empty.jpg")
-    with pytest.raises(PictureError, match=r"not a picture, or damaged \(1900 bytes\)"):
+    with pytest.raises(PictureError, match=r"not a picture, or damaged \(1900 bytes"):
         decode(read_bytes(tmp_path / "text.jpg"))
     with pytest.raises(PictureError, match="no such file"):
         read_bytes(tmp_path / "none.jpg")
-    with pytest.raises(PictureError, match="directory"):
+    with pytest.raises(PictureError, match="a folder"):
         read_bytes(tmp_path)
 
 

@@ -86,7 +86,7 @@ def test_other_formats_cut_in_half(
 ) -> None:
     path = save(tmp_path / f"face{suffix}", face)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(PictureError, match=r"not a picture, or damaged .*Expected a JPEG, PNG, BMP, TIFF or WebP file"):
+    with pytest.raises(PictureError, match=r"a truncated or damaged (BMP|WebP|TIFF) .*Expected a JPEG, PNG"):
         read_picture(path)
     assert capfd.readouterr().err == ""
 
@@ -141,10 +141,10 @@ def test_the_smallest_face(tmp_path: Path) -> None:
         (b"", "an empty file (0 bytes)"),
         (
             b"Not a picture at all\n",
-            "not a picture, or damaged (21 bytes); begins with b'Not a pictur'. Expected a JPEG",
+            "not a picture, or damaged (21 bytes that begin with b'Not a pictur'). Expected a JPEG",
         ),
         (b"\xff\xd8\xff\xd9", "a truncated or damaged JPEG (4 bytes)"),
-        (b"\0" * 5000, "not a picture, or damaged (5000 bytes)"),
+        (b"\0" * 5000, "not a picture, or damaged (5000 bytes"),
     ],
 )
 def test_no_picture(tmp_path: Path, content: bytes, words: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -159,17 +159,19 @@ def test_no_picture(tmp_path: Path, content: bytes, words: str, capfd: pytest.Ca
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"face\.jpg: no such file or directory\. Give the picture of one face"):
         read_picture(tmp_path / "face.jpg")
-    with pytest.raises(PictureError, match=r": is a directory\. Give the picture of one face"):
+    with pytest.raises(PictureError, match=r": a folder, not an ordinary file\. Give the picture of one face"):
         read_picture(tmp_path)
 
 
 def test_a_picture_too_large_to_decode(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A PNG header that claims 60,000 x 60,000 pixels: OpenCV refuses it by an exception."""
+    """A PNG header that claims 60,000 x 60,000 pixels."""
     path = save(tmp_path / "huge.png", np.zeros((20, 20, 3), np.uint8))
     data = bytearray(path.read_bytes())
     data[16:24] = struct.pack(">II", 60000, 60000)
     path.write_bytes(data)
-    with pytest.raises(PictureError, match=r"huge\.png: not a picture, or damaged"):
+    with pytest.raises(
+        PictureError, match=r"huge\.png: a PNG of 60000x60000 pixels, but at most 134217728 are decoded"
+    ):
         read_picture(path)
     assert "OpenCV" not in capfd.readouterr().err
 

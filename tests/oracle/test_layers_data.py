@@ -250,9 +250,9 @@ def test_what_both_refuse_of_image_data(judge: Judge, pictures: Path, tmp_path: 
     (tmp_path / "text").write_text(f"{tmp_path}/empty 1\n")
     for folder, name, settings, said in (
         (pictures, "list", "batch_size: 2 new_height: 5", "expected both, or neither"),
-        (pictures, "list", "batch_size: 2", "line 1: in/a.png does not exist"),
-        (tmp_path, "gone", "batch_size: 2", "line 1: nowhere.png does not exist"),
-        (tmp_path, "text", "batch_size: 2", "no decoder reads it"),
+        (pictures, "list", "batch_size: 2", "line 1: in/a.png: no such file"),
+        (tmp_path, "gone", "batch_size: 2", "line 1: nowhere.png: no such file"),
+        (tmp_path, "text", "batch_size: 2", "not a picture, or damaged"),
         (tmp_path, "empty", "batch_size: 2", "names no picture"),
         (tmp_path, "none", "batch_size: 2", "cannot be read"),
         (pictures, "sizes", "batch_size: 2", "but the first record is 3x18x30"),

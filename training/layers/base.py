@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 import torch
 from torch import Tensor
@@ -16,6 +17,16 @@ from ..errors import LayerError
 from .fillers import DETERMINISTIC_FILLERS, fill
 
 Shape = tuple[int, ...]
+
+
+class PythonCode(Enum):
+    """Whether layers of type Python may run the code that they name, and what becomes of that code's exceptions."""
+
+    REFUSED = "refused"
+    # A LayerError names the layer and the exception.
+    REPORTED = "reported"
+    # The exception itself, as in pycaffe, whose scripts may catch it.
+    RAISED = "raised"
 
 
 @dataclass
@@ -34,6 +45,7 @@ class Context:
     worker: int = 0
     workers: int = 1
     caffe_bugs: bool = True
+    python_code: PythonCode = PythonCode.REFUSED
 
     def batch(self, own: int) -> int:
         """Turn the number of one of this worker's batches into the number counted over all workers."""

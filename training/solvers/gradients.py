@@ -62,7 +62,11 @@ class Gradients:
         `report` takes the lines of debug_info. Raises TrainingError if no loss depends on a weight.
         """
         for parameter in self._net.parameters:
-            parameter.values.grad = None
+            if self.layerwise and parameter.values.grad is not None:
+                # A script may hold the array.
+                parameter.values.grad.zero_()
+            else:
+                parameter.values.grad = None
         total = 0.0
         for part in range(self._param.iter_size):
             self._net.reseed(iteration * self._param.iter_size + part)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from caffe_io.errors import WeightsError
+from caffe_io.hdf5 import is_hdf5, own_dataset
+from common.inputs import check_input, read_input
+
 from ..base import Shape, shape_list
 from .source import Batches
+
+# Bytes.
+_LONGEST_LIST = 1 << 28
 
 
 class HDF5Data(Batches):
@@ -31,8 +38,13 @@ class HDF5Data(Batches):
         if not p.batch_size:
             raise self.error("needs a batch_size of at least 1.")
         self.source = p.source
+        if is_hdf5(p.source):
+            raise self.error(
+                f'its source "{p.source}" is an HDF5 file itself. Expected a text file with the names of HDF5 files, '
+                "one a line: write this name into a file and give that."
+            )
         try:
-            self._files = Path(p.source).read_text("utf-8", "surrogateescape").split()
+            self._files = read_input(p.source, _LONGEST_LIST).decode("utf-8", "surrogateescape").split()
         except OSError as error:
             raise self.error(f'its source "{p.source}" cannot be read ({error.strerror}).') from error
         if not self._files:
@@ -74,16 +86,14 @@ class HDF5Data(Batches):
 
     def _read(self, file: int) -> list[npt.NDArray[np.float32]]:
         with self._opened(self._files[file]) as store:
-            return [store[top][()].astype(np.float32) for top in self.param.top]
+            return [self._dataset(store, top, self._files[file])[()].astype(np.float32) for top in self.param.top]
 
     def _look(self, name: str) -> list[Shape]:
         """Return the shapes of the datasets in a file, after checking that they are what the layer needs."""
         with self._opened(name) as store:
-            missing = [top for top in self.param.top if not hasattr(store.get(top), "dtype")]
-            if missing:
-                raise self.error(f'{name} has no dataset "{missing[0]}"; it has {", ".join(store) or "none"}.')
-            kinds = {store[top].dtype.kind for top in self.param.top}
-            shapes: list[Shape] = [tuple(store[top].shape) for top in self.param.top]
+            datasets = [self._dataset(store, top, name) for top in self.param.top]
+            kinds = {dataset.dtype.kind for dataset in datasets}
+            shapes: list[Shape] = [tuple(dataset.shape) for dataset in datasets]
         if not kinds <= set("fiu"):
             raise self.error(f"{name}: a dataset does not hold numbers; expected integers or floats.")
         if len({shape[:1] for shape in shapes}) != 1 or not shapes[0] or not shapes[0][0]:
@@ -93,10 +103,21 @@ class HDF5Data(Batches):
             )
         return shapes
 
-    def _opened(self, name: str) -> Any:
+    def _dataset(self, store: Any, top: str, name: str) -> Any:
+        try:
+            dataset = own_dataset(store, top, f'{name}: "{top}"')
+        except WeightsError as error:
+            raise self.error(str(error)) from error
+        if dataset is None:
+            raise self.error(f'{name} has no dataset "{top}"; it has {", ".join(store) or "none"}.')
+        return dataset
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[Any]:
         import h5py
 
         try:
-            return h5py.File(name, "r")
-        except OSError as error:
+            with h5py.File(check_input(name), "r") as store:
+                yield store
+        except (OSError, RuntimeError, MemoryError) as error:
             raise self.error(f"{name} cannot be read as an HDF5 file ({error}).") from error

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import codecs
+import logging
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from common.commands import LOGGER
+from common.errors import PictureError
+from common.inputs import read_input
+from common.pictures.header import largest_file, most_pixels, read_header
+
 from ..base import Shape
 from .source import Picture, Pictures
 
-_LEADING_INTEGER = re.compile(r"\s*([+-]?[0-9]+)")
+_LEADING_INTEGER = re.compile(r"\s*([+-]?[0-9]{1,10})(?![0-9])")
+# A picture's name, and numbers after it.
+_SEVERAL_LABELS = re.compile(r".+\.\w+( +[+-]?[0-9][0-9.e+-]*)+")
+_ONE_LABEL = "For several labels or decimals, write them into HDF5 files (HDF5Data), or into a second LMDB."
+# Bytes.
+_LONGEST_LIST = 1 << 30
 
 
 class ImageData(Pictures):
     """Read the pictures of `source`, lines of "path label", in the order of the lines, and start again after the last.
 
-    root_folder is prefixed to each path as it is. With new_height and new_width all pictures are resized to that size
+    root_folder is prefixed to each path as it is. A picture is decoded as convert_imageset does (docs/pictures.md), but as in
+    Caffe the missing part of a truncated JPEG becomes grey. With new_height and new_width all pictures are resized to that size
     (bilinear). They are read with three channels, with is_color: false with one.
 
     With `shuffle` each pass through the list has its own order, drawn from (seed, pass). rand_skip skips a number of
@@ -32,6 +44,10 @@ class ImageData(Pictures):
         p = self.param.image_data_param
         if bool(p.new_height) != bool(p.new_width):
             raise self.error(f"has new_height {p.new_height} and new_width {p.new_width}; expected both, or neither.")
+        if p.new_height * p.new_width > most_pixels():
+            raise self.error(
+                f"has new_height {p.new_height} and new_width {p.new_width}; at most {most_pixels()} pixels."
+            )
         self.source = p.source
         self._lines = self._read_list()
         self._first = 0
@@ -65,21 +81,46 @@ class ImageData(Pictures):
         p = self.param.image_data_param
         path, label = self._lines[line]
         name = f"{p.source}, line {line + 1}: {p.root_folder}{path}"
-        picture = cv2.imread(p.root_folder + path, cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE)
-        if picture is None:
-            reason = "exists, but no decoder reads it" if Path(p.root_folder + path).exists() else "does not exist"
-            raise self.error(f"{name} {reason}. Correct the list, or root_folder (now {p.root_folder!r}).")
+        try:
+            picture = self._decode(p.root_folder + path, cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE)
+        except PictureError as error:
+            several = f" {_ONE_LABEL}" if _SEVERAL_LABELS.fullmatch(path) else ""
+            raise self.error(
+                f"{name}: {error}. Correct the list, or root_folder (now {p.root_folder!r}).{several}"
+            ) from error
         if p.new_height:
-            picture = cv2.resize(picture, (p.new_width, p.new_height))
+            picture = np.asarray(cv2.resize(picture, (p.new_width, p.new_height)), np.uint8)
         return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1)), label, name
+
+    def _decode(self, path: str, mode: int) -> npt.NDArray[np.uint8]:
+        """Decode a picture file. Raises PictureError, with the reason alone, if that cannot be done."""
+        import cv2
+
+        try:
+            data = read_input(path, largest_file())
+            header = read_header(data)
+            with header.decoding():
+                picture = cv2.imdecode(np.frombuffer(data, np.uint8), header.flags(mode))
+                # Only from the file does OpenCV decode a truncated JPEG.
+                if picture is None:
+                    picture = cv2.imread(path, header.flags(mode))
+        except OSError as error:
+            raise PictureError((error.strerror or str(error)).lower()) from error
+        except (cv2.error, MemoryError) as error:
+            raise PictureError(f"refused by OpenCV: {getattr(error, 'err', 'not enough memory')}") from error
+        if picture is None:
+            raise PictureError(f"a damaged {header.kind} ({len(data)} bytes)")
+        return np.asarray(picture, np.uint8)
 
     def _read_list(self) -> list[tuple[str, int]]:
         """Read paths and labels. As in Caffe, the label is the number after the last space, and 0 if there is none."""
         try:
-            text = Path(self.source).read_bytes().decode("utf-8", "surrogateescape")
+            data = read_input(self.source, _LONGEST_LIST)
         except OSError as error:
             raise self.error(f'its source "{self.source}" cannot be read ({error.strerror}).') from error
-        lines = []
+        text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+        lines: list[tuple[str, int]] = []
+        cut = 0
         for number, line in enumerate(text.rstrip().split("\n"), 1):
             path, space, label = line.rstrip("\r").rpartition(" ")
             if not space:
@@ -87,5 +128,15 @@ class ImageData(Pictures):
             if not path:
                 raise self.error(f"{self.source}, line {number}: {line!r} names no picture; expected `path label`.")
             integer = _LEADING_INTEGER.match(label)
+            cut += bool(label) and (integer is None or integer.end() < len(label))
             lines.append((path, int(integer[1]) if integer else 0))
+        if cut:
+            logging.getLogger(LOGGER).warning(
+                "%s: %d of %d labels are no whole numbers. As Caffe does, only the whole number that they begin with is "
+                "read, or 0. %s",
+                self.source,
+                cut,
+                len(lines),
+                _ONE_LABEL,
+            )
         return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import h5py
@@ -114,4 +115,33 @@ def test_files_that_do_not_fit(stores: Path) -> None:
         layer(stores)
     (stores / "list").unlink()
     with pytest.raises(LayerError, match='list" cannot be read'):
+        layer(stores)
+
+
+def test_the_hdf5_file_itself_as_source(stores: Path) -> None:
+    text = f'type: "HDF5Data" top: "n" hdf5_data_param {{ source: "{stores}/a.h5" batch_size: 1 }}'
+    with pytest.raises(LayerError, match=r"a\.h5\" is an HDF5 file itself. Expected a text file with the names"):
+        layer_of(text)
+
+
+@pytest.mark.timeout(20)
+def test_fifos_links_and_claims(stores: Path) -> None:
+    (stores / "b.h5").unlink()
+    os.mkfifo(stores / "b.h5")
+    with pytest.raises(LayerError, match=r"b\.h5 cannot be read as an HDF5 file .*a FIFO, not an ordinary file"):
+        layer(stores)
+    (stores / "b.h5").unlink()
+    with h5py.File(stores / "b.h5", "w") as store:
+        store["n"] = [1]
+        store["d"] = h5py.ExternalLink(str(stores / "a.h5"), "d")
+    with pytest.raises(LayerError, match=r'b\.h5: "d": is a link to another place or file'):
+        layer(stores)
+    with h5py.File(stores / "b.h5", "w") as store:
+        store["n"] = [1]
+        store.create_dataset("d", (10**6, 10**6), "<f4", chunks=(1000, 1000))
+    with pytest.raises(LayerError, match="claims 1000000000000 numbers"):
+        layer(stores)
+    (stores / "list").unlink()
+    os.mkfifo(stores / "list")
+    with pytest.raises(LayerError, match=r'list" cannot be read .*a FIFO'):
         layer(stores)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from pathlib import Path
 
 import cv2
@@ -105,8 +107,8 @@ def test_a_batch_of_one_takes_any_size(pictures: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
-        ("gone.png 1\n", "batch_size: 1", r"list, line 1: gone\.png does not exist.*root_folder \(now ''\)"),
-        ("gone.png 1\n", 'batch_size: 1 root_folder: "x/"', r"line 1: x/gone\.png does not exist.*now 'x/'"),
+        ("gone.png 1\n", "batch_size: 1", r"list, line 1: gone\.png: no such file.*root_folder \(now ''\)"),
+        ("gone.png 1\n", 'batch_size: 1 root_folder: "x/"', r"line 1: x/gone\.png: no such file.*now 'x/'"),
         ("\n", "batch_size: 1", "line 1: '' names no picture"),
         ("a.png 1\n\nb.png 2\n", "batch_size: 1", "line 2: '' names no picture"),
         ("a.png 1\n", "batch_size: 1 new_width: 3", "new_height 0 and new_width 3; expected both"),
@@ -120,10 +122,54 @@ def test_lists_and_settings_that_are_refused(tmp_path: Path, text: str, settings
 
 def test_a_file_that_is_no_picture(pictures: Path) -> None:
     (pictures / "0.png").write_text("no")
-    with pytest.raises(LayerError, match=r"0\.png exists, but no decoder reads it"):
+    with pytest.raises(LayerError, match=r"0\.png: not a picture, or damaged"):
         layer(pictures)
 
 
 def test_an_empty_batch(pictures: Path) -> None:
     with pytest.raises(LayerError, match="needs a batch_size"):
         layer(pictures, "batch_size: 0")
+
+
+@pytest.mark.timeout(20)
+def test_fifos_and_devices(pictures: Path) -> None:
+    (pictures / "0.png").unlink()
+    os.mkfifo(pictures / "0.png")
+    with pytest.raises(LayerError, match=r"0\.png: a fifo, not an ordinary file"):
+        layer(pictures)
+    (pictures / "list").unlink()
+    (pictures / "list").symlink_to("/dev/zero")
+    with pytest.raises(LayerError, match=r'list" cannot be read .a device'):
+        layer(pictures)
+
+
+def test_a_truncated_jpeg_is_taken_as_caffe_takes_it(pictures: Path) -> None:
+    data = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8))[1].tobytes()
+    (pictures / "0.png").write_bytes(data[: len(data) // 2])
+    made = layer(pictures, "batch_size: 1")
+    np.testing.assert_array_equal(
+        made.forward([])[0][0].numpy().transpose(1, 2, 0), cv2.imread(str(pictures / "0.png"))
+    )
+    made.close()
+
+
+def test_sizes_beyond_memory(pictures: Path) -> None:
+    with pytest.raises(
+        LayerError, match="has new_height 4000000000 and new_width 4000000000; at most 134217728 pixels"
+    ):
+        layer(pictures, "batch_size: 1 new_height: 4000000000 new_width: 4000000000")
+
+
+def test_a_byte_order_mark_and_labels_that_are_no_whole_numbers(
+    pictures: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (pictures / "list").write_text(f"\ufeff{pictures}/0.png 2.5\n{pictures}/1.png 7\n{pictures}/2.png x\n", "utf-8")
+    with caplog.at_level(logging.WARNING):
+        made = layer(pictures, "batch_size: 3")
+    assert made.forward([])[1].tolist() == [2, 7, 0]
+    made.close()
+    assert "2 of 3 labels are no whole numbers" in caplog.text
+    assert "HDF5Data" in caplog.text
+    (pictures / "list").write_text(f"{pictures}/0.png 0 1 0\n")
+    with pytest.raises(LayerError, match=r"0\.png 0 1: no such file .*For several labels or decimals"):
+        layer(pictures)

@@ -1,8 +1,10 @@
-"""Weights whose gradient Caffe replaces, where it adds up those of all other weights (BVLC/caffe#6604).
+"""Gradients that are not PyTorch's: bottoms without one, and weights whose gradient Caffe replaces.
 
-With iter_size, gradients add up over several batches, and with shared weights over several layers. Two layers of Caffe write
-over the sum instead: Scale, where it needs no sum over the batch, and Parameter. We do the same unless Context.caffe_bugs
-is off.
+Labels, indices, selectors and numbers that are compared with a threshold have no gradient.
+
+Caffe adds up the gradients of a weight: with iter_size over several batches, and with shared weights over several layers.
+Two layers write over the sum instead (BVLC/caffe#6604): Scale, where it needs no sum over the batch, and Parameter. We do
+the same unless Context.caffe_bugs is off.
 """
 
 from __future__ import annotations
@@ -12,6 +14,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .base import Layer
+
+
+def without_gradient(layer: Layer, top: Tensor, bottom: Tensor) -> Tensor:
+    """Return `top`, which was computed from `bottom` in a way that has no derivative.
+
+    Raises LayerError in backward if a gradient for `bottom` is needed (Caffe aborts there). Branches without a loss are
+    unaffected.
+    """
+    if not (torch.is_grad_enabled() and bottom.requires_grad):
+        return top
+    passed: Tensor = _NoGradient.apply(top, bottom, layer)  # type: ignore[no-untyped-call]
+    return passed
+
 
 def gradient_written(weight: Tensor, replaces: bool) -> Tensor:
     """Return the weight itself. In the backward pass its gradient is written at once, over the earlier ones or added to them.
@@ -20,6 +36,21 @@ def gradient_written(weight: Tensor, replaces: bool) -> Tensor:
     """
     written: Tensor = _Written.apply(weight, replaces)  # type: ignore[no-untyped-call]
     return written
+
+
+class _NoGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, top: Tensor, bottom: Tensor, layer: Layer) -> Tensor:
+        ctx.layer = layer
+        return top.view_as(top)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        layer: Layer = ctx.layer
+        raise layer.error(
+            "a loss depends on weights through a bottom of this layer that has no gradient. "
+            "Write propagate_down: false for that bottom, lr_mult: 0 for those weights, or take the loss out."
+        )
 
 
 class _Written(torch.autograd.Function):

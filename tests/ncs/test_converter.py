@@ -96,7 +96,7 @@ def test_layers_of_training_are_left_out() -> None:
         ('layer { name: "x" type: "Data" top: "x" }', ["a device is fed pictures", "Give --model the deploy net"]),
         ('layer { name: "x" type: "ReLU" bottom: "data" top: "x" top: "y" }', ["has 2 tops (x, y); expected 1."]),
         ('layer { name: "x" type: "ReLU" top: "x" }', ["has no bottom; expected 1."]),
-        ('layer { name: "x" type: "Python" bottom: "data" top: "x" }', ["no code that a prototxt names is run"]),
+        ('layer { name: "x" type: "Python" bottom: "data" top: "x" }', ["a device runs no Python"]),
         ('layer { name: "x" type: "Silence" bottom: "data" }', ["has no output"]),
         ("", ['no layer uses the input "data"']),
     ],

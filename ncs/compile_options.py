@@ -54,10 +54,20 @@ def add_net_options(parser: argparse.ArgumentParser) -> None:
     size.add_argument("--batch", type=int, metavar="N", help="how many pictures the network takes at once")
     shapes.add_argument("--output", metavar="NAME[,NAME...]", help="end the net at these layers")
     shapes.add_argument("--data_type", choices=sorted(PRECISIONS), default="FP16", help="of the IR (default FP16)")
+    add_state_options(parser)
+
+
+def add_state_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the state of the net."""
     state = parser.add_argument_group("the state of the net, which include and exclude rules ask for")
     state.add_argument("--phase", choices=("TRAIN", "TEST"), default="TEST", help="phase (default TEST)")
     state.add_argument("--level", type=int, metavar="N", help="level (default: the net's own)")
     state.add_argument("--stage", default="", metavar="NAME[,NAME...]", help="stages")
+
+
+def stages_of(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the names given with --stage."""
+    return _names(options.stage)
 
 
 def read_net_options(options: argparse.Namespace) -> Wishes:
@@ -90,7 +100,7 @@ def read_net_options(options: argparse.Namespace) -> Wishes:
         preprocessing=preprocessing,
         phase=options.phase,
         level=options.level,
-        stages=_names(options.stage),
+        stages=stages_of(options),
         shapes=tuple(shapes),
         batch=options.batch,
         outputs=_names(options.output or ""),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from caffe_io.caffe_pb2 import NetParameter, Phase
+from caffe_io.caffe_pb2 import NetParameter
+from caffe_io.net_state import option_for
 from common.errors import UsageError
 from common.messages import shape_text
 
@@ -35,7 +36,8 @@ def declared_shapes(
         shapes.update(zip(layer.top, given, strict=True))
     if not shapes:
         raise ConversionError(
-            f"{net_file}: has no Input layer{_elsewhere(unfiltered)}; expected one with a top of the shape N x C x H x W. "
+            f"{net_file}: has no Input layer in this state{option_for(unfiltered or net, 'Input')}; "
+            "expected one with a top of the shape N x C x H x W. "
             "Give --model the deploy net: a net for training has Data layers."
         )
     return shapes
@@ -108,19 +110,6 @@ def with_shapes(net: NetParameter, shapes: Mapping[str, Shape]) -> NetParameter:
             for top in layer.top:
                 layer.input_param.shape.add(dim=shapes[top])
     return changed
-
-
-def _elsewhere(unfiltered: NetParameter | None) -> str:
-    """Name the state of an Input layer that the state of the net leaves out, and the option for it."""
-    for layer in unfiltered.layer if unfiltered else ():
-        for rule in layer.include if layer.type == "Input" else ():
-            stages = ",".join(rule.stage)
-            option = (
-                f"--stage {stages}" if stages else f"--phase {Phase.Name(rule.phase)}" if rule.HasField("phase") else ""
-            )
-            if option:
-                return f' in this state: its Input layer "{layer.name}" needs {option}'
-    return ""
 
 
 def _example(shapes: Mapping[str, Shape], wanted: str, side: int = 224) -> str:

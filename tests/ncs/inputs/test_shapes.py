@@ -76,7 +76,7 @@ def test_the_input_of_another_stage_is_named() -> None:
     text = 'layer { name: "in" type: "Input" top: "data" include { stage: "deploy" } input_param { shape { dim: 1 } } }'
     net = parse_text(text, net_of(""), "n")
     with pytest.raises(
-        ConversionError, match=r'has no Input layer in this state: its Input layer "in" needs --stage deploy;'
+        ConversionError, match=r'has no Input layer in this state \(its Input layer "in" needs --stage deploy\);'
     ):
         declared_shapes(filter_net(net, TEST), "n.prototxt", net)
     assert declared_shapes(filter_net(net, TEST, stages=["deploy"]), "n.prototxt", net) == {"data": (1,)}

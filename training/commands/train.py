@@ -8,6 +8,7 @@ import math
 import os
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from common.errors import UsageError
 
 from ..solvers.precision import PRECISIONS
 from ..solvers.signals import EFFECTS, Stop
-from .net_options import add_state_options, stages_of
+from .net_options import add_python_layers, add_state_options, python_code, stages_of
 
 if TYPE_CHECKING:
     from ..solvers.signals import Signals
@@ -55,6 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="torch",
         help="caffe: the tool chain's real Caffe (default torch)",
     )
+    add_python_layers(parser)
     parser.add_argument(
         "--force", action="store_true", help="replace the files of an earlier training with the same snapshot_prefix"
     )
@@ -134,6 +136,7 @@ def _train_with_caffe(param: SolverParameter, options: argparse.Namespace) -> St
 def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> Stop | None:
     """Train with our own solver; return how to go on if a signal ended the training."""
     from ..errors import WorkerError
+    from ..nets.net import Net
     from ..solvers.caffe_log import log_line
     from ..solvers.precision import choose_precision
     from ..solvers.signals import Signals
@@ -143,7 +146,8 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> St
     with join_workers() as (workers, device):
         precision = choose_precision(options.precision, device)
         try:
-            solver = Solver(param, precision, device, workers)
+            make_net = partial(Net, python_code=python_code(options))
+            solver = Solver(param, precision, device, workers, make_net=make_net)
             if workers.first:
                 several = f", {workers.count} workers" if workers.count > 1 else ""
                 log_line(f"Computing on {device.type} in {precision}, random_seed {solver.seed}{several}")

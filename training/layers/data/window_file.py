@@ -14,6 +14,7 @@ INDEX counts the pictures from 0. The class of an object is at least 1.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -28,6 +29,7 @@ FloatArray = npt.NDArray[np.float32]
 # Characters; a line holds one window.
 _LONGEST_LINE = 1 << 16
 _NUMBERS_OF_A_WINDOW = 6
+_WHOLE = re.compile("[+-]?[0-9]{1,9}")
 
 
 class Windows(NamedTuple):
@@ -96,10 +98,9 @@ def _tokens(file: io.TextIOWrapper) -> Iterator[str]:
 
 
 def _whole(word: str, where: str) -> int:
-    try:
-        return int(word[:20])
-    except ValueError:
-        raise ValueError(f"{where}: {word[:40]!r} is no whole number.") from None
+    if not _WHOLE.fullmatch(word):
+        raise ValueError(f"{where}: {word[:40]!r} is no whole number.")
+    return int(word)
 
 
 def _numbers(words: list[str], where: str) -> FloatArray:

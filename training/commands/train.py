@@ -61,6 +61,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="caffe: the tool chain's real Caffe (default torch)",
     )
     parser.add_argument(
+        "--caffe-bugs",
+        choices=("on", "off"),
+        default="on",
+        help="off: add up all gradients, also where Caffe keeps only the last (default on; BVLC/caffe#6604)",
+    )
+    parser.add_argument(
         "--force", action="store_true", help="replace the files of an earlier training with the same snapshot_prefix"
     )
     add_caffe_options(parser)
@@ -133,6 +139,8 @@ def _train_with_caffe(param: SolverParameter, options: argparse.Namespace) -> St
 
     if options.precision == "bf16":
         raise UsageError("--engine caffe computes in fp32; leave out --precision bf16.")
+    if options.caffe_bugs == "off":
+        raise UsageError("--engine caffe computes as Caffe does; leave out --caffe-bugs off.")
     if "TORCHELASTIC_RUN_ID" in os.environ:
         raise UsageError("--engine caffe is one process; start it without torchrun.")
     return caffe_train(param, options.snapshot, options.weights)
@@ -150,7 +158,7 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> St
     with join_workers() as (workers, device):
         precision = choose_precision(options.precision, device)
         try:
-            solver = Solver(param, precision, device, workers)
+            solver = Solver(param, precision, device, workers, caffe_bugs=options.caffe_bugs == "on")
             if workers.first:
                 several = f", {workers.count} workers" if workers.count > 1 else ""
                 log_line(f"Computing on {device.type} in {precision}, random_seed {solver.seed}{several}")

@@ -13,8 +13,10 @@ from weakref import WeakValueDictionary
 import lmdb
 
 from common.files import atomic_folder
+from common.inputs import check_input
 
 from ..errors import DatabaseError
+from .lmdb_pages import check_pages
 
 # Bytes; doubled when full. Caffe's map of 1 TB breaks 32-bit machines and some file systems.
 _FIRST_MAP = 64 << 20
@@ -109,8 +111,14 @@ class LmdbReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        if not (self.path / "data.mdb").is_file():
-            raise DatabaseError(f"{self.path}: no LMDB here (data.mdb is missing). Make it with ./create_lmdb.sh.")
+        try:
+            check_input(self.path / "data.mdb")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise DatabaseError(
+                f"{self.path}: no LMDB here (data.mdb is missing). Make it with ./create_lmdb.sh."
+            ) from error
+        except OSError as error:
+            raise DatabaseError(f"{self.path}: data.mdb cannot be read ({error.strerror}).") from error
         try:
             self._map: _Map | None = _shared_map(self.path)
             entries = int(self._environment().stat()["entries"])
@@ -174,14 +182,9 @@ class _Map:
     """A database that is open for reading until its last reader has gone."""
 
     def __init__(self, path: Path) -> None:
+        check_pages(path)
         # Readahead stays on, because records are read in order.
         self.environment = lmdb.open(str(path), readonly=True, lock=False)
-        # LMDB would crash on pages past the end of a file that was cut short.
-        expected = (self.environment.info()["last_pgno"] + 1) * self.environment.stat()["psize"]
-        found = (path / "data.mdb").stat().st_size
-        if found < expected:
-            self.environment.close()
-            raise DatabaseError(f"{path}: data.mdb is cut short ({found} bytes of {expected}). Copy it again.")
 
     def __del__(self) -> None:
         if hasattr(self, "environment"):

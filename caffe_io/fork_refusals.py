@@ -7,16 +7,42 @@ The rows of all types are in layer_types.py.
 from __future__ import annotations
 
 _BACKBONE = "Take the backbone of the net, up to the boxes."
-_SSD = ("SSD", f"it is the SSD fork's, which finds boxes; only its Permute is here. {_BACKBONE}")
+_WHOLE_SSD = (
+    "For the whole net, `tools/toolchain.sh movidius` installs .toolchain/movidius/bin/mo (--framework caffe), which "
+    "converts it for OpenVINO; the boxes are then read by your own program."
+)
+_SSD = ("SSD", f"it is the SSD fork's, which finds boxes; only its Permute is here. {_BACKBONE} {_WHOLE_SSD}")
+_SSD_TRAINING = ("SSD", f"it is the SSD fork's, and only its training or its test needs it. {_BACKBONE}")
 _YOLO = ("YOLO", f"it is from a fork for YOLO, which finds boxes. {_BACKBONE}")
 _REGIONS = (
     "py-faster-rcnn",
     "it is from py-faster-rcnn or R-FCN, which find boxes. Take the backbone of the net, up to the regions.",
 )
+_NO_MARGIN = (
+    "Only training needs it: a deploy net ends at the layer before it, the embedding. To train here, write InnerProduct "
+    "and SoftmaxWithLoss instead, which have no margin."
+)
+_NO_FACE_LOSS = (
+    "Only training needs it, so a deploy net leaves it out. To train here, leave it out as well and keep SoftmaxWithLoss, "
+    "or write ContrastiveLoss on pairs of faces."
+)
+_TRIPLETS = (
+    "face forks",
+    f"it is from a fork that trains faces on triplets; Caffe 1.0 has no such layer. {_NO_FACE_LOSS}",
+)
+_SPHEREFACE = ("SphereFace", f"it is SphereFace's InnerProduct with an angular margin. {_NO_MARGIN}")
+_L_SOFTMAX = ("L-Softmax", f"it is the InnerProduct with a margin of L-Softmax. {_NO_MARGIN}")
+_AM_SOFTMAX = ("AM-Softmax", f"it adds the margin of AM-Softmax or NormFace to the class scores. {_NO_MARGIN}")
+_ARCFACE = ("ArcFace", f"it adds ArcFace's angular margin to the class scores. {_NO_MARGIN}")
+_NORMALIZE = (
+    "it is {} and divides each pixel by the norm over its channels. For C channels, Caffe 1.0 computes the same with LRN: "
+    "local_size: 2C+1, alpha: 2C+1, beta: 0.5, k: 1e-10."
+)
 _SEGMENTS = "it is from a fork for segmentation. "
 _SEGMENT_DATA = ("DeepLab", _SEGMENTS + "Write pictures and labels into HDF5 files and read them with HDF5Data.")
 
 FORK_REFUSALS: dict[str, tuple[str, str]] = {
+    "AdaCosAddmScale": _ARCFACE,
     "Axpy": (
         "SENet",
         "it is SENet's and computes a x + y. Write Flatten of a, Scale of x by that (two bottoms, "
@@ -25,31 +51,57 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "BN": (
         "SegNet",
         "it is from a fork (SegNet, PSPNet and others) and does BatchNorm and Scale in one. Write these two, Scale with "
-        "bias_term: true; its weights have another form.",
+        "bias_term: true. Of its 4 blobs, 0 and 1 are the scale and the bias of Scale, 2 and 3 the mean and the variance of "
+        "BatchNorm, whose blob 2 is then 1 (docs/caffe_users.md). SegNet's has 2 blobs: after its compute_bn_statistics.py "
+        "they are scale and bias, and a Scale layer alone takes its place.",
     ),
+    "BatchContrastiveLoss": _TRIPLETS,
     "BoxAnnotatorOHEM": _REGIONS,
+    "CenterLoss": (
+        "caffe-face",
+        f"it is caffe-face's, which draws the faces of one person together. {_NO_FACE_LOSS}",
+    ),
+    "CombinedMargin": _ARCFACE,
+    "CosinAddm": _ARCFACE,
     "DenseImageData": _SEGMENT_DATA,
     "DetectNetTransformation": ("NVIDIA", "it is NVIDIA's fork's, which finds boxes. Take the backbone of the net."),
-    "DetectionEvaluate": _SSD,
+    "DetectionEvaluate": _SSD_TRAINING,
     "DetectionOutput": _SSD,
     "EvalDetection": _YOLO,
+    "GeneralTripletLoss": _TRIPLETS,
     "ImageSegData": _SEGMENT_DATA,
+    "InnerDistance": (
+        "NormFace",
+        f"it is NormFace's, which compares an embedding with one centre for each class. {_NO_FACE_LOSS}",
+    ),
     "Interp": (
         "DeepLab",
         _SEGMENTS + "It enlarges between its corner pixels. Deconvolution with the bilinear filler enlarges too, "
         "but gives other numbers.",
     ),
-    "MultiBoxLoss": _SSD,
+    "L1Loss": (
+        "NVIDIA",
+        "it is NVIDIA's fork's. Write Eltwise SUM with coeff 1 and -1 and Reduction ASUM with a loss_weight of 1 / batch.",
+    ),
+    "LabelSpecificAdd": _AM_SOFTMAX,
+    "LargeMarginInnerProduct": _L_SOFTMAX,
+    "MarginInnerProduct": _SPHEREFACE,
+    "MultiBoxLoss": _SSD_TRAINING,
+    "NormL2": ("ArcFace", _NORMALIZE.format("a fork for faces'")),
     "Normalize": (
         "SSD",
-        "it is the SSD fork's and divides by the norm over the channels. Caffe 1.0 has no layer that does this.",
+        _NORMALIZE.format("the SSD fork's or a fork for faces'")
+        + " Then, for SSD, write Scale with bias_term: false, whose "
+        "blob is that of Normalize (one number for each channel). SSD's across_spatial: true has no such counterpart.",
     ),
     "PSROIPooling": _REGIONS,
     "PriorBox": _SSD,
     "Proposal": _REGIONS,
     "ROIPooling": _REGIONS,
+    "RankHardLoss": _TRIPLETS,
     "RegionLoss": _YOLO,
     "Reorg": _YOLO,
+    "SampleTriplet": _TRIPLETS,
     "SegAccuracy": ("DeepLab", _SEGMENTS + "Write Accuracy with ignore_label."),
     "ShuffleChannel": (
         "ShuffleNet",
@@ -59,6 +111,8 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "SmoothL1Loss": _REGIONS,
     "SmoothL1LossOHEM": _REGIONS,
     "SoftmaxWithLossOHEM": _REGIONS,
+    "TripletLoss": _TRIPLETS,
+    "TripletSelect": _TRIPLETS,
     "Upsample": (
         "SegNet",
         "it is from a fork. If it repeats pixels by a scale, write Deconvolution with kernel_size and stride of that scale, "

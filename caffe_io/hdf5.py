@@ -180,8 +180,10 @@ def _group(file: Any, name: str, path: str | os.PathLike[str]) -> Any:
     import h5py
 
     if not isinstance(group := _own_item(file, name, f"{path}: {name}"), h5py.Group):
+        other = " It is a model of Keras, which no command here reads." if "keras_version" in file.attrs else ""
         raise WeightsError(
-            f'{path}: has no group "{name}". A .caffemodel.h5 has the group "data", a .solverstate.h5 the group "history".'
+            f'{path}: has no group "{name}". A .caffemodel.h5 has the group "data", a .solverstate.h5 the group '
+            f'"history".{other}'
         )
     return group
 

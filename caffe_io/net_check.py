@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from common.messages import did_you_mean
 
-from .caffe_pb2 import LayerParameter, NetParameter, Phase
+from .caffe_pb2 import TEST, LayerParameter, NetParameter, NetState, Phase
 from .errors import NetError
 from .graph import NetGraph, Node, Version
 from .layer_types import LAYER_TYPES, layer_type
@@ -78,7 +78,7 @@ def _missing(name: str, node: Node, graph: NetGraph, unfiltered: NetParameter) -
         if name in absent.top and absent not in graph.net.layer:
             return (
                 f"which {_called(absent)} produces, but its include and exclude rules leave that layer out here. "
-                "Run the net in another phase (or stage), or correct the rules."
+                f"{_way_in(absent, graph.net.state)}"
             )
     tops = list(dict.fromkeys(top for earlier in graph.nodes[: node.index] for top in earlier.layer.top))
     listed = ", ".join(tops[-_MOST_NAMES:]) or "none"
@@ -88,6 +88,20 @@ def _missing(name: str, node: Node, graph: NetGraph, unfiltered: NetParameter) -
         f"which no earlier layer produces.{did_you_mean(name, tops)} Earlier tops: {listed}. "
         "Correct the name, or the include and exclude rules of the layer that produces it."
     )
+
+
+def _way_in(absent: LayerParameter, state: NetState) -> str:
+    """How to include a layer that its rules leave out."""
+    asked = dict.fromkeys(stage for rule in absent.include for stage in rule.stage if stage not in state.stage)
+    if not asked:
+        return "Run the net in another phase, stage or level, or correct the rules."
+    block = " ".join(f'stage: "{stage}"' for stage in asked)
+    way = f"They ask for {block}, which --stage of most commands gives."
+    if state.phase == TEST:
+        return (
+            f"{way} In a training, --stage reaches the TRAIN net alone: write test_state {{ {block} }} into the solver."
+        )
+    return f"{way} A solver gives it with train_state {{ {block} }}."
 
 
 def _check_overwriting(version: Version, previous: Version, error: _MakeError) -> None:

@@ -13,12 +13,15 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, EncodeError, Message
 
 from common.commands import LOGGER
+from common.file_kinds import HEAD, foreign_kind
 from common.inputs import read_input
 
+from .binary_kinds import what_binary_it_is
 from .caffe_pb2 import LayerParameter, NetParameter, SolverParameter, V1LayerParameter
 from .errors import CaffeIOError, PrototxtError, WeightsError
 from .text.fields import unclosed_line
 from .text.fork_fields import resolve_fork_fields, summary
+from .text.mistakes import explained
 from .text.upgrade import upgrade_net, upgrade_solver
 from .transform_param import warn_of_ignored
 
@@ -110,9 +113,9 @@ def parse_binary(path: str | os.PathLike[str], message: M, what: str) -> M:
     try:
         message.ParseFromString(data)
     except DecodeError as error:
+        advice = what_binary_it_is(data) or "Copy it again, or take an earlier snapshot."
         raise WeightsError(
-            f"{path}: {len(data)} bytes that are not {what}; the file is damaged, cut short or of another kind. "
-            "Copy it again, or take an earlier snapshot."
+            f"{path}: {len(data)} bytes that are not {what}; the file is damaged, cut short or of another kind. {advice}"
         ) from error
     return message
 
@@ -127,7 +130,8 @@ def read_text(path: str | os.PathLike[str]) -> str:
     except OSError as error:
         raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); expected a prototxt file.") from error
     if b"\0" in data:
-        raise PrototxtError(f"{path}: is not text; expected a prototxt file. Pass a caffemodel with --weights.")
+        advice = what_binary_it_is(data) or "Pass a caffemodel with --weights."
+        raise PrototxtError(f"{path}: is not text; expected a prototxt file. {advice}")
     lines = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").split(b"\n")
     return "\n".join(_decode(line) for line in lines)
 
@@ -162,6 +166,8 @@ def _try_parse(text: str, message: Message) -> text_format.ParseError | None:
 
 
 def _syntax_error(error: text_format.ParseError, text: str, message: Message, name: str) -> PrototxtError:
+    if kind := foreign_kind(text[:HEAD].encode()):
+        return PrototxtError(f"{name}: is no prototxt. {kind} Expected prototxt text of a {message.DESCRIPTOR.name}.")
     number, column = error.GetLine() or 0, error.GetColumn() or 0
     reason = str(error).split(" : ", 1)[-1]
     lines = text.split("\n")
@@ -171,17 +177,19 @@ def _syntax_error(error: text_format.ParseError, text: str, message: Message, na
     if (twice := re.search(r'multiple "(\w+)" fields', reason)) and twice[1] in line[:column]:
         # The column of the field itself; the parser gives the one after it.
         column = line.rindex(twice[1], 0, column) + 1
+    reason = explained(reason, line, column) or _cut(reason)
     if opened := unclosed_line(text):
         reason += f" The brace of line {opened} is never closed."
-    if len(reason) > _WIDTH:
-        reason = reason[:_WIDTH] + "..."
     first = max(0, column - _WIDTH // 2)
     part = line[first : first + _WIDTH].replace("\t", " ")
     return PrototxtError(
         f"{name}:{number}:{column}: {reason}\n    {part}\n    {' ' * (column - 1 - first)}^\n"
-        f"  Expected prototxt text of a {message.DESCRIPTOR.name}. Correct the line. "
-        "Pass a caffemodel, which is binary, with --weights."
+        f"  Expected prototxt text of a {message.DESCRIPTOR.name}. Correct the line."
     )
+
+
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= _WIDTH else reason[:_WIDTH] + "..."
 
 
 def _require(message: Message, name: str) -> None:

@@ -7,13 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.files import atomic_file
+from common.inputs import read_input
 
+from .binary_kinds import what_binary_it_is
 from .blobs import Array, add_diff, blob_to_array, fill_blob
 from .caffe_pb2 import NetParameter, SolverState
 from .errors import CaffeIOError, WeightsError
 from .hdf5 import is_hdf5, read_hdf5_state, read_hdf5_weights
 from .prototxt import parse_binary, read_binary_net
 
+# Whose the blobs of a BatchNorm that is BatchNorm and Scale in one are, and what they hold, in their order.
+_NVIDIA = ("NVIDIA's Caffe", "mean, variance, a factor of 1, scale, bias")
+_OLD_NVIDIA = ("an early NVIDIA Caffe", "scale, bias, mean, variance, one number without use")
+_PSPNET = ("PSPNet's or another fork's layer BN", "scale, bias, mean, variance")
 # Seconds. Files that were copied in any order are this close; two trainings are not.
 _COPIED_TOGETHER = 1.0
 
@@ -37,7 +43,11 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[Array]]:
             except CaffeIOError as error:
                 raise WeightsError(f"{path}: {error} The file is damaged; take another snapshot.") from error
     if not weights:
-        raise WeightsError(f"{path}: holds {len(net.layer)} layers but no weights; expected a trained caffemodel.")
+        kind = "" if net.layer else what_binary_it_is(read_input(path))
+        advice = kind or "Pass the *.caffemodel that training or a download gave you."
+        raise WeightsError(
+            f"{path}: holds {len(net.layer)} layers but no weights; expected a trained caffemodel. {advice}"
+        )
     return weights
 
 
@@ -69,10 +79,10 @@ def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
     if is_hdf5(path):
         return read_hdf5_state(path)
     state = parse_binary(path, SolverState(), "a solverstate")
-    if not state.HasField("iter"):
-        raise WeightsError(
-            f"{path}: has no iteration number; expected a .solverstate. Pass a .caffemodel with --weights."
-        )
+    # A mean image parses as a state with an iteration number, its number of pictures.
+    if not state.HasField("iter") or not (state.history or state.HasField("learned_net")):
+        advice = what_binary_it_is(read_input(path)) or "Pass a .caffemodel with --weights."
+        raise WeightsError(f"{path}: has no iteration number or no history; expected a .solverstate. {advice}")
     return state
 
 
@@ -123,3 +133,18 @@ def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel",
             "different trainings. Name the file that you mean (--weights FILE), or move those of the other training away."
         )
     return highest
+
+
+def batch_norm_of_fork(blobs: Sequence[Array]) -> str:
+    """Say whose the trained `blobs` of a BatchNorm are, and what to do with them, if there are 4 or 5; else return ""."""
+    if len(blobs) == 5:
+        whose, order = _OLD_NVIDIA if blobs[4].size == 1 and blobs[0].size > 1 else _NVIDIA
+    elif len(blobs) == 4:
+        whose, order = _PSPNET
+    else:
+        return ""
+    return (
+        f"has {len(blobs)} blobs in the caffemodel, those of {whose}, which does BatchNorm and Scale in one layer: {order}. "
+        "Caffe's BatchNorm has mean, variance and factor. Write a Scale layer with bias_term: true after it, and move scale "
+        "and bias there (docs/caffe_users.md shows how)."
+    )

@@ -1,4 +1,8 @@
-"""Atomic outputs: a file or folder is complete or absent. It is written beside its place and renamed into it."""
+"""Atomic outputs: a file or folder is complete or absent. It is written beside its place and renamed into it.
+
+Only what we could have written is ever replaced, and only with `force`: an ordinary file by a file, and a folder of
+known contents by a folder. A link, a device, a FIFO or another folder stays as it is, and nothing is written through it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +26,11 @@ from .process.signals import UNFINISHED
 # No space on the disk, or none left in the user's quota.
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _READ_AT_ONCE = 1 << 20
+# Where the system keeps devices and the streams of a process.
+_OF_THE_SYSTEM = ("/dev/", "/proc/")
+
+Recognise = Callable[[set[str]], bool]
+"""Takes the names in a folder that holds only ordinary files, and says whether the folder is one that may be replaced."""
 
 
 @contextmanager
@@ -29,7 +39,7 @@ def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: 
 
     `one_of_many` is for thousands of small files that the next run would make again if a power cut damaged them. It does
     not wait for the disk, does not search the folder for what a killed run left, and only names the temporary file.
-    Raises OutputExists if `path` exists and `force` is false, MokaError if the file cannot be written.
+    Raises OutputExists as `refuse_existing` does, MokaError if the file cannot be written.
     """
     path = Path(path)
     refuse_existing(path, force)
@@ -41,6 +51,8 @@ def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: 
             # Otherwise the rename may reach the disk before the contents do.
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
+        # Something may have appeared there meanwhile.
+        refuse_existing(path, force)
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
@@ -52,17 +64,22 @@ def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: 
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
+def atomic_folder(
+    path: str | os.PathLike[str], force: bool = False, ours: Recognise = lambda names: False
+) -> Iterator[Path]:
     """Do the same for a folder, such as an LMDB: yield a new, empty folder beside `path`, renamed to `path` on success.
 
-    With `force` an old folder is moved away first, and deleted only after the new one has taken its place.
+    With `force` an old folder that `ours` recognises, or an empty one, is moved away first, and deleted only after the
+    new one has taken its place. Raises OutputExists as `refuse_existing_folder` does.
     """
     path = Path(path)
-    refuse_existing(path, force)
+    refuse_existing_folder(path, force, ours)
     temporary = _make_beside(path, folder=True)
     try:
         UNFINISHED.add(temporary)
         yield temporary
+        # Something may have appeared there meanwhile.
+        refuse_existing_folder(path, force, ours)
         if path.exists():
             _exchange(temporary, path)
         else:
@@ -75,9 +92,61 @@ def atomic_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator
 
 
 def refuse_existing(path: str | os.PathLike[str], force: bool = False) -> None:
-    """Raise OutputExists if `path` exists and `force` is false."""
-    if not force and Path(path).exists():
+    """Raise OutputExists if something is at `path`; with `force`, only if that is anything but an ordinary file."""
+    mode = _mode(path)
+    if mode is None:
+        return
+    if stat.S_ISDIR(mode):
+        raise OutputExists(f"{path}: is a folder. Name a file.")
+    if not stat.S_ISREG(mode):
+        raise OutputExists(_what_is_there(path, mode))
+    if not force:
         raise OutputExists(f"{path}: already there. Give --force to replace it, or name another output.")
+
+
+def refuse_existing_folder(path: str | os.PathLike[str], force: bool, ours: Recognise) -> None:
+    """Raise OutputExists if something is at `path`; with `force`, only if `ours` does not recognise it as a folder of ours."""
+    mode = _mode(path)
+    if mode is None:
+        return
+    if stat.S_ISREG(mode):
+        raise OutputExists(f"{path}: is a file. Name a folder, which is made.")
+    if not stat.S_ISDIR(mode):
+        raise OutputExists(_what_is_there(path, mode))
+    try:
+        with os.scandir(path) as entries:
+            ordinary = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
+    except OSError as error:
+        raise MokaError(f"{path}: cannot be read ({error.strerror}). Name another output.") from error
+    if ordinary and not (all(ordinary.values()) and ours(set(ordinary))):
+        raise OutputExists(
+            f"{path}: is a folder that this command did not write (it holds {min(ordinary)}). Nothing was changed, and "
+            "--force does not replace it. Name another output."
+        )
+    if not force:
+        raise OutputExists(f"{path}: already there. Give --force to replace it, or name another output.")
+
+
+def _mode(path: str | os.PathLike[str]) -> int | None:
+    """Return the kind and permissions of what is at `path` itself, not of what it links to; None if nothing is there."""
+    try:
+        return os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise MokaError(f"{path}: cannot be written ({error.strerror}). Name another output.") from error
+    except ValueError as error:
+        raise MokaError(f"{os.fspath(path)!r}: holds a NUL byte. No file can have such a name.") from error
+
+
+def _what_is_there(path: str | os.PathLike[str], mode: int) -> str:
+    if stat.S_ISLNK(mode) and not os.fspath(path).startswith(_OF_THE_SYSTEM):
+        return (
+            f"{path}: is a link to {os.readlink(path)}. Nothing is written through a link or in its place. "  # noqa: PTH115
+            "Name what it links to, or another output."
+        )
+    kind = "a FIFO" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+    return f"{path}: is {kind}. Name an ordinary file, which is made or replaced as a whole."
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from common.errors import OutputExists, UsageError
+from common.errors import UsageError
 from common.files import refuse_existing
 
 from .devices import PRECISIONS
@@ -64,6 +64,4 @@ def _check_output(path: Path, force: bool) -> None:
     """Check before the work that its result can be written. Raises UsageError otherwise."""
     if path.suffix.lower() != ".png":
         raise UsageError(f"--output {path}: expected a name that ends in .png.")
-    if path.is_dir():
-        raise OutputExists(f"{path}: is a folder. Name a file.")
     refuse_existing(path, force)

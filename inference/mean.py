@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import MeanError
+from common.file_kinds import HEAD, what_it_is
 from common.messages import shape_text
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def _read(path: Path) -> tuple[str, tuple[int, ...]]:
     except OSError as error:
         raise MeanError(f"{path}: cannot be read ({error.strerror or error}); {expected}") from None
     except (ValueError, EOFError):
-        raise MeanError(f"{path}: is no .npy file, or a damaged one; {expected}") from None
+        kind = what_it_is(path.read_bytes()[:HEAD])
+        raise MeanError(f"{path}: is no .npy file, or a damaged one; {expected} {kind}".rstrip()) from None
     if not isinstance(mean, np.ndarray):
         mean.close()
         raise MeanError(f"{path}: is a .npz archive; {expected}")

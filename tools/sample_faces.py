@@ -133,14 +133,18 @@ def plan(count: int, seed: int) -> list[Face]:
 def write_faces(folder: str | os.PathLike[str], count: int = 1400, seed: int = 7, force: bool = False) -> list[Path]:
     """Draw `count` faces into the new folder `folder`, on all cores, and return their paths in the order of `plan`.
 
-    The folder is complete or absent. Raises UsageError if count is less than 1, OutputExists if the folder exists and
-    `force` is false.
+    The folder is complete or absent. Raises UsageError if count is less than 1, OutputExists if the folder exists. With
+    `force`, a set of faces of the same seed is replaced, but never other pictures.
     """
     if count < 1:
         raise UsageError(f"--count {count}: expected at least 1.")
     faces = plan(count, seed)
     started = time.monotonic()
-    with atomic_folder(folder, force) as made:
+
+    def drawn_here(names: set[str]) -> bool:
+        return names == {face.name for face in plan(len(names), seed)}
+
+    with atomic_folder(folder, force, drawn_here) as made:
         jobs = [(made, face) for face in faces]
         workers = min(cores(), count)
         if count <= FEW or workers == 1:

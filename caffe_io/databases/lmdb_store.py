@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
 from weakref import WeakValueDictionary
 
 import lmdb
 
+from common.file_kinds import HEAD, what_it_is
 from common.files import atomic_folder
 from common.inputs import check_input
 
 from ..errors import DatabaseError
+<<<<<<< HEAD
 from .lmdb_pages import check_pages
+=======
+from .reader import Reader
+>>>>>>> main
 
 # Bytes; doubled when full. Caffe's map of 1 TB breaks 32-bit machines and some file systems.
 _FIRST_MAP = 64 << 20
@@ -80,14 +84,19 @@ class LmdbWriter:
                 self._environment.set_mapsize(2 * self._environment.info()["map_size"])
 
 
+def is_lmdb(names: set[str]) -> bool:
+    """Say whether a folder with these files is an LMDB and nothing else."""
+    return "data.mdb" in names and names <= {"data.mdb", "lock.mdb"}
+
+
 @contextmanager
 def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[LmdbWriter]:
     """Write a database: `with write_lmdb("x_lmdb") as db: db.put(key, value)`.
 
-    The folder appears when the block ends without an error. Raises OutputExists if `path` exists and `force` is false,
-    DatabaseError if the disk is full. Then nothing is left behind.
+    The folder appears when the block ends without an error. Raises OutputExists if `path` exists, unless `force` is true
+    and it is a database; DatabaseError if the disk is full. Then nothing is left behind.
     """
-    with atomic_folder(path, force) as folder:
+    with atomic_folder(path, force, is_lmdb) as folder:
         try:
             with (
                 closing(lmdb.open(str(folder), map_size=_FIRST_MAP, readahead=False)) as environment,
@@ -103,13 +112,14 @@ def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[Lm
             ) from error
 
 
-class LmdbReader:
-    """Reads a database in key order, without write permission or a lock file. Several readers may share a database.
+class LmdbReader(Reader):
+    """Reads a database in key order, without write permission or a lock file.
 
     Raises DatabaseError if there is no LMDB at `path`, or if it is damaged, cut short or empty.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+<<<<<<< HEAD
         self.path = Path(path)
         try:
             check_input(self.path / "data.mdb")
@@ -119,11 +129,22 @@ class LmdbReader:
             ) from error
         except OSError as error:
             raise DatabaseError(f"{self.path}: data.mdb cannot be read ({error.strerror}).") from error
+=======
+        super().__init__(path)
+        if (self.path / "CURRENT").is_file():
+            raise DatabaseError(f"{self.path}: is a LevelDB. Write `backend: LEVELDB`, or --backend leveldb.")
+        if self.path.is_file():
+            kind = _kind(self.path) or "If it is a data.mdb, name the folder that it is in."
+            raise DatabaseError(f"{self.path}: is a file; expected the folder of an LMDB, which holds data.mdb. {kind}")
+        if not (self.path / "data.mdb").is_file():
+            raise DatabaseError(f"{self.path}: no LMDB here (data.mdb is missing). Make it with ./create_lmdb.sh.")
+>>>>>>> main
         try:
             self._map: _Map | None = _shared_map(self.path)
             entries = int(self._environment().stat()["entries"])
         except lmdb.Error as error:
-            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). Make it again.") from error
+            advice = _kind(self.path / "data.mdb") or "Make it again."
+            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). {advice}") from error
         if not entries:
             raise DatabaseError(f"{self.path}: holds no records. Make it again from a list of readable pictures.")
         self._entries = entries
@@ -141,18 +162,16 @@ class LmdbReader:
             if index >= start:
                 yield key, bytes(cursor.value())
 
-    def cycle(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (key, value) without end, as Caffe's Data layer does: after the last record comes the first again.
-
-        Begins at record `start`, which may exceed the number of records.
-        """
-        start %= self._entries
-        while True:
-            yield from self.items(start)
-            start = 0
+    def views(self) -> Iterator[tuple[memoryview, memoryview]]:
+        """Yield (key, value) without copying them. Both are valid only until the next step."""
+        try:
+            with self._environment().begin(buffers=True) as transaction, transaction.cursor() as cursor:
+                yield from cursor
+        except lmdb.Error as error:
+            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it again.") from error
 
     def close(self) -> None:
-        """Release the map. A reader is also a context manager."""
+        """Release the map."""
         self._map = None
 
     def _records(self) -> Iterator[tuple[bytes, lmdb.Cursor]]:
@@ -169,13 +188,11 @@ class LmdbReader:
             raise DatabaseError(f"{self.path}: the reader was closed. Open a new one.")
         return self._map.environment
 
-    def __enter__(self) -> LmdbReader:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+def _kind(path: Path) -> str:
+    """Say what another file is, such as the Git LFS pointer to a data.mdb."""
+    with path.open("rb") as file:
+        return what_it_is(file.read(HEAD))
 
 
 class _Map:

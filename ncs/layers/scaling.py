@@ -10,6 +10,7 @@ from openvino import Output
 
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import BiasParameter, ScaleParameter
+from caffe_io.weights import batch_norm_of_fork
 from common.messages import shape_text
 
 from .layer import TrainedLayer, axis_of, constant, reshaped, shape
@@ -27,6 +28,8 @@ def batch_norm(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         raise layer.error(
             "use_global_stats: false would use the statistics of each batch. Write true in the deploy net."
         )
+    if fork := batch_norm_of_fork(layer.blobs):
+        raise layer.error(fork)
     dims = shape(inputs[0])
     channels = dims[1] if len(dims) > 1 else 1
     count = layer.weight(2, 1)[0]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter
+from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter, Phase
 from caffe_io.errors import NetError
 from caffe_io.graph import NetGraph
 from caffe_io.net_check import check_net
@@ -62,8 +62,25 @@ def test_a_bottom_that_the_phase_leaves_out() -> None:
         check_net(NetGraph(filter_net(net, TEST)), "n.prototxt", net)
     assert str(caught.value) == (
         'n.prototxt (phase TEST): layer "fc" (Python) reads "x", which layer "data" (Python) produces, but its include '
-        "and exclude rules leave that layer out here. Run the net in another phase (or stage), or correct the rules."
+        "and exclude rules leave that layer out here. Run the net in another phase, stage or level, or correct the rules."
     )
+
+
+@pytest.mark.parametrize(
+    ("phase", "way"),
+    [
+        (TEST, 'reaches the TRAIN net alone: write test_state { stage: "s0" } into the solver.'),
+        (TRAIN, 'A solver gives it with train_state { stage: "s0" }.'),
+    ],
+)
+def test_a_bottom_that_the_stage_leaves_out(phase: Phase.ValueType, way: str) -> None:
+    net = wired_net("data: > x", "fc: x > y")
+    net.layer[0].include.add(phase=phase, stage=["s0"])
+    with pytest.raises(NetError) as caught:
+        check_net(NetGraph(filter_net(net, phase)), "n.prototxt", net)
+    assert 'They ask for stage: "s0", which --stage of most commands gives.' in str(caught.value)
+    assert str(caught.value).endswith(way)
+    check_net(NetGraph(filter_net(net, phase, stages=["s0"])), "n.prototxt", net)
 
 
 def test_the_line_of_the_layer(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from caffe_io.blobs import array_to_blob, blob_to_array
 from caffe_io.caffe_pb2 import BlobProto, BlobShape, LayerParameter, NetParameter, SolverState, V1LayerParameter
-from caffe_io.errors import WeightsError
+from caffe_io.errors import CaffeIOError, WeightsError
+from caffe_io.mean import write_mean
+from caffe_io.prototxt import read_net
 from caffe_io.weights import newest_snapshot, read_solverstate, read_weights, write_solverstate, write_weights
 from common.errors import OutputExists
 
@@ -110,7 +112,7 @@ def test_a_round_trip_of_a_solverstate(tmp_path: Path) -> None:
             SolverState(iter=3, learned_net="abc").SerializeToString()[:-1],
             "not a solverstate; the file is damaged, cut short",
         ),
-        (NetParameter(name="n").SerializeToString(), r"s: has no iteration number; .*--weights"),
+        (NetParameter(name="n").SerializeToString(), r"s: has no iteration number or no history; .*--weights"),
         (b"net: 'x'", "not a solverstate"),
     ],
 )
@@ -155,3 +157,50 @@ def test_snapshots_of_two_trainings(tmp_path: Path) -> None:
 def test_no_snapshot_at_all(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"holds no snapshot \(\*_iter_N\.caffemodel\)"):
         newest_snapshot(tmp_path)
+
+
+_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 45640000\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (_POINTER, "It is a Git LFS pointer, not the file itself. Fetch the file with `git lfs pull`"),
+        (b"<!DOCTYPE html><html>", "It is a web page (HTML), not the file itself"),
+        (b'name: "n"\nlayer {\n}\n', "It is a net as text (prototxt). Pass it with --model"),
+        (b"PK\x03\x04" + bytes(100), "It is a zip archive. Unpack it first."),
+    ],
+)
+def test_other_files_are_named(tmp_path: Path, data: bytes, words: str) -> None:
+    (tmp_path / "w").write_bytes(data)
+    for read in (read_weights, read_solverstate):
+        with pytest.raises(WeightsError) as caught:
+            read(tmp_path / "w")
+        assert words in str(caught.value)
+
+
+def test_caffes_other_binary_files_are_named(tmp_path: Path) -> None:
+    write_solverstate(tmp_path / "state", 9, "x.caffemodel", [np.ones(3)])
+    write_mean(tmp_path / "mean", np.ones((3, 4, 4), np.float32))
+    write_weights(tmp_path / "model", some_net(), some_weights())
+    for name, read, words in [
+        ("state", read_weights, r"It is a solver state\. Pass it with --snapshot, and its caffemodel with --weights\."),
+        ("mean", read_weights, r"It is a mean image \(binaryproto\)\."),
+        (
+            "model",
+            read_solverstate,
+            r"Pass a \.caffemodel with --weights\.|It is a caffemodel\. Pass it with --weights\.",
+        ),
+        ("mean", read_solverstate, r"It is a mean image \(binaryproto\)\."),
+        ("state", read_net, r"is not text; .* It is a solver state"),
+        ("mean", read_net, r"is not text; .* It is a mean image"),
+        ("model", read_net, r"is not text; .* It is a caffemodel\. Pass it with --weights\."),
+    ]:
+        with pytest.raises(CaffeIOError, match=words):
+            read(tmp_path / name)
+
+
+def test_a_net_without_weights(tmp_path: Path) -> None:
+    (tmp_path / "w").write_bytes(some_net().SerializeToString())
+    with pytest.raises(WeightsError, match=r"holds 4 layers but no weights; .* Pass the \*\.caffemodel that training"):
+        read_weights(tmp_path / "w")

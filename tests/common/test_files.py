@@ -3,10 +3,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
+import socket
 import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,10 @@ import pytest
 from common.errors import MokaError, OutputExists
 from common.files import atomic_file, atomic_folder, file_hash, refuse_existing
 from common.places import ROOT
+
+
+def any_names(names: set[str]) -> bool:
+    return True
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -55,7 +62,7 @@ def test_an_error_keeps_the_old_output(tmp_path: Path) -> None:
     with pytest.raises(ValueError), atomic_file(tmp_path / "a", force=True) as temporary:
         temporary.write_bytes(b"new")
         raise ValueError
-    with pytest.raises(ValueError), atomic_folder(tmp_path / "b", force=True) as folder:
+    with pytest.raises(ValueError), atomic_folder(tmp_path / "b", True, any_names) as folder:
         (folder / "new").write_bytes(b"new")
         raise ValueError
     assert (tmp_path / "a").read_bytes() == b"old"
@@ -64,8 +71,9 @@ def test_an_error_keeps_the_old_output(tmp_path: Path) -> None:
 
 def test_existing_output_is_refused_without_force(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
-    for opener in (atomic_file, atomic_folder):
-        with pytest.raises(OutputExists, match="--force") as caught, opener(tmp_path / "a"):
+    (tmp_path / "empty").mkdir()
+    for opener, name in ((atomic_file, "a"), (atomic_folder, "empty")):
+        with pytest.raises(OutputExists, match="--force") as caught, opener(tmp_path / name):
             pytest.fail("the block must not run")
         assert caught.value.exit_code == 2
     refuse_existing(tmp_path / "a", force=True)
@@ -77,7 +85,7 @@ def test_existing_output_is_refused_without_force(tmp_path: Path) -> None:
 
 def test_a_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     for content in ("one", "two"):
-        with atomic_folder(tmp_path / "db", force=True) as folder:
+        with atomic_folder(tmp_path / "db", True, any_names) as folder:
             (folder / content).touch()
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["db", "db/two"]
 
@@ -93,7 +101,10 @@ def test_the_old_folder_is_back_if_the_exchange_fails(tmp_path: Path, monkeypatc
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", fails_for_the_new)
-    with pytest.raises(MokaError, match="Input/output error"), atomic_folder(tmp_path / "db", force=True) as folder:
+    with (
+        pytest.raises(MokaError, match="Input/output error"),
+        atomic_folder(tmp_path / "db", True, any_names) as folder,
+    ):
         (folder / "new").touch()
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["db", "db/old"]
 
@@ -211,9 +222,10 @@ def test_a_name_that_is_taken_is_drawn_again(tmp_path: Path, monkeypatch: pytest
 
 def test_the_current_folder_is_no_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for opener in (atomic_file, atomic_folder):
-        with pytest.raises(MokaError, match="cannot be written"), opener(".", force=True):
-            pass
+    with pytest.raises(OutputExists, match="is a folder"), atomic_file(".", force=True):
+        pass
+    with pytest.raises(MokaError, match="is a folder"), atomic_folder(".", force=True):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 
@@ -241,8 +253,135 @@ def test_one_of_many_in_a_place_where_nothing_can_be_written(tmp_path: Path) -> 
         pytest.fail("the block must not run")
     (tmp_path / "folder").mkdir()
     with (
-        pytest.raises(MokaError, match="cannot be written"),
+        pytest.raises(MokaError, match="is a folder"),
         atomic_file(tmp_path / "folder", force=True, one_of_many=True) as temporary,
     ):
         temporary.write_bytes(b"x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+# ---- what is never replaced -------------------------------------------------------------------------------------------
+
+
+def make_link_to_a_file(path: Path) -> str:
+    (path.parent / "target").write_bytes(b"kept")
+    path.symlink_to("target")
+    return "is a link to target. Nothing is written through a link or in its place."
+
+
+def make_link_to_a_folder(path: Path) -> str:
+    (path.parent / "target").mkdir()
+    (path.parent / "target/data.mdb").write_bytes(b"kept")
+    path.symlink_to("target")
+    return "is a link to target."
+
+
+def make_dangling_link(path: Path) -> str:
+    path.symlink_to("nowhere")
+    return "is a link to nowhere."
+
+
+def make_fifo(path: Path) -> str:
+    os.mkfifo(path)
+    return "is a FIFO. Name an ordinary file"
+
+
+def make_socket(path: Path) -> str:
+    with socket.socket(socket.AF_UNIX) as server:
+        # A socket's name may have 107 bytes only.
+        before = Path.cwd()
+        os.chdir(path.parent)
+        server.bind(path.name)
+        os.chdir(before)
+    return "is a socket."
+
+
+def make_device(path: Path) -> str:
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root makes devices")
+    return "is a device."
+
+
+HOSTILE = [make_link_to_a_file, make_link_to_a_folder, make_dangling_link, make_fifo, make_socket, make_device]
+
+
+def state(folder: Path) -> list[tuple[str, int]]:
+    return sorted((path.name, path.lstat().st_ino) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("make", HOSTILE)
+@pytest.mark.parametrize("force", [False, True])
+def test_what_is_no_ordinary_file_or_folder_stays(tmp_path: Path, make: Callable[[Path], str], force: bool) -> None:
+    message = make(tmp_path / "out")
+    before = state(tmp_path)
+    with pytest.raises(OutputExists, match=re.escape(f"out: {message}")), atomic_file(tmp_path / "out", force):
+        pytest.fail("the block must not run")
+    with (
+        pytest.raises(OutputExists, match=re.escape(f"out: {message}")),
+        atomic_folder(tmp_path / "out", force, any_names),
+    ):
+        pytest.fail("the block must not run")
+    assert state(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/null", "/proc/self/fd/1"])
+def test_the_system_s_own_files_are_no_outputs(name: str) -> None:
+    for force in (False, True):
+        with pytest.raises(OutputExists, match=r"is a device\. Name an ordinary file") as caught:
+            refuse_existing(name, force)
+        assert "--force" not in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [["a.jpg"], ["data.mdb", "a.jpg"], ["lock.mdb"], ["data.mdb/x"]])
+def test_a_folder_of_other_things_is_never_replaced(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / name).write_bytes(b"precious")
+    before = state(tmp_path)
+    for force in (False, True):
+        with (
+            pytest.raises(OutputExists, match="a folder that this command did not write"),
+            atomic_folder(tmp_path / "out", force, lambda names: names == {"data.mdb"}),
+        ):
+            pytest.fail("the block must not run")
+    assert state(tmp_path) == before
+
+
+def test_without_a_test_no_folder_is_ours_but_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with atomic_folder(tmp_path / "out", force=True) as folder:
+        (folder / "a").touch()
+    with pytest.raises(OutputExists), atomic_folder(tmp_path / "out", force=True):
+        pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_appears_during_the_work_is_not_replaced(tmp_path: Path, force: bool) -> None:
+    with pytest.raises(OutputExists), atomic_file(tmp_path / "a", force) as temporary:
+        temporary.write_bytes(b"new")
+        (tmp_path / "a").symlink_to("elsewhere")
+    with pytest.raises(OutputExists), atomic_folder(tmp_path / "b", force, any_names):
+        (tmp_path / "b").symlink_to("elsewhere")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("x" * 300, "cannot be written (File name too long)"), ("a\0b", "holds a NUL byte")]
+)
+def test_names_that_no_file_can_have(tmp_path: Path, name: str, message: str) -> None:
+    for opener in (atomic_file, atomic_folder):
+        with pytest.raises(MokaError, match=re.escape(message)), opener(f"{tmp_path}/{name}"):
+            pytest.fail("the block must not run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_may_not_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: object) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", refuse)
+        with pytest.raises(MokaError, match=r"a: cannot be written \(Permission denied\)"):
+            refuse_existing(tmp_path / "a")

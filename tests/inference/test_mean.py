@@ -119,3 +119,9 @@ def test_a_network_with_mean_values(tmp_path: Path) -> None:
     write_card(tmp_path, card_of(mean=mean))
     with pytest.raises(MeanError, match="subtracts one value per channel"):
         check_mean(saved(tmp_path / "mean.npy", MEAN), read_cards(tmp_path))
+
+
+def test_another_file_is_named(graph: Path, tmp_path: Path) -> None:
+    (tmp_path / "mean.npy").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
+    with pytest.raises(MeanError, match=r"is no \.npy file, .* It is a Git LFS pointer, not the file itself"):
+        check_mean(tmp_path / "mean.npy", read_cards(graph))

@@ -119,16 +119,22 @@ def test_several_processes_write_what_one_writes(tmp_path: Path, monkeypatch: py
     assert [path.read_bytes() for path in alone] == [path.read_bytes() for path in together]
 
 
-def test_an_existing_folder_is_kept_unless_forced(tmp_path: Path) -> None:
+def test_only_a_set_of_the_same_seed_is_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "faces"
-    folder.mkdir()
-    (folder / "mine.txt").write_text("mine")
+    write_faces(folder, 3, 1)
+    before = names(folder)
     with pytest.raises(OutputExists, match="--force"):
         write_faces(folder, 2, 1)
-    assert (folder / "mine.txt").read_text() == "mine"
+    for change in ("mine.txt", "30_1_2_20170101000000000.jpg.chip.jpg"):
+        (folder / change).write_text("mine")
+        with pytest.raises(OutputExists, match="did not write"):
+            write_faces(folder, 2, 1, force=True)
+        (folder / change).unlink()
+    with pytest.raises(OutputExists, match="did not write"):
+        write_faces(folder, 2, 2, force=True)
+    assert names(folder) == before
     write_faces(folder, 2, 1, force=True)
     assert len(names(folder)) == 2
-    assert not (folder / "mine.txt").exists()
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from caffe_io.caffe_pb2 import LayerParameter
 from caffe_io.layer_types import layer_type
+from caffe_io.text.mistakes import former_type
 from common.messages import known_names
 
 from ..errors import LayerError
 from .arrangement import Concat, Crop, Flatten, Parameter, Permute, Reshape, Silence, Slice, Split, Tile
-from .base import Context, Layer
+from .base import Context, Layer, PythonCode
 from .convolution import Convolution, Deconvolution, DepthwiseConvolution, Im2col
 from .data.dummy_data import DummyData
 from .data.hdf5_data import HDF5Data
@@ -44,11 +45,12 @@ from .neuron import (
 )
 from .normalisation import LRN, MVN, BatchNorm, Softmax
 from .pooling import SPP, Pooling
+from .python_layer import Python
 from .reduction import ArgMax, Reduction
 from .scaling import Bias, Scale
 from .selection import BatchReindex, Embed, Filter
 
-__all__ = ["LAYERS", "Context", "Layer", "make_layer"]
+__all__ = ["LAYERS", "Context", "Layer", "PythonCode", "make_layer"]
 
 LAYERS: dict[str, type[Layer]] = {
     "AbsVal": AbsVal,
@@ -118,8 +120,11 @@ def make_layer(param: LayerParameter, context: Context) -> Layer:
 
     Raises LayerError for a type that is refused, with the reason, and for an unknown one, with the nearest and all known.
     """
+    if param.type == "Python" and context.python_code is not PythonCode.REFUSED:
+        return Python(param, context)
     if reason := layer_type(param.type).not_trained:
         raise LayerError(f'layer "{param.name}" is of type {param.type}: {reason}')
     if param.type not in LAYERS:
-        raise LayerError(f'layer "{param.name}": unknown layer type "{param.type}". {known_names(param.type, LAYERS)}')
+        advice = former_type(param.type) or known_names(param.type, LAYERS)
+        raise LayerError(f'layer "{param.name}": unknown layer type "{param.type}". {advice}')
     return LAYERS[param.type](param, context)

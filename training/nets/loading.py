@@ -11,7 +11,7 @@ import torch
 
 from caffe_io.blobs import Array, same_shape
 from caffe_io.errors import WeightsError
-from caffe_io.weights import read_weights
+from caffe_io.weights import batch_norm_of_fork, read_weights
 from common.messages import shape_text
 
 from ..layers import Layer
@@ -104,6 +104,8 @@ def _check_finite(name: str, given: Sequence[Array], path: str) -> None:
 
 def _copy(layer: Layer, given: Sequence[Array], owned: Collection[int], path: str, net_path: str) -> None:
     missing = {i for i in range(len(layer.blobs)) if i >= len(given) or not given[i].size}
+    if layer.param.type == "BatchNorm" and (fork := batch_norm_of_fork(given)):
+        raise WeightsError(f'{path}: layer "{layer.name}" {fork}')
     # HDF5 files leave out the blobs that another layer owns.
     if len(given) > len(layer.blobs) or missing.intersection(owned):
         raise WeightsError(

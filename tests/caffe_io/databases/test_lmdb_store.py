@@ -180,3 +180,25 @@ def test_damaged_missing_and_empty(tmp_path: Path) -> None:
         LmdbReader(tmp_path / "no_db")
     with pytest.raises(DatabaseError, match="empty: holds no records"):
         LmdbReader(written(tmp_path / "empty", []))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "It is a Git LFS pointer, not the file itself"),
+        (b"<html><body>Sign in</body></html>", r"It is a web page \(HTML\)"),
+        (bytes(8192), "Make it again"),
+    ],
+)
+def test_another_file_called_data_mdb_is_named(tmp_path: Path, data: bytes, words: str) -> None:
+    (tmp_path / "data.mdb").write_bytes(data)
+    with pytest.raises(DatabaseError, match=words):
+        LmdbReader(tmp_path)
+
+
+def test_the_file_instead_of_its_folder(tmp_path: Path) -> None:
+    path = written(tmp_path / "db", records(3)) / "data.mdb"
+    with pytest.raises(
+        DatabaseError, match=r"data\.mdb: is a file; expected the folder of an LMDB.* name the folder that"
+    ):
+        LmdbReader(path)

@@ -9,7 +9,7 @@ import pytest
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter, PoolingParameter, SolverParameter
 from caffe_io.errors import PrototxtError
 from caffe_io.prototxt import parse_text, read_net
-from caffe_io.text import fork_fields
+from caffe_io.text.fork_field_table import ADVICE, HARMLESS, NEUTRAL, RENAMED
 from common.places import ROOT
 
 
@@ -181,6 +181,28 @@ def test_a_syntax_error_after_harmless_fields_has_its_place() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ('scale_filler { type: "constant" value: 1 }', "Write a Scale layer with bias_term: true after BatchNorm"),
+        ('bias_filler { type: "constant" }', "blobs 3 and 4 of BatchNorm are that layer's scale and bias"),
+        ("scale_bias: true", "blobs 3 and 4 of BatchNorm are that layer's scale and bias"),
+    ],
+)
+def test_nvidias_batch_norm_with_scale_and_bias(field: str, words: str) -> None:
+    message = error_of(f'layer {{ type: "BatchNorm" batch_norm_param {{ {field} }} }}')
+    assert words in message
+    assert "without it" not in message
+
+
+def test_pictures_are_resized_when_the_database_is_made() -> None:
+    message = error_of('layer { type: "Data" transform_param { resize_param { height: 300 width: 300 } } }')
+    assert (
+        "resize the pictures when the LMDB is made (convert_imageset --resize_height HEIGHT --resize_width" in message
+    )
+    assert "without it" not in message
+
+
 def test_many_fork_fields_are_fast() -> None:
     layer = 'layer { name: "c" type: "Convolution" engine: "X" convolution_param { hole: 2 cudnn_a: 1 } }\n'
     net = parse_text(layer * 2000, NetParameter(), "n")
@@ -189,7 +211,7 @@ def test_many_fork_fields_are_fast() -> None:
 
 def test_every_name_of_the_tables_is_unknown_to_caffe_and_belongs_to_a_message() -> None:
     messages = NetParameter.DESCRIPTOR.file.message_types_by_name
-    for table in (fork_fields._HARMLESS, fork_fields._NEUTRAL, fork_fields._RENAMED):
+    for table in (HARMLESS, NEUTRAL, RENAMED, ADVICE):
         for key in table:
             message, _, name = key.partition(".")
             assert message == "*" or name not in messages[message].fields_by_name, key

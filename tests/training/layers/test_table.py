@@ -32,6 +32,11 @@ def test_an_unknown_type_names_the_nearest() -> None:
         layer_of('type: "Convolutoin" bottom: "x" top: "y"', (1, 3))
 
 
+def test_a_type_of_v1_names_its_current_name() -> None:
+    with pytest.raises(LayerError, match=r'unknown layer type "SOFTMAX_LOSS"\. .*write type: "SoftmaxWithLoss"\.'):
+        layer_of('type: "SOFTMAX_LOSS" bottom: "x" top: "y"', (1, 3))
+
+
 def forward(net: str, *bottoms: np.ndarray) -> np.ndarray:
     """The blob "y" of a net whose Input layers "x0", "x1", ... take `bottoms`."""
     inputs = "".join(

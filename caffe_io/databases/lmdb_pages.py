@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from common.file_kinds import HEAD, what_it_is
 from common.inputs import open_input
 
 from ..errors import DatabaseError
@@ -68,9 +69,11 @@ def check_pages(database: str | os.PathLike[str]) -> int:
     page used twice, and the number of records as in the meta page.
     """
     path = Path(database)
+    head = b""
     try:
         with open_input(path / "data.mdb") as file:
             size = os.fstat(file.fileno()).st_size
+            head = file.read(HEAD)
             if not size:
                 raise _NoLmdb("data.mdb is empty")
             # Not closed here, because arrays lie in it; it goes when they have gone.
@@ -82,7 +85,8 @@ def check_pages(database: str | os.PathLike[str]) -> int:
     except OSError as error:
         raise DatabaseError(f"{path}: data.mdb cannot be read ({error.strerror}).") from error
     except _NoLmdb as error:
-        raise DatabaseError(f"{path}: cannot be read as an LMDB ({error}). Make it again.") from error
+        advice = what_it_is(head) or "Make it again."
+        raise DatabaseError(f"{path}: cannot be read as an LMDB ({error}). {advice}") from error
     except _Damage as error:
         raise DatabaseError(f"{path}: is damaged ({error}). Make it or copy it again.") from error
 

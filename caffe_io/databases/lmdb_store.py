@@ -16,11 +16,8 @@ from common.files import atomic_folder
 from common.inputs import check_input
 
 from ..errors import DatabaseError
-<<<<<<< HEAD
 from .lmdb_pages import check_pages
-=======
 from .reader import Reader
->>>>>>> main
 
 # Bytes; doubled when full. Caffe's map of 1 TB breaks 32-bit machines and some file systems.
 _FIRST_MAP = 64 << 20
@@ -119,8 +116,12 @@ class LmdbReader(Reader):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-<<<<<<< HEAD
-        self.path = Path(path)
+        super().__init__(path)
+        if (self.path / "CURRENT").is_file():
+            raise DatabaseError(f"{self.path}: is a LevelDB. Write `backend: LEVELDB`, or --backend leveldb.")
+        if self.path.is_file():
+            kind = _kind(self.path) or "If it is a data.mdb, name the folder that it is in."
+            raise DatabaseError(f"{self.path}: is a file; expected the folder of an LMDB, which holds data.mdb. {kind}")
         try:
             check_input(self.path / "data.mdb")
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -129,16 +130,6 @@ class LmdbReader(Reader):
             ) from error
         except OSError as error:
             raise DatabaseError(f"{self.path}: data.mdb cannot be read ({error.strerror}).") from error
-=======
-        super().__init__(path)
-        if (self.path / "CURRENT").is_file():
-            raise DatabaseError(f"{self.path}: is a LevelDB. Write `backend: LEVELDB`, or --backend leveldb.")
-        if self.path.is_file():
-            kind = _kind(self.path) or "If it is a data.mdb, name the folder that it is in."
-            raise DatabaseError(f"{self.path}: is a file; expected the folder of an LMDB, which holds data.mdb. {kind}")
-        if not (self.path / "data.mdb").is_file():
-            raise DatabaseError(f"{self.path}: no LMDB here (data.mdb is missing). Make it with ./create_lmdb.sh.")
->>>>>>> main
         try:
             self._map: _Map | None = _shared_map(self.path)
             entries = int(self._environment().stat()["entries"])

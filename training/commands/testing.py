@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from common.errors import UsageError
 
-from .net_options import add_iterations, add_net_options, add_python_layers, check_iterations, make_net, python_code
+from .net_options import (
+    add_caffe_options,
+    add_iterations,
+    add_net_options,
+    add_python_layers,
+    check_iterations,
+    make_net,
+    python_code,
+    select_gpu,
+)
 
 if TYPE_CHECKING:
     from ..nets.net import OutputValue
@@ -25,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_iterations(parser)
     add_python_layers(parser)
+    add_caffe_options(parser)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -33,6 +43,7 @@ def main(options: argparse.Namespace) -> None:
     paths = list(filter(None, map(str.strip, options.weights.split(","))))
     if not paths:
         raise UsageError("--weights is empty; expected a caffemodel.")
+    select_gpu(options.gpu)
     import torch
 
     from ..errors import TrainingError

@@ -18,7 +18,7 @@ from ..nets.layerwise import Layerwise
 from ..nets.loading import layers_left_out, names_text
 from ..nets.net import Net
 from .caffe_log import Display, log_line, output_lines
-from .gradients import Gradients
+from .gradients import Gradients, warn_of_lost_gradients
 from .learning_rate import check_policy, learning_rate, next_step
 from .mean_outputs import mean_outputs
 from .precision import autocast
@@ -41,7 +41,7 @@ class Solver:
     therefore ends with the same weights as one that was never interrupted.
 
     Training ends with DivergedError as soon as the loss is NaN or infinite, and no such weights are written as a snapshot.
-    With `goes_on_diverged` it continues, as Caffe does.
+    With `goes_on_diverged` it continues, as Caffe does. Without `caffe_bugs` all gradients add up (layers.gradients).
 
     Raises SolverError if the settings contradict each other, and the errors of the nets and files that they name.
     """
@@ -55,6 +55,7 @@ class Solver:
         log: Callable[[str], object] = log_line,
         make_net: Callable[..., Net] = Net,
         goes_on_diverged: bool = False,
+        caffe_bugs: bool = True,
     ) -> None:
         check_policy(param)
         check_solver_type(param)
@@ -69,6 +70,9 @@ class Solver:
         self.seed = self.workers.broadcast_number(_choose_seed(param))
         self.net = make_train_net(param, self.device, self.seed, make_net)
         self.net.divide_batches(self.workers.rank, self.workers.count)
+        self.net.context.caffe_bugs = caffe_bugs
+        if self.workers.first:
+            warn_of_lost_gradients(self.net, param)
         self.test_nets = make_test_nets(param, self.device, self.seed, make_net) if self.workers.first else []
         for net in self.test_nets:
             net.share_weights(self.net)

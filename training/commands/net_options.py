@@ -78,9 +78,13 @@ def select_gpu(gpu: str) -> None:
     several = not gpu.isdigit()
     # Workers that torchrun started share the GPUs among themselves.
     if gpu != "all" and "LOCAL_RANK" not in os.environ:
-        visible = list(filter(None, os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")))
         number = int(gpu.split(",")[0])
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number] if number < len(visible) else str(number)
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if visible is None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = str(number)
+        else:
+            # It numbers the GPUs that are left visible.
+            os.environ["CUDA_VISIBLE_DEVICES"] = "".join(visible.split(",")[number : number + 1])
     logger = logging.getLogger(LOGGER)
     if choose_device().type == "cpu":
         logger.warning("--gpu %s: PyTorch sees no such GPU, so the CPU computes.", gpu)

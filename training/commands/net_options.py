@@ -59,27 +59,6 @@ def check_iterations(options: argparse.Namespace) -> None:
         raise UsageError(f"--iterations {options.iterations}: expected at least 1.")
 
 
-def add_python_layers(parser: argparse.ArgumentParser) -> None:
-    """Add --python-layers."""
-    parser.add_argument(
-        "--python-layers",
-        action="store_true",
-        help="run the code that the prototxt's layers of type Python name; it may do anything, so only if you trust it",
-    )
-
-
-def python_code(options: argparse.Namespace) -> PythonCode:
-    """Return what --python-layers allows. If it is given, modules of the current folder, and `caffe`, can be imported."""
-    from common.places import ROOT
-
-    from ..layers import PythonCode
-
-    if not options.python_layers:
-        return PythonCode.REFUSED
-    sys.path += [str(Path.cwd()), str(ROOT / "python")]
-    return PythonCode.REPORTED
-
-
 def add_caffe_options(parser: argparse.ArgumentParser) -> None:
     """Add --gpu, and what Caffe's program takes besides the parser's own options: those of its other actions and its log."""
     parser.add_argument("--gpu", default="", metavar="N", help="number of the GPU to use, if PyTorch sees several")
@@ -115,6 +94,27 @@ def select_gpu(gpu: str) -> None:
             "for each: torchrun --standalone --nproc-per-node N -m training train ...",
             gpu,
         )
+
+
+def add_python_layers(parser: argparse.ArgumentParser) -> None:
+    """Add --python-layers."""
+    parser.add_argument(
+        "--python-layers",
+        action="store_true",
+        help="run the code that the prototxt's layers of type Python name; it may do anything, so only if you trust it",
+    )
+
+
+def python_code(options: argparse.Namespace) -> PythonCode:
+    """Return what --python-layers allows. If it is given, modules of the current folder, and `caffe`, can be imported."""
+    from common.places import ROOT
+
+    from ..layers import PythonCode
+
+    if not options.python_layers:
+        return PythonCode.REFUSED
+    sys.path += [str(Path.cwd()), str(ROOT / "python")]
+    return PythonCode.REPORTED
 
 
 def choose_device() -> torch.device:

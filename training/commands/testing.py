@@ -33,8 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--weights", required=True, metavar="FILE[,FILE...]", help="trained .caffemodel or .caffemodel.h5"
     )
     add_iterations(parser)
-    add_python_layers(parser)
     add_caffe_options(parser)
+    add_python_layers(parser)
 
 
 def main(options: argparse.Namespace) -> None:

@@ -162,8 +162,7 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> St
         precision = choose_precision(options.precision, device)
         try:
             make_net = partial(Net, python_code=python_code(options))
-            bugs = options.caffe_bugs == "on"
-            solver = Solver(param, precision, device, workers, make_net=make_net, caffe_bugs=bugs)
+            solver = Solver(param, precision, device, workers, make_net=make_net, caffe_bugs=options.caffe_bugs == "on")
             if workers.first:
                 several = f", {workers.count} workers" if workers.count > 1 else ""
                 log_line(f"Computing on {device.type} in {precision}, random_seed {solver.seed}{several}")

@@ -14,7 +14,7 @@ from openvino.op import Constant
 
 from caffe_io.blobs import Array, same_shape
 from caffe_io.caffe_pb2 import TRAIN, FillerParameter, LayerParameter
-from caffe_io.fillers import FILLERS, layer_fillers, made_by_prototxt
+from caffe_io.parameters.fillers import FILLERS, layer_fillers, made_by_prototxt
 from caffe_io.text.layer_place import place_of
 from common.commands import LOGGER
 from common.messages import shape_text

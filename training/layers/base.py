@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import TRAIN, FillerParameter, LayerParameter, Phase
-from caffe_io.fillers import made_by_prototxt
 from caffe_io.layer_types import InPlace, layer_type
+from caffe_io.parameters.fillers import made_by_prototxt
 from common.messages import shape_text
 
 from ..errors import LayerError

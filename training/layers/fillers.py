@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from caffe_io import fillers
 from caffe_io.caffe_pb2 import FillerParameter
+from caffe_io.parameters import fillers
 from common.messages import known_names
 
 from ..errors import LayerError
@@ -61,7 +61,7 @@ def msra(values: Tensor, param: FillerParameter, generator: torch.Generator) -> 
 
 
 FILLERS: dict[str, Filler] = {
-    # Those without chance are in caffe_io/fillers.py.
+    # Those without chance are in caffe_io/parameters/fillers.py.
     "gaussian": gaussian,
     "msra": msra,
     "positive_unitball": positive_unitball,

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import ExpParameter, FillerParameter, LogParameter
-from caffe_io.fillers import DEFAULT_FILL
+from caffe_io.parameters.fillers import DEFAULT_FILL
 from common.messages import shape_text
 
 from .base import Layer, Shape

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import BiasParameter, FillerParameter, ScaleParameter
-from caffe_io.fillers import DEFAULT_FILL
+from caffe_io.parameters.fillers import DEFAULT_FILL
 from common.messages import shape_text
 
 from .base import Layer, Shape

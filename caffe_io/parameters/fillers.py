@@ -8,8 +8,8 @@ import numpy as np
 
 from common.messages import shape_text
 
-from .blobs import Array
-from .caffe_pb2 import (
+from ..blobs import Array
+from ..caffe_pb2 import (
     ConvolutionParameter,
     FillerParameter,
     InnerProductParameter,

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import FillerParameter, LayerParameter
-from caffe_io.fillers import bilinear, constant, layer_fillers, made_by_prototxt
+from caffe_io.parameters.fillers import bilinear, constant, layer_fillers, made_by_prototxt
 
 
 @pytest.mark.parametrize(

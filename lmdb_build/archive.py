@@ -150,7 +150,7 @@ def _decompressed(file: IO[bytes]) -> IO[bytes]:
     elif head.startswith(b"BZh"):
         stream = bz2.BZ2File(buffered)
     elif head.startswith(b"\xfd7zXZ\0"):
-        stream = lzma.LZMAFile(buffered)
+        stream = lzma.LZMAFile(buffered)  # noqa: SIM115 - closed with the archive
     return cast(IO[bytes], _Stream(cast(IO[bytes], stream)))
 
 

@@ -146,10 +146,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "Input": LayerType(_NONE, _SOME),
     "MemoryData": replace(_DATA, tops=(2, 2), transforms=True),
     "Parameter": LayerType(_NONE),
-    "WindowData": replace(
-        _refused("", "cut the windows out when the data are made, and read them with ImageData or Data.", _NO_FILES),
-        transforms=True,
-    ),
+    "WindowData": replace(_DATA, tops=(2, 2), transforms=True),
     "AnnotatedData": _refused(
         "SSD",
         _SSD_DATA + "Write the pictures into an LMDB and read them with Data; boxes have no place there.",

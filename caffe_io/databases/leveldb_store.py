@@ -92,6 +92,9 @@ class LevelDbReader(Reader):
             raise DatabaseError(
                 f"{self.path}: no LevelDB here (CURRENT is missing). Make it with ./moka convert_imageset --backend leveldb."
             )
+        if odd := next((file.name for file in self.path.iterdir() if not file.is_file()), None):
+            # LevelDB would wait for ever for somebody to write into a FIFO.
+            raise DatabaseError(f"{self.path}: is no LevelDB, because {odd} in it is not an ordinary file.")
         self._plyvel = _plyvel(self.path)
         try:
             self._handle: _Handle | None = _shared_handle(self.path, self._plyvel)

@@ -13,8 +13,10 @@ import lmdb
 
 from common.file_kinds import HEAD, what_it_is
 from common.files import atomic_folder
+from common.inputs import check_input
 
 from ..errors import DatabaseError
+from .lmdb_pages import check_pages
 from .reader import Reader
 
 # Bytes; doubled when full. Caffe's map of 1 TB breaks 32-bit machines and some file systems.
@@ -120,8 +122,14 @@ class LmdbReader(Reader):
         if self.path.is_file():
             kind = _kind(self.path) or "If it is a data.mdb, name the folder that it is in."
             raise DatabaseError(f"{self.path}: is a file; expected the folder of an LMDB, which holds data.mdb. {kind}")
-        if not (self.path / "data.mdb").is_file():
-            raise DatabaseError(f"{self.path}: no LMDB here (data.mdb is missing). Make it with ./create_lmdb.sh.")
+        try:
+            check_input(self.path / "data.mdb")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise DatabaseError(
+                f"{self.path}: no LMDB here (data.mdb is missing). Make it with ./create_lmdb.sh."
+            ) from error
+        except OSError as error:
+            raise DatabaseError(f"{self.path}: data.mdb cannot be read ({error.strerror}).") from error
         try:
             self._map: _Map | None = _shared_map(self.path)
             entries = int(self._environment().stat()["entries"])
@@ -182,14 +190,9 @@ class _Map:
     """A database that is open for reading until its last reader has gone."""
 
     def __init__(self, path: Path) -> None:
+        check_pages(path)
         # Readahead stays on, because records are read in order.
         self.environment = lmdb.open(str(path), readonly=True, lock=False)
-        # LMDB would crash on pages past the end of a file that was cut short.
-        expected = (self.environment.info()["last_pgno"] + 1) * self.environment.stat()["psize"]
-        found = (path / "data.mdb").stat().st_size
-        if found < expected:
-            self.environment.close()
-            raise DatabaseError(f"{path}: data.mdb is cut short ({found} bytes of {expected}). Copy it again.")
 
     def __del__(self) -> None:
         if hasattr(self, "environment"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import openvino.opset1 as op
 from openvino import Output
@@ -11,6 +12,7 @@ from caffe_io.caffe_pb2 import PoolingParameter
 from caffe_io.windows import PoolingWindow, WindowError, pooling_window
 from common.messages import shape_text
 
+from .average import Averages, average
 from .layer import TrainedLayer, constant, integers, shape
 
 # The smallest normal number of FP16.
@@ -41,16 +43,17 @@ def pooling(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     ]
     if param.pool == PoolingParameter.MAX:
         return [_maximum(inputs[0], window, beyond)]
+    inside = [count - out for count, out in zip(window.counts, outside, strict=True)]
+    windows = Averages(replace(window, counts=(inside[0], inside[1])), (size[0], size[1]), (beyond[0], beyond[1]))
     if param.pool == PoolingParameter.STOCHASTIC:
         layer.refuse_training("choose by chance")
-        return [_weighted_mean(inputs[0], window, beyond)]
+        return [_weighted_mean(inputs[0], windows)]
+    top = average(inputs[0], windows)
     if any(outside):
         # An average of no numbers is 0 in Caffe.
         around = integers([0] * 4), integers([0, 0, *map(int, outside)])
-        return [op.pad(_plain_average(inputs[0], window), *around, "constant", constant(0.0)).output(0)]
-    if max(beyond) <= 0:
-        return [_plain_average(inputs[0], window)]
-    return [_average(inputs[0], window, beyond)]
+        top = op.pad(top, *around, "constant", constant(0.0)).output(0)
+    return [top]
 
 
 def _check_outside(layer: TrainedLayer, window: PoolingWindow, size: Sequence[int]) -> None:
@@ -70,29 +73,9 @@ def _maximum(x: Output, window: PoolingWindow, beyond: Sequence[int]) -> Output:
     return op.max_pool(x, list(window.stride), list(window.pad), end, list(window.kernel), "floor").output(0)
 
 
-def _plain_average(x: Output, window: PoolingWindow) -> Output:
-    """The average where no window reaches past the padding."""
-    stride, pad, kernel = list(window.stride), list(window.pad), list(window.kernel)
-    return op.avg_pool(x, stride, pad, pad, kernel, False, "floor").output(0)
-
-
-def _average(x: Output, window: PoolingWindow, beyond: Sequence[int]) -> Output:
-    """The average where a window reaches past the padding, of the part that does not."""
-    if window.padded:
-        # The zeros of the padding count as pixels, so they are made before the pooling.
-        around = integers([0, 0, *window.pad])
-        x = op.pad(x, around, around, "constant", constant(0.0)).output(0)
-    return _average_inside(x, window, beyond)
-
-
-def _average_inside(x: Output, window: PoolingWindow, beyond: Sequence[int]) -> Output:
-    end = [max(0, more) for more in beyond]
-    return op.avg_pool(x, list(window.stride), [0, 0], end, list(window.kernel), True, "floor").output(0)
-
-
-def _weighted_mean(x: Output, window: PoolingWindow, beyond: Sequence[int]) -> Output:
+def _weighted_mean(x: Output, windows: Averages) -> Output:
     """What STOCHASTIC gives in the TEST phase: the sum of squares over the sum; 0 where the sum is not above 0."""
-    total = _average_inside(x, window, beyond)
-    squares = _average_inside(op.multiply(x, x).output(0), window, beyond)
+    total = average(x, windows)
+    squares = average(op.multiply(x, x).output(0), windows)
     share = op.divide(squares, op.maximum(total, constant(_TINY)))
     return op.select(op.greater(total, constant(0.0)), share, constant(0.0)).output(0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import signal
@@ -12,6 +13,8 @@ import lmdb
 import numpy as np
 import pytest
 
+from caffe_io.databases.leveldb_store import LevelDbReader
+from caffe_io.databases.lmdb_store import LmdbReader
 from caffe_io.errors import DatabaseError
 from common.errors import OutputExists, UsageError
 from kits.commands import environment
@@ -159,6 +162,31 @@ def test_odd_pictures_in_one_set(working_folder: Path) -> None:
     assert np.array_equal(data["deep.png"], picture().transpose(2, 0, 1))
     assert (data["grey.png"] == picture(channels=1)).all()
     assert np.array_equal(data["clear.png"], picture(channels=4)[..., :3].transpose(2, 0, 1))
+
+
+def test_a_leveldb_holds_the_same_records_and_gives_the_same_mean(working_folder: Path) -> None:
+    pytest.importorskip("plyvel", reason="plyvel is not installed; Python 3.13 has no package of it")
+    write_set(working_folder)
+    main(["./", "list.txt", "x_lmdb"])
+    for force in ([], ["--force"]):
+        main([*force, "--backend=leveldb", "./", "list.txt", "x_leveldb"])
+    with LmdbReader("x_lmdb") as one, LevelDbReader("x_leveldb") as other:
+        assert list(one.items()) == list(other.items()) != []
+    mean = verb("compute_image_mean")
+    mean(["x_lmdb", "lmdb.binaryproto"])
+    mean(["--backend", "leveldb", "x_leveldb", "leveldb.binaryproto"])
+    assert Path("lmdb.binaryproto").read_bytes() == Path("leveldb.binaryproto").read_bytes()
+    with pytest.raises(DatabaseError, match="is a LevelDB"):
+        mean(["x_leveldb", "none.binaryproto"])
+    with pytest.raises(OutputExists, match="did not write"):
+        main(["--force", "./", "list.txt", "x_leveldb"])
+
+
+def test_a_negative_label_is_stored(working_folder: Path) -> None:
+    write_picture(working_folder / "a.png")
+    write_list(working_folder, ["a.png -1", "a.png -2147483648"])
+    main(["./", "list.txt", "x_lmdb"])
+    assert [datum.label for _, datum in records(working_folder / "x_lmdb")] == [-1, -(2**31)]
 
 
 def test_an_existing_database_is_kept_unless_forced(working_folder: Path) -> None:
@@ -332,3 +360,23 @@ print(peak)
     assert many < few + 30, f"{few:.0f} MB at 500 pictures, {many:.0f} MB at 4,000 (620 MB of pixels)"
     with lmdb.open("x4000_lmdb", readonly=True, lock=False) as database:
         assert database.stat()["entries"] == 4000
+
+
+@pytest.mark.parametrize("size", ["1000000", "5000000000"])
+def test_a_size_beyond_memory(working_folder: Path, size: str) -> None:
+    with pytest.raises(UsageError, match=f"--resize_height {size} --resize_width {size}: at most 134217728 pixels"):
+        main([f"--resize_height={size}", f"--resize_width={size}", "./", "list.txt", "db"])
+
+
+@pytest.mark.timeout(60)
+def test_a_fifo_is_skipped_and_several_labels_are_refused(
+    working_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_picture(working_folder / "a.png")
+    os.mkfifo(working_folder / "pipe.png")
+    Path("list.txt").write_text("a.png 1\npipe.png 2\n")
+    main(["./", "list.txt", "db"])
+    assert "skipped: ./pipe.png: a fifo, not an ordinary file" in capsys.readouterr().err
+    Path("list.txt").write_text("a.png 1 0 5\n")
+    with pytest.raises(ListError, match=r'line 1: "a\.png 1 0 5" has several labels'):
+        main(["./", "list.txt", "db2"])

@@ -12,14 +12,16 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from caffe_io.caffe_pb2 import Datum
+from caffe_io.caffe_pb2 import TEST, Datum
 from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
+from caffe_io.prototxt import read_net
 from common.errors import MokaError
 from kits.oracle import saw
 from kits.oracle_layers import Array, CaffeRefuses, Judge, our_net
 from kits.training import make_mean
 from training import pycaffe
+from training.nets.net import Net
 
 pytestmark = pytest.mark.oracle
 
@@ -393,3 +395,135 @@ def test_input(judge: Judge) -> None:
     for name, expected in theirs.items():
         np.testing.assert_array_equal(net.blobs[name].numpy(), expected)
     saw("Input", "forward")
+
+
+# WindowData
+
+# Boxes (left, top, right, bottom) of pictures that are 20 high and 24 wide: inside, at each border, all of it, one pixel,
+# thin, with odd and even sizes.
+BOXES = [
+    (3, 4, 15, 13),
+    (0, 0, 9, 8),
+    (14, 11, 23, 19),
+    (0, 0, 23, 19),
+    (5, 6, 5, 6),
+    (2, 9, 22, 10),
+    (11, 1, 12, 18),
+]
+
+
+def write_windows(folder: Path, foreground: tuple[int, ...], background: tuple[int, ...]) -> None:
+    """Write a window file with one window of each kind, in different pictures, and one between the thresholds."""
+    for number in range(2):
+        cv2.imwrite(str(folder / f"{number}.png"), picture(number))
+    text = f"""# 0
+{folder}/0.png
+3
+20
+24
+2
+4 0.75 {" ".join(map(str, foreground))}
+2 0.5 1 1 2 2
+# 1
+{folder}/1.png 3 20 24
+1
+7 0.2 {" ".join(map(str, background))}
+"""
+    (folder / "windows.txt").write_text(text)
+
+
+def window_text(
+    folder: Path, transform: str, rest: str, thresholds: str = "fg_threshold: 0.6 bg_threshold: 0.4"
+) -> str:
+    return (
+        f'top: "data" top: "label" transform_param {{ {transform} }} window_data_param {{ source: "{folder}/windows.txt" '
+        f"batch_size: 4 {thresholds} {rest} }}"
+    )
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "context_pad: 1", "context_pad: 3", 'crop_mode: "square"', 'crop_mode: "square" context_pad: 2']
+)
+@pytest.mark.parametrize("box", BOXES, ids=str)
+def test_windows_are_cut_and_warped(judge: Judge, tmp_path: Path, box: tuple[int, ...], rest: str) -> None:
+    write_windows(tmp_path, box, BOXES[BOXES.index(box) - 1])
+    blobs = same(judge, "WindowData", window_text(tmp_path, "crop_size: 11", f"fg_fraction: 0.5 {rest}"))
+    assert blobs["label"].tolist() == [0, 0, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("transform", "rest"),
+    [
+        ("crop_size: 8 mean_value: 100", "scale: 0.0078125"),
+        ("crop_size: 8 mean_value: 100 mean_value: 110 mean_value: 120", 'context_pad: 1 crop_mode: "square"'),
+        ('crop_size: 8 mean_file: "{folder}/mean.binaryproto"', "context_pad: 3 scale: 0.5"),
+        ("crop_size: 8 scale: 2", "cache_images: true"),
+        ("crop_size: 8", 'crop_mode: "other"'),
+        ("crop_size: 8", "fg_fraction: 1"),
+        ("crop_size: 8", "fg_fraction: 0"),
+        ("crop_size: 8", "fg_fraction: 0.7"),
+    ],
+)
+def test_settings_of_windows(judge: Judge, tmp_path: Path, transform: str, rest: str) -> None:
+    write_windows(tmp_path, BOXES[1], BOXES[5])
+    make_mean(tmp_path / "mean.binaryproto", 12)
+    same(judge, "WindowData", window_text(tmp_path, transform.format(folder=tmp_path), rest), phase="TRAIN")
+
+
+@pytest.mark.parametrize("box", BOXES, ids=str)
+def test_flipped_windows(judge: Judge, tmp_path: Path, box: tuple[int, ...]) -> None:
+    """Caffe flips at random, so each of its windows is ours or ours flipped; in 24 draws both come."""
+    write_windows(tmp_path, box, BOXES[BOXES.index(box) - 1])
+    make_mean(tmp_path / "mean.binaryproto", 12)
+    text = window_text(tmp_path, f'mirror: %s crop_size: 8 mean_file: "{tmp_path}/mean.binaryproto"', "context_pad: 2")
+    net = our_net(f'layer {{ name: "it" type: "WindowData" {text % "true"} }}')
+    ours: dict[float, set[bytes]] = {0: set(), 4: set()}
+    for _ in range(24):
+        net.forward()
+        for label, values in zip(net.blobs["label"].tolist(), net.blobs["data"].numpy(), strict=True):
+            ours[label].add(values.tobytes())
+    net.close()
+    theirs: dict[float, set[bytes]] = {0: set(), 4: set()}
+    for forwards in range(1, 25):
+        found = judge.run(
+            f'layer {{ name: "it" type: "WindowData" {text % "true"} }}', backward=False, forwards=forwards
+        ).data
+        for label, values in zip(found["label"].tolist(), found["data"], strict=True):
+            theirs[label].add(np.asarray(values, np.float32).tobytes())
+        if theirs == ours:
+            break
+    assert theirs == ours
+    assert {len(kind) for kind in ours.values()} == {2}
+    saw("WindowData", "forward")
+
+
+def test_windows_of_a_v1_net_lose_their_scale_in_both(judge: Judge, tmp_path: Path) -> None:
+    write_windows(tmp_path, BOXES[0], BOXES[1])
+    whole = (
+        f'layers {{ name: "it" type: WINDOW_DATA top: "data" top: "label" window_data_param {{ batch_size: 2 crop_size: 8 '
+        f'scale: 0.5 source: "{tmp_path}/windows.txt" fg_fraction: 0.5 fg_threshold: 0.6 bg_threshold: 0.4 }} }}'
+    )
+    theirs = judge.run(whole, phase="TEST", backward=False).data
+    (tmp_path / "net.prototxt").write_text(whole)
+    net = Net(read_net(tmp_path / "net.prototxt"), TEST)
+    net.forward()
+    net.close()
+    assert np.array_equal(net.blobs["data"].numpy(), theirs["data"]) and theirs["data"].max() > 128
+
+
+@pytest.mark.parametrize(
+    ("transform", "thresholds", "said"),
+    [
+        ("", "", "needs a crop_size"),
+        ("crop_size: 8", "fg_threshold: 0.9", "no foreground window"),
+        ("crop_size: 8", "bg_threshold: 0.1", "no background window"),
+        ("crop_size: 8 mean_value: 1 mean_value: 2", "", "has 2 mean_value"),
+        ('crop_size: 8 mean_value: 1 mean_file: "{folder}/mean.binaryproto"', "", "both mean_file and mean_value"),
+        ('crop_size: 8 mean_file: "{folder}/none"', "", "none: cannot be read"),
+    ],
+)
+def test_windows_that_both_refuse(judge: Judge, tmp_path: Path, transform: str, thresholds: str, said: str) -> None:
+    write_windows(tmp_path, BOXES[0], BOXES[1])
+    make_mean(tmp_path / "mean.binaryproto", 12)
+    text = window_text(tmp_path, transform.format(folder=tmp_path), "fg_fraction: 1", thresholds)
+    both_refuse(judge, f'layer {{ name: "it" type: "WindowData" {text} }}', said, forward=True)

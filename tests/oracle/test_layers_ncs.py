@@ -15,7 +15,15 @@ from kits.oracle_layers import Judge, net_text
 from ncs.layers import LAYERS
 
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(600)]
-SHAPES = {"x": (1, 6, 10, 9), "y": (1, 6, 10, 9), "small": (1, 6, 7, 5)}
+SHAPES = {
+    "x": (1, 6, 10, 9),
+    "y": (1, 6, 10, 9),
+    "small": (1, 6, 7, 5),
+    "w18": (1, 2, 18, 18),
+    "w20": (1, 2, 20, 20),
+    "w33": (1, 2, 33, 33),
+    "w42": (1, 2, 42, 42),
+}
 
 
 def case(
@@ -99,6 +107,12 @@ CASES: dict[str, tuple[str, ...]] = {
     "pool_floor": case("Pooling", "pooling_param { kernel_size: 2 stride: 2 round_mode: FLOOR }"),
     "pool_wide": case("Pooling", "pooling_param { kernel_h: 11 kernel_w: 3 stride: 2 }"),
     "pool_ave_wide": case("Pooling", "pooling_param { pool: AVE kernel_size: 11 stride: 3 }"),
+    "pool_ave_3_3": case("Pooling", "pooling_param { pool: AVE kernel_size: 3 stride: 3 }", "w20"),
+    "pool_ave_3_3_1": case("Pooling", "pooling_param { pool: AVE kernel_size: 3 stride: 3 pad: 1 }", "w20"),
+    "pool_ave_5_2": case("Pooling", "pooling_param { pool: AVE kernel_size: 5 stride: 2 }", "w18"),
+    "pool_ave_7_4": case("Pooling", "pooling_param { pool: AVE kernel_size: 7 stride: 4 }", "w33"),
+    "pool_ave_6_5_1": case("Pooling", "pooling_param { pool: AVE kernel_size: 6 stride: 5 pad: 1 }", "w42"),
+    "pool_ave_one_side": case("Pooling", "pooling_param { pool: AVE kernel_size: 3 pad_h: 1 pad_w: 0 }", "w20"),
     "pool_outside": case("Pooling", "pooling_param { pool: AVE kernel_size: 1 stride_h: 5 stride_w: 3 }", "small"),
     "pool_all": case("Pooling", "pooling_param { pool: AVE global_pooling: true }"),
     "power": case("Power", "power_param { power: 2 scale: 0.5 shift: 1 }"),

@@ -13,11 +13,14 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import Datum, NetParameter, SolverParameter
+from caffe_io.databases.leveldb_store import LevelDbReader
 from caffe_io.prototxt import parse_text
 from caffe_io.weights import read_weights
 from common.places import ROOT, toolchain_program
 from kits.lmdb_build import write_picture
-from kits.oracle import ONE_THREAD, caffe
+from kits.oracle import ONE_THREAD, caffe, run_caffe
+
+pytest.importorskip("plyvel", reason="plyvel is not installed; Python 3.13 has no package of it")
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
@@ -26,6 +29,8 @@ SCRIPT = """set -e
 $TOOLS/convert_imageset --backend=lmdb --resize_height=12 -resize_width 12 --gray=false --encoded=false \\
     --check_size=true --shuffle=false --logtostderr=1 ./ list.txt records
 $TOOLS/convert_imageset -gray -encode_type png --encoded=true --nocheck_size ./ list.txt encoded
+$TOOLS/convert_imageset --backend leveldb --resize_height=12 --resize_width=12 ./ list.txt records_leveldb
+$TOOLS/compute_image_mean --backend=leveldb records_leveldb leveldb.binaryproto
 $TOOLS/compute_image_mean -backend lmdb records mean.binaryproto
 $TOOLS/compute_image_mean --backend=lmdb encoded gray.binaryproto
 $TOOLS/caffe train $GPU -solver solver.prototxt --weights=conv.caffemodel,fc.caffemodel --snapshot= \\
@@ -35,6 +40,8 @@ $TOOLS/caffe test -model net.prototxt -weights log_iter_4.caffemodel -iterations
 $TOOLS/caffe test -model net.prototxt -weights log_iter_4.caffemodel -iterations=1 --level=1 -stage show 2> stage.log
 $TOOLS/caffe --model=net.prototxt -iterations=1 --phase=TEST time 2> time.log
 $TOOLS/extract_features log_iter_4.caffemodel net.prototxt conv,fc conv_lmdb,fc_lmdb 2 lmdb $DEVICE
+$TOOLS/caffe test -model leveldb.prototxt -weights log_iter_4.caffemodel -iterations 3 2> leveldb.log
+$TOOLS/extract_features log_iter_4.caffemodel leveldb.prototxt fc fc_leveldb 2 leveldb
 $TOOLS/upgrade_net_proto_text v1.prototxt new.prototxt
 $TOOLS/upgrade_net_proto_binary v1.caffemodel new.caffemodel
 $TOOLS/upgrade_solver_proto_text old_solver.prototxt new_solver.prototxt
@@ -66,6 +73,8 @@ def make_folder(folder: Path) -> Path:
     lines = [f"pictures/{name} {-1 if number % 4 == 3 else number % 3}\n" for number, name in enumerate(names)]
     (folder / "list.txt").write_text("".join(lines))
     (folder / "net.prototxt").write_text(NET)
+    # Without `backend` it is LEVELDB.
+    (folder / "leveldb.prototxt").write_text(NET.replace('"records" backend: LMDB', '"records_leveldb"'))
     (folder / "solver.prototxt").write_text(SOLVER % 8)
     (folder / "old_solver.prototxt").write_text("base_lr: 0.1\nsolver_type: NESTEROV\n")
     (folder / "v1.prototxt").write_text(V1)
@@ -99,18 +108,21 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def content(database: Path) -> dict[bytes, bytes]:
+    if (database / "CURRENT").exists():
+        with LevelDbReader(database) as reader:
+            return dict(reader.items())
     with lmdb.open(str(database), readonly=True, lock=False) as environment, environment.begin() as transaction:
         return {bytes(key): bytes(value) for key, value in transaction.cursor()}
 
 
-@pytest.mark.parametrize("name", ["records", "encoded"])
+@pytest.mark.parametrize("name", ["records", "encoded", "records_leveldb"])
 def test_databases_are_the_same_byte_for_byte(folders: tuple[Path, Path], name: str) -> None:
     ours, theirs = (content(folder / name) for folder in folders)
     assert ours == theirs
     assert [Datum.FromString(value).label for value in ours.values()].count(-1) == 3
 
 
-@pytest.mark.parametrize("name", ["mean.binaryproto", "gray.binaryproto"])
+@pytest.mark.parametrize("name", ["mean.binaryproto", "gray.binaryproto", "leveldb.binaryproto"])
 def test_means_are_the_same_byte_for_byte(folders: tuple[Path, Path], name: str) -> None:
     ours, theirs = ((folder / name).read_bytes() for folder in folders)
     assert ours == theirs
@@ -124,7 +136,9 @@ def numbers(folder: Path, log: str) -> list[tuple[str, float]]:
     ]
 
 
-@pytest.mark.parametrize(("log", "least"), [("train.log", 20), ("resumed.log", 12), ("test.log", 6), ("stage.log", 20)])
+@pytest.mark.parametrize(
+    ("log", "least"), [("train.log", 20), ("resumed.log", 12), ("test.log", 6), ("stage.log", 20), ("leveldb.log", 8)]
+)
 def test_logs_have_the_same_numbers(folders: tuple[Path, Path], log: str, least: int) -> None:
     ours, theirs = (numbers(folder, log) for folder in folders)
     assert len(ours) >= least
@@ -145,7 +159,7 @@ def test_trained_weights_agree(folders: tuple[Path, Path]) -> None:
             assert np.allclose(blob, other, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "size"), [("conv_lmdb", 100), ("fc_lmdb", 3)])
+@pytest.mark.parametrize(("name", "size"), [("conv_lmdb", 100), ("fc_lmdb", 3), ("fc_leveldb", 3)])
 def test_features_agree(folders: tuple[Path, Path], name: str, size: int) -> None:
     ours, theirs = (content(folder / name) for folder in folders)
     assert list(ours) == list(theirs) and len(ours) == 12
@@ -162,6 +176,13 @@ def test_upgraded_files_mean_the_same(folders: tuple[Path, Path]) -> None:
     assert binary[0] == binary[1] and list(binary[0].layer[-1].blobs[0].data) == [0.5, -0.5]
     solvers = [text_format.Parse((folder / "new_solver.prototxt").read_text(), SolverParameter()) for folder in folders]
     assert solvers[0] == solvers[1] and solvers[0].type == "Nesterov"
+
+
+def test_caffe_reads_our_leveldb(folders: tuple[Path, Path]) -> None:
+    ours, theirs = folders
+    log = run_caffe("compute_image_mean", "--backend=leveldb", "records_leveldb", "again.binaryproto", folder=ours)
+    assert "Processed 12 files" in log
+    assert (ours / "again.binaryproto").read_bytes() == (theirs / "leveldb.binaryproto").read_bytes()
 
 
 def test_every_tool_of_caffe_is_there() -> None:

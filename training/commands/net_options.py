@@ -6,7 +6,9 @@ import argparse
 import logging
 import os
 import re
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from caffe_io.prototxt import read_net
 from common.commands import LOGGER
@@ -16,6 +18,7 @@ from common.gflags import add_ignored, add_log_options
 if TYPE_CHECKING:
     import torch
 
+    from ..layers import PythonCode
     from ..nets.net import Net
 
 _PHASES = ("TRAIN", "TEST")
@@ -34,9 +37,17 @@ def add_net_options(parser: argparse.ArgumentParser, phase: str | None = None) -
     add_state_options(parser)
 
 
+def int32(text: str) -> int:
+    """Read the value of an option that Caffe keeps in 32 bits."""
+    number = int(text)
+    if not -(2**31) <= number < 2**31:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of at most {2**31 - 1}")
+    return number
+
+
 def add_state_options(parser: argparse.ArgumentParser) -> None:
     """Add --level and --stage."""
-    parser.add_argument("--level", type=int, default=0, metavar="N", help="level of the net's state (default 0)")
+    parser.add_argument("--level", type=int32, default=0, metavar="N", help="level of the net's state (default 0)")
     parser.add_argument("--stage", default="", metavar="NAME[,NAME...]", help="stages of the net's state")
 
 
@@ -75,9 +86,13 @@ def select_gpu(gpu: str) -> None:
     several = not gpu.isdigit()
     # Workers that torchrun started share the GPUs among themselves.
     if gpu != "all" and "LOCAL_RANK" not in os.environ:
-        visible = list(filter(None, os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")))
         number = int(gpu.split(",")[0])
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number] if number < len(visible) else str(number)
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if visible is None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = str(number)
+        else:
+            # It numbers the GPUs that are left visible.
+            os.environ["CUDA_VISIBLE_DEVICES"] = "".join(visible.split(",")[number : number + 1])
     logger = logging.getLogger(LOGGER)
     if choose_device().type == "cpu":
         logger.warning("--gpu %s: PyTorch sees no such GPU, so the CPU computes.", gpu)
@@ -89,6 +104,27 @@ def select_gpu(gpu: str) -> None:
         )
 
 
+def add_python_layers(parser: argparse.ArgumentParser) -> None:
+    """Add --python-layers."""
+    parser.add_argument(
+        "--python-layers",
+        action="store_true",
+        help="run the code that the prototxt's layers of type Python name; it may do anything, so only if you trust it",
+    )
+
+
+def python_code(options: argparse.Namespace) -> PythonCode:
+    """Return what --python-layers allows. If it is given, modules of the current folder, and `caffe`, can be imported."""
+    from common.places import ROOT
+
+    from ..layers import PythonCode
+
+    if not options.python_layers:
+        return PythonCode.REFUSED
+    sys.path += [str(Path.cwd()), str(ROOT / "python")]
+    return PythonCode.REPORTED
+
+
 def choose_device() -> torch.device:
     """Return the GPU if PyTorch sees one, else the CPU."""
     import torch
@@ -96,11 +132,12 @@ def choose_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def make_net(options: argparse.Namespace, phase: str) -> Net:
-    """Make the net that the options name, on the GPU if PyTorch sees one."""
+def make_net(options: argparse.Namespace, phase: str, **settings: Any) -> Net:
+    """Make the net that the options name, on the GPU if PyTorch sees one. `settings` are more arguments of Net."""
     from caffe_io.caffe_pb2 import Phase
 
     from ..nets.net import Net
 
     param = read_net(options.model)
-    return Net(param, Phase.Value(phase), options.model, choose_device(), 0, options.level, stages_of(options))
+    stages = stages_of(options)
+    return Net(param, Phase.Value(phase), options.model, choose_device(), 0, options.level, stages, **settings)

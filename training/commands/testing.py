@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from common.errors import UsageError
 
-from .net_options import add_caffe_options, add_iterations, add_net_options, check_iterations, make_net, select_gpu
+from .net_options import (
+    add_caffe_options,
+    add_iterations,
+    add_net_options,
+    add_python_layers,
+    check_iterations,
+    make_net,
+    python_code,
+    select_gpu,
+)
 
 if TYPE_CHECKING:
     from ..nets.net import OutputValue
@@ -25,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_iterations(parser)
     add_caffe_options(parser)
+    add_python_layers(parser)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -40,7 +50,7 @@ def main(options: argparse.Namespace) -> None:
     from ..solvers.caffe_log import log_line, loss_note
 
     log = partial(log_line, source="caffe.cpp:1")
-    net = make_net(options, "TEST")
+    net = make_net(options, "TEST", python_code=python_code(options))
     net.load_all(*paths)
     log(f"Running for {options.iterations} iterations.")
     losses: list[float] = []

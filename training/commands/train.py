@@ -8,6 +8,7 @@ import math
 import os
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from common.errors import UsageError
 
 from ..solvers.precision import PRECISIONS
 from ..solvers.signals import EFFECTS, Stop
-from .net_options import add_caffe_options, add_state_options, select_gpu, stages_of
+from .net_options import add_caffe_options, add_python_layers, add_state_options, python_code, select_gpu, stages_of
 
 if TYPE_CHECKING:
     from ..solvers.signals import Signals
@@ -60,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="torch",
         help="caffe: the tool chain's real Caffe (default torch)",
     )
+    add_python_layers(parser)
     parser.add_argument(
         "--caffe-bugs",
         choices=("on", "off"),
@@ -124,6 +126,10 @@ def rescale(param: SolverParameter, max_iter: int) -> None:
     if max_iter < 1 or param.max_iter < 1:
         raise UsageError(f"--max_iter {max_iter} with the solver's max_iter {param.max_iter}: both must be at least 1.")
     factor = max_iter / param.max_iter
+    if max(max_iter, *(round(step * factor) for step in (param.stepsize, *param.stepvalue))) >= 2**31:
+        raise UsageError(
+            f"--max_iter {max_iter}: the schedule would go beyond {2**31 - 1} iterations. Give a lower number."
+        )
     if param.stepsize:
         param.stepsize = max(1, round(param.stepsize * factor))
     param.stepvalue[:] = [max(1, round(value * factor)) for value in param.stepvalue]
@@ -149,6 +155,7 @@ def _train_with_caffe(param: SolverParameter, options: argparse.Namespace) -> St
 def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> Stop | None:
     """Train with our own solver; return how to go on if a signal ended the training."""
     from ..errors import WorkerError
+    from ..nets.net import Net
     from ..solvers.caffe_log import log_line
     from ..solvers.precision import choose_precision
     from ..solvers.signals import Signals
@@ -158,7 +165,8 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> St
     with join_workers() as (workers, device):
         precision = choose_precision(options.precision, device)
         try:
-            solver = Solver(param, precision, device, workers, caffe_bugs=options.caffe_bugs == "on")
+            make_net = partial(Net, python_code=python_code(options))
+            solver = Solver(param, precision, device, workers, make_net=make_net, caffe_bugs=options.caffe_bugs == "on")
             if workers.first:
                 several = f", {workers.count} workers" if workers.count > 1 else ""
                 log_line(f"Computing on {device.type} in {precision}, random_seed {solver.seed}{several}")

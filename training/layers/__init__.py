@@ -20,6 +20,7 @@ from .data.image_data import ImageData
 from .data.input import Input
 from .data.lmdb_data import Data
 from .data.memory_data import MemoryData
+from .data.window_data import WindowData
 from .eltwise import Eltwise
 from .inner_product import InnerProduct
 from .losses.accuracy import Accuracy
@@ -112,6 +113,7 @@ LAYERS: dict[str, type[Layer]] = {
     "TanH": TanH,
     "Threshold": Threshold,
     "Tile": Tile,
+    "WindowData": WindowData,
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -11,12 +14,17 @@ from torch import Tensor
 
 from caffe_io.caffe_pb2 import TRAIN, FillerParameter, LayerParameter, Phase
 from caffe_io.layer_types import InPlace, layer_type
+from caffe_io.parameters.fillers import made_by_prototxt
 from common.messages import shape_text
 
 from ..errors import LayerError
-from .fillers import DETERMINISTIC_FILLERS, fill
+from .fillers import fill
 
 Shape = tuple[int, ...]
+
+# Caffe's own limits.
+_MOST_AXES = 32
+_MOST_NUMBERS = 2**31 - 1
 
 
 class PythonCode(Enum):
@@ -71,9 +79,6 @@ class Layer:
     in-place top is a new tensor under the old name.
     """
 
-    default_fill = 0.0
-    """What its first weight is filled with if the prototxt names no filler."""
-
     def __init__(self, param: LayerParameter, context: Context) -> None:
         self.param = param
         self.context = context
@@ -102,18 +107,37 @@ class Layer:
 
     @property
     def filled_by_prototxt(self) -> bool:
-        """Whether the prototxt alone says what its weights are, as for a Deconvolution that enlarges: by fillers without chance.
-
-        The first filler must differ from the default, which is where training starts and nothing that was meant.
-        """
-        if not self._fillers or any(filler.type not in DETERMINISTIC_FILLERS for filler in self._fillers):
-            return False
-        first = self._fillers[0]
-        return first.type != "constant" or first.value != self.default_fill
+        """Whether fillers without chance make its weights, as those of a Deconvolution that enlarges."""
+        return made_by_prototxt(self.param, self._fillers)
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         """Take the shapes of the bottoms, make `blobs`, return the shapes of the tops."""
         return shapes
+
+    def set_up(self, shapes: list[Shape]) -> list[Shape]:
+        """Call `setup`. Raises LayerError for tops that Caffe has no room for, or this machine no memory."""
+        tops = self.setup(shapes)
+        for name, shape in zip(self.param.top, tops, strict=False):
+            self.check_size(shape, f'its top "{name}"')
+        return tops
+
+    def check_size(self, shape: Shape, what: str) -> None:
+        """Raise LayerError for a blob that Caffe has no room for, or, before it is allocated, this machine no memory."""
+        count = math.prod(shape)
+        if len(shape) > _MOST_AXES:
+            raise self.error(f"{what} would have {len(shape)} axes; expected at most {_MOST_AXES}.")
+        if min(shape, default=0) < 0:
+            raise self.error(f"{what} would be {shape_text(shape)}; expected sizes of 0 or more.")
+        if count > _MOST_NUMBERS:
+            raise self.error(
+                f"{what} would be {shape_text(shape)}, which is {count} numbers; a blob holds at most {_MOST_NUMBERS}. "
+                "Correct the sizes."
+            )
+        if not self.only_shapes and 4 * count > _memory():
+            raise self.error(
+                f"{what} would be {shape_text(shape)}, which needs {4e-9 * count:.1f} GB of memory; this machine has "
+                f"{_memory() / 1e9:.1f} GB. Use smaller batches or sizes."
+            )
 
     def reshape(self, shapes: list[Shape]) -> list[Shape]:
         """Adapt to bottoms of other shapes and keep the weights; return the shapes of the tops.
@@ -124,7 +148,7 @@ class Layer:
         self.blobs = []
         self.only_shapes = True
         try:
-            tops = self.setup(shapes)
+            tops = self.set_up(shapes)
             needed = [tuple(blob.shape) for blob in self.blobs]
         finally:
             self.blobs = kept
@@ -149,8 +173,10 @@ class Layer:
 
     def add_blob(self, shape: Shape, filler: FillerParameter) -> None:
         """Append a weight of `shape` with its first values from `filler`."""
+        self.check_size(shape, f"its blob {len(self.blobs)} of weights")
         if self.only_shapes:
-            self.blobs.append(torch.empty(shape, device=self.context.device))
+            # Without memory.
+            self.blobs.append(torch.empty(shape, device="meta"))
             return
         self._fillers.append(filler)
         values = fill(shape, filler, self.context.generator, self.name)
@@ -161,6 +187,11 @@ class Layer:
         if not -len(shape) <= index < len(shape):
             raise self.error(f"axis {index} is outside its bottom of shape {shape_text(shape)}.")
         return index % len(shape)
+
+
+@functools.cache
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def shape_list(shapes: Iterable[Sequence[int]]) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import shutil
 import sys
@@ -130,6 +131,16 @@ def test_missing_empty_and_of_another_kind(tmp_path: Path) -> None:
         LevelDbReader(tmp_path / "lmdb")
     with pytest.raises(DatabaseError, match=r"is a LevelDB\. Write `backend: LEVELDB`"):
         LmdbReader(written(tmp_path / "leveldb", records(1)))
+
+
+@pytest.mark.timeout(20)
+def test_a_fifo_among_its_files_does_not_hang(tmp_path: Path) -> None:
+    path = written(tmp_path / "db", records(3))
+    manifest = next(path.glob("MANIFEST-*"))
+    manifest.unlink()
+    os.mkfifo(manifest)
+    with pytest.raises(DatabaseError, match=f"because {manifest.name} in it is not an ordinary file"):
+        LevelDbReader(path)
 
 
 def test_damage_is_an_error_wherever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

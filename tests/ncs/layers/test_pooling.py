@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from kits.ncs import Floats, pixels, run_net
+from kits.ncs import Floats, net_of, pixels, run_net
+from ncs.converter import convert
 from ncs.errors import ConversionError
 
 
@@ -49,6 +50,81 @@ def test_every_window(method: str, size: tuple[int, int]) -> None:
     for k, s, p in SETTINGS:
         expected = caffe_pooling(picture.astype(np.float32) - 128, method, k, s, p)
         np.testing.assert_allclose(got[f"p{k}{s}{p}"], expected, atol=1e-3, err_msg=f"kernel {k}, stride {s}, pad {p}")
+
+
+# Kernel, stride, pad, size of the bottom: the last window reaches beyond it, and the output has more than 5 x 5 numbers.
+OVERHANGS = [(3, 3, 0, 20), (5, 2, 0, 18), (7, 4, 0, 33), (6, 5, 1, 42), (4, 3, 0, 24), (4, 3, 1, 24), (5, 4, 2, 26)]
+
+
+@pytest.mark.parametrize(("kernel", "stride", "pad", "size"), OVERHANGS)
+def test_averages_beyond_the_bottom(kernel: int, stride: int, pad: int, size: int) -> None:
+    picture = pixels((1, 2, size, size))
+    layer = (
+        'layer { name: "p" type: "Pooling" bottom: "data" top: "p"'
+        f" pooling_param {{ pool: AVE kernel_size: {kernel} stride: {stride} pad: {pad} }} }}"
+    )
+    expected = caffe_pooling(picture.astype(np.float32) - 128, "AVE", kernel, stride, pad)
+    np.testing.assert_allclose(run_net(layer, picture)["p"], expected, atol=1e-3)
+    assert expected.shape[2] > 5
+
+
+def operations(param: str, size: int, channels: int = 4) -> list[str]:
+    """The operations of an average, from the bottom on."""
+    layer = f'layer {{ name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param {{ pool: AVE {param} }} }}'
+    model = convert(net_of(layer, (1, channels, size, size)), {})
+    kinds = [node.get_type_name() for node in model.get_ordered_ops()]
+    return [kind for kind in kinds if kind not in ("Parameter", "Constant", "Convert", "Result")]
+
+
+@pytest.mark.parametrize(
+    ("param", "size", "kinds"),
+    [
+        ("kernel_size: 3 stride: 3", 20, ["GroupConvolution", "Multiply"]),
+        ("kernel_size: 5 stride: 2", 18, ["AvgPool", "Multiply"]),
+        ("kernel_size: 7 stride: 4", 33, ["AvgPool", "Multiply"]),
+        ("kernel_size: 6 stride: 5 pad: 1", 42, ["AvgPool", "Multiply"]),
+        # Padded on two sides of four.
+        ("kernel_size: 3 pad_h: 1 pad_w: 0", 20, ["GroupConvolution"]),
+        # The compiler does these right.
+        ("kernel_size: 3 stride: 3 pad: 1", 20, ["AvgPool"]),
+        ("kernel_size: 3 stride: 2", 20, ["AvgPool"]),
+        ("kernel_size: 5 stride: 3", 21, ["AvgPool"]),
+        ("kernel_size: 2 stride: 2", 15, ["AvgPool"]),
+        ("kernel_size: 4 stride: 3 pad: 1", 15, ["Pad", "AvgPool"]),
+        ("kernel_size: 3 stride: 3", 14, ["AvgPool"]),
+        ("kernel_size: 17 stride: 9", 99, ["AvgPool"]),
+        ("kernel_size: 5 stride_h: 4 stride_w: 2", 18, ["AvgPool"]),
+        ("global_pooling: true", 16, ["AvgPool"]),
+    ],
+)
+def test_the_form_that_the_myriad_compiler_gets_right(param: str, size: int, kinds: list[str]) -> None:
+    """OpenVINO 2021.4.2 compiles averages with exclude-pad wrong; tests/oracle/test_pooling_blobs.py looks at blobs."""
+    assert operations(param, size) == kinds
+
+
+def test_a_last_row_outside_and_a_last_column_beyond() -> None:
+    picture = pixels((1, 2, 9, 8))
+    layer = (
+        'layer { name: "p" type: "Pooling" bottom: "data" top: "p"'
+        " pooling_param { pool: AVE kernel_h: 1 kernel_w: 3 stride_h: 5 stride_w: 2 } }"
+    )
+    got = run_net(layer, picture)["p"]
+    x = picture.astype(np.float32) - 128
+    assert got.shape == (1, 2, 3, 4)
+    np.testing.assert_allclose(got[0, :, 1, 3], x[0, :, 5, 6:8].mean(-1), atol=1e-3)
+    np.testing.assert_array_equal(got[0, :, 2], 0)
+
+
+def test_stochastic_averages_beyond_the_bottom() -> None:
+    """Its weights are the numbers themselves, so nothing depends on how many there are."""
+    picture = pixels((1, 2, 20, 20))
+    layer = (
+        'layer { name: "p" type: "Pooling" bottom: "data" top: "p"'
+        " pooling_param { pool: STOCHASTIC kernel_size: 3 stride: 3 } }"
+    )
+    got = run_net(layer, picture, mean=0.0)["p"]
+    last = picture[:, :, 18:, 18:].astype(np.float64)
+    np.testing.assert_allclose(got[:, :, 6, 6], (last**2).sum((2, 3)) / last.sum((2, 3)), rtol=1e-4)
 
 
 def test_agenet_sizes_are_rounded_up() -> None:

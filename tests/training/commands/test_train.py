@@ -302,7 +302,7 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     assert "empty (0 bytes)" in refused(tmp_path, "--solver", solver, "--weights", "empty.caffemodel")
     assert "none.caffemodel: cannot be read" in refused(tmp_path, "--solver", solver, "--weights", "none.caffemodel")
     assert "good.solverstate" in refused(tmp_path, "--solver", solver, "--weights", state)
-    assert "Pass a .caffemodel with --weights" in refused(tmp_path, "--solver", solver, "--snapshot", model)
+    assert "It is a caffemodel. Pass it with --weights" in refused(tmp_path, "--solver", solver, "--snapshot", model)
     change_net(tmp_path, ("num_output: 16", "num_output: 17"))
     message = refused(tmp_path, "--solver", solver, "--weights", model)
     for part in ("good.caffemodel", 'layer "fc", blob 0', " 16x", " 17x", "net.prototxt"):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from caffe_io.caffe_pb2 import Datum, NetParameter
 from caffe_io.databases.lmdb_store import LmdbReader
 from caffe_io.prototxt import read_net, read_solver
 from caffe_io.weights import read_solverstate, read_weights
+from common.places import ROOT
 from kits.training import small_solver
 from kits.training_commands import command, leftovers
 
@@ -36,6 +40,60 @@ def test_test_shows_batches_and_means(trained: Path) -> None:
         (mean,) = re.findall(rf"\] {name} = (\S+)", done.err)
         assert float(mean) == pytest.approx(np.mean(each), rel=1e-4)
     assert re.search(r"\] Loss: [\d.]+$", done.err, re.MULTILINE)
+
+
+def test_layers_of_type_python_run_only_with_an_option(tmp_path: Path) -> None:
+    """Code that a prototxt names is found in the current folder, and imports caffe as scripts do."""
+    (tmp_path / "my_layers.py").write_text(
+        "import caffe\n"
+        "class Loss(caffe.Layer):\n"
+        "    def reshape(self, bottom, top):\n"
+        "        top[0].reshape(1)\n"
+        "    def forward(self, bottom, top):\n"
+        "        top[0].data[0] = ((bottom[0].data - 1) ** 2).sum()\n"
+        "    def backward(self, top, propagate_down, bottom):\n"
+        "        bottom[0].diff[...] = 2 * (bottom[0].data - 1)\n"
+    )
+    (tmp_path / "n.prototxt").write_text("""
+        layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 1 dim: 2 }
+          data_filler { type: "constant" value: 1 } } }
+        layer { name: "fc" type: "InnerProduct" bottom: "x" top: "y"
+          inner_product_param { num_output: 3 bias_term: false } }
+        layer { name: "loss" type: "Python" bottom: "y" top: "loss" loss_weight: 1
+          python_param { module: "my_layers" layer: "Loss" } }""")
+    (tmp_path / "s.prototxt").write_text(
+        'net: "n.prototxt" base_lr: 0.25 lr_policy: "fixed" max_iter: 1 snapshot_prefix: "py" random_seed: 1'
+    )
+    program = [sys.executable, ROOT / "moka"]
+    options: dict[str, Any] = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 200}
+    refused = subprocess.run([*program, "train", "--solver", "s.prototxt"], **options)
+    assert refused.returncode == 1
+    assert 'layer "loss" is of type Python: code that a prototxt names runs only if you say so' in refused.stderr
+    assert not (tmp_path / "py_iter_1.caffemodel").exists()
+    done = subprocess.run([*program, "train", "--solver", "s.prototxt", "--python-layers"], **options)
+    assert done.returncode == 0, done.stderr
+    # The gradient of each weight is -2: one step takes it from 0 to 0.5, and y from 0 to 1.
+    np.testing.assert_array_equal(read_weights(tmp_path / "py_iter_1.caffemodel")["fc"][0], np.full((3, 2), 0.5))
+    words = [
+        "test",
+        "--model",
+        "n.prototxt",
+        "--weights",
+        "py_iter_1.caffemodel",
+        "--iterations",
+        "1",
+        "--python-layers",
+    ]
+    tested = subprocess.run([*program, *words], **options)
+    assert tested.returncode == 0, tested.stderr
+    assert "loss = 0 (* 1 = 0 loss)" in tested.stderr
+    (tmp_path / "my_layers.py").write_text(
+        "class Loss:\n    def __init__(self, param):\n        raise OSError('gone')\n"
+    )
+    failed = subprocess.run([*program, *words], **options)
+    assert failed.returncode == 1
+    assert failed.stderr.count("\n") == 1
+    assert 'layer "loss" (Python): my_layers.Loss failed when it was made (OSError: gone).' in failed.stderr
 
 
 def test_test_of_wrong_files(trained: Path) -> None:

@@ -15,9 +15,10 @@ from torch import Tensor
 from common.commands import LOGGER
 from common.errors import PictureError
 from common.inputs import read_input
-from common.pictures.header import largest_file, most_pixels, read_header
+from common.pictures.header import most_pixels
 
 from ..base import Shape
+from .picture_file import decode_file
 from .source import Picture, Pictures
 
 _LEADING_INTEGER = re.compile(r"\s*([+-]?[0-9]{1,10})(?![0-9])")
@@ -82,7 +83,7 @@ class ImageData(Pictures):
         path, label = self._lines[line]
         name = f"{p.source}, line {line + 1}: {p.root_folder}{path}"
         try:
-            picture = self._decode(p.root_folder + path, cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE)
+            picture = decode_file(p.root_folder + path, cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE)
         except PictureError as error:
             several = f" {_ONE_LABEL}" if _SEVERAL_LABELS.fullmatch(path) else ""
             raise self.error(
@@ -91,26 +92,6 @@ class ImageData(Pictures):
         if p.new_height:
             picture = np.asarray(cv2.resize(picture, (p.new_width, p.new_height)), np.uint8)
         return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1)), label, name
-
-    def _decode(self, path: str, mode: int) -> npt.NDArray[np.uint8]:
-        """Decode a picture file. Raises PictureError, with the reason alone, if that cannot be done."""
-        import cv2
-
-        try:
-            data = read_input(path, largest_file())
-            header = read_header(data)
-            with header.decoding():
-                picture = cv2.imdecode(np.frombuffer(data, np.uint8), header.flags(mode))
-                # Only from the file does OpenCV decode a truncated JPEG.
-                if picture is None:
-                    picture = cv2.imread(path, header.flags(mode))
-        except OSError as error:
-            raise PictureError((error.strerror or str(error)).lower()) from error
-        except (cv2.error, MemoryError) as error:
-            raise PictureError(f"refused by OpenCV: {getattr(error, 'err', 'not enough memory')}") from error
-        if picture is None:
-            raise PictureError(f"a damaged {header.kind} ({len(data)} bytes)")
-        return np.asarray(picture, np.uint8)
 
     def _read_list(self) -> list[tuple[str, int]]:
         """Read paths and labels. As in Caffe, the label is the number after the last space, and 0 if there is none."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from caffe_io.caffe_pb2 import TEST, TRAIN, Datum
+from caffe_io.databases.backends import BACKENDS
 from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
 from caffe_io.errors import DatabaseError
@@ -19,9 +20,9 @@ from training.layers.data.lmdb_data import Data
 SHAPE = (3, 5, 6)
 
 
-def write(path: Path, count: int, shape: tuple[int, ...] = SHAPE) -> Path:
+def write(path: Path, count: int, shape: tuple[int, ...] = SHAPE, backend: str = "lmdb") -> Path:
     """Make `count` records; record i has label 10 + i and random pixels."""
-    with write_lmdb(path) as database:
+    with BACKENDS[backend].write(path, False) as database:
         for index in range(count):
             picture = np.random.default_rng(index).integers(0, 256, shape, dtype=np.uint8)
             database.put(b"%08d_p" % index, array_to_datum(picture, 10 + index).SerializeToString())
@@ -53,6 +54,23 @@ def test_records_come_in_order_and_start_again(tmp_path: Path) -> None:
     expected = [np.random.default_rng(index % 5).integers(0, 256, SHAPE, dtype=np.uint8) for index in range(12)]
     np.testing.assert_array_equal(pictures, expected)
     assert layer.records == 5
+
+
+def test_a_leveldb_gives_the_same_batches(tmp_path: Path) -> None:
+    pytest.importorskip("plyvel", reason="plyvel is not installed; Python 3.13 has no package of it")
+    path = write(tmp_path / "leveldb", 5, backend="leveldb")
+    # Two nets read it at the same time; the second begins where a training was interrupted.
+    for settings in ("batch_size: 2 backend: LEVELDB", "batch_size: 2"):
+        text = f'type: "Data" top: "data" top: "label" data_param {{ source: "{path}" {settings} }}'
+        layers = [layer_of(text)[0] for _ in range(2)]
+        first, second = (layer for layer in layers if isinstance(layer, Data))
+        second.seek(4)
+        labels = draw(first, 6)[1]
+        assert labels == [10 + index % 5 for index in range(12)]
+        assert draw(second, 2)[1] == labels[8:]
+        assert second.records == 5
+        first.close()
+        second.close()
 
 
 def test_a_batch_larger_than_the_database(tmp_path: Path) -> None:
@@ -156,7 +174,7 @@ def test_a_record_of_another_size_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [("backend: LMDB", "batch_size of at least 1"), ("batch_size: 2 backend: LEVELDB", "LEVELDB is not supported")],
+    [("backend: LMDB", "batch_size of at least 1")],
 )
 def test_settings_that_do_not_fit(tmp_path: Path, settings: str, message: str) -> None:
     source = write(tmp_path / "db", 2)

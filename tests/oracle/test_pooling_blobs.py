@@ -1,0 +1,63 @@
+"""What the MYRIAD compiler of OpenVINO 2021.4.2 makes of averages: the stages in the blob."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kits.blob_stages import Stage, stages
+from kits.ncs import net_of
+from kits.oracle import movidius
+from ncs import compiler
+from ncs.converter import convert
+from ncs.ir import write_ir
+
+pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def compiled(param: str, size: int, folder: Path) -> Path:
+    movidius("python")
+    layer = f'layer {{ name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param {{ pool: AVE {param} }} }}'
+    files = [folder / f"net.{kind}" for kind in ("xml", "bin", "blob")]
+    write_ir(convert(net_of(layer, (1, 8, size, size)), {}), *files[:2])
+    compiler.compile_blob(*files, folder, compiler.Resources(4, 4, 1))
+    return files[2]
+
+
+def kinds(found: list[Stage]) -> list[str]:
+    """The stages between the input's Convert and the copy to the output."""
+    return [stage.kind for stage in found if stage.kind not in ("Convert", "Copy")]
+
+
+def test_two_averages_that_the_compiler_took_for_one(tmp_path: Path) -> None:
+    """`3/3` and `3/3 pad 1` gave the same bytes: the pooling unit padded both by one row and one column."""
+    blobs = []
+    for name, param in (("plain", "kernel_size: 3 stride: 3"), ("padded", "kernel_size: 3 stride: 3 pad: 1")):
+        (tmp_path / name).mkdir()
+        blobs.append(compiled(param, 20, tmp_path / name))
+    plain, padded = (stages(blob) for blob in blobs)
+    assert blobs[0].read_bytes() != blobs[1].read_bytes()
+    assert kinds(plain) == ["Pad", "Convolution in the unit", "Convolution in the unit", "Prod"]
+    assert kinds(padded) == ["Average in the unit"]
+
+
+@pytest.mark.parametrize(
+    ("param", "size", "expected"),
+    [
+        ("kernel_size: 5 stride: 2", 18, ["Pad", "Average in the unit", "Prod"]),
+        ("kernel_size: 7 stride: 4", 33, ["Pad", "Average in the unit", "Prod"]),
+        ("kernel_size: 6 stride: 5 pad: 1", 42, ["Pad", "Average in the unit", "Prod"]),
+        ("kernel_size: 3 stride: 2", 20, ["AvgPool"]),
+        ("kernel_size: 5 stride: 3", 21, ["AvgPool"]),
+        ("kernel_size: 2 stride: 2", 15, ["AvgPool"]),
+        ("kernel_size: 3 stride: 3", 14, ["AvgPool"]),
+    ],
+)
+def test_stages_of_an_average(param: str, size: int, expected: list[str], tmp_path: Path) -> None:
+    """In the unit every window is divided by the whole kernel; an AvgPool stage knows exclude-pad."""
+    found = stages(compiled(param, size, tmp_path))
+    assert kinds(found) == expected
+    if expected == ["AvgPool"]:
+        exclude_pad = found[-1 if found[-1].kind == "AvgPool" else -2].words[6]
+        assert exclude_pad == 1

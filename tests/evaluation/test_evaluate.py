@@ -18,6 +18,7 @@ import pytest
 from caffe_io.caffe_pb2 import TEST, DataParameter, Datum, TransformationParameter
 from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.datum import datum_to_array, parse_datum
+from caffe_io.errors import WeightsError
 from caffe_io.mean import write_mean
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
@@ -32,6 +33,7 @@ from evaluation.predictions import read_predictions
 from kits.training import make_lmdb, small_solver
 from kits.training_commands import command, leftovers
 from ncs.inputs.training import Transform
+from training.nets.net import Net
 
 CARD: dict[str, Any] = {
     "name": "Small",
@@ -445,6 +447,21 @@ def test_the_caffe_engine_reads_batches(folder: Path, tmp_path: Path, monkeypatc
     assert (probabilities.shape, labels.tolist()) == ((21, 3), [1] * 21)
     powers = np.exp(np.arange(21) % 8)
     np.testing.assert_allclose(probabilities[:, 1], powers / (powers + 2), rtol=1e-5)
+
+
+def test_caffe_is_not_asked_with_weights_that_lack_a_layer(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would fill the layer at random."""
+    monkeypatch.setattr("evaluation.engines.require_toolchain", lambda *_: Path("must not be started"))
+    net = filter_net(read_net(folder / "prototxt/Small_train_test.prototxt"), TEST)
+    weights = Net(net, TEST, seed=1).weights()
+    del weights["fc8"]
+    write_weights(tmp_path / "part.caffemodel", net, weights)
+    with pytest.raises(WeightsError, match="fc8"):
+        ENGINES["caffe"](
+            classifier_of(folder), folder / "prototxt/Small_train_test.prototxt", tmp_path / "part.caffemodel", Path()
+        )
 
 
 def test_the_pycaffe_worker_is_python_3_6() -> None:

@@ -53,6 +53,8 @@ def datum_to_array(datum: Datum, what: str = "record", color: bool | None = None
         raise DatabaseError(
             f"{what}: holds {flat.size} values, but claims {shape_text(shape)} (channels x height x width). {_AGAIN}"
         )
+    if flat.dtype == np.float32 and not np.isfinite(flat).all():
+        raise DatabaseError(f"{what}: holds a number that is infinite or not a number (NaN). {_AGAIN}")
     return flat.reshape(shape)
 
 

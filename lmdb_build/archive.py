@@ -1,44 +1,73 @@
-"""Unpacks an archive of pictures, once."""
+"""Unpacks an archive of pictures, once.
+
+Everything is checked before anything is written: the names, the kinds, and by the sizes in the headers what the archive
+unpacks to.
+"""
 
 from __future__ import annotations
 
+import argparse
+import bz2
+import gzip
+import io
 import lzma
+import os
 import shutil
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from common.files import atomic_folder
+from common.inputs import open_input
 
 from .errors import ArchiveError
 from .folders import files_below
 
-_DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+_DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError)
+OUR_FOLDERS = {"def", "lmdb", "mean", "augmented"}
+"""What other commands write in data/, in lower case. No archive is unpacked there."""
+# Pictures are compressed already. An archive of twenty times its size, and more than that, is meant to fill the disk.
+_MOST_TIMES = 20
+_ALWAYS_ALLOWED = 1 << 30
+_MOST_FILES = 1_000_000
+# Bytes. Names longer than that do not exist; tarfile would read them into memory.
+_LONGEST_READ = 1 << 22
+_BLOCK = 512
+_MB = 1 << 20
 
 
-def unpack(archive: Path, into: Path) -> Path:
+def add_limit_option(parser: argparse.ArgumentParser) -> None:
+    """Declare the option of a verb that unpacks archives."""
+    parser.add_argument(
+        "--max_unpacked_mb",
+        type=int,
+        metavar="MB",
+        help=f"most that an archive may unpack to (default: {_MOST_TIMES} times its size, at least 1024)",
+    )
+
+
+def unpack(archive: Path, into: Path, most_mb: int | None = None) -> Path:
     """Unpack the regular files of a tar archive (plain, .gz, .bz2, .xz) into a folder in `into`, and return the folder.
 
-    The folder has the name of the archive's one top folder, or of the archive if it has several. Links and devices are
-    left out. If a name leads outside the folder, nothing is written and ArchiveError is raised. A folder of an earlier
-    run is used again if it holds the same files.
+    The folder has the name of the archive's one top folder, or of the archive if it has several or if other commands write
+    to a folder of that name. Links and devices are left out. Nothing is written, and ArchiveError is raised, if a name leads
+    outside the folder, if a file is sparse, or if the files are larger than `most_mb` or the free space. A folder of an
+    earlier run is used again if it holds the same files.
     """
     try:
-        with tarfile.open(archive) as tar:
-            members = {_safe_path(member.name, archive): member for member in tar if member.isfile()}
-            while tar.fileobj is not None and tar.fileobj.read(1 << 20):
-                # Reading gzip to its end checks the checksum there.
-                pass
-            if not members:
-                raise ArchiveError(f"{archive}: holds no files. Expected an archive of pictures.")
+        with open_input(archive) as file, tarfile.open(fileobj=_decompressed(file), mode="r:") as tar:
+            packed = os.fstat(file.fileno()).st_size
+            limit = max(_ALWAYS_ALLOWED, _MOST_TIMES * packed) if most_mb is None else most_mb * _MB
+            members = _list_members(tar, archive, limit)
             tops = {name.parts[0] for name in members}
             one_top = len(tops) == 1 and all(len(name.parts) > 1 for name in members)
-            folder = into / (tops.pop() if one_top else _without_endings(archive.name))
+            folder = into / _folder_name(tops.pop() if one_top else "", archive)
             sizes = {_below(name, one_top): member.size for name, member in members.items()}
             if folder.exists():
                 _check_same(folder, sizes, archive)
                 return folder
+            _check_space(into, sum(sizes.values()), archive)
             with atomic_folder(folder) as temporary:
                 for name, member in members.items():
                     target = temporary / _below(name, one_top)
@@ -55,6 +84,76 @@ def unpack(archive: Path, into: Path) -> Path:
     return folder
 
 
+def _list_members(tar: tarfile.TarFile, archive: Path, limit: int) -> dict[PurePosixPath, tarfile.TarInfo]:
+    """Return the regular files by their names. Raises ArchiveError as soon as the headers say what must not be unpacked."""
+    members: dict[PurePosixPath, tarfile.TarInfo] = {}
+    total = 0
+    for number, member in enumerate(tar):
+        if member.issparse():
+            raise ArchiveError(
+                f"{archive}: {member.name!r} is a sparse file, which no picture is. Nothing was unpacked. Pack the pictures "
+                "without --sparse."
+            )
+        total += member.size + _BLOCK
+        _check_total(total, archive, limit)
+        if number >= _MOST_FILES:
+            raise ArchiveError(f"{archive}: holds more than {_MOST_FILES} files. Nothing was unpacked. Divide it.")
+        if member.isfile():
+            members[_safe_path(member.name, archive)] = member
+    while tar.fileobj is not None and (rest := tar.fileobj.read(_MB)):
+        # Reading gzip to its end checks the checksum there.
+        total += len(rest)
+        _check_total(total, archive, limit)
+    if not members:
+        raise ArchiveError(f"{archive}: holds no files. Expected an archive of pictures.")
+    return members
+
+
+def _check_total(total: int, archive: Path, limit: int) -> None:
+    if total > limit:
+        raise ArchiveError(
+            f"{archive}: unpacks to more than {limit // _MB} MB. Nothing was unpacked. If it is right, give a larger "
+            "--max_unpacked_mb."
+        )
+
+
+def _check_space(into: Path, needed: int, archive: Path) -> None:
+    there = next(folder for folder in (into, *into.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise ArchiveError(
+            f"{archive}: needs {needed // _MB + 1} MB in {into}, where {free // _MB} MB are free. Nothing was unpacked. "
+            "Free some space, or work on another disk."
+        )
+
+
+class _Stream:
+    """The bytes of an archive, of which tarfile may read only so many at once: an extended header can claim gigabytes."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= _LONGEST_READ:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        return self._file.read(size)
+
+
+def _decompressed(file: IO[bytes]) -> IO[bytes]:
+    buffered = io.BufferedReader(cast(io.RawIOBase, file))
+    head = buffered.peek(8)
+    stream: object = buffered
+    if head.startswith(b"\x1f\x8b"):
+        stream = gzip.GzipFile(fileobj=buffered, mode="rb")
+    elif head.startswith(b"BZh"):
+        stream = bz2.BZ2File(buffered)
+    elif head.startswith(b"\xfd7zXZ\0"):
+        stream = lzma.LZMAFile(buffered)  # noqa: SIM115 - closed with the archive
+    return cast(IO[bytes], _Stream(cast(IO[bytes], stream)))
+
+
 def _open(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     source = tar.extractfile(member)
     assert source is not None, "regular files have contents"
@@ -63,6 +162,8 @@ def _open(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
 
 def _safe_path(name: str, archive: Path) -> PurePosixPath:
     path = PurePosixPath(name)
+    if "\0" in name:
+        raise ArchiveError(f"{archive}: holds a name with a NUL byte. Nothing was unpacked.")
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise ArchiveError(f"{archive}: holds {name!r}, which leads outside its folder. Nothing was unpacked.")
     return path
@@ -72,10 +173,15 @@ def _below(name: PurePosixPath, one_top: bool) -> str:
     return str(name.relative_to(name.parts[0]) if one_top else name)
 
 
-def _without_endings(name: str) -> str:
+def _folder_name(top: str, archive: Path) -> str:
+    """Return the archive's top folder or, if that is none or one of ours, the name of the archive."""
+    name = archive.name
     for suffix in (".gz", ".bz2", ".xz", ".tgz", ".tar"):
         name = name.removesuffix(suffix)
-    return name or "pictures"
+    for candidate in (top, name, "pictures"):
+        if candidate.strip(".") and candidate.lower() not in OUR_FOLDERS:
+            return candidate
+    raise AssertionError("pictures is none of our folders")
 
 
 def _check_same(folder: Path, sizes: dict[str, int], archive: Path) -> None:

@@ -19,7 +19,7 @@ from common.errors import PictureError
 from common.tasks import TASKS
 from faces.pictures import decode, read_bytes
 
-from .archive import unpack
+from .archive import add_limit_option, unpack
 from .balancing import Copy, draw_copy, plan_copies
 from .counts import count_table
 from .datasets import DATASETS, read_dataset
@@ -27,7 +27,7 @@ from .errors import DatasetError
 from .lists import Entry, list_text, refuse_other_lists, write_lists
 from .parallel import in_order, with_progress
 from .samples import LeftOut, Sample, shuffled
-from .splitting import split_samples
+from .splitting import check_split, split_samples
 
 EXAMPLE = "python build_dataset.py --images data/UTKFace"
 
@@ -45,6 +45,7 @@ class Build:
     seed: int
     split: float
     force: bool
+    max_unpacked_mb: int | None = None
     folder: Path = Path()
     samples: list[Sample] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -56,7 +57,7 @@ class Build:
 
 def open_images(build: Build) -> None:
     """Take a folder as it is, or unpack an archive below data/."""
-    build.folder = build.images if build.images.is_dir() else unpack(build.images, DATA)
+    build.folder = build.images if build.images.is_dir() else unpack(build.images, DATA, build.max_unpacked_mb)
 
 
 def read_labels(build: Build) -> None:
@@ -161,10 +162,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="replace lists that were made from other pictures or with other options"
     )
+    add_limit_option(parser)
 
 
 def main(options: argparse.Namespace) -> None:
     """Run the steps in turn."""
-    build = Build(options.images, options.dataset, options.seed, options.split, options.force)
+    check_split(options.split)
+    build = Build(options.images, options.dataset, options.seed, options.split, options.force, options.max_unpacked_mb)
     for step in STEPS:
         step(build)

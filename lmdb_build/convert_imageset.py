@@ -14,6 +14,7 @@ from caffe_io.databases.backends import BACKENDS
 from common.errors import PictureError, UsageError
 from common.files import refuse_existing_folder
 from common.gflags import add_log_options
+from common.pictures.header import most_pixels
 
 from .errors import LmdbBuildError
 from .lists import Entry, read_list, refuse_several_labels
@@ -105,6 +106,11 @@ def main(options: argparse.Namespace) -> None:
         raise UsageError(
             f"--resize_height {options.resize_height} --resize_width {options.resize_width}: give both, above 0, "
             "or neither. With only one of them Caffe does not resize at all."
+        )
+    if options.resize_height * options.resize_width > most_pixels():
+        raise UsageError(
+            f"--resize_height {options.resize_height} --resize_width {options.resize_width}: at most {most_pixels()} "
+            "pixels. A network takes some hundred a side."
         )
     refuse_existing_folder(options.database, options.force, BACKENDS[options.backend].recognise)
     entries = read_list(options.list)

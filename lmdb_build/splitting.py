@@ -16,10 +16,7 @@ def split_samples(samples: Sequence[Sample], part: float, seed: int) -> tuple[li
     The draw depends on `seed` and the sorted names alone. Files with the same contents go to the same side: UTKFace has
     some under several names, and a test picture must not be trained on under its other name.
     """
-    if not 0 < part < 1:
-        raise UsageError(
-            f"--split {part:g}: expected a number between 0 and 1, the share of the pictures for training."
-        )
+    check_split(part)
     groups: dict[str, list[Sample]] = {}
     for sample in shuffled(sorted(samples, key=lambda sample: sample.name), seed):
         groups.setdefault(sample.digest or sample.name, []).append(sample)
@@ -34,3 +31,11 @@ def split_samples(samples: Sequence[Sample], part: float, seed: int) -> tuple[li
             "Expected at least one on each side. Add pictures or choose another --split."
         )
     return train, test
+
+
+def check_split(part: float) -> None:
+    """Raise UsageError unless `part` is a share of the pictures."""
+    if not 0 < part < 1:
+        raise UsageError(
+            f"--split {part:g}: expected a number between 0 and 1, the share of the pictures for training."
+        )

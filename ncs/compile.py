@@ -41,13 +41,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace existing outputs")
     add_net_options(parser)
-    chip = parser.add_argument_group("the share of the stick")
+    chip = parser.add_argument_group("the Myriad X blob")
     chip.add_argument("--shaves", type=int, default=8, help="SHAVE cores for each stream, 1 to 16 (default 8)")
     chip.add_argument(
         "--cmx_slices", type=int, help="CMX slices for each stream, 1 to 19 (default: as many as --shaves)"
     )
     chip.add_argument(
         "--streams", type=int, default=2, help="inferences that run side by side on the stick, 1 to 3 (default 2)"
+    )
+    chip.add_argument(
+        "--time_limit",
+        type=float,
+        default=compiler.TIMEOUT,
+        metavar="SECONDS",
+        help=f"after which the MYRIAD compiler is stopped (default {compiler.TIMEOUT:g})",
     )
 
 
@@ -62,7 +69,9 @@ def main(options: argparse.Namespace) -> None:
     print(f"{sources.name}: {sources.weights}", flush=True)
     start = time.perf_counter()
     network = load(sources, wishes)
-    card, compiled = write(sources.name, network, options.out, resources, options.force, wishes.precision)
+    card, compiled = write(
+        sources.name, network, options.out, resources, options.force, wishes.precision, options.time_limit
+    )
     report(options.out, network.model, card, compiled, time.perf_counter() - start)
 
 
@@ -92,6 +101,7 @@ def write(
     resources: compiler.Resources,
     force: bool = False,
     precision: str = "FP16",
+    limit: float = compiler.TIMEOUT,
 ) -> tuple[ModelCard, compiler.Compiled | None]:
     """Write NAME.xml, .bin, .json and, if the tool chain is there, .blob into `out`: all of them or none.
 
@@ -124,7 +134,7 @@ def write(
             openvino=openvino.__version__.split("-")[0],
         )
         if ".blob" in places:
-            compiled = compiler.compile_blob(files[".xml"], files[".bin"], files[".blob"], scratch, resources)
+            compiled = compiler.compile_blob(files[".xml"], files[".bin"], files[".blob"], scratch, resources, limit)
             blob = BlobEntry(
                 file=files[".blob"].name,
                 openvino=compiled.openvino,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import UsageError
-from common.helper import Helper, HelperError, HelperRefused
+from common.helper import Helper, HelperError, HelperRefused, HelperTimeout
 from common.places import make_toolchain, toolchain_has, toolchain_program
 from myriad.blob import BlobHeader, read_header
 
@@ -16,8 +20,11 @@ from .errors import CompilerError
 
 MAKE_TOOLCHAIN = make_toolchain("movidius")
 WORKER = Path(__file__).with_name("myriad_worker.py")
-# A compile takes 6 seconds, 5 of them a search for a stick that it does not need.
-TIMEOUT = 300.0
+# A compile takes 6 seconds, 5 of them a search for a stick that it does not need. Large nets take a minute.
+TIMEOUT = 600.0
+LONGEST = 1e6
+# Seconds between two lines that say that it is still at work.
+PROGRESS = 10.0
 # What a Myriad X has, and the most streams that the compiler accepts.
 MAX_SHAVES = 16
 MAX_CMX_SLICES = 19
@@ -71,16 +78,20 @@ def available() -> bool:
     return toolchain_has("movidius")
 
 
-def compile_blob(xml: Path, bin: Path, blob: Path, scratch: Path, resources: Resources) -> Compiled:
+def compile_blob(
+    xml: Path, bin: Path, blob: Path, scratch: Path, resources: Resources, limit: float = TIMEOUT
+) -> Compiled:
     """Compile the IR for Myriad X into `blob`: inputs are bytes, outputs FP16. Takes about 6 seconds and needs no stick.
 
     `scratch` is a folder for the compiler's cache. Raises CompilerError if the compiler refuses the network, crashes, or
-    takes longer than TIMEOUT.
+    takes longer than `limit` seconds.
     """
+    if not 0 < limit <= LONGEST:
+        raise UsageError(f"--time_limit {limit:g}: expected seconds above 0 and at most {LONGEST:g}.")
     paths = {"xml": xml, "bin": bin, "blob": blob, "scratch": scratch}
     request = {**{key: str(path.resolve()) for key, path in paths.items()}, **asdict(resources)}
     start = time.perf_counter()
-    openvino = _run_compiler(request)
+    openvino = _run_compiler(request, limit)
     seconds = time.perf_counter() - start
     header = read_header(blob)
     if (header.shaves, header.cmx_slices) != (resources.shaves, resources.cmx_slices):
@@ -91,16 +102,41 @@ def compile_blob(xml: Path, bin: Path, blob: Path, scratch: Path, resources: Res
     return Compiled(header, seconds, openvino.split("-")[0])
 
 
-def _run_compiler(request: dict[str, Any]) -> str:
+def _run_compiler(request: dict[str, Any], limit: float) -> str:
     """Have the tool chain compile and return the version of its OpenVINO."""
     name = Path(request["xml"]).name
     python = toolchain_program("movidius", "python")
     again = f"\n  If the tool chain is damaged, install it again: {MAKE_TOOLCHAIN}"
     try:
-        with Helper("the MYRIAD compiler", python, WORKER, HARMLESS) as helper:
-            answer = helper.call("compile", request, seconds=TIMEOUT)
+        with Helper("the MYRIAD compiler", python, WORKER, HARMLESS) as helper, _progress(name):
+            answer = helper.call("compile", request, seconds=limit)
     except HelperRefused as error:
         raise CompilerError(f"{name}: {error}") from error
+    except HelperTimeout as error:
+        raise CompilerError(
+            f"{name}: the MYRIAD compiler was still at work after {limit:g} s and was stopped.{error.last_words}\n"
+            "  There are layers that it never finishes. Give it more time with --time_limit SECONDS, or find the layer: "
+            "end the net earlier with --output until it compiles."
+        ) from error
     except HelperError as error:
         raise CompilerError(f"{name}: {error}{again}") from error
     return str(answer.values["openvino"])
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[None]:
+    """Say every PROGRESS seconds on stderr that the compiler is at work."""
+    done = threading.Event()
+
+    def say() -> None:
+        start = time.perf_counter()
+        while not done.wait(PROGRESS):
+            print(f"  {name}: the MYRIAD compiler is at work, {time.perf_counter() - start:.0f} s", file=sys.stderr)
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -164,14 +164,14 @@ class _Conversion:
         if build is None:
             advice = former_type(parameter.type) or known_names(parameter.type, ["Input", *LAYERS])
             raise self._error(parameter, f"unknown layer type. {advice}")
-        problem = facts.count_problem(parameter.bottom, parameter.top)
-        if problem:
+        if problem := facts.count_problem(parameter.bottom, parameter.top):
             raise self._error(parameter, problem)
         blobs = self.weights.get(parameter.name, ())
         inputs = [self.outputs[bottom] for bottom in node.bottoms]
         layer = TrainedLayer(parameter, blobs, self.net_file, self.weights_file, self._is_only_consumer(node))
         try:
             tops = build(layer, inputs)
+            layer.check_taken()
         except RuntimeError as error:
             # OpenVINO checks shapes itself.
             raise layer.error(f"OpenVINO refuses it: {last_line(error)}.") from error

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..errors import PictureError, UsageError
+from ..file_kinds import HEAD, foreign_kind
 
 VARIABLE = "MOKA_MAX_PIXELS"
 """The environment variable that allows larger pictures."""
@@ -61,6 +62,8 @@ def read_header(data: bytes) -> Header:
     """
     kind = next((name for name, kind in _KINDS.items() if kind.begins(data)), None)
     if kind is None:
+        if sentence := foreign_kind(data[:HEAD]):
+            raise PictureError(f"not a picture: {sentence.rstrip('.')}")
         foreign = next((words for words, begins in _FOREIGN if begins.match(data)), None)
         raise PictureError(
             f"{foreign}, which Caffe does not read; convert it to PNG or JPEG"

@@ -12,6 +12,7 @@ from common.errors import UsageError
 from common.messages import known_names
 
 from ..errors import DatasetError
+from ..folders import linked_folders
 from ..samples import LeftOut, Sample
 from . import utkface
 
@@ -30,6 +31,7 @@ def read_dataset(kind: str, folder: Path) -> tuple[list[Sample], list[LeftOut]]:
     if kind not in DATASETS:
         raise UsageError(f"--dataset {kind}: no such data set. {known_names(kind, DATASETS)}")
     samples, left_out = DATASETS[kind](folder)
+    left_out += [LeftOut(name, "a link to a folder, which is not followed") for name in linked_folders(folder)]
     if not samples and not left_out:
         raise DatasetError(f"{folder}: the folder is empty. Expected the pictures of {kind}.")
     if not samples:

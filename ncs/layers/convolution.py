@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import openvino.opset1 as op
 from openvino import Node, Output
 
+from caffe_io.blobs import Array
 from caffe_io.windows import WindowError, convolution_window
 
 from .layer import TrainedLayer, constant, per_channel, shape
@@ -46,6 +48,9 @@ def _top(layer: TrainedLayer, bottom: Output, group: int, transposed: bool) -> O
         raise layer.error(f"group {group} must divide both the {channels} input and the {outputs} output channels.")
     rows, columns = (channels, outputs) if transposed else (outputs, channels)
     weights = layer.weight(0, rows, columns // group, *window.kernel)
+    if transposed and 1 < group < channels:
+        # The MYRIAD compiler of 2021.4.2 never ends on groups of several inputs.
+        weights, group = _without_groups(weights, group), 1
     if group > 1:
         weights = weights.reshape(group, rows // group, *weights.shape[1:])
     top = _OPERATIONS[transposed, group > 1](
@@ -60,6 +65,15 @@ def _top(layer: TrainedLayer, bottom: Output, group: int, transposed: bool) -> O
     if param.bias_term:
         top = op.add(top, per_channel(layer.weight(1, outputs), 4))
     return top.output(0)
+
+
+def _without_groups(weights: Array, group: int) -> Array:
+    """Turn the weights of a Deconvolution in groups into those of one without: zeros from each input to other groups' outputs."""
+    inputs, outputs, *kernel = weights.shape
+    dense = np.zeros((group, inputs // group, group, outputs, *kernel), np.float32)
+    for number, own in enumerate(weights.reshape(group, inputs // group, outputs, *kernel)):
+        dense[number, :, number] = own
+    return dense.reshape(inputs, group * outputs, *kernel)
 
 
 # (transposed, in groups) -> operation

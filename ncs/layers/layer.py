@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,15 @@ from openvino import Output
 from openvino.op import Constant
 
 from caffe_io.blobs import Array, same_shape
-from caffe_io.caffe_pb2 import TRAIN, LayerParameter
+from caffe_io.caffe_pb2 import TRAIN, FillerParameter, LayerParameter
+from caffe_io.parameters.fillers import FILLERS, layer_fillers, made_by_prototxt
 from caffe_io.text.layer_place import place_of
+from common.commands import LOGGER
 from common.messages import shape_text
 
 from ..errors import ConversionError
+
+_logger = logging.getLogger(LOGGER)
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class TrainedLayer:
     """A layer: its parameters, its trained blobs in Caffe's order, and the files they came from, for messages.
 
     `only_consumer` says that no other layer reads its first bottom, so that it may be folded into its producer.
+    `taken` are the blobs that were asked for.
     """
 
     parameter: LayerParameter
@@ -31,13 +37,18 @@ class TrainedLayer:
     net_file: str
     weights_file: str
     only_consumer: bool = False
+    taken: set[int] = field(default_factory=set)
 
     def weight(self, index: int, *expected: int) -> Array:
         """Return blob `index`, which must have the shape `expected`; leading ones (legacy files) are dropped.
 
         Raises ConversionError with layer, blob, the shape found and the shape expected.
         """
+        self.taken.add(index)
         if index >= len(self.blobs):
+            fillers = layer_fillers(self.parameter)
+            if not self.blobs and made_by_prototxt(self.parameter, fillers):
+                return self._filled(fillers[index], index, expected)
             raise self.error(
                 f"needs {index + 1} or more blobs of weights, but {self.weights_file} has {len(self.blobs)} for it. "
                 "Give the caffemodel that was trained with this net."
@@ -49,6 +60,27 @@ class TrainedLayer:
                 "Give the caffemodel that was trained with this net."
             )
         return self.blobs[index].reshape(expected)
+
+    def check_taken(self) -> None:
+        """Raise ConversionError if the caffemodel has more blobs for the layer than it took; Caffe refuses that too."""
+        if self.taken and len(self.blobs) > len(self.taken):
+            raise self.error(
+                f"takes {len(self.taken)} blobs of weights, but {self.weights_file} has {len(self.blobs)} for it. "
+                "Is there a bias that bias_term: false leaves out? Give the net that was trained."
+            )
+
+    def _filled(self, filler: FillerParameter, index: int, shape: Sequence[int]) -> Array:
+        """Make weights that the caffemodel lacks, because the filler alone says what they are."""
+        try:
+            values = FILLERS[filler.type](shape, filler)
+        except ValueError as error:
+            raise self.error(f'filler "{filler.type}": {error}.') from error
+        if index == 0:
+            _logger.warning(
+                '%s: has no weights for layer "%s" (%s); its %s filler makes them, as in Caffe.',
+                *(self.weights_file, self.parameter.name, self.parameter.type, filler.type),
+            )
+        return values
 
     def refuse_training(self, what: str) -> None:
         """Raise ConversionError if the layer's own `phase: TRAIN` makes it do `what`, as in Caffe, even in the TEST phase."""

@@ -123,3 +123,18 @@ def test_color_sets_the_channels_of_encoded_pictures() -> None:
             want = np.atleast_3d(cv2.imdecode(np.frombuffer(datum.data, np.uint8), mode)).transpose(2, 0, 1)
             np.testing.assert_array_equal(datum_to_array(datum, "r", color), want)
     assert len(datum_to_array(datum, "r", True)) == 3
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_would_spoil_a_training(value: float) -> None:
+    with pytest.raises(DatabaseError, match=r"k: holds a number that is infinite or not a number"):
+        datum_to_array(Datum(channels=1, height=1, width=2, float_data=[1, value]), "k")
+
+
+def test_a_bomb_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PNG of a billion black pixels has 125 kB."""
+    data = bytearray(cv2.imencode(".png", picture(8, 8))[1].tobytes())
+    data[16:24] = (32000).to_bytes(4, "big") * 2
+    monkeypatch.setattr(cv2, "imdecode", lambda *arguments: pytest.fail("decoded"))
+    with pytest.raises(DatabaseError, match="a PNG of 32000x32000 pixels, but at most 134217728 are decoded"):
+        datum_to_array(Datum(encoded=True, data=bytes(data)), "k")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import io
+import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -14,7 +17,8 @@ FACES = {"UTKFace/1.jpg": b"one", "UTKFace/sub/2.jpg": b"two" * 5000}
 
 
 def pack(path: Path, files: dict[str, bytes], *others: tarfile.TarInfo) -> Path:
-    with tarfile.open(path, "w:gz" if path.name.endswith("gz") else "w") as tar:
+    packing = {"gz": "w:gz", "bz2": "w:bz2", "xz": "w:xz"}
+    with tarfile.open(path, next((mode for end, mode in packing.items() if path.name.endswith(end)), "w")) as tar:
         for name, data in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
@@ -30,7 +34,7 @@ def link(name: str, kind: bytes, to: str) -> tarfile.TarInfo:
     return member
 
 
-@pytest.mark.parametrize("name", ["faces.tar", "faces.tar.gz", "faces.tgz"])
+@pytest.mark.parametrize("name", ["faces.tar", "faces.tar.gz", "faces.tgz", "faces.tar.bz2", "faces.tar.xz"])
 def test_the_one_top_folder_becomes_the_folder(tmp_path: Path, name: str) -> None:
     folder = unpack(pack(tmp_path / name, FACES), tmp_path / "data")
     assert folder == tmp_path / "data" / "UTKFace"
@@ -129,4 +133,104 @@ def test_no_archive_an_empty_one_and_none(tmp_path: Path) -> None:
         (tmp_path / "missing.tar", "No such file"),
     ]:
         with pytest.raises(ArchiveError, match=message):
+            unpack(path, tmp_path / "data")
+
+
+@pytest.mark.parametrize("top", ["lmdb", "DEF", "mean", "augmented", "Lmdb"])
+def test_a_top_folder_with_the_name_of_one_of_ours(tmp_path: Path, top: str) -> None:
+    """data/lmdb is where databases are; pictures go to a folder named after the archive."""
+    folder = unpack(pack(tmp_path / "faces.tar.gz", {f"{top}/1.jpg": b"1", f"{top}/2.jpg": b"2"}), tmp_path / "data")
+    assert folder == tmp_path / "data/faces"
+    assert sorted(snapshot(folder)) == ["1.jpg", "2.jpg"]
+
+
+@pytest.mark.parametrize("name", ["lmdb.tar", "..tar.gz", ".tar"])
+def test_an_archive_without_a_name_of_its_own(tmp_path: Path, name: str) -> None:
+    archive = pack(tmp_path / name, {"lmdb/1.jpg": b"1"})
+    assert unpack(archive, tmp_path / "data") == tmp_path / "data/pictures"
+
+
+def claiming(path: Path, *sizes: int, kind: bytes = tarfile.REGTYPE, zeros: int = 0) -> Path:
+    """Write a .tar.gz whose headers claim these sizes; of the last file only `zeros` bytes follow."""
+    with gzip.open(path, "wb") as file:
+        for number, size in enumerate(sizes):
+            member = tarfile.TarInfo(f"faces/{number}.jpg")
+            member.size = size
+            member.type = kind
+            file.write(member.tobuf(tarfile.GNU_FORMAT))
+        file.write(bytes(zeros))
+    return path
+
+
+def test_an_archive_that_would_fill_the_disk(tmp_path: Path) -> None:
+    for archive, words in [
+        (claiming(tmp_path / "huge.tar.gz", 3 << 30), "unpacks to more than 1024 MB. Nothing was unpacked"),
+        (claiming(tmp_path / "eight.tar.gz", 8 << 40), "unpacks to more than 1024 MB"),
+    ]:
+        with pytest.raises(ArchiveError, match=f"{words}.*"):
+            unpack(archive, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_limit_is_an_option(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "faces.tar.gz", {f"faces/{number}.jpg": bytes(600_000) for number in range(4)})
+    with pytest.raises(ArchiveError, match=r"unpacks to more than 2 MB.*give a larger --max_unpacked_mb"):
+        unpack(archive, tmp_path / "data", most_mb=2)
+    assert unpack(archive, tmp_path / "data", most_mb=3).is_dir()
+
+
+def test_what_follows_the_end_of_an_archive_counts(tmp_path: Path) -> None:
+    archive = tmp_path / "faces.tar.gz"
+    member = tarfile.TarInfo("faces/1.jpg")
+    with gzip.open(archive, "wb") as file:
+        file.write(member.tobuf() + bytes(1024) + bytes(4 << 20))
+    with pytest.raises(ArchiveError, match="unpacks to more than 2 MB"):
+        unpack(archive, tmp_path / "data", most_mb=2)
+    unpack(archive, tmp_path / "data")
+
+
+def test_a_header_that_claims_gigabytes_is_not_read(tmp_path: Path) -> None:
+    archive = claiming(tmp_path / "x.tar.gz", 3 << 30, kind=tarfile.XHDTYPE, zeros=1 << 20)
+    with pytest.raises(ArchiveError, match="a header of 3221225472 bytes"):
+        unpack(archive, tmp_path / "data")
+
+
+def test_a_sparse_file(tmp_path: Path) -> None:
+    """A header of an old GNU sparse file: 100 bytes that claim eight terabytes."""
+    member = tarfile.TarInfo("faces/1.jpg")
+    member.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"77777777777\0"
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "x.tar").write_bytes(bytes(header) + bytes(10240))
+    with pytest.raises(
+        ArchiveError, match=r"'faces/1\.jpg' is a sparse file, which no picture is\. Nothing was unpacked"
+    ):
+        unpack(tmp_path / "x.tar", tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_disk_without_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = pack(tmp_path / "faces.tar.gz", {"faces/1.jpg": bytes(3 << 20)})
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10 << 20, 9 << 20, 1 << 20))  # type: ignore[attr-defined]
+    with pytest.raises(ArchiveError, match=r"needs 4 MB in .*data, where 1 MB are free. Nothing was unpacked"):
+        unpack(archive, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_name_with_a_nul_byte(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("faces/1.jpg")
+    member.pax_headers = {"path": "faces/1\0.jpg"}
+    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(member)
+    with pytest.raises(ArchiveError, match="NUL byte"):
+        unpack(tmp_path / "x.tar", tmp_path / "data")
+
+
+@pytest.mark.timeout(20)
+def test_fifos_devices_and_folders(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path, words in ((tmp_path / "fifo", "a FIFO"), (Path("/dev/zero"), "a device"), (tmp_path, "a folder")):
+        with pytest.raises(ArchiveError, match=f"{path}: cannot be read .{words}, not an ordinary file"):
             unpack(path, tmp_path / "data")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import tarfile
 from collections import Counter
@@ -8,7 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from common.errors import OutputExists
+from common.errors import OutputExists, UsageError
 from common.places import ROOT
 from kits.lmdb_build import command, picture, snapshot, truncate, verb, write_faces
 from lmdb_build.datasets import utkface
@@ -204,3 +205,37 @@ def test_the_real_faces_of_system_a(
     assert [count for _, count in sorted(Counter(own).items())] == [929, 96, 1329, 527, 157, 115, 95, 84, 102]
     assert len(made["age_test"]) == 687
     assert len(set(Counter(label for _, label in made["age_train"]).values())) == 1
+
+
+@pytest.mark.timeout(60)
+def test_what_is_no_picture_is_left_out_with_a_reason(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_faces(working_folder / "faces", [(30, 0)] * 8)
+    write_faces(working_folder / "more", [(40, 0)] * 2)
+    os.mkfifo(working_folder / "faces/34_1_2_20170.jpg")
+    (working_folder / "faces/34_1_2_20171.jpg").symlink_to("/dev/zero")
+    (working_folder / "faces/34_1_2_20172.jpg").symlink_to("none.jpg")
+    (working_folder / "faces/part1").symlink_to("../more")
+    huge = bytearray(cv2.imencode(".png", picture())[1].tobytes())
+    huge[16:24] = (32000).to_bytes(4, "big") * 2
+    (working_folder / "faces/34_1_2_20173.png").write_bytes(huge)
+    main(["--images", "faces"])
+    out, err = capsys.readouterr()
+    assert "faces: 8 labelled pictures, 5 files left out" in out
+    for name, reason in {
+        "34_1_2_20170.jpg": "a fifo, not an ordinary file",
+        "34_1_2_20171.jpg": "a device, not an ordinary file",
+        "34_1_2_20172.jpg": "no such file",
+        "34_1_2_20173.png": "a PNG of 32000x32000 pixels, but at most 134217728 are decoded",
+        "part1": "a link to a folder, which is not followed",
+    }.items():
+        assert f"left out: {name}: {reason}" in err
+    (working_folder / "links").mkdir()
+    (working_folder / "links/part1").symlink_to("../more")
+    with pytest.raises(DatasetError, match=r"The first is part1: a link to a folder, which is not followed"):
+        main(["--images", "links"])
+
+
+@pytest.mark.parametrize("split", ["nan", "inf", "0", "1", "-1"])
+def test_a_split_is_checked_before_anything_is_read(working_folder: Path, split: str) -> None:
+    with pytest.raises(UsageError, match=f"--split {split}: expected a number between 0 and 1"):
+        main(["--images", "none", f"--split={split}"])

@@ -94,7 +94,7 @@ def test_another_size_is_named(tmp_path: Path) -> None:
         (raw(pixels(1)).SerializeToString()[:-700], "no Datum"),
         (Datum(channels=3, height=24, width=20, data=b"short").SerializeToString(), "holds 5 values"),
         (raw(pixels(1)).SerializeToString()[:12], "no Datum"),
-        (Datum(data=b"no picture", encoded=True).SerializeToString(), "no decoder can read"),
+        (Datum(data=b"no picture", encoded=True).SerializeToString(), "cannot be decoded: not a picture"),
         (
             Datum(
                 data=cv2.imencode(".png", picture().astype(np.uint16))[1].tobytes(), encoded=True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import signal
@@ -359,3 +360,23 @@ print(peak)
     assert many < few + 30, f"{few:.0f} MB at 500 pictures, {many:.0f} MB at 4,000 (620 MB of pixels)"
     with lmdb.open("x4000_lmdb", readonly=True, lock=False) as database:
         assert database.stat()["entries"] == 4000
+
+
+@pytest.mark.parametrize("size", ["1000000", "5000000000"])
+def test_a_size_beyond_memory(working_folder: Path, size: str) -> None:
+    with pytest.raises(UsageError, match=f"--resize_height {size} --resize_width {size}: at most 134217728 pixels"):
+        main([f"--resize_height={size}", f"--resize_width={size}", "./", "list.txt", "db"])
+
+
+@pytest.mark.timeout(60)
+def test_a_fifo_is_skipped_and_several_labels_are_refused(
+    working_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_picture(working_folder / "a.png")
+    os.mkfifo(working_folder / "pipe.png")
+    Path("list.txt").write_text("a.png 1\npipe.png 2\n")
+    main(["./", "list.txt", "db"])
+    assert "skipped: ./pipe.png: a fifo, not an ordinary file" in capsys.readouterr().err
+    Path("list.txt").write_text("a.png 1 0 5\n")
+    with pytest.raises(ListError, match=r'line 1: "a\.png 1 0 5" has several labels'):
+        main(["./", "list.txt", "db2"])

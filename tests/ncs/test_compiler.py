@@ -42,7 +42,9 @@ def test_what_it_has_not(shaves: int, slices: int, streams: int, words: str) -> 
     assert caught.value.exit_code == 2
 
 
-def compile_with(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> compiler.Compiled:
+def compile_with(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, code: str, limit: float = compiler.TIMEOUT
+) -> compiler.Compiled:
     """Compile with a worker whose function `compile` runs `code` on the request `ask`."""
     lines = ["import os, sys, time", "def compile_blob(ask, arrays):"]
     lines += [f"    {line}" for line in code.splitlines()]
@@ -52,7 +54,7 @@ def compile_with(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> co
     monkeypatch.setattr(compiler, "toolchain_program", lambda *_: Path(sys.executable))
     monkeypatch.setattr(compiler, "WORKER", worker)
     files = [folder / f"net.{kind}" for kind in ("xml", "bin", "blob")]
-    return compiler.compile_blob(*files, folder, compiler.Resources(6, 7, 2))
+    return compiler.compile_blob(*files, folder, compiler.Resources(6, 7, 2), limit)
 
 
 HEADER = (b"\x7felf".ljust(52, b"\0") + struct.pack("<13I", 9709, 104, 6, 0, 1, 1, 35, 9, 9, 1, 9, 6, 7)).hex()
@@ -97,9 +99,32 @@ def test_harmless_noise_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(compiler, "TIMEOUT", 0.5)
-    with pytest.raises(CompilerError, match=r"no answer in 0\.5 s"):
-        compile_with(monkeypatch, tmp_path, "time.sleep(60)")
+    code = "print('layer 7', file=sys.stderr, flush=True); time.sleep(60)"
+    with pytest.raises(CompilerError) as caught:
+        compile_with(monkeypatch, tmp_path, code, limit=1.5)
+    lines = str(caught.value).splitlines()
+    assert lines[:2] == ["net.xml: the MYRIAD compiler was still at work after 1.5 s and was stopped.", "  layer 7"]
+    assert "--time_limit SECONDS" in lines[2]
+    assert "--output" in lines[2]
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf"), 1e300])
+def test_no_limit(tmp_path: Path, limit: float) -> None:
+    with pytest.raises(UsageError, match=r"--time_limit .*expected seconds above 0"):
+        compiler.compile_blob(tmp_path, tmp_path, tmp_path, tmp_path, compiler.Resources(), limit)
+
+
+def test_long_work_shows_progress(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compiler, "PROGRESS", 0.05)
+    code = (
+        f"time.sleep(1); open(ask['blob'], 'wb').write(bytes.fromhex('{HEADER}'))\nreturn {{'openvino': '2021'}}, {{}}"
+    )
+    compile_with(monkeypatch, tmp_path, code)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 1
+    assert all(line.startswith("  net.xml: the MYRIAD compiler is at work, ") for line in lines)
 
 
 def test_blob_that_was_never_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

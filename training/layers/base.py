@@ -11,10 +11,11 @@ from torch import Tensor
 
 from caffe_io.caffe_pb2 import TRAIN, FillerParameter, LayerParameter, Phase
 from caffe_io.layer_types import InPlace, layer_type
+from caffe_io.parameters.fillers import made_by_prototxt
 from common.messages import shape_text
 
 from ..errors import LayerError
-from .fillers import DETERMINISTIC_FILLERS, fill
+from .fillers import fill
 
 Shape = tuple[int, ...]
 
@@ -71,9 +72,6 @@ class Layer:
     in-place top is a new tensor under the old name.
     """
 
-    default_fill = 0.0
-    """What its first weight is filled with if the prototxt names no filler."""
-
     def __init__(self, param: LayerParameter, context: Context) -> None:
         self.param = param
         self.context = context
@@ -102,14 +100,8 @@ class Layer:
 
     @property
     def filled_by_prototxt(self) -> bool:
-        """Whether the prototxt alone says what its weights are, as for a Deconvolution that enlarges: by fillers without chance.
-
-        The first filler must differ from the default, which is where training starts and nothing that was meant.
-        """
-        if not self._fillers or any(filler.type not in DETERMINISTIC_FILLERS for filler in self._fillers):
-            return False
-        first = self._fillers[0]
-        return first.type != "constant" or first.value != self.default_fill
+        """Whether fillers without chance make its weights, as those of a Deconvolution that enlarges."""
+        return made_by_prototxt(self.param, self._fillers)
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         """Take the shapes of the bottoms, make `blobs`, return the shapes of the tops."""

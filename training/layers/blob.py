@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,28 +22,28 @@ class Blob:
     """
 
     def __init__(self, tensors: Callable[[], tuple[Tensor, Tensor]], resize: Callable[[Shape], None]) -> None:
-        self._tensors = tensors
+        self.tensors = tensors
         self._resize = resize
 
     @property
     def data(self) -> Array:
         """The values."""
-        return self._tensors()[0].detach().numpy()
+        return self.tensors()[0].detach().numpy()
 
     @property
     def diff(self) -> Array:
         """The gradients."""
-        return self._tensors()[1].detach().numpy()
+        return self.tensors()[1].detach().numpy()
 
     @property
     def shape(self) -> Shape:
         """The sizes of the axes."""
-        return tuple(self._tensors()[0].shape)
+        return tuple(self.tensors()[0].shape)
 
     @property
     def count(self) -> int:
         """The number of values."""
-        return self._tensors()[0].numel()
+        return self.tensors()[0].numel()
 
     # The four axes of old, 1 where a blob has fewer.
     num = property(lambda self: self._legacy(0))
@@ -82,7 +83,26 @@ class Memory:
         return self.data, self.diff
 
 
-def weight_blob(blobs: list[Tensor], index: int) -> Blob:
+class BlobVec(list[Blob]):
+    """The weights of a layer, as blobs. `tensors` are those of the layer itself."""
+
+    def __init__(self, tensors: list[Tensor], training: bool = False) -> None:
+        super().__init__(_weight_blob(tensors, index) for index in range(len(tensors)))
+        self._tensors = tensors
+        self._training = training
+
+    def __setitem__(self, index: Any, blob: Any) -> None:
+        """Let the layer use another layer's weight, as scripts that merge layers do."""
+        self._tensors[index] = blob.tensors()[0]
+        super().__setitem__(index, _weight_blob(self._tensors, index))
+
+    def add_blob(self, *shape: int) -> None:
+        """Append a weight of this shape, filled with zeros."""
+        self._tensors.append(torch.zeros(shape).requires_grad_(self._training))
+        self.append(_weight_blob(self._tensors, len(self)))
+
+
+def _weight_blob(blobs: list[Tensor], index: int) -> Blob:
     """Show weight number `index` of `blobs`, with its grad as the diff."""
 
     def tensors() -> tuple[Tensor, Tensor]:

@@ -9,18 +9,14 @@ import torch
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import FillerParameter
-from common.messages import known_names, shape_text
+from caffe_io.parameters import fillers
+from common.messages import known_names
 
 from ..errors import LayerError
 
 Shape = tuple[int, ...]
 Filler = Callable[[Tensor, FillerParameter, torch.Generator], Tensor]
 """Fills and returns a tensor; raises ValueError for settings or a shape that do not fit."""
-
-
-def constant(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
-    """Fill with `value`."""
-    return values.fill_(param.value)
 
 
 def uniform(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
@@ -53,19 +49,6 @@ def positive_unitball(values: Tensor, param: FillerParameter, generator: torch.G
     return values
 
 
-def bilinear(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
-    """Put the same tent over each kernel, so that a Deconvolution enlarges by interpolation.
-
-    The weights must be N x C x K x K.
-    """
-    if values.dim() != 4 or values.shape[2] != values.shape[3]:
-        raise ValueError(f"expected weights of 4 axes and a square kernel; found {shape_text(values.shape)}")
-    size = values.shape[3]
-    half = (size + 1) // 2
-    tent = 1 - (torch.arange(size) / half - (size - 1) / (2 * half)).abs()
-    return values.copy_(tent[:, None] * tent)
-
-
 def xavier(values: Tensor, param: FillerParameter, generator: torch.Generator) -> Tensor:
     """Draw uniformly with variance 1/n (Glorot and Bengio 2010), n by `variance_norm`."""
     limit = math.sqrt(3.0 / _fan(values, param))
@@ -78,16 +61,13 @@ def msra(values: Tensor, param: FillerParameter, generator: torch.Generator) -> 
 
 
 FILLERS: dict[str, Filler] = {
-    "bilinear": bilinear,
-    "constant": constant,
+    # Those without chance are in caffe_io/parameters/fillers.py.
     "gaussian": gaussian,
     "msra": msra,
     "positive_unitball": positive_unitball,
     "uniform": uniform,
     "xavier": xavier,
 }
-DETERMINISTIC_FILLERS = ("bilinear", "constant")
-"""Those that give the same weights each time."""
 
 
 def fill(shape: Shape, param: FillerParameter, generator: torch.Generator, layer: str) -> Tensor:
@@ -95,11 +75,17 @@ def fill(shape: Shape, param: FillerParameter, generator: torch.Generator, layer
 
     Raises LayerError, with `layer` as the name, for an unknown filler or settings that do not fit.
     """
-    if param.type not in FILLERS:
-        raise LayerError(f'layer "{layer}": unknown filler "{param.type}". {known_names(param.type, FILLERS)}')
+    without_chance = fillers.FILLERS
+    if param.type not in (*FILLERS, *without_chance):
+        known = known_names(param.type, [*FILLERS, *without_chance])
+        raise LayerError(f'layer "{layer}": unknown filler "{param.type}". {known}')
     try:
         if param.sparse < -1 or (param.sparse >= 0 and param.type != "gaussian"):
             raise ValueError(f"sparse is {param.sparse}; only gaussian takes it, 0 or more")
+        if param.type in without_chance:
+            values = torch.empty(shape)
+            values.numpy()[...] = without_chance[param.type](shape, param)
+            return values
         return FILLERS[param.type](torch.empty(shape), param, generator)
     except ValueError as error:
         raise LayerError(f'layer "{layer}": filler "{param.type}": {error}.') from error

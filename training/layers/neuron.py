@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import ExpParameter, FillerParameter, LogParameter
+from caffe_io.parameters.fillers import DEFAULT_FILL
 from common.messages import shape_text
 
 from .base import Layer, Shape
@@ -130,13 +131,11 @@ class PReLU(Layer):
     There is one slope for each channel, or one for all (channel_shared).
     """
 
-    default_fill = 0.25
-
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.prelu_param
         if len(shapes[0]) < 2:
             raise self.error(f"expected a bottom of 2 or more axes, channels at axis 1; found {shape_text(shapes[0])}.")
-        filler = p.filler if p.HasField("filler") else FillerParameter(value=self.default_fill)
+        filler = p.filler if p.HasField("filler") else FillerParameter(value=DEFAULT_FILL["PReLU"])
         self.add_blob(() if p.channel_shared else (shapes[0][1],), filler)
         return shapes
 

@@ -18,21 +18,7 @@ from torch import Tensor
 from caffe_io.caffe_pb2 import LayerParameter
 
 from .base import Layer, PythonCode, Shape
-from .blob import Blob, Memory, weight_blob
-
-
-class BlobList(list[Blob]):
-    """The weights of a Python layer. `tensors` are those of the net's layer."""
-
-    def __init__(self, tensors: list[Tensor], training: bool) -> None:
-        super().__init__()
-        self._tensors = tensors
-        self._training = training
-
-    def add_blob(self, *shape: int) -> None:
-        """Append a weight of this shape, filled with zeros."""
-        self._tensors.append(torch.zeros(shape).requires_grad_(self._training))
-        self.append(weight_blob(self._tensors, len(self)))
+from .blob import Blob, BlobVec, Memory
 
 
 class ScriptLayer:
@@ -42,7 +28,7 @@ class ScriptLayer:
     lists of blobs. `param_str` and `phase` are set before setup, which may add weights: self.blobs.add_blob(SHAPE).
     """
 
-    blobs: BlobList
+    blobs: BlobVec
     type = "Python"
     param_str = ""
     phase = 0
@@ -78,7 +64,7 @@ class Python(Layer):
         with self._reported("when it was made"):
             # A layer of its own class, so that a script's own class need not call __init__.
             self._script = getattr(importlib.import_module(p.module), p.layer)(self.param)
-            self._script.blobs = BlobList(self.blobs, self.context.training)
+            self._script.blobs = BlobVec(self.blobs, self.context.training)
             self._script.param_str = p.param_str
             self._script.phase = self.param.phase if self.param.HasField("phase") else self.context.phase
         with self._reported("in setup"):

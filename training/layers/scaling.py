@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import BiasParameter, FillerParameter, ScaleParameter
+from caffe_io.parameters.fillers import DEFAULT_FILL
 from common.messages import shape_text
 
 from .base import Layer, Shape
@@ -41,14 +42,12 @@ class Scale(Layer):
     with 1 by default, or the second bottom, whose own axes count then. The bias is always a weight.
     """
 
-    default_fill = 1.0
-
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.scale_param
         self.broadcast_shape = broadcast_shape(self, p, shapes)
         covered = covered_shape(self, p, shapes)
         if len(shapes) == 1:
-            self.add_blob(covered, p.filler if p.HasField("filler") else FillerParameter(value=self.default_fill))
+            self.add_blob(covered, p.filler if p.HasField("filler") else FillerParameter(value=DEFAULT_FILL["Scale"]))
             count = math.prod(covered)
             before = shapes[0][: self.resolve_axis(p.axis, shapes[0])] if covered else ()
             self.replaces_gradient = count == math.prod(shapes[0]) or (count > 1 and math.prod(before) == 1)

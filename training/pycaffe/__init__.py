@@ -23,7 +23,7 @@ from caffe_io.caffe_pb2 import TEST, TRAIN
 from common.commands import LOGGER
 
 from ..layers import LAYERS
-from ..layers.blob import Blob
+from ..layers.blob import Blob, BlobVec
 from ..layers.python_layer import ScriptLayer as Layer
 from . import io as io
 from . import proto as proto
@@ -54,6 +54,7 @@ __all__ = [
     "AdaGradSolver",
     "AdamSolver",
     "Blob",
+    "BlobVec",
     "Classifier",
     "Detector",
     "Layer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from .. import layers
-from ..layers.blob import Blob, weight_blob
+from ..layers.blob import BlobVec
 from ..nets.net import Net
 
 
@@ -14,7 +14,7 @@ class LayerView:
 
     def __init__(self, layer: layers.Layer) -> None:
         self.type = layer.param.type
-        self.blobs: list[Blob] = [weight_blob(layer.blobs, index) for index in range(len(layer.blobs))]
+        self.blobs = BlobVec(layer.blobs)
 
 
 def make_contiguous(net: Net) -> None:

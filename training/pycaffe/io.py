@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +27,10 @@ _LUMINANCE = np.array([0.2125, 0.7154, 0.0721], np.float32)
 """The weights of red, green and blue in grey."""
 
 
-def load_image(filename: str | os.PathLike[str], color: bool = True) -> Array:
-    """Read a picture file as H x W x 3, or with color=False as H x W x 1. Raises PycaffeValueError if it is not a picture.
+def load_image(filename: str | os.PathLike[str] | BinaryIO, color: bool = True) -> Array:
+    """Read a picture, from a file or an open one, as H x W x 3, or with color=False as H x W x 1.
+
+    Raises PycaffeValueError if it is not a picture.
 
     As in pycaffe, a JPEG is turned as its EXIF orientation says, and other files are not. Colour drops an alpha channel; grey
     blends the picture over white.
@@ -35,7 +38,7 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> Array:
     import cv2
 
     try:
-        data = read_input(filename, largest_file())
+        data = read_input(filename, largest_file()) if isinstance(filename, str | os.PathLike) else filename.read()
         header = read_header(data)
     except OSError as error:
         raise PycaffeRuntimeError(f"{filename}: cannot be read ({error.strerror}).") from error

@@ -19,7 +19,7 @@ from common.commands import LOGGER
 from common.messages import known_names, shape_text
 
 from ..layers import PythonCode
-from ..layers.blob import Blob
+from ..layers.blob import Blob, BlobVec
 from ..nets.layerwise import Layerwise
 from ..nets.loading import layers_left_out, names_text
 from ..nets.net import Net as TorchNet
@@ -63,7 +63,7 @@ class Net:
         self.blobs = {name: self._blob(name) for name in net.shapes}
         self._layer_names = [layer.name for layer in net.layers]
         self._blob_names = list(self.blobs)
-        self.params: dict[str, list[Blob]] = {}
+        self.params: dict[str, BlobVec] = {}
         for name, layer in zip(self._layer_names, self.layers, strict=True):
             if layer.blobs:
                 self.params[name] = layer.blobs

@@ -86,6 +86,8 @@ def test_comments_in_a_portable_pixmap() -> None:
         (pillow("TIFF", big_tiff=True), "a TIFF file in the form for more than 4 GB"),
         (pillow("JPEG2000", no_jp2=True), "a JPEG 2000 code stream without"),
         (pillow("WEBP", save_all=True, append_images=[Image.new("RGB", (48, 40))]), "it is animated"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "not a picture: It is a Git LFS pointer"),
+        (b"<html><body>Sign in</body></html>", "not a picture: It is a web page"),
         (b"", r"not a picture, or damaged \(0 bytes"),
         (b"some text", r"not a picture, or damaged \(9 bytes that begin with b'some text'\)"),
     ],

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from kits.ncs import pixels, run_net, values
+from kits.ncs import net_of, pixels, run_net, values
+from ncs.converter import convert
 from ncs.errors import ConversionError
 
 
@@ -82,3 +83,73 @@ def test_settings_and_weights_that_do_not_fit(param: str, blobs: list[np.ndarray
     assert 'layer "c" (Convolution)' in str(caught.value)
     for word in words:
         assert word in str(caught.value)
+
+
+def deconvolution(param: str) -> str:
+    return f'layer {{ name: "d" type: "Deconvolution" bottom: "data" top: "d" convolution_param {{ {param} }} }}'
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "group"), [(8, 4, 4), (6, 8, 2), (4, 4, 4), (6, 4, 1)])
+def test_deconvolution_in_groups(inputs: int, outputs: int, group: int) -> None:
+    """The MYRIAD compiler never ends on groups of several inputs, so those are written without groups."""
+    picture = pixels((1, inputs, 5, 4))
+    weight, bias = values(inputs, outputs // group, 4, 4), values(outputs, seed=2)
+    text = deconvolution(f"num_output: {outputs} kernel_size: 4 stride: 2 pad: 1 group: {group}")
+    got = run_net(text, picture, {"d": [weight, bias]})["d"]
+    centred = torch.from_numpy(picture.astype(np.float32) - 128)
+    expected = torch.nn.functional.conv_transpose2d(
+        centred, torch.from_numpy(weight), torch.from_numpy(bias), stride=2, padding=1, groups=group
+    )
+    np.testing.assert_allclose(got, expected.numpy(), rtol=1e-5, atol=1e-2)
+    model = convert(net_of(text, picture.shape), {"d": [weight, bias]})
+    kinds = {node.get_type_name() for node in model.get_ops()}
+    assert ("GroupConvolutionBackpropData" in kinds) == (1 < group == inputs)
+
+
+UPSAMPLING = "num_output: 3 group: 3 bias_term: false kernel_size: 4 stride: 2 pad: 1 weight_filler {{ {} }}"
+
+
+@pytest.mark.parametrize("filler", ['type: "bilinear"', 'type: "constant" value: 0.25'])
+def test_a_filler_without_chance_makes_the_weights(filler: str, caplog: pytest.LogCaptureFixture) -> None:
+    picture = pixels((1, 3, 5, 4))
+    got = run_net(deconvolution(UPSAMPLING.format(filler)), picture)["d"]
+    side = np.array([0.25, 0.75, 0.75, 0.25]) if "bilinear" in filler else np.full(4, 0.5)
+    weight = np.broadcast_to(np.outer(side, side), (3, 1, 4, 4)).astype(np.float32)
+    centred = torch.from_numpy(picture.astype(np.float32) - 128)
+    expected = torch.nn.functional.conv_transpose2d(
+        centred, torch.from_numpy(weight.copy()), stride=2, padding=1, groups=3
+    )
+    np.testing.assert_allclose(got, expected.numpy(), rtol=1e-5, atol=1e-3)
+    (record,) = caplog.records
+    kind = filler.split('"')[1]
+    assert record.getMessage() == (
+        f'caffemodel: has no weights for layer "d" (Deconvolution); its {kind} filler makes them, as in Caffe.'
+    )
+
+
+@pytest.mark.parametrize(
+    ("filler", "blobs", "words"),
+    [
+        ('type: "xavier"', [], "needs 1 or more blobs of weights, but caffemodel has 0"),
+        # Caffe's default, which nobody chose.
+        ("", [], "needs 1 or more blobs of weights"),
+        ('type: "bilinear"', [values(3, 1, 3, 3)], "blob 0 in caffemodel has shape 3x1x3x3"),
+    ],
+)
+def test_weights_that_no_filler_makes(filler: str, blobs: list[np.ndarray], words: str) -> None:
+    with pytest.raises(ConversionError, match=words):
+        run_net(deconvolution(UPSAMPLING.format(filler)), pixels((1, 3, 5, 4)), {"d": blobs})
+
+
+def test_a_filler_that_does_not_fit() -> None:
+    param = 'num_output: 3 kernel_h: 2 kernel_w: 4 bias_term: false weight_filler { type: "bilinear" }'
+    with pytest.raises(ConversionError, match='filler "bilinear": expected weights of 4 axes and a square kernel'):
+        run_net(deconvolution(param), pixels((1, 3, 5, 4)))
+
+
+def test_more_blobs_than_the_layer_takes() -> None:
+    """Caffe refuses that; a bias would be lost otherwise."""
+    with pytest.raises(ConversionError, match=r"takes 1 blobs of weights, but caffemodel has 2.*bias_term: false"):
+        run_net(
+            layer("num_output: 2 kernel_size: 1 bias_term: false"), pixels(), {"c": [values(2, 3, 1, 1), values(2)]}
+        )

@@ -29,7 +29,9 @@ def test_equals_numpy(axis: int, param: str) -> None:
     features = int(np.prod(picture.shape[axis:]))
     weight, bias = values(7, features), values(7, seed=2)
     stored = weight.T if "transpose" in param else weight
-    got = run_net(layer(f"num_output: 7 {param}"), picture, {"f": [stored, bias]})["f"]
+    got = run_net(
+        layer(f"num_output: 7 {param}"), picture, {"f": [stored] if "bias_term" in param else [stored, bias]}
+    )["f"]
     rows = (picture.astype(np.float32) - 128).reshape(*picture.shape[:axis], features)
     expected = rows @ weight.T + (0 if "bias_term" in param else bias)
     assert got.shape == expected.shape

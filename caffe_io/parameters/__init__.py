@@ -1,0 +1,1 @@
+"""What parameters of layers mean, for every room that computes them."""

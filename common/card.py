@@ -74,6 +74,7 @@ _logger = logging.getLogger(LOGGER)
 MOST_VALUES = 512
 """An output of more numbers is handed on as it is, if no card names them."""
 _COMPILE = "Make them with ./compile2Movidius.sh (after training), or run ./demo.sh, which makes everything."
+_NO_MODEL_CARD = f"{COMPILE_AGAIN}, or keep a file that is no model card in another folder."
 _CORRECT = "Correct it; docs/net_card.schema.json describes a card."
 
 
@@ -195,7 +196,7 @@ def write_card(card: ModelCard, path: Path) -> None:
 
 def read_card(path: Path) -> ModelCard:
     """Read graph/NAME.json. Raises CardError if it is missing or wrong."""
-    return read_model(ModelCard, path, COMPILE_AGAIN).at(path)
+    return read_model(ModelCard, path, _NO_MODEL_CARD).at(path)
 
 
 def read_cards(folder: str | Path) -> tuple[ModelCard, ...]:

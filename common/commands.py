@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .errors import MokaError, UsageError
 from .gflags import rewrite, two_dashes
-from .messages import known_names, last_line
+from .messages import is_lack_of_memory, known_names, last_line
 from .places import ROOT, VENV_PYTHON
 from .process.allocator import keep_freed_memory
 from .process.signals import Terminated, ending_in_order, leave_at_once
@@ -212,7 +212,7 @@ def _explain(error: BaseException, group: str) -> tuple[str, int]:
             f"or install the packages: {sys.executable} -m pip install -r {ROOT}/locks/{group}.txt"
         ), 1
     text = last_line(error)
-    if _is_lack_of_memory(error):
+    if is_lack_of_memory(error):
         return (
             f"error: there is not enough memory ({text}). Give the process more, or use smaller batches, pictures or nets."
         ), 1
@@ -244,14 +244,6 @@ def _explain_system(error: OSError) -> str:
         return "the current folder was deleted. Change to a folder that exists."
     # Errors about our own files are MokaErrors and have names.
     return f"standard output or input: {reason}."
-
-
-def _is_lack_of_memory(error: BaseException) -> bool:
-    """Whether there was no memory for Python, for numpy, or, by the words of their own errors, for PyTorch or OpenCV."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    text = str(error)
-    return any(words in text for words in ("can't allocate memory", "Insufficient memory", "std::bad_alloc"))
 
 
 @contextmanager

@@ -34,3 +34,11 @@ def last_line(error: BaseException) -> str:
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].rstrip(".") if lines else "it gives no reason"
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether there was no memory for Python, for numpy, or, by the words of their own errors, for PyTorch or OpenCV."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    words = ("can't allocate memory", "Insufficient memory", "std::bad_alloc", "Storage size calculation overflowed")
+    return any(each in str(error) for each in words)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MIN_WIDTH, MAX_SIDE = 480, 1200
 """Pixels. A small face is enlarged so that the text fits below it, and a large one is reduced."""
 ROW, MARGIN = 74, 20
-TASK, NOTE, ANSWER, SMALLEST = 0.55, 0.65, 0.95, 0.6
-"""Heights of the three texts in a row, and the least height of a long answer, in units of OpenCV's font."""
+TASK, NOTE, ANSWER, SMALLEST, NUMBERS = 0.55, 0.65, 0.95, 0.6, 0.42
+"""Heights of the three texts in a row, and the least of a long answer and of several numbers, in units of OpenCV's font."""
 
 # BGR
 PAPER, INK, SOFT, TRACK = (250, 248, 246), (40, 32, 28), (140, 128, 120), (228, 222, 218)
@@ -77,9 +77,11 @@ def _row(sheet: NDArray[np.uint8], task: str, answer: Answer, top: int, column: 
         note = f"+/- {answer.standard_deviation:.1f}"
     note_left = right - _width(note, NOTE)
     room = (note_left if note else right + MARGIN) - MARGIN - column
-    scale = max(SMALLEST, min(ANSWER, ANSWER * room / _width(answer.text, ANSWER, 2)))
+    # Several numbers are read one by one, so they may be small.
+    smallest, weight = (NUMBERS, 1) if answer.values else (SMALLEST, 2)
+    scale = max(smallest, min(ANSWER, ANSWER * room / _width(answer.text, ANSWER, weight)))
     _text(sheet, _cut(task, TASK, column - 2 * MARGIN), (MARGIN, top + 44), TASK, SOFT)
-    _text(sheet, _cut(answer.text, scale, room, 2), (column, top + 44), scale, INK, 2)
+    _text(sheet, _cut(answer.text, scale, room, weight), (column, top + 44), scale, INK, weight)
     _text(sheet, note, (note_left, top + 44), NOTE, INK)
     if answer.probability is not None:
         end = MARGIN + round((right - MARGIN) * min(1.0, answer.probability))

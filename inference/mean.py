@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import tokenize
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import MeanError
 from common.file_kinds import HEAD, what_it_is
+from common.inputs import read_input
 from common.messages import shape_text
 
 if TYPE_CHECKING:
     from common.card import ModelCard
 
 _NOT_NEEDED = "The mean is already inside the network, so the file is not needed: leave out --mean_file."
+
+MAX_BYTES = 1 << 30
+"""A mean of 9000 x 9000 pixels. It keeps a wrong file from filling the memory."""
 
 
 def check_mean(path: str | Path, cards: Iterable[ModelCard]) -> None:
@@ -56,16 +63,18 @@ def _read(path: Path) -> tuple[str, tuple[int, ...]]:
 
     expected = "expected a mean image saved by numpy.save, such as graph/age_gender_mean.npy."
     try:
-        mean = np.load(path, allow_pickle=False)
+        data = read_input(path, MAX_BYTES)
     except FileNotFoundError:
         raise MeanError(f"{path}: there is no such file; {expected}") from None
     except OSError as error:
         raise MeanError(f"{path}: cannot be read ({error.strerror or error}); {expected}") from None
-    except (ValueError, EOFError):
-        kind = what_it_is(path.read_bytes()[:HEAD])
+    try:
+        mean = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, MemoryError, OverflowError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile):
+        # numpy's reader evaluates the header, and a damaged one fails in many ways.
+        kind = what_it_is(data[:HEAD])
         raise MeanError(f"{path}: is no .npy file, or a damaged one; {expected} {kind}".rstrip()) from None
     if not isinstance(mean, np.ndarray):
-        mean.close()
         raise MeanError(f"{path}: is a .npz archive; {expected}")
     if mean.ndim != 3 or mean.dtype.kind != "f":
         raise MeanError(

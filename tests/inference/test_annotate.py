@@ -63,7 +63,7 @@ def test_numbers_have_the_whole_row() -> None:
     sheet = annotate(one_colour((0, 0, 0), 200, 200), [numbers])
     row = sheet[480:]
     dark = (row.min(axis=(0, 2)) < 100).nonzero()[0]
-    assert MIN_WIDTH - 3 * MARGIN < dark.max() <= MIN_WIDTH - MARGIN
+    assert MIN_WIDTH - 4 * MARGIN < dark.max() <= MIN_WIDTH - MARGIN
     assert not (row == ACCENT).all(axis=2).any()
 
 

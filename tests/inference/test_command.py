@@ -83,7 +83,7 @@ def test_mean_file(here: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["--image_path", "no.jpg"], 1, "no.jpg: no such file or directory"),
-        (["--image_path", "graph"], 1, "graph: is a directory"),
+        (["--image_path", "graph"], 1, "graph: a folder, not an ordinary file"),
         (["--image_path", "text.jpg"], 1, "text.jpg: not a picture"),
         (["--image_path", "empty.jpg"], 1, "empty.jpg: an empty file (0 bytes)"),
         (["--image_path", "dot.png"], 1, "dot.png: 1x1 pixels"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +126,14 @@ def test_another_file_is_named(graph: Path, tmp_path: Path) -> None:
     (tmp_path / "mean.npy").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
     with pytest.raises(MeanError, match=r"is no \.npy file, .* It is a Git LFS pointer, not the file itself"):
         check_mean(tmp_path / "mean.npy", read_cards(graph))
+
+
+def test_files_that_are_no_files(graph: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.npy")
+    for path, words in (
+        (tmp_path / "fifo.npy", "cannot be read .a FIFO"),
+        ("/dev/zero", "cannot be read .a device"),
+        ("a\0b.npy", "its name holds a NUL byte"),
+    ):
+        with pytest.raises(MeanError, match=words):
+            check_mean(path, read_cards(graph))

@@ -37,9 +37,17 @@ def add_net_options(parser: argparse.ArgumentParser, phase: str | None = None) -
     add_state_options(parser)
 
 
+def int32(text: str) -> int:
+    """Read the value of an option that Caffe keeps in 32 bits."""
+    number = int(text)
+    if not -(2**31) <= number < 2**31:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of at most {2**31 - 1}")
+    return number
+
+
 def add_state_options(parser: argparse.ArgumentParser) -> None:
     """Add --level and --stage."""
-    parser.add_argument("--level", type=int, default=0, metavar="N", help="level of the net's state (default 0)")
+    parser.add_argument("--level", type=int32, default=0, metavar="N", help="level of the net's state (default 0)")
     parser.add_argument("--stage", default="", metavar="NAME[,NAME...]", help="stages of the net's state")
 
 

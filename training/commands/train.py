@@ -126,6 +126,10 @@ def rescale(param: SolverParameter, max_iter: int) -> None:
     if max_iter < 1 or param.max_iter < 1:
         raise UsageError(f"--max_iter {max_iter} with the solver's max_iter {param.max_iter}: both must be at least 1.")
     factor = max_iter / param.max_iter
+    if max(max_iter, *(round(step * factor) for step in (param.stepsize, *param.stepvalue))) >= 2**31:
+        raise UsageError(
+            f"--max_iter {max_iter}: the schedule would go beyond {2**31 - 1} iterations. Give a lower number."
+        )
     if param.stepsize:
         param.stepsize = max(1, round(param.stepsize * factor))
     param.stepvalue[:] = [max(1, round(value * factor)) for value in param.stepvalue]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax import saxutils
+from xml.sax.saxutils import quoteattr
 
 from caffe_io.graph import Version
 from caffe_io.windows import kernel_and_stride
@@ -61,6 +63,15 @@ class Box:
     def height(self) -> float:
         """The height in pixels."""
         return 2 * PADDING - 4 + LINE_HEIGHT * len(self.lines())
+
+
+# XML 1.0 cannot hold these, not even escaped; and a terminal obeys some of them.
+_NOT_IN_XML = re.compile("[^\\t\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+
+
+def escape(text: str) -> str:
+    """Return a text as an SVG holds it; a replacement character stands for what XML cannot hold."""
+    return saxutils.escape(_NOT_IN_XML.sub("\ufffd", text))
 
 
 def draw(table: Table, title: str) -> str:

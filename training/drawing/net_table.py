@@ -91,7 +91,7 @@ def _set_up(row: Row, bottoms: list[Shape], context: Context, shared: set[str]) 
     """Fill in a row by setting its layer up. `shared` holds the names of the weights that are counted already."""
     layer = make_layer(row.layer, context)
     layer.only_shapes = True
-    row.shapes = layer.setup(bottoms)[: len(row.layer.top)]
+    row.shapes = layer.set_up(bottoms)[: len(row.layer.top)]
     layer.close()
     specs = list(row.layer.param)
     for index, blob in enumerate(layer.blobs):

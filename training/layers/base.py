@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,6 +21,10 @@ from ..errors import LayerError
 from .fillers import fill
 
 Shape = tuple[int, ...]
+
+# Caffe's own limits.
+_MOST_AXES = 32
+_MOST_NUMBERS = 2**31 - 1
 
 
 class PythonCode(Enum):
@@ -107,6 +114,31 @@ class Layer:
         """Take the shapes of the bottoms, make `blobs`, return the shapes of the tops."""
         return shapes
 
+    def set_up(self, shapes: list[Shape]) -> list[Shape]:
+        """Call `setup`. Raises LayerError for tops that Caffe has no room for, or this machine no memory."""
+        tops = self.setup(shapes)
+        for name, shape in zip(self.param.top, tops, strict=False):
+            self.check_size(shape, f'its top "{name}"')
+        return tops
+
+    def check_size(self, shape: Shape, what: str) -> None:
+        """Raise LayerError for a blob that Caffe has no room for, or, before it is allocated, this machine no memory."""
+        count = math.prod(shape)
+        if len(shape) > _MOST_AXES:
+            raise self.error(f"{what} would have {len(shape)} axes; expected at most {_MOST_AXES}.")
+        if min(shape, default=0) < 0:
+            raise self.error(f"{what} would be {shape_text(shape)}; expected sizes of 0 or more.")
+        if count > _MOST_NUMBERS:
+            raise self.error(
+                f"{what} would be {shape_text(shape)}, which is {count} numbers; a blob holds at most {_MOST_NUMBERS}. "
+                "Correct the sizes."
+            )
+        if not self.only_shapes and 4 * count > _memory():
+            raise self.error(
+                f"{what} would be {shape_text(shape)}, which needs {4e-9 * count:.1f} GB of memory; this machine has "
+                f"{_memory() / 1e9:.1f} GB. Use smaller batches or sizes."
+            )
+
     def reshape(self, shapes: list[Shape]) -> list[Shape]:
         """Adapt to bottoms of other shapes and keep the weights; return the shapes of the tops.
 
@@ -116,7 +148,7 @@ class Layer:
         self.blobs = []
         self.only_shapes = True
         try:
-            tops = self.setup(shapes)
+            tops = self.set_up(shapes)
             needed = [tuple(blob.shape) for blob in self.blobs]
         finally:
             self.blobs = kept
@@ -141,8 +173,10 @@ class Layer:
 
     def add_blob(self, shape: Shape, filler: FillerParameter) -> None:
         """Append a weight of `shape` with its first values from `filler`."""
+        self.check_size(shape, f"its blob {len(self.blobs)} of weights")
         if self.only_shapes:
-            self.blobs.append(torch.empty(shape, device=self.context.device))
+            # Without memory.
+            self.blobs.append(torch.empty(shape, device="meta"))
             return
         self._fillers.append(filler)
         values = fill(shape, filler, self.context.generator, self.name)
@@ -153,6 +187,11 @@ class Layer:
         if not -len(shape) <= index < len(shape):
             raise self.error(f"axis {index} is outside its bottom of shape {shape_text(shape)}.")
         return index % len(shape)
+
+
+@functools.cache
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def shape_list(shapes: Iterable[Sequence[int]]) -> str:

@@ -82,6 +82,9 @@ def fill(shape: Shape, param: FillerParameter, generator: torch.Generator, layer
     try:
         if param.sparse < -1 or (param.sparse >= 0 and param.type != "gaussian"):
             raise ValueError(f"sparse is {param.sparse}; only gaussian takes it, 0 or more")
+        for field, value in param.ListFields():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{field.name} is {value:g}; expected a finite number")
         if param.type in without_chance:
             values = torch.empty(shape)
             values.numpy()[...] = without_chance[param.type](shape, param)

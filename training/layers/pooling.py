@@ -141,6 +141,10 @@ class SPP(Layer):
             raise self.error("pyramid_height must be at least 1.")
         if len(shapes[0]) != 4:
             raise self.error(f"expected a bottom of 4 axes (N x C x H x W); found {shape_text(shapes[0])}.")
+        if 2 ** (p.pyramid_height - 1) > max(shapes[0][2:]):
+            raise self.error(
+                f"pyramid_height {p.pyramid_height} makes more windows than its bottom of {shape_text(shapes[0])} has numbers."
+            )
         self.grids = [self._grid(2**level, shapes[0]) for level in range(p.pyramid_height)]
         made = [grid.setup(shapes)[0] for grid in self.grids]
         return made if len(made) == 1 else [(shapes[0][0], sum(math.prod(shape[1:]) for shape in made))]

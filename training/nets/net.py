@@ -18,7 +18,7 @@ from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.text.layer_place import place_of
 from common.errors import MeanError
-from common.messages import shape_text
+from common.messages import is_lack_of_memory, shape_text
 
 from ..errors import LayerError, TrainingError
 from ..layers import Context, Layer, PythonCode, make_layer
@@ -126,9 +126,12 @@ class Net:
     def run(self, index: int, bottoms: list[Tensor]) -> Sequence[Tensor]:
         """Run one layer and return its tops."""
         layer, gradient = self.layers[index], self._overwritten.get(index)
-        if gradient is None or not (torch.is_grad_enabled() and bottoms[0].requires_grad):
-            return layer.forward(bottoms)
-        return [run_overwritten(layer, bottoms[0], gradient, lambda: self.blobs)]
+        try:
+            if gradient is None or not (torch.is_grad_enabled() and bottoms[0].requires_grad):
+                return layer.forward(bottoms)
+            return [run_overwritten(layer, bottoms[0], gradient, lambda: self.blobs)]
+        except (RuntimeError, MemoryError) as error:
+            raise self._explained(error, layer.param) from error
 
     def use_blobs(self, blobs: dict[str, Tensor]) -> None:
         """Make `blobs` the net's blobs until the next `forward`, for a caller that runs the layers itself."""
@@ -233,7 +236,7 @@ class Net:
             shapes = [self.shapes[bottom.name] for bottom in node.bottoms]
             try:
                 layer = make_layer(_with_tops(node), self.context)
-                tops = layer.setup(shapes)
+                tops = layer.set_up(shapes)
                 parameters.add(layer)
             except TrainingError as error:
                 raise type(error)(f"{place_of(self.path, node.layer)}: {error}") from error
@@ -241,9 +244,20 @@ class Net:
                 # Of a file that the layer reads, such as a database or a mean.
                 place = place_of(self.path, node.layer)
                 raise type(error)(f'{place}: layer "{node.layer.name}" ({node.layer.type}): {error}') from error
+            except (RuntimeError, MemoryError) as error:
+                raise self._explained(error, node.layer) from error
             self.layers.append(layer)
             self._bottom_shapes.append(shapes)
             self.shapes.update(zip(layer.param.top, tops, strict=True))
+
+    def _explained(self, error: Exception, layer: LayerParameter) -> Exception:
+        """Return the error that names the layer for which there was not enough memory; any other error as it is."""
+        if not is_lack_of_memory(error):
+            return error
+        return TrainingError(
+            f'{place_of(self.path, layer)}: layer "{layer.name}" ({layer.type}): there is not enough memory for it. '
+            "Use smaller batches or sizes."
+        )
 
     def _bottoms(self, index: int) -> list[Tensor]:
         """Return the bottoms of a layer, which is set up again if their shapes have changed."""

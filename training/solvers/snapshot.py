@@ -14,6 +14,7 @@ from caffe_io.caffe_pb2 import NetParameter
 from caffe_io.errors import WeightsError
 from caffe_io.hdf5 import write_hdf5_state, write_hdf5_weights
 from caffe_io.weights import read_solverstate, write_solverstate, write_weights
+from common.inputs import check_input
 from common.messages import shape_text
 
 from ..nets.net import Net
@@ -84,9 +85,17 @@ def read_snapshot(path: str | os.PathLike[str], net: Net, histories: Sequence[Te
     state = read_solverstate(path)
     if not state.learned_net:
         raise WeightsError(f"{path}: names no caffemodel (learned_net is empty). Resume from an earlier snapshot.")
-    model = Path(state.learned_net)
-    if not model.exists():
-        model = Path(path).parent / model.name
+    if state.iter < 0 or state.current_step < 0:
+        raise WeightsError(f"{path}: claims iteration {state.iter}, step {state.current_step}. The file is damaged.")
+    try:
+        model = Path(state.learned_net)
+        if not os.path.lexists(model):
+            model = Path(path).parent / model.name
+        check_input(model)
+    except ValueError as error:
+        raise WeightsError(f"{path}: the name of its caffemodel holds a NUL byte. The file is damaged.") from error
+    except OSError as error:
+        raise WeightsError(f"{path}: its caffemodel {model} cannot be read ({error.strerror}).") from error
     net.load_all(model)
     if len(state.history) != len(histories):
         raise WeightsError(

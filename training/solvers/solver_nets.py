@@ -55,6 +55,10 @@ def make_test_nets(
         raise SolverError(
             f"the solver has {len(solver.test_state)} test_state for {count} test nets; expected one for each, or no test_state."
         )
+    if any(batches < 1 for batches in solver.test_iter):
+        raise SolverError(
+            f"the solver's test_iter is {min(solver.test_iter)}; expected at least 1. Leave it out to train without tests."
+        )
     if count and solver.test_interval < 1:
         raise SolverError(
             "the solver has test_iter but no test_interval. Set the number of iterations between two tests."

@@ -109,6 +109,9 @@ def check_solver_type(p: SolverParameter) -> None:
         if value not in table:
             hint = did_you_mean(value, table)
             raise SolverError(f'the solver\'s {field} is "{value}"; known are {", ".join(table)}.{hint}')
+    for described, setting in p.ListFields():
+        if isinstance(setting, float) and not math.isfinite(setting):
+            raise SolverError(f"the solver's {described.name} is {setting:g}; expected a finite number.")
     if p.type in ("AdaGrad", "RMSProp") and p.momentum:
         raise SolverError(f"the solver's momentum is {p.momentum:g}, but {p.type} has no momentum. Leave it out.")
     if p.type == "RMSProp" and not 0 <= p.rms_decay < 1:

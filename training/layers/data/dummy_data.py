@@ -32,6 +32,8 @@ class DummyData(Source):
         self._shapes: list[Shape] = [tuple(shape) for shape in given]
         fillers = list(p.data_filler) or [FillerParameter(type="constant")]
         self._fillers = self._each(fillers, "data_filler")
+        for shape in self._shapes:
+            self.check_size(shape, "a top")
         pairs = zip(self._shapes, self._fillers, strict=True)
         self.filled_once = [self._fill(*pair) if pair[1].type == "constant" else None for pair in pairs]
         return self._shapes

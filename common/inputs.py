@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 # What the shell hands over as `<(command)` or `command |` is a pipe too, but somebody writes into it.
 _FROM_THE_SHELL = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+_PART = 1 << 16
 _KINDS = [
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a FIFO"),
@@ -51,7 +52,7 @@ def read_input(path: str | os.PathLike[str], limit: int | None = None) -> bytes:
     """
     with open_input(path) as file:
         size = os.fstat(file.fileno()).st_size
-        data = b"" if limit is not None and size > limit else _read(file, limit)
+        data = b"" if limit is not None and size > limit else _read(file, limit, size)
         if limit is not None and max(size, len(data)) > limit:
             raise OSError(errno.EFBIG, f"larger than the {limit} bytes that are expected at most", os.fspath(path))
         return data
@@ -63,11 +64,13 @@ def check_input(path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def _read(file: BinaryIO, limit: int | None) -> bytes:
+def _read(file: BinaryIO, limit: int | None, size: int) -> bytes:
     if limit is None:
         return file.read()
+    # A file is read at once; a pipe, whose size is 0, in parts. Room for the whole limit would take all the memory.
+    at_once = max(size + 1, _PART)
     parts = []
-    while limit >= 0 and (part := file.read(limit + 1)):
+    while limit >= 0 and (part := file.read(min(at_once, limit + 1))):
         parts.append(part)
         limit -= len(part)
     return b"".join(parts)

@@ -17,9 +17,10 @@ from queue import Queue
 from common.commands import Parser, run
 from common.errors import UsageError
 
-from .cases import Case, all_cases
+from .cases import Case
 from .judge import faults, tree_of
 from .server import Ended, Server
+from .tables import all_cases
 from .world import make_world
 
 # What a case inherits; everything else of the environment is left out.

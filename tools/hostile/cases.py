@@ -1,4 +1,4 @@
-"""What a case is, and the list of all cases."""
+"""What a case is."""
 
 from __future__ import annotations
 
@@ -35,11 +35,3 @@ class Case:
     codes: tuple[int, ...] = ()  # exit codes that are right besides those of `ends`
     environment: Mapping[str, str] = field(default_factory=dict)
     may_change: tuple[str, ...] = ()
-
-
-def all_cases() -> list[Case]:
-    """Return every case; ids are unique."""
-    from . import cards, databases, files, nets, options, paths, pictures, surroundings
-
-    rooms = (paths, options, nets, files, databases, pictures, cards, surroundings)
-    return [case for room in rooms for case in room.cases()]

@@ -82,6 +82,6 @@ def _wrong_files(case: Case, before: Tree, after: Tree, may_add: bool) -> list[s
     new = [] if may_add else [path for path in after if path not in before]
     return [
         f"{'new' if path in new else 'changed'}: {path}"
-        for path in (*changed, *new)
+        for path in (*sorted(changed), *sorted(new))
         if not any(fnmatch.fnmatch(path, pattern) for pattern in case.may_change)
     ]

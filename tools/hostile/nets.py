@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .cases import Case, Ends
+from .paths import fifo
 from .world import SOLVER, WEIGHTS
 
 _INPUT = 'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ {} }} }} }}\n'
@@ -104,8 +105,6 @@ _SOLVERS: dict[str, str] = {
 
 def _write(text: str) -> Callable[[Path], object]:
     def prepare(folder: Path) -> None:
-        from .paths import fifo
-
         if '"it" batch_size' in text:
             fifo(folder)
         (folder / "net.prototxt").write_text(text)

@@ -75,11 +75,11 @@ def _compressed_zeros(folder: Path) -> None:
 
 _ARCHIVES: dict[str, Prepare] = {
     "member above": _archive(("../evil", tarfile.REGTYPE, "x")),
-    "absolute member": _archive(("/tmp/moka-evil", tarfile.REGTYPE, "x")),
+    "absolute member": _archive(("/evil", tarfile.REGTYPE, "x")),
     "link out": _archive(("faces/a", tarfile.SYMTYPE, "/etc"), ("faces/a/evil", tarfile.REGTYPE, "x")),
     "hard link out": _archive(("faces/a.jpg", tarfile.LNKTYPE, "/etc/passwd")),
-    "device": _archive(("faces/a.jpg", tarfile.CHRTYPE, "")),
-    "FIFO": _archive(("faces/a.jpg", tarfile.FIFOTYPE, "")),
+    "device inside": _archive(("faces/a.jpg", tarfile.CHRTYPE, "")),
+    "FIFO inside": _archive(("faces/a.jpg", tarfile.FIFOTYPE, "")),
     "claims 8 TB": _claims(1 << 43),
     "nothing": _archive(),
     "cut short": file_of(b""),

@@ -23,7 +23,7 @@ from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
 from caffe_io.weights import write_weights
 from common.card import mean_hash
-from common.errors import CardError, MokaError, UsageError
+from common.errors import CardError, UsageError
 from evaluation.__main__ import ROOM
 from evaluation.classifier import Classifier, read_classification, read_classifier
 from evaluation.engines import ENGINES, PYCAFFE_WORKER
@@ -193,17 +193,10 @@ def test_records_of_float_data_are_fed_only_if_they_are_bytes(folder: Path, tmp_
     whole = dataclasses.replace(classifier, data=lmdb_of(float_lmdb(tmp_path / "whole", pictures)), keys=["0", "1"])
     probabilities, _ = engine(whole, Path(), Path(), ir)
     np.testing.assert_array_equal(probabilities, engine(classifier, Path(), Path(), ir)[0][:2])
-    not_bytes = r'record "1": holds numbers that are not bytes.*--engine torch'
-    not_finite = r'record "1": holds a number that is infinite or not a number'
-    for name, value, words in [
-        ("half", 0.5, not_bytes),
-        ("large", 300, not_bytes),
-        ("negative", -1, not_bytes),
-        ("nan", np.nan, not_finite),
-    ]:
+    for name, value in (("half", 0.5), ("large", 300), ("negative", -1)):
         pictures[1, 0, 12, 12] = value
         broken = dataclasses.replace(classifier, data=lmdb_of(float_lmdb(tmp_path / name, pictures)), keys=["0", "1"])
-        with pytest.raises(MokaError, match=words):
+        with pytest.raises(EngineError, match=r'record "1": holds numbers that are not bytes.*--engine torch'):
             engine(broken, Path(), Path(), ir)
 
 

@@ -87,6 +87,33 @@ keep_weights("gradients add up", net, "diff")
 net.backward(start="sum", end="b")
 keep("part", net.blobs["b"].diff)
 
+# names and numbers of layers and blobs, Splits included; each copy of a Split has its own diff
+for names in [net._layer_names, net._blob_names, *net.top_names.values(), *net.bottom_names.values()]:
+    keep(" ".join(["names", *names]), [0])
+for index in range(len(net.layers)):
+    keep("ids " + str(index), [*net._bottom_ids(index), -1, *net._top_ids(index)])
+keep("inputs and outputs", [*net._inputs, -1, *net._outputs])
+keep_blobs("all", net, list(net.blobs))
+keep("loss weights", list(net.blob_loss_weights.values()))
+for blob in list(net.blobs.values()) + [blob for blobs in net.params.values() for blob in blobs]:
+    for array in (blob.data, blob.diff):
+        flags = array.flags
+        kinds = [flags.c_contiguous, flags.writeable, flags.owndata, flags.aligned]
+        keep("flags " + str(len(found)), [*kinds, *array.strides])
+net.params["conv"][0].data.ravel()[:3] = [1, 2, 3]
+net.params["conv"][0].data.reshape(4, -1)[2] = 4
+flat = net.params["conv"][0].data
+flat.shape = (-1,)
+flat[-1] = 5
+keep("written through views", net.params["conv"][0].data)
+
+# backward without forward
+apart = caffe.Net("deploy.prototxt", caffe.TEST, weights="start.caffemodel")
+apart.blobs["pool"].data[...] = random.uniform(-1, 1, apart.blobs["pool"].data.shape)
+apart.blobs["fc"].diff[...] = random.uniform(-1, 1, apart.blobs["fc"].data.shape)
+apart.backward(start="fc", end="fc")
+keep("apart", apart.params["fc"][0].diff)
+
 # callbacks, and batches both ways
 calls = []
 for when in ("before_forward", "after_forward", "before_backward", "after_backward"):
@@ -118,8 +145,14 @@ for name in ("colour", "grey", "alpha"):
     keep(name + " back", transformer.deprocess("data", prepared))
     keep(name + " larger", caffe.io.resize_image(loaded, (40, 31)))
     keep(name + " taller", caffe.io.resize_image(loaded, (30, 9)))
+for name in ("phone.jpg", "phone_grey.jpg", "marked.png"):
+    keep(name, caffe.io.load_image(name))
+keep("alpha as grey", caffe.io.load_image("alpha.png", color=False))
 keep("colour as grey", caffe.io.load_image("colour.png", color=False))
 keep("grey as grey", caffe.io.load_image("grey.png", False))
+for size in ((7, 9), (40, 31)):
+    keep("nearest " + str(size[0]), caffe.io.resize_image(loaded, size, interp_order=0))
+keep("nearest of two channels", caffe.io.resize_image(np.arange(126.0).reshape(9, 7, 2), (4, 11), interp_order=0))
 keep("two channels", caffe.io.resize_image(random.uniform(0, 1, (9, 7, 2)).astype(np.float32), (5, 11)))
 keep("crops", caffe.io.oversample([random.uniform(0, 1, (9, 8, 3)) for _ in range(2)], (5, 6)))
 transformer.set_mean("data", random.uniform(90, 130, (3, 20, 17)))
@@ -153,6 +186,21 @@ Path(whose + "_tops.prototxt").write_text(
 )
 spec = caffe.Net(whose + "_spec.prototxt", caffe.TRAIN)
 keep("spec", spec.blobs["fc"].data.shape)
+
+# a solver whose nets the script feeds
+Path("fed.prototxt").write_text("""
+layer { name: "data" type: "Input" top: "data" top: "label" input_param { shape { dim: 2 dim: 4 } shape { dim: 2 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 3 } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" }""")
+Path(whose + "_fed_solver.prototxt").write_text(
+    'net: "fed.prototxt" test_iter: 1 test_interval: 1 base_lr: 0.1 lr_policy: "fixed" max_iter: 9 snapshot_prefix: "x"'
+)
+fed = caffe.get_solver(whose + "_fed_solver.prototxt")
+for each in (fed.net, fed.test_nets[0]):
+    each.blobs["data"].data[...] = 0.5
+    each.blobs["label"].data[...] = 2
+fed.step(2)
+keep("fed", fed.test_nets[0].blobs["loss"].data)
 
 # training, step by step
 solver = caffe.get_solver("solver.prototxt")

@@ -8,6 +8,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
+from caffe_io.databases.lmdb_pages import check_pages
 from kits.lmdb_build import verb
 from kits.oracle import caffe
 from kits.pictures import write_pictures
@@ -35,6 +36,9 @@ def test_the_records_are_the_same_byte_for_byte(working_folder: Path, flags: lis
         )
         assert run.returncode == 0, run.stderr[-2000:]
         verb("convert_imageset")([*words, f"ours{number}"])
+        assert check_pages(f"caffe{number}") == len(content(f"caffe{number}")), (
+            "the walk passes what Caffe's own LMDB writes"
+        )
         theirs, ours = content(f"caffe{number}"), content(f"ours{number}")
         assert sorted(ours) == sorted(theirs)
         # Other releases of the encoders give other bytes.

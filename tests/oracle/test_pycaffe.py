@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from caffe_io.prototxt import read_net, read_solver
 from common.places import ROOT
 from kits.commands import inside
 from kits.oracle import ONE_THREAD, caffe
+from kits.pictures import write_pictures
 from kits.training import make_lmdb
 
 pytestmark = pytest.mark.oracle
@@ -58,6 +60,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarra
     pixels = np.random.default_rng(5).integers(0, 256, (17, 25, 4), dtype=np.uint8)
     for name, picture in (("colour", pixels[..., :3]), ("grey", pixels[..., 0]), ("alpha", pixels)):
         cv2.imwrite(str(folder / f"{name}.png"), picture)
+    write_pictures(folder / "kinds")
+    names = {"phone.jpg": "mark.jpg", "marked.png": "mark.png"}
+    for name, kind in names.items():
+        shutil.copy(folder / "kinds" / kind, folder / name)
+    cv2.imwrite(str(folder / "phone_grey.jpg"), pixels[..., 0])
     results = []
     for whose, python in (("ours", sys.executable), ("theirs", caffe("python"))):
         (folder / "solver.prototxt").write_text(

@@ -19,6 +19,7 @@ from kits.pictures import Pixels, Shown, write_pictures
 from kits.training_layers import layer_of
 from lmdb_build.lists import Entry, read_list
 from lmdb_build.records import Recipe, make_record
+from training.pycaffe.io import load_image
 
 Door = Callable[[Path, bool], Pixels]
 
@@ -79,6 +80,22 @@ def test_every_picture_is_the_same_at_every_door(tmp_path: Path, door: str, grey
         # A decoder makes grey of a picture in its own way, a level beside the formula; a JPEG has its grey inside.
         nearly = 0 if not grey else 6 if name.endswith("jpg") else 1
         assert np.abs(found.astype(int) - expected).max() <= nearly, name
+
+
+def test_load_image_follows_pycaffe_where_that_differs(tmp_path: Path) -> None:
+    """skimage blends transparency over white before it makes grey."""
+    shown = write_pictures(tmp_path)
+    for name in ("plain.png", "plain.jpg", "mark.jpg", "mark.png", "clear.png", "grey.png"):
+        expected = shown[name].colour
+        assert expected is not None
+        found = load_image(tmp_path / name)
+        assert np.abs(found * 255 - expected[..., ::-1]).max() < 0.01, name
+    # OpenCV turns every TIFF. skimage does not; docs/pictures.md says so.
+    assert load_image(tmp_path / "mark.tif").shape == (32, 24, 3)
+    clear = cv2.imread(str(tmp_path / "clear.png"), cv2.IMREAD_UNCHANGED).astype(float) / 255
+    white = clear[..., :3] * clear[..., 3:] + 1 - clear[..., 3:]
+    grey = white @ [0.0721, 0.7154, 0.2125]
+    assert np.abs(load_image(tmp_path / "clear.png", color=False)[..., 0] - grey).max() < 0.01
 
 
 def test_a_data_layer_without_force_color_keeps_channels_and_does_not_turn(tmp_path: Path) -> None:

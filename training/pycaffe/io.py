@@ -32,8 +32,8 @@ def load_image(filename: str | os.PathLike[str] | BinaryIO, color: bool = True) 
 
     Raises PycaffeValueError if it is not a picture.
 
-    As in pycaffe, a JPEG is turned as its EXIF orientation says, and other files are not. Colour drops an alpha channel; grey
-    blends the picture over white.
+    As in pycaffe, a JPEG is turned as its EXIF orientation says, and a PNG is not. OpenCV turns a TIFF, which pycaffe does not.
+    Colour drops an alpha channel; grey blends the picture over white.
     """
     import cv2
 

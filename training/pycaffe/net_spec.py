@@ -171,12 +171,18 @@ def _assign(message: Message, key: str, value: Any, kind: str) -> None:
             if isinstance(item, dict):
                 _fill(field.add(), item, kind)
             else:
-                field.append(item)
+                field.append(_number(message, key, item))
     elif isinstance(value, dict):
         field.SetInParent()
         _fill(field, value, kind)
     else:
-        setattr(message, key, value)
+        setattr(message, key, _number(message, key, value))
+
+
+def _number(message: Message, key: str, value: Any) -> Any:
+    """Return True and False as 1 and 0 for a field of numbers or names, as protobuf did in Caffe's time."""
+    field = message.DESCRIPTOR.fields_by_name[key]
+    return int(value) if isinstance(value, bool) and field.type != field.TYPE_BOOL else value
 
 
 def _fill(message: Message, values: dict[str, Any], kind: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from caffe_io.caffe_pb2 import Datum, NetParameter
 from caffe_io.databases.lmdb_store import LmdbReader
 from caffe_io.prototxt import read_net, read_solver
-from caffe_io.weights import read_solverstate, read_weights
+from caffe_io.weights import read_solverstate, read_weights, write_weights
 from common.places import ROOT
 from kits.training import small_solver
 from kits.training_commands import command, leftovers
@@ -233,3 +233,42 @@ def test_level_and_stage_of_the_train_net(tmp_path: Path) -> None:
         done = command("train", "-solver", solver, "-force", *words, folder=tmp_path)
         assert done.code == 0, done.err
         assert set(re.findall(r"Train net output #\d+: (staged|levelled)", done.err)) == names
+
+
+ALL_IN_ONE = """
+layer { name: "data" type: "DummyData" top: "data" dummy_data_param { shape { dim: 2 dim: 3 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 2 } }
+layer { name: "val" type: "AbsVal" bottom: "fc" top: "val" include { phase: TEST stage: "val" } }
+layer { name: "deploy" type: "Softmax" bottom: "fc" top: "deploy" include { phase: TEST stage: "deploy" } }
+layer { name: "deep" type: "AbsVal" bottom: "fc" top: "deep" include { phase: TEST min_level: 2 } }
+layer { name: "train" type: "Sigmoid" bottom: "fc" top: "train" include { phase: TRAIN } }
+"""
+
+
+@pytest.mark.parametrize("verb", ["time", "draw", "test"])
+@pytest.mark.parametrize(
+    ("words", "layer"),
+    [
+        (("--phase", "TEST", "--stage", "val"), "val"),
+        (("-phase", "TEST", "-stage=deploy"), "deploy"),
+        (("--phase", "TEST", "--level", "2"), "deep"),
+        (("--phase", "TRAIN"), "train"),
+    ],
+)
+def test_states_of_an_all_in_one_net(tmp_path: Path, verb: str, words: tuple[str, ...], layer: str) -> None:
+    (tmp_path / "net.prototxt").write_text(ALL_IN_ONE)
+    net = read_net(tmp_path / "net.prototxt")
+    write_weights(tmp_path / "m.caffemodel", net, {"fc": [np.ones((2, 3), np.float32), np.zeros(2, np.float32)]})
+    more = {
+        "time": ("--iterations", 1),
+        "draw": ("--out", "n.svg"),
+        "test": ("--iterations", 1, "--weights", "m.caffemodel"),
+    }
+    done = command(verb, "--model", "net.prototxt", *words, *more[verb], folder=tmp_path)
+    if verb == "test" and layer == "train":
+        # As Caffe's own tool, it tests in phase TEST whatever --phase says.
+        assert "--phase has no meaning here" in done.err
+        return
+    assert done.code == 0, done.err
+    shown = [name for name in ("val", "deploy", "deep", "train") if re.search(rf"\b{name}\b", done.out + done.err)]
+    assert shown == [layer]

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from kits.pictures import write_pictures
 from training.errors import TrainingError
 from training.pycaffe import io as io
 
@@ -105,3 +106,18 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.png")
     with pytest.raises(TrainingError, match=r"fifo\.png: cannot be read \(a FIFO"):
         io.load_image(tmp_path / "fifo.png")
+
+
+def test_doors_of_pictures(tmp_path: Path) -> None:
+    """A JPEG is turned as its mark says, a PNG is not; grey blends over white. tests/oracle compares with pycaffe."""
+    write_pictures(tmp_path)
+    plain, turned = (io.load_image(tmp_path / name) for name in ("plain.jpg", "mark.jpg"))
+    assert plain.shape == (24, 32, 3)
+    np.testing.assert_array_equal(turned, np.rot90(plain, -1))
+    np.testing.assert_array_equal(io.load_image(tmp_path / "mark.png"), io.load_image(tmp_path / "plain.png"))
+    with (tmp_path / "plain.png").open("rb") as file:
+        np.testing.assert_array_equal(io.load_image(file), io.load_image(tmp_path / "plain.png"))
+    cv2.imwrite(str(tmp_path / "half.png"), np.full((2, 2, 4), (0, 0, 255, 51), np.uint8))
+    np.testing.assert_allclose(io.load_image(tmp_path / "half.png", color=False), np.full((2, 2, 1), 0.8425), rtol=1e-5)
+    with pytest.raises(ValueError, match=r"moving\.gif: cannot be read as a picture: a GIF file"):
+        io.load_image(tmp_path / "moving.gif")

@@ -58,3 +58,10 @@ def test_what_a_top_says_of_its_layer() -> None:
     conv = layers.Convolution(data, kernel_size=3, in_place=True)
     assert (label.n, label.fn is data.fn, data.fn.type_name, data.fn.ntop) == (1, True, "Data", 2)
     assert (conv.fn.inputs, conv.fn.params, conv.fn.in_place) == ((data,), {"kernel_size": 3}, True)
+
+
+def test_false_stands_for_the_first_name_of_an_enum() -> None:
+    net = to_proto(layers.SoftmaxWithLoss(loss_param={"normalization": False, "normalize": False}))
+    assert net.layer[0].loss_param.normalization == 0
+    assert net.layer[0].loss_param.HasField("normalization")
+    assert not net.layer[0].loss_param.normalize

@@ -278,3 +278,16 @@ def test_several_gpus_are_refused() -> None:
     caffe.set_solver_count(1)
     caffe.set_solver_rank(0)
     caffe.set_multiprocess(False)
+
+
+def test_a_layer_can_take_over_another_layer_s_weight(deploy: Path, tmp_path: Path) -> None:
+    """Scripts that merge layers write net.layers[i].blobs[j] = other_layer.blobs[j]."""
+    net, other = caffe.Net(deploy, caffe.TEST), caffe.Net(deploy, caffe.TEST)
+    assert type(net.params["conv"]) is caffe.BlobVec
+    net.layers[1].blobs[0] = other.layers[1].blobs[0]
+    other.params["conv"][0].data[...] = 3
+    assert (net.params["conv"][0].data == 3).all()
+    net.save(tmp_path / "w.caffemodel")
+    assert (read_weights(tmp_path / "w.caffemodel")["conv"][0] == 3).all()
+    net.blobs["data"].data[...] = 1
+    np.testing.assert_array_equal(net.forward(end="conv")["conv"], np.full((2, 2, 4, 4), 81))

@@ -110,7 +110,10 @@ _ANY: Count = (0, None)
 _SOME: Count = (1, None)
 _NONE: Count = (0, 0)
 
-_NO_CODE = "no code that a prototxt names is run. Write the same with other layers, or "
+_NO_CODE = (
+    "code that a prototxt names runs only if you say so, because it may do anything. If you trust it, give --python-layers to "
+    "train or test, or run the net from a script that imports caffe."
+)
 _SSD_DATA = "it is the SSD fork's. "
 _NO_RECURRENT = "recurrent layers are not computed here. Train the net with Caffe itself (--engine caffe)."
 _NO_RECURRENT_DEVICE = (
@@ -228,7 +231,7 @@ LAYER_TYPES: dict[str, LayerType] = {
         "a net here writes no files. Leave it out: extract_features writes any blob.",
         "a device writes no files. Leave the layer out; its bottoms become outputs.",
     ),
-    "Python": _refused("", _NO_CODE + "as a class in training/layers.", _NO_CODE + "cut the net before it."),
+    "Python": _refused("", _NO_CODE, "a device runs no Python. Cut the net before it, and run the rest elsewhere."),
     # Forks
     **{name: _refused(fork, reason) for name, (fork, reason) in FORK_REFUSALS.items()},
     "DenseImageData": _refused(*FORK_REFUSALS["DenseImageData"], _NO_FILES),

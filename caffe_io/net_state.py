@@ -14,8 +14,11 @@ def filter_net(
     """Return `net` with the layers that its rules include in this state, as Caffe's Net::FilterNet does.
 
     `phase` is caffe_pb2.TRAIN or TEST. Without `level` the net's own `state` gives it; the net's own stages are added to
-    `stages`. The state is written into the result. Raises NetError for a layer with both include and exclude rules.
+    `stages`. The state is written into the result. Raises NetError for a layer with both include and exclude rules, and
+    for a level that Caffe cannot hold.
     """
+    if level is not None and not -(2**31) <= level < 2**31:
+        raise NetError(f"level {level}: is out of range; expected a number of 32 bits, such as 0.")
     state = NetState(phase=phase, level=net.state.level if level is None else level)
     state.stage.extend(dict.fromkeys([*net.state.stage, *stages]))
     kept = NetParameter()
@@ -34,6 +37,20 @@ def filter_net(
         if included:
             kept.layer.append(layer)
     return kept
+
+
+def option_for(net: NetParameter, kind: str) -> str:
+    """Return the option with which `net` has its layers of a type, in words for a message; "" if it has none, or always.
+
+    `net` is not filtered. An all-in-one net has an Input layer in one stage, and Data layers in others.
+    """
+    for layer in net.layer:
+        for rule in layer.include if layer.type == kind else ():
+            if rule.stage:
+                return f' (its {kind} layer "{layer.name}" needs --stage {",".join(rule.stage)})'
+            if rule.HasField("phase"):
+                return f' (its {kind} layer "{layer.name}" needs --phase {Phase.Name(rule.phase)})'
+    return ""
 
 
 def _meets(state: NetState, rule: NetStateRule) -> bool:

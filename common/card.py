@@ -116,14 +116,25 @@ def _plain_reading(shape: Sequence[int], probabilities: bool) -> dict[str, Any]:
     return {"read": "argmax", "classes": numbers} if probabilities else {"read": "values", "names": numbers}
 
 
-def describe_input(blob: str, shape: Sequence[int], file: str) -> InputEntry:
-    """Describe an input of the net in `file`: 4 axes are a picture, anything else is numbers."""
-    picture = len(shape) == 4
+def describe_input(
+    blob: str,
+    shape: Sequence[int],
+    file: str,
+    picture: bool | None = None,
+    precision: str = "FP16",
+    **preprocessing: object,
+) -> InputEntry:
+    """Describe an input of the net in `file`: a picture (by default if it has 4 axes), or numbers of a `precision`.
+
+    `preprocessing` are the keys that say what the network does to it first.
+    """
+    picture = len(shape) == 4 if picture is None else picture
     content = {
         "blob": blob,
         "shape": list(shape),
         "layout": "NCHW" if picture else "NC" if len(shape) == 2 else "values",
-        "precision": "U8" if picture else "FP16",
+        "precision": "U8" if picture else precision,
+        **preprocessing,
     }
     return parse(InputEntry, content, file, _CORRECT)
 

@@ -77,7 +77,20 @@ class InputEntry(JsonObject):
         description="a list of sizes of at least 1: for pictures [batch, channels, height, width]"
     )
     layout: Literal["NCHW", "NC", "values"] = Field(description="NCHW, NC or values: NCHW for a picture")
-    precision: Literal["U8", "FP16"] = Field(description="U8 or FP16: U8 for a picture")
+    precision: Literal["U8", "FP16", "FP32"] = Field(description="U8, FP16 or FP32: U8 for a picture")
+    channels_reversed: bool = Field(
+        default=False,
+        description="true or false: whether the network reverses the channels first, so that one trained on RGB is fed BGR",
+    )
+    mean: list[Number] = Field(
+        default=[], description="a list with the mean of each channel, for an input that the card's mean is not about"
+    )
+    scale: list[Number] = Field(
+        default=[], description="a list with the factor of each channel, by which the network multiplies after the mean"
+    )
+    crop_size: Size | None = Field(
+        default=None, description="a size of at least 1: the square that training cut out of each of its pictures"
+    )
 
     @model_validator(mode="after")
     def _check_picture(self) -> Self:

@@ -19,7 +19,6 @@ import argparse
 import importlib
 import logging
 import os
-import re
 import signal
 import sys
 import traceback
@@ -29,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import MokaError, UsageError
+from .gflags import rewrite, two_dashes
 from .messages import known_names, last_line
 from .places import ROOT, VENV_PYTHON
 from .process.allocator import keep_freed_memory
@@ -113,13 +113,8 @@ def run_verb(verb: Verb, argv: Sequence[str], prog: str) -> int | None:
     module = importlib.import_module(verb.module)
     parser = Parser(prog, module.EXAMPLE, verb.help)
     module.add_options(parser)
-    result: int | None = module.main(parser.parse_intermixed_args(two_dashes(argv)))
+    result: int | None = module.main(parser.parse_intermixed_args(rewrite(argv, parser)))
     return result
-
-
-def two_dashes(argv: Sequence[str]) -> list[str]:
-    """Write options such as -solver, as Caffe's own tools take them, with two dashes."""
-    return [re.sub(r"^-(?=[a-z_]{2})", "--", word) for word in argv]
 
 
 class Parser(argparse.ArgumentParser):

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from caffe_io.caffe_pb2 import LayerParameter, NetParameter, TransformationParameter
-from caffe_io.databases.lmdb_store import LmdbReader
+from caffe_io.caffe_pb2 import DataParameter, LayerParameter, NetParameter, NetState, Phase
+from caffe_io.databases.backends import open_database
+from caffe_io.net_state import option_for
+from ncs.inputs.training import Transform
 
 from .errors import EvaluationError
 
@@ -29,17 +31,30 @@ UNNAMED = Classification("prob", "class", ())
 class Classifier:
     """A net to be measured.
 
-    `source` is its test LMDB, `keys` are those of all records. `transform` is what the net does to them first. `scores`
-    and `label` are blobs of the train_test net.
+    `data` names its test database, `keys` are those of all records. `transform` is what the net does to them first. `scores`
+    and `label` are blobs of the train_test net. `state` is its phase, level and stages. Records with the label `ignored`
+    do not count. `own_labels` says whether the labels are those of the records.
     """
 
-    source: str
+    data: DataParameter
     keys: Sequence[str]
-    batch_size: int
-    transform: TransformationParameter
+    transform: Transform
     scores: str
     label: str
     classification: Classification
+    state: NetState
+    ignored: int | None = None
+    own_labels: bool = True
+
+    @property
+    def source(self) -> str:
+        """The test database."""
+        return self.data.source
+
+    @property
+    def batch_size(self) -> int:
+        """Number of records in a batch of the train_test net."""
+        return self.data.batch_size
 
     @property
     def records(self) -> int:
@@ -59,30 +74,43 @@ def read_classification(card: Path) -> Classification:
     )
 
 
-def read_classifier(net: NetParameter, path: str, classification: Classification = UNNAMED) -> Classifier:
-    """Find what is to be measured in a net that was filtered for phase TEST; `path` is its file.
+def read_classifier(
+    net: NetParameter, path: str, classification: Classification = UNNAMED, unfiltered: NetParameter | None = None
+) -> Classifier:
+    """Find what is to be measured in a net that was filtered for its state; `path` is its file.
 
-    Raises EvaluationError if the net has no Data layer, or no Accuracy layer that says which blob holds the scores.
+    Raises EvaluationError if the net has no Data layer, or no Accuracy layer that says which blob holds the scores. The
+    message names the option for such a layer in `unfiltered`, the net before it was filtered.
     """
-    data = _layer(net, path, "Data")
-    accuracy = _layer(net, path, "Accuracy")
-    with LmdbReader(data.data_param.source) as reader:
+    data = _layer(net, path, "Data", unfiltered)
+    accuracy = _layer(net, path, "Accuracy", unfiltered)
+    with open_database(data.data_param) as reader:
         keys = [key.decode("utf-8", "backslashreplace") for key in reader]
+    scores, label = accuracy.bottom
+    ignored = accuracy.accuracy_param.ignore_label if accuracy.accuracy_param.HasField("ignore_label") else None
     return Classifier(
-        source=data.data_param.source,
+        data=data.data_param,
         keys=keys,
-        batch_size=data.data_param.batch_size,
-        transform=data.transform_param,
-        scores=accuracy.bottom[0],
-        label=accuracy.bottom[1],
+        transform=Transform(f'{path}: layer "{data.name}"', data.transform_param),
+        scores=scores,
+        label=label,
         classification=classification,
+        state=net.state,
+        ignored=ignored,
+        own_labels=label in data.top,
     )
 
 
-def _layer(net: NetParameter, path: str, kind: str) -> LayerParameter:
+def _layer(net: NetParameter, path: str, kind: str, unfiltered: NetParameter | None) -> LayerParameter:
     for layer in net.layer:
         if layer.type == kind:
+            if kind == "Accuracy" and len(layer.bottom) != 2:
+                raise EvaluationError(
+                    f'{path}: layer "{layer.name}" (Accuracy) has {len(layer.bottom)} bottoms; expected scores and labels.'
+                )
             return layer
+    stages = f" in stage {','.join(net.state.stage)}" if net.state.stage else ""
     raise EvaluationError(
-        f"{path}: has no {kind} layer in phase TEST, so there is nothing to measure. Give the train_test prototxt."
+        f"{path}: has no {kind} layer in phase {Phase.Name(net.state.phase)}{stages}"
+        f"{option_for(unfiltered or net, kind)}, so there is nothing to measure. Give the train_test prototxt."
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.errors import MokaError
 from common.helper import Helper, HelperError
 from common.messages import last_line, shape_text
 from common.places import require_toolchain
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from caffe_io.blobs import Array
     from common.card import ModelCard
+    from training.nets.net import Net
 
     from .classifier import Classifier
 
@@ -37,14 +39,10 @@ HARMLESS = ("    @ ", "*** Check failure stack trace", "*** Aborted at", "PC: @"
 
 
 def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -> tuple[Array, Array]:
-    """Run our own net in phase TEST."""
+    """Run our own net."""
     import torch
 
-    from caffe_io.caffe_pb2 import TEST
-    from caffe_io.prototxt import read_net
-    from training.nets.net import Net
-
-    net = Net(read_net(model), TEST, str(model))
+    net = _our_net(classifier, model)
     net.load_all(weights)
     scores = []
     labels = []
@@ -63,11 +61,14 @@ def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path
 
     from inference.devices import open_device
 
+    from .agreement import check_agreement
     from .records import read_pictures
 
     if not ir.exists():
         raise EngineError(f"{ir}: not there. Compile the net first: ./compile2Movidius.sh")
     card = _model_card(ir)
+    if card.path.exists():
+        check_agreement(card, classifier.transform)
     blob = classifier.classification.blob
     batch_size, *shape = card.input.shape
     device = open_device("CPU", [card])
@@ -86,6 +87,9 @@ def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path
             if len(batch) == batch_size or len(labels) == classifier.records:
                 # The last batch is filled up with its first picture.
                 full = np.stack(batch + batch[:1] * (batch_size - len(batch)))
+                if card.input.channels_reversed:
+                    # It reverses them once more; records are in the order of training.
+                    full = np.ascontiguousarray(full[:, ::-1])
                 scores.append(_scores(device.infer(card, full), blob, batch_size, ir)[: len(batch)])
                 batch.clear()
     except RuntimeError as error:
@@ -114,12 +118,18 @@ def caffe_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -
     import numpy as np
 
     python = require_toolchain("caffe", "python", EngineError)
+    _refuse_incomplete(classifier, model, weights)
     blobs = [classifier.scores, classifier.label]
     scores = []
     labels = []
     try:
         with Helper("Caffe", python, PYCAFFE_WORKER, HARMLESS) as helper:
-            helper.call("load", {"model": str(model), "weights": str(weights)}, seconds=SECONDS_TO_LOAD)
+            state = {
+                "phase": classifier.state.phase,
+                "level": classifier.state.level,
+                "stages": [*classifier.state.stage],
+            }
+            helper.call("load", {"model": str(model), "weights": str(weights), **state}, seconds=SECONDS_TO_LOAD)
             for _ in range(_batches(classifier)):
                 arrays = helper.call("forward", {"blobs": blobs}, seconds=SECONDS_FOR_A_BATCH).arrays
                 scores.append(_softmax(np.asarray(arrays[classifier.scores])))
@@ -130,6 +140,27 @@ def caffe_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -
 
 
 ENGINES: dict[str, Engine] = {"torch": torch_engine, "openvino": openvino_engine, "caffe": caffe_engine}
+
+
+def _our_net(classifier: Classifier, model: Path) -> Net:
+    from caffe_io.prototxt import read_net
+    from training.nets.net import Net
+
+    state = classifier.state
+    return Net(read_net(model), state.phase, str(model), level=state.level, stages=tuple(state.stage))
+
+
+def _refuse_incomplete(classifier: Classifier, model: Path, weights: Path) -> None:
+    """Raise WeightsError for weights that lack a layer, which Caffe would fill at random without a word."""
+    try:
+        net = _our_net(classifier, model)
+    except MokaError:
+        # Caffe may have layers that we lack, and it says itself what is wrong with a net.
+        return
+    try:
+        net.load_all(weights)
+    finally:
+        net.close()
 
 
 def _model_card(ir: Path) -> ModelCard:
@@ -145,7 +176,7 @@ def _model_card(ir: Path) -> ModelCard:
     try:
         model = openvino.Core().read_model(ir)
         shapes = {port.any_name: tuple(port.shape) for port in model.inputs}
-        outputs = output_shapes(model)
+        outputs = output_shapes(model, next(iter(shapes.values()))[0] if shapes else 1)
     except RuntimeError as error:
         raise EngineError(f"{ir}: OpenVINO cannot read it: {last_line(error)}. {_AGAIN}") from error
     if len(shapes) != 1:

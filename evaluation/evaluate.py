@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from common.errors import UsageError
 from common.files import atomic_file
 from common.places import net_files
+from ncs.compile_options import add_state_options, stages_of
 
 from .engines import ENGINES
+from .errors import EvaluationError
 
 if TYPE_CHECKING:
     from .predictions import Predictions
@@ -31,6 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="FILE", help=".caffemodel")
     parser.add_argument("--card", metavar="FILE", help="JSON card with the task and the names of its classes")
     parser.add_argument("--ir", metavar="FILE", help="OpenVINO IR (.xml), for --engine openvino")
+    add_state_options(parser)
     parser.add_argument("--engine", choices=sorted(ENGINES), help="what computes the predictions (default: torch)")
     parser.add_argument(
         "--predictions",
@@ -82,7 +85,7 @@ def _compute(options: argparse.Namespace) -> Predictions:
     """Have an engine compute the predictions for the test LMDB of a net."""
     import numpy as np
 
-    from caffe_io.caffe_pb2 import TEST
+    from caffe_io.caffe_pb2 import Phase
     from caffe_io.net_state import filter_net
     from caffe_io.prototxt import read_net
     from caffe_io.weights import newest_snapshot
@@ -101,14 +104,20 @@ def _compute(options: argparse.Namespace) -> Predictions:
     weights = Path(options.weights) if options.weights else newest_snapshot(f"models/{name}")
     card = Path(options.card or files.card)
     ir = Path(options.ir or f"graph/{name}.xml")
-    net = filter_net(read_net(model), TEST)
+    unfiltered = read_net(model)
+    net = filter_net(unfiltered, Phase.Value(options.phase), options.level, stages_of(options))
     classification = read_classification(card) if options.card or card.exists() else UNNAMED
-    classifier = read_classifier(net, str(model), classification)
+    classifier = read_classifier(net, str(model), classification, unfiltered)
     probabilities, labels = ENGINES[engine](classifier, model, weights, ir)
+    counts = np.ones(len(labels), bool) if classifier.ignored is None else labels != classifier.ignored
+    if not counts.any():
+        raise EvaluationError(
+            f"{classifier.source}: holds no record that counts: all have the ignore_label {classifier.ignored}."
+        )
     return Predictions(
-        keys=classifier.keys,
-        labels=labels.astype(np.int64),
-        probabilities=probabilities,
+        keys=[key for key, count in zip(classifier.keys, counts, strict=True) if count],
+        labels=labels[counts].astype(np.int64),
+        probabilities=probabilities[counts],
         classes=classification.classes,
         task=classification.task,
         weights=str(weights),

@@ -54,8 +54,8 @@ class Predictions:
         smallest, largest = int(self.labels.min()), int(self.labels.max())
         if smallest < 0 or largest >= count:
             raise EvaluationError(
-                f"the LMDB has labels from {smallest} to {largest}, but the net knows 0 to {count - 1}. "
-                "Give the database and the net of one task."
+                f"the LMDB has labels from {smallest} to {largest}, but the net knows 0 to {count - 1}. Give the database and "
+                "the net of one task, or name a label that does not count in the Accuracy layer: ignore_label."
             )
 
     @cached_property

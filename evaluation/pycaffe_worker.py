@@ -1,6 +1,6 @@
 """Runs a net with pycaffe. common/helper.py runs this file in the tool chain: Python 3.6 to 3.9, Caffe 1.0.
 
-load:    {"model": prototxt, "weights": caffemodel} -> {}
+load:    {"model": prototxt, "weights": caffemodel, "phase": 0 (TRAIN) or 1 (TEST), "level", "stages"} -> {}
 forward: {"blobs": names} -> {}, and the arrays of those blobs after the next batch
 """
 
@@ -15,9 +15,10 @@ NETS = []
 
 
 def load(values, arrays):
-    """Read a net in phase TEST with its weights."""
+    """Read a net in its state with its weights."""
     caffe.set_mode_cpu()
-    NETS[:] = [caffe.Net(values["model"], caffe.TEST, weights=values["weights"])]
+    state = {"level": values["level"], "stages": values["stages"]}
+    NETS[:] = [caffe.Net(values["model"], values["phase"], weights=values["weights"], **state)]
     return {}, {}
 
 

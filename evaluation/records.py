@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caffe_io.databases.lmdb_store import LmdbReader
+from caffe_io.databases.backends import open_database
 from caffe_io.datum import datum_to_array, parse_datum
 from common.messages import shape_text
 
@@ -23,11 +23,16 @@ def read_pictures(classifier: Classifier) -> Iterator[tuple[NDArray[np.uint8], i
     """Yield each record of the test database, in the order of the keys: its picture (channels x height x width), its label.
 
     A picture is decoded and cropped as transform_param says. Mean and scale are left to the network. Raises EngineError
-    for records that are no bytes, or smaller than the crop.
+    for records that are no bytes, or smaller than the crop, and if their labels are not those that count.
     """
-    transform = classifier.transform
+    if not classifier.own_labels:
+        raise EngineError(
+            f'{classifier.transform.place}: makes no "{classifier.label}", so the labels of its records are not those that '
+            "count. Use --engine torch or caffe."
+        )
+    transform = classifier.transform.param
     color = True if transform.force_color else False if transform.force_gray else None
-    with LmdbReader(classifier.source) as reader:
+    with open_database(classifier.data) as reader:
         for key, value in reader.items():
             name = f'{classifier.source}, record "{key.decode(errors="replace")}"'
             datum = parse_datum(value, name)

@@ -1,4 +1,4 @@
-"""Verb compute_image_mean: LMDB → the mean of its pictures, pixel by pixel, as Caffe's tool computes and writes it.
+"""Verb compute_image_mean: a database → the mean of its pictures, pixel by pixel, as Caffe's tool computes and writes it.
 
 Prints the mean of each channel (B, G, R) as well. A prototxt may give these as mean_value instead of the file.
 """
@@ -6,22 +6,22 @@ Prints the mean of each channel (B, G, R) as well. A prototxt may give these as 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
-import lmdb
 import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError
 
 from caffe_io.caffe_pb2 import Datum
-from caffe_io.databases.lmdb_store import LmdbReader
+from caffe_io.databases.backends import BACKENDS
+from caffe_io.databases.reader import Reader
 from caffe_io.datum import datum_to_array, parse_datum, raw_start
 from caffe_io.errors import DatabaseError
 from caffe_io.mean import write_mean
 from common.files import atomic_file, refuse_existing
+from common.gflags import add_log_options
 from common.messages import shape_text
 
 from .parallel import with_progress
@@ -31,14 +31,13 @@ EXAMPLE = "./moka compute_image_mean data/lmdb/age_train_lmdb data/mean/mean.bin
 FloatArray = npt.NDArray[np.float32]
 
 
-def image_mean(database: str | Path) -> FloatArray:
+def image_mean(database: str | Path, backend: str = "lmdb") -> FloatArray:
     """Return the mean image, channels x height x width float32, with Caffe's order of additions and precision.
 
     Raises DatabaseError, which names the key, for a picture of another size than the first.
     """
     # One thread is fastest: several would wait for the interpreter's lock longer than a record takes.
-    records = Records(database)
-    with records:
+    with BACKENDS[backend].read(database) as records:
         first = FirstRecord(records)
         mean = add_up(records, first).reshape(first.shape)
         mean /= np.float32(len(records))
@@ -51,25 +50,13 @@ def channel_means(mean: FloatArray) -> list[float]:
     return [float(total / np.float32(mean[0].size)) for total in sums]
 
 
-class Records(LmdbReader):
-    """A database whose records can be read without copying them, which would take longer than adding them up."""
-
-    def views(self) -> Iterator[tuple[memoryview, memoryview]]:
-        """Yield (key, value) in key order. Both are valid only until the next step."""
-        try:
-            with self._environment().begin(buffers=True) as transaction, transaction.cursor() as cursor:
-                yield from cursor
-        except lmdb.Error as error:
-            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it again.") from error
-
-
 class FirstRecord:
     """The record whose size the others must have. It finds their pixels without parsing them, which would copy them.
 
     All records of raw bytes of one size begin with the same bytes (caffe_io.datum.raw_start).
     """
 
-    def __init__(self, records: LmdbReader) -> None:
+    def __init__(self, records: Reader) -> None:
         key, value = next(records.items())
         self.key = _text(key)
         self.shape = _array(records.path, key, value).shape
@@ -79,7 +66,7 @@ class FirstRecord:
         # What follows the pixels in such records and was found to be a label and `encoded = false`.
         self._ends: set[bytes] = set()
 
-    def pixels(self, value: memoryview) -> npt.NDArray[np.uint8] | None:
+    def pixels(self, value: bytes | memoryview) -> npt.NDArray[np.uint8] | None:
         """Return the pixels (in channel, row, column order) if the record is like the first, otherwise None."""
         start = len(self._start)
         if len(value) < start + self.size or value[:start] != self._start:
@@ -92,7 +79,7 @@ class FirstRecord:
         return np.frombuffer(value, np.uint8, self.size, start)
 
 
-def add_up(records: Records, first: FirstRecord) -> FloatArray:
+def add_up(records: Reader, first: FirstRecord) -> FloatArray:
     """Return the sum of each pixel over all records, in float32 as in Caffe.
 
     The sums are exact up to 65,793 pictures. Beyond that they are rounded, in the order of the records.
@@ -134,10 +121,12 @@ def _text(key: bytes | memoryview) -> str:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of Caffe's compute_image_mean, and --npy and --force."""
-    parser.add_argument("database", metavar="INPUT_DB", help="an LMDB of Caffe Datum")
+    parser.add_argument("database", metavar="INPUT_DB", help="a database of Caffe Datum")
     parser.add_argument("output", metavar="OUTPUT_FILE", nargs="?", type=Path, help="mean.binaryproto to write")
+    parser.add_argument("--backend", choices=BACKENDS, default="lmdb", help="kind of INPUT_DB (default: %(default)s)")
     parser.add_argument("--npy", type=Path, metavar="FILE", help="write the same numbers as a NumPy file")
     parser.add_argument("--force", action="store_true", help="replace existing files")
+    add_log_options(parser)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -145,7 +134,7 @@ def main(options: argparse.Namespace) -> None:
     outputs = [path for path in (options.output, options.npy) if path]
     for path in outputs:
         refuse_existing(path, options.force)
-    mean = image_mean(options.database)
+    mean = image_mean(options.database, options.backend)
     with ExitStack() as stack:
         if options.npy:
             # It is complete before the other file appears, so that a kill hardly ever leaves one without the other.

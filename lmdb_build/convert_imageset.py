@@ -1,4 +1,4 @@
-"""Verb convert_imageset: pictures and labels → LMDB of Caffe Datum, with the flags and the records of Caffe's tool.
+"""Verb convert_imageset: pictures and labels → LMDB or LevelDB of Caffe Datum, with the flags and the records of Caffe's tool.
 
 Each record's key is the index of its line (after the shuffle), "_" and its path. A picture that cannot be read is
 skipped, named and counted; its index stays unused, as in Caffe. Pictures of different sizes are an error, because no
@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from caffe_io.databases.lmdb_store import is_lmdb, write_lmdb
+from caffe_io.databases.backends import BACKENDS
 from common.errors import PictureError, UsageError
 from common.files import refuse_existing_folder
+from common.gflags import add_log_options
 
 from .errors import LmdbBuildError
 from .lists import Entry, read_list, refuse_several_labels
@@ -26,7 +27,9 @@ EXAMPLE = (
 )
 
 
-def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, force: bool = False) -> int:
+def convert(
+    root: str, entries: Sequence[Entry], database: str, recipe: Recipe, backend: str = "lmdb", force: bool = False
+) -> int:
     """Write the database and return how many pictures were skipped.
 
     Raises LmdbBuildError and leaves no database if no picture can be read or sizes differ.
@@ -42,7 +45,7 @@ def convert(root: str, entries: Sequence[Entry], database: str, recipe: Recipe, 
 
     first: tuple[Entry, Record] | None = None
     skipped = 0
-    with write_lmdb(database, force) as db:
+    with BACKENDS[backend].write(database, force) as db:
         results = in_order(work, enumerate(entries))
         for index, entry, record in with_progress(results, len(entries), "converted"):
             if isinstance(record, PictureError):
@@ -82,7 +85,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gray", action="store_true", help="one channel instead of three")
     parser.add_argument("--shuffle", action="store_true", help="write the pictures in a random order")
     parser.add_argument("--seed", type=int, default=0, help="seed of that order (default: %(default)s)")
-    parser.add_argument("--backend", default="lmdb", help="lmdb, the only one (default: %(default)s)")
+    parser.add_argument("--backend", choices=BACKENDS, default="lmdb", help="kind of DB_NAME (default: %(default)s)")
     parser.add_argument("--resize_height", type=int, default=0, metavar="N", help="stretch to this many rows")
     parser.add_argument("--resize_width", type=int, default=0, metavar="N", help="stretch to this many columns")
     parser.add_argument("--check_size", action="store_true", help="accepted for old scripts: sizes are always checked")
@@ -91,12 +94,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--encode_type", default="", metavar="TYPE", help="imply --encoded, with this type: jpg, png, ..."
     )
     parser.add_argument("--force", action="store_true", help="replace an existing database")
+    add_log_options(parser)
 
 
 def main(options: argparse.Namespace) -> None:
     """Write the database that the options describe."""
-    if options.backend != "lmdb":
-        raise UsageError(f"--backend {options.backend}: only lmdb can be written.")
     if (options.resize_height > 0) != (options.resize_width > 0) or min(
         options.resize_height, options.resize_width
     ) < 0:
@@ -104,11 +106,11 @@ def main(options: argparse.Namespace) -> None:
             f"--resize_height {options.resize_height} --resize_width {options.resize_width}: give both, above 0, "
             "or neither. With only one of them Caffe does not resize at all."
         )
-    refuse_existing_folder(options.database, options.force, is_lmdb)
+    refuse_existing_folder(options.database, options.force, BACKENDS[options.backend].recognise)
     entries = read_list(options.list)
     refuse_several_labels(options.list, with_slash(options.root), entries)
     if options.shuffle:
         entries = shuffled(entries, options.seed)
     recipe = Recipe(options.gray, options.resize_height, options.resize_width, options.encoded, options.encode_type)
-    skipped = convert(options.root, entries, options.database, recipe, options.force)
+    skipped = convert(options.root, entries, options.database, recipe, options.backend, options.force)
     print(f"{options.database}: {len(entries) - skipped} records from {options.list}, {skipped} pictures skipped")

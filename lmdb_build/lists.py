@@ -18,8 +18,8 @@ from .errors import ListError
 
 # Python refuses to convert thousands of digits.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
-# A Datum's label is an int32.
-_LARGEST = 2**31 - 1
+# A Datum's label is an int32. Caffe stores negative ones too: -1 is what `ignore_label: -1` leaves out of a loss.
+_SMALLEST, _LARGEST = -(2**31), 2**31 - 1
 # Bytes. ImageNet's list of 1.3 million pictures has 50 MB.
 _LONGEST_LIST = 1 << 30
 # A picture's name, and numbers after it.
@@ -63,8 +63,8 @@ def _entry(line: str, where: str) -> Entry:
     if not _INTEGER.fullmatch(label):
         hint = _ONE_LABEL if _is_decimal(label) else "Expected a path, a space and a label."
         raise ListError(f"{where}: the label {label!r} is not an integer. {hint}")
-    if not 0 <= int(label) <= _LARGEST:
-        raise ListError(f"{where}: the label {label} is out of range. Classes are numbered from 0.")
+    if not _SMALLEST <= int(label) <= _LARGEST:
+        raise ListError(f"{where}: the label {label} is out of range; a record holds {_SMALLEST} to {_LARGEST}.")
     return Entry(path, int(label))
 
 

@@ -1,4 +1,4 @@
-"""Converts a Caffe net and its weights to an OpenVINO model with the mean inside."""
+"""Converts a Caffe net and its weights to an OpenVINO model, with what training did to its input inside."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.text.mistakes import former_type
 from common.commands import LOGGER
-from common.messages import known_names, last_line, shape_text
+from common.messages import known_names, last_line
 
+from .cutting import find_outputs, needed_nodes
 from .errors import ConversionError
+from .inputs.preprocessing import Preprocessing
+from .inputs.shapes import Shape, input_shapes, pictures
 from .layers import LAYERS, TrainedLayer
-from .layers.layer import constant, reshaped, shape
+from .layers.layer import constant, integers, reshaped, shape
 
 _logger = logging.getLogger(LOGGER)
 
@@ -30,59 +33,48 @@ _logger = logging.getLogger(LOGGER)
 def convert(
     net: NetParameter,
     weights: Mapping[str, Sequence[Array]],
-    mean: Array | None = None,
+    preprocessing: Mapping[str, Preprocessing] | None = None,
     net_file: str = "deploy prototxt",
     weights_file: str = "caffemodel",
+    outputs: Sequence[str] = (),
+    unfiltered: NetParameter | None = None,
 ) -> Model:
     """Return the TEST phase of `net` as a float32 model of opset1 operations.
 
-    Its inputs are the tops of the Input layers with a batch of 1: bytes for those of 4 axes (N x C x H x W, BGR if the
-    net was trained on BGR), float32 for others. `mean` (C x H x W of the first input, or C x 1 x 1) is subtracted from
-    every input that it fits. Every blob that no layer consumes is an output and keeps its name. Losses and Accuracy
-    are left out, with all that only they use. The file names are for messages only.
+    Its inputs are the tops of the Input layers: bytes for pictures (N x C x H x W, BGR if the net was trained on BGR),
+    float32 for others. `preprocessing` says what is done to an input first. Every blob that no layer consumes is an output
+    and keeps its name; with `outputs`, the tops of those layers (or those blobs) are, and only what they need is
+    converted. Losses and Accuracy are left out, with all that only they use. `net` has been filtered for another state
+    already if `unfiltered` is what it was before. The file names are for messages only.
 
     Raises NetError for blobs that do not fit together, such as a bottom that no layer produces. Raises ConversionError
     for layer types that are unknown or refused, and for weights that do not fit.
     """
-    unfiltered, net = net, filter_net(net, TEST)
-    shapes = input_shapes(net, net_file)
-    net_graph = NetGraph(net)
-    check_net(net_graph, net_file, unfiltered)
+    if unfiltered is None:
+        unfiltered, net = net, filter_net(net, TEST)
     conversion = _Conversion(net, weights, net_file, weights_file)
-    for node in net_graph.nodes:
-        if node.layer.type == "Input":
-            conversion.add_inputs(node, shapes, mean)
-        elif layer_type(node.layer.type).predictions or conversion.left_out.intersection(node.bottoms):
-            conversion.leave_out(node)
-        else:
-            conversion.add(node)
+    conversion.add_all(unfiltered, preprocessing or {}, outputs)
     return conversion.finish(net.name)
 
 
-def input_shapes(net: NetParameter, net_file: str = "deploy prototxt") -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the input blobs, in the order of the net, with a batch of 1 if they have several axes.
+BlobShapes = Mapping[int, list[tuple[int, ...]]]
+"""The number of a layer in its net -> the shapes of its tops."""
 
-    Raises ConversionError for a net without inputs, and for inputs without a valid shape.
-    """
-    shapes: dict[str, tuple[int, ...]] = {}
-    for layer in filter_net(net, TEST).layer:
-        if layer.type != "Input":
-            continue
-        given = [tuple(shape.dim) for shape in layer.input_param.shape]
-        given = given * len(layer.top) if len(given) == 1 else given
-        if len(given) != len(layer.top) or any(not dims or min(dims) < 1 for dims in given):
-            raise ConversionError(
-                f'{net_file}: Input layer "{layer.name}" has {len(layer.top)} tops and shapes '
-                f"{', '.join(map(shape_text, given)) or 'none'}; expected one shape for each top, or one for all, with "
-                "sizes of 1 or more."
-            )
-        for top, dims in zip(layer.top, given, strict=True):
-            shapes[top] = dims if len(dims) == 1 else (1, *dims[1:])
-    if not shapes:
-        raise ConversionError(
-            f"{net_file}: has no Input layer; expected one with a top of the shape N x C x H x W. "
-            "Give --model the deploy net: a net for training has Data layers."
-        )
+
+def blob_shapes(
+    net: NetParameter,
+    weights: Mapping[str, Sequence[Array]],
+    net_file: str,
+    weights_file: str,
+    outputs: Sequence[str] = (),
+) -> BlobShapes:
+    """Return the shapes of the tops of all layers that are converted; `net` is filtered. Raises what `convert` does."""
+    conversion = _Conversion(net, weights, net_file, weights_file)
+    conversion.add_all(net, {}, outputs)
+    shapes: dict[int, list[tuple[int, ...]]] = {}
+    for version, output in conversion.outputs.items():
+        assert version.producer is not None
+        shapes.setdefault(version.producer.node.index, []).append(shape(output))
     return shapes
 
 
@@ -92,6 +84,7 @@ class _Conversion:
     def __init__(
         self, net: NetParameter, weights: Mapping[str, Sequence[Array]], net_file: str, weights_file: str
     ) -> None:
+        self.net = net
         self.net_file = net_file
         self.weights_file = weights_file
         self.weights = _with_shared(net, weights)
@@ -104,25 +97,63 @@ class _Conversion:
         # What losses and Accuracy compare predictions with.
         self.labels: set[Version] = set()
         self.inputs: list[Node] = []
+        # The outputs that were asked for; None for all that no layer consumes.
+        self.wanted: list[Version] | None = None
         # OpenVINO's own name of a node -> the Caffe layer that the node completes.
         self.layer_names: dict[str, str] = {}
 
-    def add_inputs(self, node: graph.Node, shapes: Mapping[str, Sequence[int]], mean: Array | None) -> None:
-        """Convert an Input layer: pictures from bytes to float32, less the mean; other inputs as they are."""
+    def add_all(
+        self, unfiltered: NetParameter, preprocessing: Mapping[str, Preprocessing], outputs: Sequence[str]
+    ) -> None:
+        """Check the net and convert its layers in order."""
+        shapes = input_shapes(self.net, self.net_file)
+        net_graph = NetGraph(self.net)
+        check_net(net_graph, self.net_file, unfiltered)
+        nodes = net_graph.nodes
+        if outputs:
+            self.wanted = find_outputs(net_graph, outputs, self.net_file)
+            nodes = needed_nodes(net_graph, self.wanted)
+        for node in nodes:
+            if node.layer.type == "Input":
+                self.add_inputs(node, shapes, preprocessing)
+            elif layer_type(node.layer.type).predictions or self.left_out.intersection(node.bottoms):
+                self.leave_out(node)
+            else:
+                self.add(node)
+        for version in self.wanted or ():
+            if version not in self.outputs:
+                raise ConversionError(
+                    f'{self.net_file}: --output: "{version.name}" judges predictions, which a device does not. '
+                    "Name the layer that makes them."
+                )
+
+    def add_inputs(
+        self, node: graph.Node, shapes: Mapping[str, Shape], preprocessing: Mapping[str, Preprocessing]
+    ) -> None:
+        """Convert an Input layer: pictures from bytes to float32, other inputs as they are; then preprocess them."""
         tops = []
         for name in node.layer.top:
-            dims = list(shapes[name])
-            source = op.parameter(dims, np.uint8 if len(dims) == 4 else np.float32, name=name)
+            is_picture = name in pictures(shapes)
+            source = op.parameter(list(shapes[name]), np.uint8 if is_picture else np.float32, name=name)
             source.output(0).set_names({name})
             self.inputs.append(source)
-            top = source.output(0)
-            if len(dims) == 4:
-                top = op.convert(source, "f32").output(0)
-                if mean is not None and mean.shape in ((*dims[1:],), (dims[1], 1, 1)):
-                    top = op.subtract(top, constant(mean[None])).output(0)
-                    self.layer_names[top.get_node().get_name()] = f"{name}/mean"
-            tops.append(top)
+            top = op.convert(source, "f32").output(0) if is_picture else source.output(0)
+            tops.append(self._preprocess(name, top, preprocessing.get(name, Preprocessing())))
         self._produce(node, tops)
+
+    def _preprocess(self, name: str, top: Output, wanted: Preprocessing) -> Output:
+        """Reverse the channels, subtract the mean and multiply by the scale, as far as they are wanted."""
+        if wanted.reverse:
+            channels = op.split(top, integers(1), shape(top)[1]).outputs()
+            top = op.concat(channels[::-1], 1).output(0)
+            self.layer_names[top.get_node().get_name()] = f"{name}/reverse_channels"
+        for values, make, word in ((wanted.mean, op.subtract, "mean"), (wanted.scale, op.multiply, "scale")):
+            if values is not None:
+                # Not for a list of numbers, whose only axis is the batch.
+                whole = values[None] if len(shape(top)) > 1 else values
+                top = make(top, constant(whole)).output(0)
+                self.layer_names[top.get_node().get_name()] = f"{name}/{word}"
+        return top
 
     def add(self, node: graph.Node) -> None:
         """Convert any other layer with its function from the table LAYERS."""
@@ -163,6 +194,8 @@ class _Conversion:
         labels = {label.name for label in self.labels}
         needed = {node.get_friendly_name() for node in self.inputs} - labels
         free = [version for version in self.outputs if version not in self.consumed]
+        if self.wanted is not None:
+            free, needed = self.wanted, set()
         for version in free:
             if version.name in needed:
                 raise ConversionError(f'{self.net_file}: no layer uses the input "{version.name}". Take it out.')
@@ -193,7 +226,7 @@ class _Conversion:
 
         Layers such as Dropout pass their bottom on, so several versions may have the same output.
         """
-        if not node.bottoms or len(node.bottoms[0].consumers) > 1:
+        if not node.bottoms or len(node.bottoms[0].consumers) > 1 or node.bottoms[0] in (self.wanted or ()):
             return False
         source = self.outputs[node.bottoms[0]]
         for version, output in self.outputs.items():

@@ -1,4 +1,4 @@
-"""Write OpenVINO IR: an .xml and a .bin of version 10, with weights in FP16."""
+"""Write OpenVINO IR: an .xml and a .bin of version 10, with weights in FP16 or FP32."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ VERSION = 10
 """The last version that openvino 2021.4.2 reads. Today's OpenVINO still writes and reads it."""
 
 
-def write_ir(model: Model, xml: Path, bin: Path) -> None:
-    """Convert `model` to FP16 in place and write it as IR version 10.
+def write_ir(model: Model, xml: Path, bin: Path, precision: str = "FP16") -> None:
+    """Convert `model` to FP16 in place, unless `precision` is FP32, and write it as IR version 10.
 
     Raises ConversionError for a weight that FP16 cannot hold, and NcsError if the files are incomplete.
     """
@@ -35,9 +35,10 @@ def write_ir(model: Model, xml: Path, bin: Path) -> None:
                     f"{node.get_friendly_name()}: holds the number {largest:g}; expected at most 65504, because the "
                     "stick computes in FP16. If the training diverged, take an earlier snapshot."
                 )
-    passes = Manager()
-    passes.register_pass(ConvertFP32ToFP16())
-    passes.run_passes(model)
+    if precision == "FP16":
+        passes = Manager()
+        passes.register_pass(ConvertFP32ToFP16())
+        passes.run_passes(model)
     try:
         openvino.serialize(model, xml, bin, version=f"IR_V{VERSION}")
     except RuntimeError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from caffe_io.blobs import Array
 from caffe_io.mean import read_mean
-from common.errors import MeanError, UsageError
+from common.errors import MeanError
 from common.files import atomic_file
 from common.messages import shape_text
 
@@ -58,26 +57,24 @@ def fit_mean(mean: Array, channels: int, height: int, width: int, file: str) -> 
     return mean[:, top : top + height, left : left + width]
 
 
-def value_mean(values: Sequence[float], channels: int) -> Array:
-    """Return Caffe's mean_value as C x 1 x 1. Raises UsageError unless it has one value, or one for each channel."""
-    if len(values) not in (1, channels):
-        raise UsageError(
-            f"--mean_value has {len(values)} values, and the net has {channels} channels; expected 1 or {channels} values."
-        )
-    return np.broadcast_to(np.array(values, np.float32)[:, None, None], (channels, 1, 1)).copy()
-
-
-def describe_mean(mean: Array | None, inside: Array) -> MeanEntry:
-    """Return what the card says about the mean.
+def describe_mean(mean: Array | None, inside: Array | None, channels: int) -> MeanEntry:
+    """Return what the card says about the mean of an input of `channels`.
 
     `mean` is the mean as its file holds it, whose hash goes on the card. `inside` is what the network subtracts.
     """
     from common.card import MeanEntry, mean_hash
 
+    if mean is None or inside is None:
+        return MeanEntry(inside=True, kind="none", sha256=None, channel_means=[0] * channels)
     return MeanEntry(
         # Always: the device is fed raw bytes.
         inside=True,
-        kind="none" if mean is None else "values" if mean.shape[1:] == (1, 1) else "image",
-        sha256=None if mean is None else mean_hash(mean),
-        channel_means=[round(float(value), 4) for value in inside.mean(axis=(1, 2), dtype=np.float64)],
+        kind="values" if mean.shape[1:] in ((), (1, 1)) else "image",
+        sha256=mean_hash(mean),
+        channel_means=channel_means(inside),
     )
+
+
+def channel_means(mean: Array) -> list[float]:
+    """Return the mean of each channel of a mean (channels first), rounded for the card."""
+    return [round(float(value), 4) for value in mean.reshape(len(mean), -1).mean(1, dtype=np.float64)]

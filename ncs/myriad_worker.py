@@ -24,7 +24,8 @@ def compile_blob(values, arrays):
     engine.set_config({"CACHE_DIR": str(cache)}, "")
     network = engine.read_network(model=values["xml"], weights=values["bin"])
     for source in network.input_info.values():
-        source.precision = "U8" if len(source.input_data.shape) == 4 else "FP16"
+        # The IR says which inputs take bytes. Numbers of FP16 appear here as FP32.
+        source.precision = "U8" if source.precision == "U8" else "FP16"
     for output in network.outputs.values():
         output.precision = "FP16"
     config = {

@@ -18,9 +18,13 @@ _SAME_NUMBERS = ("Convert", "Reshape", "Squeeze", "Unsqueeze")
 _MAKE_PROBABILITIES = ("Softmax", "Exp", "Sigmoid")
 
 
-def output_shapes(model: Model) -> dict[str, list[int]]:
-    """Return blob -> shape."""
-    return {output.get_any_name(): list(output.get_shape()) for output in model.outputs}
+def output_shapes(model: Model, batch: int = 1) -> dict[str, list[int]]:
+    """Return blob -> shape for one picture of a `batch`."""
+    shapes = {output.get_any_name(): list(output.get_shape()) for output in model.outputs}
+    return {
+        blob: [shape[0] // batch, *shape[1:]] if shape and shape[0] % batch == 0 else shape
+        for blob, shape in shapes.items()
+    }
 
 
 def softmax_outputs(model: Model) -> set[str]:

@@ -16,7 +16,10 @@ ROOM = Room(
         "time": Verb("training.commands.timing", "time the forward and backward pass of each layer"),
         "upgrade": Verb("training.commands.upgrade", "convert a net or solver from an older format to the current one"),
         "draw": Verb("training.commands.draw", "show a net as a table and as an SVG picture"),
-        "extract_features": Verb("training.commands.extract_features", "write a net's blobs, batch by batch, to LMDBs"),
+        "extract_features": Verb(
+            "training.commands.extract_features", "write a net's blobs, batch by batch, to databases"
+        ),
+        "device_query": Verb("training.commands.device_query", "show the GPUs that PyTorch sees"),
     },
     moved={"evaluate": "evaluation"},
 )

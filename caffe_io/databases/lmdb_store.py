@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
 from weakref import WeakValueDictionary
 
 import lmdb
@@ -16,6 +15,7 @@ from common.file_kinds import HEAD, what_it_is
 from common.files import atomic_folder
 
 from ..errors import DatabaseError
+from .reader import Reader
 
 # Bytes; doubled when full. Caffe's map of 1 TB breaks 32-bit machines and some file systems.
 _FIRST_MAP = 64 << 20
@@ -107,14 +107,16 @@ def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[Lm
             ) from error
 
 
-class LmdbReader:
-    """Reads a database in key order, without write permission or a lock file. Several readers may share a database.
+class LmdbReader(Reader):
+    """Reads a database in key order, without write permission or a lock file.
 
     Raises DatabaseError if there is no LMDB at `path`, or if it is damaged, cut short or empty.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        super().__init__(path)
+        if (self.path / "CURRENT").is_file():
+            raise DatabaseError(f"{self.path}: is a LevelDB. Write `backend: LEVELDB`, or --backend leveldb.")
         if self.path.is_file():
             kind = _kind(self.path) or "If it is a data.mdb, name the folder that it is in."
             raise DatabaseError(f"{self.path}: is a file; expected the folder of an LMDB, which holds data.mdb. {kind}")
@@ -143,18 +145,16 @@ class LmdbReader:
             if index >= start:
                 yield key, bytes(cursor.value())
 
-    def cycle(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (key, value) without end, as Caffe's Data layer does: after the last record comes the first again.
-
-        Begins at record `start`, which may exceed the number of records.
-        """
-        start %= self._entries
-        while True:
-            yield from self.items(start)
-            start = 0
+    def views(self) -> Iterator[tuple[memoryview, memoryview]]:
+        """Yield (key, value) without copying them. Both are valid only until the next step."""
+        try:
+            with self._environment().begin(buffers=True) as transaction, transaction.cursor() as cursor:
+                yield from cursor
+        except lmdb.Error as error:
+            raise DatabaseError(f"{self.path}: is damaged ({error}). Make it again.") from error
 
     def close(self) -> None:
-        """Release the map. A reader is also a context manager."""
+        """Release the map."""
         self._map = None
 
     def _records(self) -> Iterator[tuple[bytes, lmdb.Cursor]]:
@@ -170,14 +170,6 @@ class LmdbReader:
         if self._map is None:
             raise DatabaseError(f"{self.path}: the reader was closed. Open a new one.")
         return self._map.environment
-
-    def __enter__(self) -> LmdbReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _kind(path: Path) -> str:

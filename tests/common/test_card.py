@@ -516,7 +516,7 @@ def test_whatever_the_compiler_accepts_the_runner_reads_back(
     card = complete(
         net_card, "N", [shown], MeanEntry(**mean), SourceEntry(**source), IrEntry(**ir), BlobEntry(**blob) if blob else None
     )  # fmt: skip
-    entries = {"input": shown.model_dump(), "mean": mean, "source": source, "ir": ir, "blob": blob}
+    entries = {"input": shown.model_dump(exclude_unset=True), "mean": mean, "source": source, "ir": ir, "blob": blob}
     write_card(card, path)
     # The bytes of the writer before there were models: the net card's own keys first, in their order.
     text = json.dumps({**content, "format": 1, **entries}, indent=2, ensure_ascii=False) + "\n"

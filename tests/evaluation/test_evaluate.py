@@ -15,12 +15,14 @@ import cv2
 import numpy as np
 import pytest
 
-from caffe_io.caffe_pb2 import TEST, Datum, TransformationParameter
+from caffe_io.caffe_pb2 import TEST, DataParameter, Datum, TransformationParameter
 from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.datum import datum_to_array, parse_datum
+from caffe_io.mean import write_mean
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
 from caffe_io.weights import write_weights
+from common.card import mean_hash
 from common.errors import CardError, UsageError
 from evaluation.__main__ import ROOM
 from evaluation.classifier import Classifier, read_classification, read_classifier
@@ -29,6 +31,7 @@ from evaluation.errors import EngineError, EvaluationError
 from evaluation.predictions import read_predictions
 from kits.training import make_lmdb, small_solver
 from kits.training_commands import command, leftovers
+from ncs.inputs.training import Transform
 
 CARD: dict[str, Any] = {
     "name": "Small",
@@ -172,6 +175,10 @@ def test_the_openvino_engine_feeds_the_centre_of_raw_records(folder: Path, tmp_p
     np.testing.assert_array_equal(found, labels)
 
 
+def lmdb_of(source: str) -> DataParameter:
+    return DataParameter(source=source, batch_size=1, backend=DataParameter.LMDB)
+
+
 def float_lmdb(path: Path, pictures: np.ndarray) -> str:
     with write_lmdb(path) as database:
         for index, picture in enumerate(pictures):
@@ -183,12 +190,12 @@ def float_lmdb(path: Path, pictures: np.ndarray) -> str:
 def test_records_of_float_data_are_fed_only_if_they_are_bytes(folder: Path, tmp_path: Path) -> None:
     engine, classifier, ir = ENGINES["openvino"], classifier_of(folder), brightness_ir(tmp_path)
     pictures = records(folder)[0][:2].astype(np.float32)
-    whole = dataclasses.replace(classifier, source=float_lmdb(tmp_path / "whole", pictures), keys=["0", "1"])
+    whole = dataclasses.replace(classifier, data=lmdb_of(float_lmdb(tmp_path / "whole", pictures)), keys=["0", "1"])
     probabilities, _ = engine(whole, Path(), Path(), ir)
     np.testing.assert_array_equal(probabilities, engine(classifier, Path(), Path(), ir)[0][:2])
     for name, value in (("half", 0.5), ("large", 300), ("negative", -1), ("nan", np.nan)):
         pictures[1, 0, 12, 12] = value
-        broken = dataclasses.replace(classifier, source=float_lmdb(tmp_path / name, pictures), keys=["0", "1"])
+        broken = dataclasses.replace(classifier, data=lmdb_of(float_lmdb(tmp_path / name, pictures)), keys=["0", "1"])
         with pytest.raises(EngineError, match=r'record "1": holds numbers that are not bytes.*--engine torch'):
             engine(broken, Path(), Path(), ir)
 
@@ -198,9 +205,9 @@ def test_encoded_records_have_the_channels_that_training_saw(folder: Path, tmp_p
     _, png = cv2.imencode(".png", np.full((20, 20), 150, np.uint8))
     with write_lmdb(tmp_path / "grey") as database:
         database.put(b"0", Datum(data=png.tobytes(), label=1, encoded=True).SerializeToString())
-    transform = TransformationParameter(force_color=True)
+    transform = Transform("t", TransformationParameter(force_color=True))
     classifier = dataclasses.replace(
-        classifier_of(folder), source=str(tmp_path / "grey"), keys=["0"], transform=transform
+        classifier_of(folder), data=lmdb_of(str(tmp_path / "grey")), keys=["0"], transform=transform
     )
     probabilities, _ = ENGINES["openvino"](classifier, Path(), Path(), brightness_ir(tmp_path))
     powers = np.exp([10 - 15, 0, 20 - 15])
@@ -228,8 +235,8 @@ def model_card(beside: Path, **changes: Any) -> Path:
     card = {
         **CARD,
         "format": 1,
-        "input": {"blob": "data", "shape": [1, 3, 20, 20], "layout": "NCHW", "precision": "U8"},
-        "mean": {"inside": True, "kind": "none", "sha256": None, "channel_means": [0, 0, 0]},
+        "input": {"blob": "data", "shape": [1, 3, 20, 20], "layout": "NCHW", "precision": "U8", "scale": [0.02] * 3},
+        "mean": {"inside": True, "kind": "values", "sha256": "0" * 64, "channel_means": [120] * 3},
         "ir": {"xml": "Small.xml", "bin": "Small.bin"},
         "blob": None,
         **changes,
@@ -252,6 +259,120 @@ def test_an_ir_with_its_card_is_run_as_the_runner_runs_it(folder: Path, tmp_path
     model_card(ir).write_text("{}")
     with pytest.raises(CardError, match=r"Small\.json"):
         engine(classifier, Path(), Path(), ir)
+
+
+def trained_with(classifier: Classifier, **settings: Any) -> Classifier:
+    param = TransformationParameter(crop_size=20, **settings)
+    return dataclasses.replace(classifier, transform=Transform('t.prototxt: layer "d"', param))
+
+
+def test_an_ir_that_does_something_else_than_training_is_refused(folder: Path, tmp_path: Path) -> None:
+    engine, ir = ENGINES["openvino"], brightness_ir(tmp_path)
+    mean = np.linspace(90, 160, 3 * 24 * 24, dtype=np.float32).reshape(3, 24, 24)
+    write_mean(tmp_path / "mean", mean)
+    image = {"mean": {"inside": True, "kind": "image", "sha256": mean_hash(mean), "channel_means": [0, 0, 0]}}
+    none = {"mean": {"inside": True, "kind": "none", "sha256": None, "channel_means": [0, 0, 0]}}
+    plain = {"input": {"blob": "data", "shape": [1, 3, 20, 20], "layout": "NCHW", "precision": "U8"}}
+    file = {"mean_file": str(tmp_path / "mean")}
+    classifier = classifier_of(folder)
+    for changes, settings in (
+        ({}, {"mean_value": [120], "scale": 0.02}),
+        (image, {**file, "scale": 0.02}),
+        ({**none, **plain}, {}),
+        ({**none, **plain}, {"mean_value": [0]}),
+        # A mean that is gone says nothing.
+        ({**image, **plain}, {"mean_file": "gone"}),
+    ):
+        model_card(ir, **changes)
+        engine(trained_with(classifier, **settings), Path(), Path(), ir)
+    for changes, settings, words in (
+        (
+            plain,
+            {"mean_value": [120], "scale": 0.02},
+            "has the mean value 120 and no scale inside, but t.* scale: 0.02",
+        ),
+        ({}, {"mean_value": [120]}, "has the mean value 120 and scale 0.02 inside, but t.* no scale"),
+        (none, {"mean_value": [120], "scale": 0.02}, "has no mean and scale 0.02 inside, but t.* the mean value 120"),
+        ({}, {"mean_value": [121], "scale": 0.02}, "has the mean values 120 120 120 and .* the mean value 121"),
+        (image, {"scale": 0.02}, "has a mean image and .* has no mean"),
+        ({}, {**file, "scale": 0.02}, "has the mean values 120 120 120 and .* has the mean .*mean and"),
+    ):
+        model_card(ir, **changes)
+        with pytest.raises(
+            EngineError, match=rf"Small\.json: the network {words}.*Compile the net again: \./moka compile"
+        ):
+            engine(trained_with(classifier, **settings), Path(), Path(), ir)
+    write_mean(tmp_path / "mean", mean + 1, force=True)
+    model_card(ir, **image)
+    with pytest.raises(EngineError, match="has another mean image"):
+        engine(trained_with(classifier, **file, scale=0.02), Path(), Path(), ir)
+
+
+def test_records_are_reversed_for_a_network_that_reverses_them(folder: Path, tmp_path: Path) -> None:
+    import openvino
+    import openvino.opset8 as op
+
+    data = op.parameter([1, 3, 20, 20], np.uint8, name="data")
+    means = op.reduce_mean(op.convert(data, "f32"), op.constant([2, 3], np.int64), keep_dims=False)
+    means.output(0).get_tensor().set_names({"prob"})
+    openvino.save_model(openvino.Model([means], [data], "Small"), tmp_path / "Small.xml", compress_to_fp16=False)
+    entry = {"blob": "data", "shape": [1, 3, 20, 20], "layout": "NCHW", "precision": "U8", "scale": [0.02] * 3}
+    found = []
+    for reverse in (False, True):
+        model_card(tmp_path / "Small.xml", input={**entry, "channels_reversed": reverse})
+        found.append(ENGINES["openvino"](classifier_of(folder), Path(), Path(), tmp_path / "Small.xml")[0])
+    np.testing.assert_array_equal(found[0], found[1][:, ::-1])
+    assert not np.array_equal(found[0], found[1])
+
+
+def test_records_whose_label_is_ignored_do_not_count(folder: Path, tmp_path: Path) -> None:
+    text = (folder / "prototxt/Small_train_test.prototxt").read_text()
+    accuracy = 'bottom: "fc8" bottom: "label" top: "accuracy"'
+    labels = records(folder)[1]
+    for ignored, code in ((2, 0), (9, 0)):
+        model = tmp_path / f"ignore{ignored}.prototxt"
+        model.write_text(text.replace(accuracy, f"{accuracy} accuracy_param {{ ignore_label: {ignored} }}"))
+        done = command("evaluate", "--net", "Small", "--model", model, "--out", tmp_path, folder=folder, room=ROOM)
+        assert done.code == code, done.err
+        predictions = read_predictions(tmp_path / "Small_iter_100_test_torch_predictions.npz")
+        assert predictions.labels.tolist() == [label for label in labels.tolist() if label != ignored]
+        assert len(predictions.keys) == len(predictions.labels)
+    with write_lmdb(tmp_path / "absent") as database:
+        datum = Datum(channels=3, height=24, width=24, data=bytes(3 * 24 * 24), label=-1)
+        database.put(b"0", datum.SerializeToString())
+    text = text.replace(f'"{folder}/test"', f'"{tmp_path}/absent"')
+    text = text.replace(accuracy, f"{accuracy} accuracy_param {{ ignore_label: -1 }}")
+    model.write_text(text.replace('top: "loss"', 'top: "loss" loss_param { ignore_label: -1 }'))
+    done = command("evaluate", "--net", "Small", "--model", model, "--out", tmp_path, folder=folder, room=ROOM)
+    assert (done.code, "holds no record that counts: all have the ignore_label -1" in done.err) == (1, True), done.err
+
+
+def test_an_all_in_one_net_is_measured_in_its_stage(folder: Path, tmp_path: Path) -> None:
+    text = (folder / "prototxt/Small_train_test.prototxt").read_text()
+    model = tmp_path / "all.prototxt"
+    model.write_text(text.replace("phase: TRAIN", 'stage: "train"').replace("phase: TEST", 'stage: "val"'))
+    words = ["evaluate", "--net", "Small", "--model", model, "--out", tmp_path]
+    done = command(*words, folder=folder, room=ROOM)
+    assert done.code == 1
+    assert 'has no Data layer in phase TEST (its Data layer "data" needs --stage train), so there is' in done.err
+    done = command(*words, "--stage", "val", folder=folder, room=ROOM)
+    assert done.code == 0, done.err
+    report = (tmp_path / "Small_iter_100_test_torch.json").read_text()
+    assert command("evaluate", "--net", "Small", "--out", tmp_path, folder=folder, room=ROOM).code == 0
+    plain = json.loads((tmp_path / "Small_iter_100_test_torch.json").read_text())
+    assert json.loads(report)["confusion_matrix"] == plain["confusion_matrix"]
+    done = command(*words, "--stage", "val", "--level", "99999999999", folder=folder, room=ROOM)
+    assert (done.code, "level 99999999999: is out of range" in done.err) == (1, True)
+
+
+def test_labels_of_another_database_are_not_those_of_the_records(folder: Path, tmp_path: Path) -> None:
+    text = (folder / "prototxt/Small_train_test.prototxt").read_text()
+    param = f'data_param {{ source: "{folder}/test" backend: LMDB batch_size: 8 }}'
+    labels = f'layer {{ name: "l" type: "Data" top: "label" {param} }}'
+    (tmp_path / "two.prototxt").write_text(text.replace('top: "data" top: "label"', 'top: "data"') + labels)
+    net = filter_net(read_net(tmp_path / "two.prototxt"), TEST)
+    with pytest.raises(EngineError, match=r'layer "data": makes no "label".*--engine torch or caffe'):
+        ENGINES["openvino"](read_classifier(net, "two"), Path(), Path(), brightness_ir(tmp_path))
 
 
 def test_saved_predictions_give_the_same_report(folder: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from google.protobuf import text_format
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from caffe_io.caffe_pb2 import NetParameter
 from caffe_io.weights import write_weights
+
+if TYPE_CHECKING:
+    from ncs.inputs.preprocessing import Preprocessing
 
 Floats = NDArray[np.float32]
 
@@ -51,8 +54,8 @@ def run_feed(model: Any, feed: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
     import openvino
 
     compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    names = [source.get_any_name() for source in compiled.inputs]
-    answer = compiled({name: feed[name] for name in names})
+    types = {source.get_any_name(): source.get_element_type().to_dtype() for source in compiled.inputs}
+    answer = compiled({name: feed[name].astype(dtype) for name, dtype in types.items()})
     return {output.get_any_name(): np.array(answer[output]) for output in compiled.outputs}
 
 
@@ -66,11 +69,18 @@ def run_net(
     from ncs.converter import convert
 
     array = np.full((picture.shape[1], 1, 1), mean, np.float32) if isinstance(mean, float) else mean
-    return run_model(convert(net_of(layers, picture.shape), weights or {}, array), picture)
+    return run_model(convert(net_of(layers, picture.shape), weights or {}, subtract(array)), picture)
+
+
+def subtract(mean: Floats) -> dict[str, Preprocessing]:
+    """What `convert` takes, to subtract a mean from the blob "data"."""
+    from ncs.inputs.preprocessing import Preprocessing
+
+    return {"data": Preprocessing(mean=mean)}
 
 
 def write_small_net(folder: Path, name: str = "SmallNet", classes: int = 3) -> dict[str, Path]:
-    """A whole set of files in `folder`, laid out as the commands want it: deploy prototxt, card, snapshots, mean."""
+    """A whole set of files in `folder`, laid out as the commands want it: deploy and train_test, card, snapshot, mean."""
     import json
 
     from caffe_io.mean import write_mean
@@ -87,6 +97,7 @@ def write_small_net(folder: Path, name: str = "SmallNet", classes: int = 3) -> d
     net.name = name
     files = {
         "net": folder / f"prototxt/{name}_deploy.prototxt",
+        "train_test": folder / f"prototxt/{name}_train_test.prototxt",
         "card": folder / f"prototxt/{name}.json",
         "weights": folder / f"models/{name}/{name}_iter_20.caffemodel",
         "mean": folder / "data/mean/mean.binaryproto",
@@ -94,6 +105,10 @@ def write_small_net(folder: Path, name: str = "SmallNet", classes: int = 3) -> d
     for file in files.values():
         file.parent.mkdir(parents=True, exist_ok=True)
     files["net"].write_text(to_text(net))
+    files["train_test"].write_text(
+        'layer { name: "data" type: "Data" top: "data" top: "label"'
+        ' transform_param { mean_file: "data/mean/mean.binaryproto" } data_param { source: "none" backend: LMDB } }'
+    )
     card = {
         "name": name,
         "channel_order": "BGR",

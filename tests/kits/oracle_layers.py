@@ -53,6 +53,7 @@ class Judge:
         phase: str = "TRAIN",
         backward: bool = True,
         forwards: int = 1,
+        rounds: int = 1,
         memory: tuple[Array, Array] | None = None,
     ) -> Result:
         """Run the prototxt text `net` with Caffe. Raises CaffeRefuses.
@@ -65,7 +66,7 @@ class Judge:
         arrays |= {f"weight:{layer}:{index}": values for (layer, index), values in (weights or {}).items()}
         arrays |= dict(zip(("memory:data", "memory:labels"), memory or (), strict=False))
         np.savez(given, **arrays)  # type: ignore[arg-type]
-        request = {"net": net, "phase": phase, "backward": backward, "forwards": forwards}
+        request = {"net": net, "phase": phase, "backward": backward, "forwards": forwards, "rounds": rounds}
         found = self._ask({**request, "given": str(given)})
         return Result(*(found.get(kind, {}) for kind in ("data", "diff", "weight", "weight_diff")))
 
@@ -141,23 +142,25 @@ def run_ours(
     forwards: int = 1,
     force: bool = True,
     still: Sequence[str] = (),
+    rounds: int = 1,
 ) -> Result:
     """Do the same as Judge.run with our net; `force` computes gradients for the inputs, too, except those in `still`."""
     layers = {layer.name: layer for layer in net.layers}
     for (name, index), values in weights.items():
         with torch.no_grad():
             layers[name].blobs[index].copy_(torch.from_numpy(values))
-    for _ in range(forwards):
-        feed = {
-            name: torch.from_numpy(values.copy()).requires_grad_(backward and force and name not in still)
-            for name, values in data.items()
-        }
-        objective = net.forward(feed)
-    if backward:
-        for name, values in diffs.items():
-            objective = objective + (net.blobs[name] * torch.from_numpy(values)).sum()
-        if objective.requires_grad:
-            objective.backward()  # type: ignore[no-untyped-call]
+    for _ in range(rounds):
+        for _ in range(forwards):
+            feed = {
+                name: torch.from_numpy(values.copy()).requires_grad_(backward and force and name not in still)
+                for name, values in data.items()
+            }
+            objective = net.forward(feed)
+        if backward:
+            for name, values in diffs.items():
+                objective = objective + (net.blobs[name] * torch.from_numpy(values)).sum()
+            if objective.requires_grad:
+                objective.backward()  # type: ignore[no-untyped-call]
     blobs = {(name, i): blob for name, layer in layers.items() for i, blob in enumerate(layer.blobs)}
     return Result(
         {name: blob.detach().numpy() for name, blob in net.blobs.items()},
@@ -180,6 +183,7 @@ def compare(
     still: Sequence[str] = (),
     force: bool = True,
     forwards: int = 1,
+    rounds: int = 1,
     tolerance: float = 1e-4,
     seed: int = 0,
 ) -> Result:
@@ -194,6 +198,7 @@ def compare(
     still: inputs without a gradient (labels).
     force: False if no input has a gradient, for layers that have none, where Caffe aborts if it is asked for.
     forwards: the number of forward passes before the comparison.
+    rounds: the number of forward and backward passes whose gradients of weights add up.
     """
     shapes = {name: values.shape for name, values in data.items()}
     text = net_text(layers, shapes, force)
@@ -214,9 +219,9 @@ def compare(
         }
         theirs = judge.run(
             net_text(caffes or layers, shapes, force),
-            data, all_weights, diffs if backward else {}, phase, backward, forwards,
+            data, all_weights, diffs if backward else {}, phase, backward, forwards, rounds,
         )  # fmt: skip
-        ours = run_ours(net, data, all_weights, diffs, backward, forwards, force, still)
+        ours = run_ours(net, data, all_weights, diffs, backward, forwards, force, still, rounds)
         _agree(ours.data, {name: theirs.data[name] for name in ours.data}, tolerance, "blob")
         for name, shape in net.shapes.items():
             assert kind == "Filter" or shape == ours.data[name].shape, (

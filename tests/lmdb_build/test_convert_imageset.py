@@ -181,7 +181,7 @@ def test_an_existing_database_is_kept_unless_forced(working_folder: Path) -> Non
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--backend=leveldb"], "leveldb: only lmdb"),
+        (["--backend=hdf5"], r"--backend: invalid choice: 'hdf5' \(choose from '?lmdb'?, '?leveldb'?"),
         (["--resize_height=8"], "give both"),
         (["--resize_width=8"], "give both"),
         (["--resize_width=-8", "--resize_height=-8"], "give both"),

@@ -21,6 +21,11 @@ def test_the_label_stands_after_the_last_space(tmp_path: Path) -> None:
     assert read_list(path) == [("a b/c d.jpg", 3), (" x.jpg", 0), ("y.jpg", 2**31 - 1)]
 
 
+def test_negative_labels_as_caffe_reads_them(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jpg -1\nb.jpg -2147483648\nc.jpg +5\nd.jpg -0")
+    assert [entry.label for entry in read_list(path)] == [-1, -(2**31), 5, 0]
+
+
 def test_lists_from_other_systems(tmp_path: Path) -> None:
     assert read_list(write(tmp_path, "a.jpg 3\r\nb.jpg 4\r\n\r\n\n")) == [("a.jpg", 3), ("b.jpg", 4)]
 
@@ -67,7 +72,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("a.jpg\t1", "line 1: .* has no label"),
         ("a.jpg \nb.jpg 1\n", "line 1: the label '' is not an integer"),
         ("a.jpg 1_0", "line 1: the label '1_0' is not an integer"),
-        ("a.jpg 0\na.jpg 1\na.jpg -1\n", "line 3: the label -1 is out of range"),
+        ("a.jpg 0\na.jpg 1\na.jpg -2147483649\n", "line 3: the label -2147483649 is out of range"),
         ("a.jpg 2147483648", "line 1: the label 2147483648 is out of range"),
         (" 3", "line 1: ' 3' has no label"),
         ("", "is empty"),

@@ -87,6 +87,7 @@ def test_newest_snapshot_by_number(files: dict[str, Path]) -> None:
 
 def test_files_by_name(files: dict[str, Path]) -> None:
     card = files["card"].rename(files["card"].with_name("meaning.json"))
+    files["train_test"].unlink()
     options = ["--model", str(files["net"]), "--weights", str(files["weights"]), "--out", "elsewhere"]
     ROOM.main(["compile", *options, "--card", str(card), "--mean_value", "104", "117", "123"])
     written = json.loads(Path("elsewhere/SmallNet.json").read_text())
@@ -193,10 +194,11 @@ def test_a_net_that_the_runner_cannot_use_still_compiles(
 
 
 def test_a_card_with_another_channel_order_is_refused_at_once(files: dict[str, Path]) -> None:
+    pool = 'layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { kernel_h: 1 kernel_w: 2 } }'
     with pytest.raises(
-        CardError, match=r'SmallNet\.json: "channel_order" is "BGR".*takes 1x1x3x1, expected 3 channels'
+        CardError, match=r'SmallNet\.json: "channel_order" is "BGR".*takes 1x1x3x2, expected 3 channels'
     ):
-        compile_layers(files, SOFTMAX, (1, 1, 3, 1), "--card", str(files["card"]))
+        compile_layers(files, pool + SOFTMAX.replace('"data"', '"p"'), (1, 1, 3, 2), "--card", str(files["card"]))
     assert not Path("nets").exists()
 
 

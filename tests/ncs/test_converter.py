@@ -9,9 +9,11 @@ from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter
 from caffe_io.errors import NetError
-from kits.ncs import net_of, pixels, run_model, run_net, values
-from ncs.converter import convert, input_shapes
+from kits.ncs import net_of, pixels, run_model, run_net, subtract, values
+from ncs.converter import convert
 from ncs.errors import ConversionError
+from ncs.inputs.preprocessing import Preprocessing
+from ncs.inputs.shapes import input_shapes
 
 CHAIN = (
     'layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 4 } }'
@@ -59,10 +61,10 @@ def test_an_output_node_has_its_blobs_name() -> None:
     assert (source.get_type_name(), source.get_friendly_name()) == ("Relu", "fc")
 
 
-def test_input_takes_bytes_of_one_picture() -> None:
+def test_input_takes_bytes_of_as_many_pictures_as_the_net_says() -> None:
     model = convert(net_of(CHAIN, (10, 3, 9, 8)), WEIGHTS)
     assert model.input().get_element_type().get_type_name() == "u8"
-    assert list(model.input().get_shape()) == [1, 3, 9, 8]
+    assert list(model.input().get_shape()) == [10, 3, 9, 8]
     assert model.input().get_any_name() == "data"
 
 
@@ -70,7 +72,7 @@ def test_mean_image_is_subtracted_pixel_by_pixel() -> None:
     picture, mean = pixels(), values(3, 9, 8) * 20 + 120
     net = net_of('layer { name: "p" type: "Power" bottom: "data" top: "p" power_param { scale: 1 } }')
     net.layer[1].power_param.scale = 2
-    got = run_model(convert(net, {}, mean), picture)["p"]
+    got = run_model(convert(net, {}, subtract(mean)), picture)["p"]
     np.testing.assert_allclose(got[0], (picture[0] - mean) * 2, rtol=1e-5, atol=1e-4)
 
 
@@ -94,7 +96,7 @@ def test_layers_of_training_are_left_out() -> None:
         ('layer { name: "x" type: "Data" top: "x" }', ["a device is fed pictures", "Give --model the deploy net"]),
         ('layer { name: "x" type: "ReLU" bottom: "data" top: "x" top: "y" }', ["has 2 tops (x, y); expected 1."]),
         ('layer { name: "x" type: "ReLU" top: "x" }', ["has no bottom; expected 1."]),
-        ('layer { name: "x" type: "Python" bottom: "data" top: "x" }', ["no code that a prototxt names is run"]),
+        ('layer { name: "x" type: "Python" bottom: "data" top: "x" }', ["a device runs no Python"]),
         ('layer { name: "x" type: "Silence" bottom: "data" }', ["has no output"]),
         ("", ['no layer uses the input "data"']),
     ],
@@ -156,7 +158,7 @@ def test_weights_of_another_net_name_both_files() -> None:
 
 
 def two_inputs() -> NetParameter:
-    net = net_of("")
+    net = net_of("", (10, 3, 9, 8))
     second = net.layer.add(name="more", type="Input", top=["left", "label"])
     second.input_param.shape.add(dim=[10, 3, 9, 8])
     second.input_param.shape.add(dim=[10])
@@ -165,17 +167,19 @@ def two_inputs() -> NetParameter:
     return net
 
 
-def test_several_inputs_and_the_mean_of_each_picture() -> None:
+def test_several_inputs_each_with_its_own_preprocessing() -> None:
     net = two_inputs()
     net.layer.add(name="label2", type="Power", bottom=["label"], top=["label2"]).power_param.scale = 2
-    assert input_shapes(net) == {"data": (1, 3, 9, 8), "left": (1, 3, 9, 8), "label": (10,)}
-    model = convert(net, {}, np.full((3, 1, 1), 100, np.float32))
+    assert input_shapes(net) == {"data": (10, 3, 9, 8), "left": (10, 3, 9, 8), "label": (10,)}
+    halves = {"label": Preprocessing(scale=np.array([0.5], np.float32))}
+    model = convert(net, {}, {**subtract(np.full((3, 1, 1), 100, np.float32)), **halves})
     assert [source.get_element_type().get_type_name() for source in model.inputs] == ["u8", "u8", "f32"]
-    feed = {"data": pixels(), "left": pixels(seed=2), "label": np.arange(10, dtype=np.float32)}
+    shape = (10, 3, 9, 8)
+    feed = {"data": pixels(shape), "left": pixels(shape, seed=2), "label": np.arange(10, dtype=np.float32)}
     compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     got = compiled(feed)
-    np.testing.assert_array_equal(got["sum"], pixels().astype(np.float32) + pixels(seed=2) - 200)
-    np.testing.assert_array_equal(got["label2"], np.arange(10) * 2)
+    np.testing.assert_array_equal(got["sum"], feed["data"].astype(np.float32) - 100 + feed["left"])
+    np.testing.assert_array_equal(got["label2"], np.arange(10))
 
 
 def test_losses_are_left_out_with_the_labels_that_only_they_use(caplog: pytest.LogCaptureFixture) -> None:
@@ -198,8 +202,11 @@ def test_inputs_that_are_refused() -> None:
     net = two_inputs()
     del net.layer[0]
     net.layer[0].input_param.shape[1].dim[0] = 0
+    with pytest.raises(ConversionError, match=r'input "label" has the shape 0; expected .*--input_shape'):
+        input_shapes(net)
+    net.layer[0].input_param.shape.add(dim=[1])
     with pytest.raises(
-        ConversionError, match=r'"more" has 2 tops and shapes 10x3x9x8, 0; expected one shape for each top'
+        ConversionError, match=r'"more" has 2 tops and shapes 10x3x9x8, 0, 1; expected one shape for each top'
     ):
         input_shapes(net)
     del net.layer[0]

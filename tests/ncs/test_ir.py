@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from kits.ncs import Floats, net_of, pixels, run_model, values
+from kits.ncs import Floats, net_of, pixels, run_model, subtract, values
 from ncs.converter import convert
 from ncs.errors import ConversionError, NcsError
 from ncs.ir import _check_complete, write_ir
@@ -19,7 +19,7 @@ LAYERS = 'layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner
 def write(folder: Path, weight: Floats | None = None) -> tuple[Path, Path]:
     weights = {"fc": [values(4, 216) / 100 if weight is None else weight, values(4)]}
     xml, bin = folder / "net.xml", folder / "net.bin"
-    write_ir(convert(net_of(LAYERS), weights, values(3, 9, 8) * 20 + 120), xml, bin)
+    write_ir(convert(net_of(LAYERS), weights, subtract(values(3, 9, 8) * 20 + 120)), xml, bin)
     return xml, bin
 
 
@@ -36,7 +36,8 @@ def test_version_10_opset1_fp16_and_byte_input(tmp_path: Path) -> None:
 def test_reads_back_with_the_same_answers(tmp_path: Path) -> None:
     xml, _ = write(tmp_path)
     exact = run_model(
-        convert(net_of(LAYERS), {"fc": [values(4, 216) / 100, values(4)]}, values(3, 9, 8) * 20 + 120), pixels()
+        convert(net_of(LAYERS), {"fc": [values(4, 216) / 100, values(4)]}, subtract(values(3, 9, 8) * 20 + 120)),
+        pixels(),
     )
     got = run_model(xml, pixels())
     assert list(got) == ["fc"]

@@ -16,7 +16,7 @@ def test_types_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert {"AbsVal", "Deconvolution", "Input", "Tile"} <= set(found["converted"])
     assert "SoftmaxWithLoss" in found["left_out"]
-    assert "no code" in found["refused"]["Python"]
+    assert "runs no Python" in found["refused"]["Python"]
     names = [*found["converted"], *found["left_out"], *found["refused"]]
     assert len(names) == len(set(names))
 

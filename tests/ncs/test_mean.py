@@ -9,10 +9,10 @@ import pytest
 
 from caffe_io.mean import write_mean
 from common.card import mean_hash
-from common.errors import MeanError, OutputExists, UsageError
+from common.errors import MeanError, OutputExists
 from kits.ncs import values
 from ncs.__main__ import ROOM
-from ncs.mean import describe_mean, fit_mean, value_mean
+from ncs.mean import describe_mean, fit_mean
 
 
 @pytest.fixture
@@ -72,21 +72,14 @@ def test_mean_of_another_size_is_refused(shape: tuple[int, int, int]) -> None:
         assert word in str(caught.value)
 
 
-def test_values() -> None:
-    np.testing.assert_array_equal(value_mean([104, 117, 123], 3)[:, 0, 0], [104, 117, 123])
-    np.testing.assert_array_equal(value_mean([117.5], 3)[:, 0, 0], [117.5] * 3)
-    with pytest.raises(UsageError, match="2 values"):
-        value_mean([1, 2], 3)
-
-
 def test_what_the_card_says_about_a_mean() -> None:
     mean = values(3, 6, 6) + 100
     inside = mean[:, 1:5, 1:5]
-    entry = describe_mean(mean, inside)
+    entry = describe_mean(mean, inside, 3)
     assert (entry.inside, entry.kind, entry.sha256) == (True, "image", mean_hash(mean))
     np.testing.assert_allclose(entry.channel_means, inside.mean(axis=(1, 2)), atol=1e-3)
-    assert describe_mean(inside.mean((1, 2), keepdims=True), inside).kind == "values"
-    assert describe_mean(None, np.zeros((3, 1, 1), np.float32)).model_dump() == {
+    assert describe_mean(inside.mean((1, 2), keepdims=True), inside, 3).kind == "values"
+    assert describe_mean(None, None, 3).model_dump() == {
         "inside": True,
         "kind": "none",
         "sha256": None,

@@ -2,6 +2,7 @@
 
 One JSON object a line on stdin, one a line on stdout:
   {"net": prototxt text, "phase": "TRAIN" or "TEST", "backward": bool, "forwards": how many times forward,
+   "rounds": how many times forward and backward, without clearing the weights' diffs,
    "given": .npz, "answers": .npz to write}
 Arrays for a MemoryData layer in first place: memory:data and memory:labels.
 Names in both files:  data:BLOB  diff:BLOB  weight:LAYER:INDEX  weight_diff:LAYER:INDEX
@@ -49,13 +50,15 @@ def work(request):
     if "memory:data" in given.files:
         net.set_input_arrays(given["memory:data"], given["memory:labels"])
     fill("weight")
-    for _ in range(request["forwards"]):
-        fill("data")  # each time: a layer in place has overwritten its bottom
-        net.forward()
-    answers = {"data:" + name: blob.data.copy() for name, blob in net.blobs.items()}
+    for _ in range(request["rounds"]):
+        for _ in range(request["forwards"]):
+            fill("data")  # each time: a layer in place has overwritten its bottom
+            net.forward()
+        answers = {"data:" + name: blob.data.copy() for name, blob in net.blobs.items()}
+        if request["backward"]:
+            fill("diff")
+            net.backward()
     if request["backward"]:
-        fill("diff")
-        net.backward()
         answers.update({"diff:" + name: blob.diff.copy() for name, blob in net.blobs.items()})
     for layer, blobs in net.params.items():
         for index, blob in enumerate(blobs):

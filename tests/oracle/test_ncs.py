@@ -23,7 +23,7 @@ from caffe_io.mean import write_mean
 from caffe_io.prototxt import read_net, to_text
 from caffe_io.weights import write_weights
 from common.places import ROOT
-from kits.ncs import Floats, net_of, run_model, values
+from kits.ncs import Floats, net_of, run_model, subtract, values
 from kits.oracle import Worker, caffe, movidius
 from ncs.__main__ import ROOM
 
@@ -96,7 +96,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     logits = NetParameter()
     logits.CopyFrom(net)
     del logits.layer[-1]
-    model = convert(logits, weights, mean)
+    model = convert(logits, weights, subtract(mean))
     spread = run_model(model, trained.pictures)["fc8"].std()
     weights["fc8"] = [array * np.float32(1.5 / spread) for array in weights["fc8"]]
     write_weights(trained.weights, net, weights)
@@ -226,7 +226,9 @@ def test_model_optimizer_with_mean_values(trained: Trained, tmp_path: Path) -> N
 
     mean = [110.0, 120.0, 130.5]
     xml, _ = model_optimizer(trained, "--mean_values", str(mean))
-    model = convert(read_net(trained.deploy), read_weights(trained.weights), np.array(mean, np.float32)[:, None, None])
+    model = convert(
+        read_net(trained.deploy), read_weights(trained.weights), subtract(np.array(mean, np.float32)[:, None, None])
+    )
     write_ir(model, tmp_path / "net.xml", tmp_path / "net.bin")
     ours = run_model(tmp_path / "net.xml", trained.pictures)["prob"]
     theirs = run_model(xml, trained.pictures.astype(np.float32))["prob"]  # its input is float32
@@ -247,7 +249,7 @@ def test_caffe_forward(pycaffe: Worker, trained: Trained, ours: Floats, tmp_path
 
     centred = trained.pictures.astype(np.float32) - trained.mean
     theirs = ask(pycaffe, tmp_path, centred, trained.deploy, trained.weights)["prob"]
-    model = convert(read_net(trained.deploy), read_weights(trained.weights), trained.mean)
+    model = convert(read_net(trained.deploy), read_weights(trained.weights), subtract(trained.mean))
     exact = run_model(model, trained.pictures)["prob"]
     assert largest(exact, theirs, f"{trained.name}, Caffe and our model in FP32") <= 1e-4
     assert largest(ours, theirs, f"{trained.name}, Caffe and our FP16 IR") <= 5e-3
@@ -348,7 +350,7 @@ def test_usual_layer_types_against_caffe(pycaffe: Worker, zoo: tuple[Path, Path,
     pictures = smooth_pictures(3, 3, 61, 59)
     mean = np.float32(120)
     theirs = ask(pycaffe, tmp_path, pictures - mean, deploy, weights)
-    model = convert(net, read_weights(weights), np.full((3, 1, 1), mean, np.float32))
+    model = convert(net, read_weights(weights), subtract(np.full((3, 1, 1), mean, np.float32)))
     ours = run_model(model, pictures)
     assert set(theirs) == set(ours) == {"prob", "sig", "gp"}
     for blob, wanted in theirs.items():
@@ -388,7 +390,7 @@ def test_pooling_windows_against_caffe(pycaffe: Worker, method: str, size: tuple
     pictures = smooth_pictures(1, 2, *size)
     files = (tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
     theirs = ask(pycaffe, tmp_path, pictures - np.float32(128), *files)
-    ours = run_model(convert(net, {}, np.full((2, 1, 1), 128, np.float32)), pictures)
+    ours = run_model(convert(net, {}, subtract(np.full((2, 1, 1), 128, np.float32))), pictures)
     assert len(theirs) == len(settings)
     for blob, wanted in theirs.items():
         np.testing.assert_allclose(ours[blob], wanted, atol=1e-3, err_msg=blob)

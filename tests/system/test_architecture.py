@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "inference": {"common", "faces", "myriad"},
     "evaluation": {"common", "caffe_io", "faces", "myriad", "lmdb_build", "training", "ncs", "inference"},
     "recipes": {"common", "caffe_io"},
+    "python": {"common", "caffe_io", "training"},
     "tools": {
         "common",
         "caffe_io",

@@ -15,7 +15,7 @@ from common.places import ROOT
 MOKA = ROOT / "moka"
 VERBS = {
     "lmdb_build": ["build_dataset", "convert_imageset", "compute_image_mean", "unpack"],
-    "training": ["train", "test", "time", "upgrade", "draw", "extract_features"],
+    "training": ["train", "test", "time", "upgrade", "draw", "extract_features", "device_query"],
     "ncs": ["compile", "mean", "types"],
     "inference": ["infer"],
     "evaluation": ["evaluate"],

@@ -1,4 +1,4 @@
-"""`python -m training extract_features`: write a net's blobs, batch by batch, to LMDBs, as Caffe's tool of that name does."""
+"""`python -m training extract_features`: write a net's blobs, batch by batch, to databases, as Caffe's tool of that name does."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import contextlib
 
 from caffe_io.caffe_pb2 import TEST, Datum
-from caffe_io.databases.lmdb_store import is_lmdb, write_lmdb
+from caffe_io.databases.backends import BACKENDS
 from caffe_io.prototxt import read_net
 from common.errors import UsageError
 from common.files import refuse_existing_folder
 from common.messages import known_names, shape_text
 
 from ..errors import TrainingError
-from .net_options import choose_device
+from .net_options import choose_device, select_gpu
 
 EXAMPLE = (
     "./moka extract_features models/AgeNet/AgeNet_iter_3000.caffemodel"
@@ -26,16 +26,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("weights", metavar="WEIGHTS", help="trained .caffemodel")
     parser.add_argument("model", metavar="MODEL", help="net prototxt whose TEST phase reads the pictures")
     parser.add_argument("blobs", metavar="BLOB[,BLOB...]", help="blobs to write")
-    parser.add_argument("databases", metavar="LMDB[,LMDB...]", help="databases to write, one for each blob")
+    parser.add_argument("databases", metavar="DB[,DB...]", help="databases to write, one for each blob")
     parser.add_argument("batches", type=int, metavar="N", help="number of batches")
+    parser.add_argument("backend", nargs="?", choices=BACKENDS, default="lmdb", help="their kind (default: lmdb)")
     parser.add_argument(
-        "backend",
-        nargs="?",
-        choices=("lmdb",),
-        default="lmdb",
-        help="format of the databases; LevelDB is not supported",
+        "mode", nargs="?", choices=("CPU", "GPU"), help="without it, the GPU is used if PyTorch sees one"
     )
-    parser.add_argument("mode", nargs="?", choices=("CPU", "GPU"), help="ignored; accepted for old scripts")
+    parser.add_argument("device", nargs="?", metavar="DEVICE_ID=N", help="number of the GPU, after the word GPU")
     parser.add_argument("--force", action="store_true", help="replace existing databases")
 
 
@@ -47,17 +44,20 @@ def main(options: argparse.Namespace) -> None:
     if options.batches < 1:
         raise UsageError(f"{options.batches} batches; expected at least 1.")
     for path in paths:
-        refuse_existing_folder(path, options.force, is_lmdb)
+        refuse_existing_folder(path, options.force, BACKENDS[options.backend].recognise)
+    if options.mode == "GPU":
+        select_gpu((options.device or "0").removeprefix("DEVICE_ID="))
     import torch
 
     from ..nets.net import Net
 
-    net = Net(read_net(options.model), TEST, options.model, choose_device())
+    device = torch.device("cpu") if options.mode == "CPU" else choose_device()
+    net = Net(read_net(options.model), TEST, options.model, device)
     _check(net.shapes, blobs, options.model)
     net.load_all(options.weights)
     counts = [0] * len(blobs)
     with contextlib.ExitStack() as stack, torch.inference_mode():
-        databases = [stack.enter_context(write_lmdb(path, options.force)) for path in paths]
+        databases = [stack.enter_context(BACKENDS[options.backend].write(path, options.force)) for path in paths]
         for _ in range(options.batches):
             net.forward()
             for index, (name, database) in enumerate(zip(blobs, databases, strict=True)):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
+import re
 from typing import TYPE_CHECKING
 
 from caffe_io.prototxt import read_net
+from common.commands import LOGGER
 from common.errors import UsageError
+from common.gflags import add_ignored, add_log_options
 
 if TYPE_CHECKING:
     import torch
@@ -14,6 +19,11 @@ if TYPE_CHECKING:
     from ..nets.net import Net
 
 _PHASES = ("TRAIN", "TEST")
+# Caffe's program takes the options of all its actions in each of them.
+_CAFFE_OPTIONS = (
+    *("solver", "model", "phase", "level", "stage", "snapshot", "weights", "iterations"),
+    *("sigint_effect", "sighup_effect"),
+)
 
 
 def add_net_options(parser: argparse.ArgumentParser, phase: str | None = None) -> None:
@@ -44,6 +54,39 @@ def check_iterations(options: argparse.Namespace) -> None:
     """Raise UsageError unless --iterations is at least 1."""
     if options.iterations < 1:
         raise UsageError(f"--iterations {options.iterations}: expected at least 1.")
+
+
+def add_caffe_options(parser: argparse.ArgumentParser) -> None:
+    """Add --gpu, and what Caffe's program takes besides the parser's own options: those of its other actions and its log."""
+    parser.add_argument("--gpu", default="", metavar="N", help="number of the GPU to use, if PyTorch sees several")
+    add_ignored(parser, _CAFFE_OPTIONS)
+    add_log_options(parser)
+
+
+def select_gpu(gpu: str) -> None:
+    """Let PyTorch see only the GPU with this number, as Caffe's option --gpu says it. Of several, take the first.
+
+    Warns if there is no such GPU, or if there are several. It must be called before PyTorch looks for GPUs.
+    """
+    if not gpu:
+        return
+    if not re.fullmatch(r"all|[0-9]+(,[0-9]+)*", gpu):
+        raise UsageError(f"--gpu {gpu}: expected the number of a GPU, several such as 0,1, or all.")
+    several = not gpu.isdigit()
+    # Workers that torchrun started share the GPUs among themselves.
+    if gpu != "all" and "LOCAL_RANK" not in os.environ:
+        visible = list(filter(None, os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")))
+        number = int(gpu.split(",")[0])
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number] if number < len(visible) else str(number)
+    logger = logging.getLogger(LOGGER)
+    if choose_device().type == "cpu":
+        logger.warning("--gpu %s: PyTorch sees no such GPU, so the CPU computes.", gpu)
+    elif several and "LOCAL_RANK" not in os.environ:
+        logger.warning(
+            "--gpu %s: one process uses one GPU, with the batch_size of the prototxt. To train on several, start one process "
+            "for each: torchrun --standalone --nproc-per-node N -m training train ...",
+            gpu,
+        )
 
 
 def choose_device() -> torch.device:

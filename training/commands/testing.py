@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import UsageError
 
-from .net_options import add_iterations, add_net_options, check_iterations, make_net
+from .net_options import add_caffe_options, add_iterations, add_net_options, check_iterations, make_net, select_gpu
 
 if TYPE_CHECKING:
     from ..nets.net import OutputValue
@@ -24,6 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--weights", required=True, metavar="FILE[,FILE...]", help="trained .caffemodel or .caffemodel.h5"
     )
     add_iterations(parser)
+    add_caffe_options(parser)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -32,6 +33,7 @@ def main(options: argparse.Namespace) -> None:
     paths = list(filter(None, map(str.strip, options.weights.split(","))))
     if not paths:
         raise UsageError("--weights is empty; expected a caffemodel.")
+    select_gpu(options.gpu)
     import torch
 
     from ..errors import TrainingError

@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from time import perf_counter
 
-from .net_options import add_iterations, add_net_options, check_iterations, make_net
+from .net_options import add_caffe_options, add_iterations, add_net_options, check_iterations, make_net, select_gpu
 
 EXAMPLE = "./moka time --model prototxt/AgeNet/train_test.prototxt --iterations 10"
 
@@ -15,11 +15,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add Caffe's own options."""
     add_net_options(parser, phase="TRAIN")
     add_iterations(parser)
+    add_caffe_options(parser)
 
 
 def main(options: argparse.Namespace) -> None:
     """Log the mean times of every layer and of the net."""
     check_iterations(options)
+    select_gpu(options.gpu)
     from ..nets.layerwise import Layerwise
     from ..solvers.caffe_log import log_line
 

@@ -18,7 +18,7 @@ from common.errors import UsageError
 
 from ..solvers.precision import PRECISIONS
 from ..solvers.signals import EFFECTS, Stop
-from .net_options import add_state_options, stages_of
+from .net_options import add_caffe_options, add_state_options, select_gpu, stages_of
 
 if TYPE_CHECKING:
     from ..solvers.signals import Signals
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "./moka train --solver prototxt/AgeNet/solver.prototxt"
 
-EPILOG = """A GPU is used if PyTorch sees one; there is no --gpu. Several processes train one net together, as Caffe does on
+EPILOG = """A GPU is used if PyTorch sees one. Several processes train one net together, as Caffe does on
 several GPUs, when torchrun starts them: torchrun --standalone --nproc-per-node N -m training train --solver FILE."""
 
 
@@ -35,8 +35,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("--solver", required=True, metavar="FILE", help="solver prototxt")
     start = parser.add_mutually_exclusive_group()
-    start.add_argument("--snapshot", metavar="FILE", help="resume from this .solverstate or .solverstate.h5")
-    start.add_argument("--weights", metavar="FILE[,FILE...]", help="start with the weights of these .caffemodel files")
+    # Scripts of Caffe's users write --snapshot= if they have none.
+    start.add_argument(
+        "--snapshot", default="", metavar="FILE", help="resume from this .solverstate or .solverstate.h5"
+    )
+    start.add_argument(
+        "--weights", default="", metavar="FILE[,FILE...]", help="start with the weights of these .caffemodel files"
+    )
     add_state_options(parser)
     for name, default in (("sigint", "stop"), ("sighup", "snapshot")):
         parser.add_argument(
@@ -56,8 +61,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="caffe: the tool chain's real Caffe (default torch)",
     )
     parser.add_argument(
+        "--caffe-bugs",
+        choices=("on", "off"),
+        default="on",
+        help="off: add up all gradients, also where Caffe keeps only the last (default on; BVLC/caffe#6604)",
+    )
+    parser.add_argument(
         "--force", action="store_true", help="replace the files of an earlier training with the same snapshot_prefix"
     )
+    add_caffe_options(parser)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -69,6 +81,7 @@ def main(options: argparse.Namespace) -> int:
     from ..solvers.run_files import claimed_prefix
 
     param = _read(options)
+    select_gpu(options.gpu)
     engine = _train_with_caffe if options.engine == "caffe" else _train_with_torch
     # Of several workers the first one writes and reports.
     first = os.environ.get("RANK", "0") == "0"
@@ -126,6 +139,8 @@ def _train_with_caffe(param: SolverParameter, options: argparse.Namespace) -> St
 
     if options.precision == "bf16":
         raise UsageError("--engine caffe computes in fp32; leave out --precision bf16.")
+    if options.caffe_bugs == "off":
+        raise UsageError("--engine caffe computes as Caffe does; leave out --caffe-bugs off.")
     if "TORCHELASTIC_RUN_ID" in os.environ:
         raise UsageError("--engine caffe is one process; start it without torchrun.")
     return caffe_train(param, options.snapshot, options.weights)
@@ -143,7 +158,7 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> St
     with join_workers() as (workers, device):
         precision = choose_precision(options.precision, device)
         try:
-            solver = Solver(param, precision, device, workers)
+            solver = Solver(param, precision, device, workers, caffe_bugs=options.caffe_bugs == "on")
             if workers.first:
                 several = f", {workers.count} workers" if workers.count > 1 else ""
                 log_line(f"Computing on {device.type} in {precision}, random_seed {solver.seed}{several}")

@@ -14,6 +14,7 @@ from caffe_io.errors import CaffeIOError
 from caffe_io.prototxt import parse_text, read_binary_net, read_net, read_text, to_text
 from caffe_io.text.upgrade import upgrade_solver
 from common.files import atomic_file, refuse_existing
+from common.gflags import add_log_options
 
 EXAMPLE = "./moka upgrade old_train_val.prototxt train_val.prototxt"
 
@@ -24,6 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUT", help="file to write")
     parser.add_argument("--kind", choices=("net", "solver"), default="net", help="kind of IN (default net)")
     parser.add_argument("--force", action="store_true", help="replace an existing OUT")
+    add_log_options(parser)
 
 
 def main(options: argparse.Namespace) -> None:

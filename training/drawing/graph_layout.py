@@ -46,6 +46,8 @@ class Layout:
 
 def lay_out(widths: Sequence[float], edges: Sequence[tuple[int, int]]) -> Layout:
     """Place boxes of these widths. Each edge goes from an earlier box to a later one."""
+    if not widths:
+        return Layout([], [])
     nodes = [Node(width) for width in widths]
     _choose_rows(nodes, edges)
     layout = Layout(nodes, [_add_path(nodes, start, end) for start, end in edges])

@@ -12,15 +12,14 @@ from .graph_layout import Layout, lay_out
 from .net_table import Row, Table
 
 # Sizes are in pixels.
-_FONT_SIZE = 12.0
-_LINE_HEIGHT = 17.0
+FONT_SIZE = 12.0
+LINE_HEIGHT = 17.0
 _LETTER_WIDTH = 6.6
-_PADDING = 9.0
-_ROW_GAP = 26.0
-_MARGIN = 20.0
+PADDING = 9.0
+ROW_GAP = 26.0
+MARGIN = 20.0
 
-# A layer's purpose -> fill and edge of its box.
-_COLOURS = {
+COLOURS = {
     "data": ("#eceff1", "#78909c"),
     "weights": ("#e3f2fd", "#1e88e5"),
     "pool": ("#e8f5e9", "#43a047"),
@@ -28,6 +27,7 @@ _COLOURS = {
     "loss": ("#ffebee", "#e53935"),
     "other": ("#ffffff", "#8d8d8d"),
 }
+"""A layer's purpose -> fill and edge of its box."""
 # A layer has the first purpose of which a word is in its type.
 _PURPOSES = {
     "data": ("Data", "Input", "Parameter"),
@@ -38,7 +38,7 @@ _PURPOSES = {
 }
 
 
-class _Box:
+class Box:
     """A layer and those that work in place on its top."""
 
     def __init__(self, first: Row) -> None:
@@ -55,74 +55,76 @@ class _Box:
     @property
     def width(self) -> float:
         """The width in pixels, from the longest line."""
-        return max(90.0, 2 * _PADDING + _LETTER_WIDTH * max(len(text) for text, _ in self.lines()))
+        return max(90.0, 2 * PADDING + _LETTER_WIDTH * max(len(text) for text, _ in self.lines()))
 
     @property
     def height(self) -> float:
         """The height in pixels."""
-        return 2 * _PADDING - 4 + _LINE_HEIGHT * len(self.lines())
+        return 2 * PADDING - 4 + LINE_HEIGHT * len(self.lines())
 
 
 def draw(table: Table, title: str) -> str:
     """Return the picture as SVG text."""
-    boxes, edges = _boxes(table.rows)
+    boxes, edges = make_boxes(table.rows)
     layout = lay_out([box.width for box in boxes], edges)
-    tops = _row_tops(boxes, layout)
-    width = max((node.x + node.width / 2 for node in layout.nodes), default=0.0) + 2 * _MARGIN
-    height = tops[-1] + _MARGIN
+    tops = row_tops(boxes, layout)
+    width = max((node.x + node.width / 2 for node in layout.nodes), default=0.0) + 2 * MARGIN
+    height = tops[-1] + MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="{-_MARGIN:.0f} 0 {width:.0f} {height:.0f}" '
-        f'font-family="Helvetica, Arial, sans-serif" font-size="{_FONT_SIZE:.0f}">',
+        f'viewBox="{-MARGIN:.0f} 0 {width:.0f} {height:.0f}" '
+        f'font-family="Helvetica, Arial, sans-serif" font-size="{FONT_SIZE:.0f}">',
         f"<title>{escape(title)}</title>",
         "<style>text { text-anchor: middle; fill: #212121 } .name { font-weight: bold } .shape, .inplace { fill: #616161 } "
         "path { fill: none; stroke: #9e9e9e; stroke-width: 1.3 }</style>",
-        f'<rect x="{-_MARGIN:.0f}" width="{width:.0f}" height="{height:.0f}" fill="white"/>',
-        f'<text x="{width / 2 - _MARGIN:.0f}" y="{_MARGIN + 4:.0f}" font-size="16">{escape(title)}</text>',
+        f'<rect x="{-MARGIN:.0f}" width="{width:.0f}" height="{height:.0f}" fill="white"/>',
+        f'<text x="{width / 2 - MARGIN:.0f}" y="{MARGIN + 4:.0f}" font-size="16">{escape(title)}</text>',
     ]
     parts += [_draw_line(path, boxes, layout, tops) for path in layout.paths]
     parts += [_draw_box(box, node.x, tops[node.row]) for box, node in zip(boxes, layout.nodes, strict=False)]
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _boxes(rows: Sequence[Row]) -> tuple[list[_Box], list[tuple[int, int]]]:
-    boxes: list[_Box] = []
+def make_boxes(rows: Sequence[Row]) -> tuple[list[Box], list[tuple[int, int]]]:
+    """Return the boxes, and the pairs of boxes between which a line goes."""
+    boxes: list[Box] = []
     edges: dict[tuple[int, int], None] = {}
     box_of: dict[Version, int] = {}
     for row in rows:
         node = row.node
-        if node.in_place and len(node.bottoms) == len(node.tops) == 1:
+        if node.in_place and len(node.bottoms) == len(node.tops) == 1 and node.bottoms[0] in box_of:
             box = box_of[node.bottoms[0]]
             boxes[box].rows.append(row)
         else:
             box = len(boxes)
-            boxes.append(_Box(row))
-            edges.update({(box_of[bottom], box): None for bottom in node.bottoms})
+            boxes.append(Box(row))
+            # A net of several phases may read a blob that no layer above produces.
+            edges.update({(box_of[bottom], box): None for bottom in node.bottoms if bottom in box_of})
         box_of.update(dict.fromkeys(node.tops, box))
     return boxes, list(edges)
 
 
-def _row_tops(boxes: Sequence[_Box], layout: Layout) -> list[float]:
+def row_tops(boxes: Sequence[Box], layout: Layout) -> list[float]:
     """Return where each row begins, and where the last one ends."""
     heights = [0.0] * (1 + max((node.row for node in layout.nodes), default=0))
     for box, node in zip(boxes, layout.nodes, strict=False):
         heights[node.row] = max(heights[node.row], box.height)
-    tops = [2.5 * _MARGIN]
+    tops = [2.5 * MARGIN]
     for height in heights:
-        tops.append(tops[-1] + height + _ROW_GAP)
-    tops[-1] -= _ROW_GAP
+        tops.append(tops[-1] + height + ROW_GAP)
+    tops[-1] -= ROW_GAP
     return tops
 
 
-def _draw_line(path: Sequence[int], boxes: Sequence[_Box], layout: Layout, tops: Sequence[float]) -> str:
+def _draw_line(path: Sequence[int], boxes: Sequence[Box], layout: Layout, tops: Sequence[float]) -> str:
     """Return a line from the bottom of the first box, with a curve in the gap before each row, and an arrow at the last box."""
     start, *others = (layout.nodes[index] for index in path)
     x, y = start.x, tops[start.row] + boxes[path[0]].height
     curve = f"M{x:.1f},{y:.1f}"
     for node in others:
         top = tops[node.row]
-        gap = top - _ROW_GAP
-        middle = gap + _ROW_GAP / 2
+        gap = top - ROW_GAP
+        middle = gap + ROW_GAP / 2
         if gap > y + 1:
             curve += f" V{gap:.1f}"
         curve += f" C{x:.1f},{middle:.1f} {node.x:.1f},{middle:.1f} {node.x:.1f},{top:.1f}"
@@ -130,22 +132,23 @@ def _draw_line(path: Sequence[int], boxes: Sequence[_Box], layout: Layout, tops:
     return f'<path d="{curve}"/><path d="M{x - 4:.1f},{y - 6:.1f} L{x:.1f},{y:.1f} L{x + 4:.1f},{y - 6:.1f}"/>'
 
 
-def _draw_box(box: _Box, x: float, top: float) -> str:
+def _draw_box(box: Box, x: float, top: float) -> str:
     """Return a box with its lines, whose tooltip has the numbers of weights; `x` is its middle."""
-    fill, edge = _COLOURS[_purpose(box.rows[0].layer.type)]
+    fill, edge = COLOURS[purpose_of(box.rows[0].layer.type)]
     tip = "\n".join(f"{row.layer.name}: {row.layer.type}, {row.weights:,} weights" for row in box.rows)
     parts = [
         f'<g><title>{escape(tip)}</title><rect x="{x - box.width / 2:.1f}" y="{top:.1f}" width="{box.width:.1f}" '
         f'height="{box.height:.1f}" rx="5" fill={quoteattr(fill)} stroke={quoteattr(edge)}/>'
     ]
-    y = top + _PADDING + _FONT_SIZE - 4
+    y = top + PADDING + FONT_SIZE - 4
     for text, style in box.lines():
         parts.append(f'<text class="{style}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>')
-        y += _LINE_HEIGHT
+        y += LINE_HEIGHT
     return "".join([*parts, "</g>"])
 
 
-def _purpose(layer_type: str) -> str:
+def purpose_of(layer_type: str) -> str:
+    """Return the purpose of a layer type, a key of COLOURS."""
     for purpose, words in _PURPOSES.items():
         if any(word in layer_type for word in words):
             return purpose

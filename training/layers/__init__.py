@@ -12,7 +12,7 @@ from common.messages import known_names
 
 from ..errors import LayerError
 from .arrangement import Concat, Crop, Flatten, Parameter, Permute, Reshape, Silence, Slice, Split, Tile
-from .base import Context, Layer
+from .base import Context, Layer, PythonCode
 from .convolution import Convolution, Deconvolution, DepthwiseConvolution, Im2col
 from .data.dummy_data import DummyData
 from .data.hdf5_data import HDF5Data
@@ -45,11 +45,12 @@ from .neuron import (
 )
 from .normalisation import LRN, MVN, BatchNorm, Softmax
 from .pooling import SPP, Pooling
+from .python_layer import Python
 from .reduction import ArgMax, Reduction
 from .scaling import Bias, Scale
 from .selection import BatchReindex, Embed, Filter
 
-__all__ = ["LAYERS", "Context", "Layer", "make_layer"]
+__all__ = ["LAYERS", "Context", "Layer", "PythonCode", "make_layer"]
 
 LAYERS: dict[str, type[Layer]] = {
     "AbsVal": AbsVal,
@@ -119,6 +120,8 @@ def make_layer(param: LayerParameter, context: Context) -> Layer:
 
     Raises LayerError for a type that is refused, with the reason, and for an unknown one, with the nearest and all known.
     """
+    if param.type == "Python" and context.python_code is not PythonCode.REFUSED:
+        return Python(param, context)
     if reason := layer_type(param.type).not_trained:
         raise LayerError(f'layer "{param.name}" is of type {param.type}: {reason}')
     if param.type not in LAYERS:

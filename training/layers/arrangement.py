@@ -16,6 +16,7 @@ from caffe_io.caffe_pb2 import ConcatParameter, FillerParameter, SliceParameter
 from common.messages import shape_text
 
 from .base import Layer, Shape, shape_list
+from .gradients import gradient_written
 
 
 class Concat(Layer):
@@ -193,10 +194,12 @@ class Parameter(Layer):
         if min(shape, default=1) < 1:
             raise self.error(f"parameter_param has the shape {shape_text(shape)}; expected sizes of at least 1.")
         self.add_blob(shape, FillerParameter())
+        # Its top's diff is the weight's own.
+        self.replaces_gradient = True
         return [shape]
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        return self.blobs
+        return [gradient_written(self.blobs[0], replaces=True)] if self.context.caffe_bugs else self.blobs
 
 
 class Silence(Layer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 import torch
 from torch import Tensor
@@ -18,12 +19,23 @@ from .fillers import DETERMINISTIC_FILLERS, fill
 Shape = tuple[int, ...]
 
 
+class PythonCode(Enum):
+    """Whether layers of type Python may run the code that they name, and what becomes of that code's exceptions."""
+
+    REFUSED = "refused"
+    # A LayerError names the layer and the exception.
+    REPORTED = "reported"
+    # The exception itself, as in pycaffe, whose scripts may catch it.
+    RAISED = "raised"
+
+
 @dataclass
 class Context:
     """What the layers of one net share: its phase, the device, and the source of all its random numbers.
 
     The solver seeds `generator` again before each iteration, so that a resumed run draws what an unbroken one draws.
     Of several `workers` that train together, `worker` r of N takes the batches r, r + N, r + 2 N, ... of the data.
+    `caffe_bugs` says whether gradients are lost where Caffe loses them (layers.gradients).
     """
 
     phase: Phase.ValueType
@@ -32,6 +44,8 @@ class Context:
     seed: int = 0
     worker: int = 0
     workers: int = 1
+    caffe_bugs: bool = True
+    python_code: PythonCode = PythonCode.REFUSED
 
     def batch(self, own: int) -> int:
         """Turn the number of one of this worker's batches into the number counted over all workers."""
@@ -51,6 +65,7 @@ class Layer:
 
     `training` follows the layer's own `phase`; without one it follows the net's, as in Caffe. `only_shapes` makes `setup`
     leave the weights unfilled. `may_overwrite` says that nothing else needs the bottoms once the layer has run.
+    `replaces_gradient` says that Caffe writes its first weight's gradient over the earlier ones (layers.gradients).
 
     PyTorch computes the gradients, so `forward` must not change its bottoms unless `may_overwrite` is set; otherwise an
     in-place top is a new tensor under the old name.
@@ -69,6 +84,7 @@ class Layer:
         self._fillers: list[FillerParameter] = []
         self.only_shapes = False
         self.may_overwrite = False
+        self.replaces_gradient = False
         if problem := self.layer_type.count_problem(param.bottom, param.top):
             raise self.error(problem)
         if self.layer_type.in_place is InPlace.REFUSED and set(param.top) & set(param.bottom):

@@ -13,7 +13,7 @@ from caffe_io.caffe_pb2 import ExpParameter, FillerParameter, LogParameter
 from common.messages import shape_text
 
 from .base import Layer, Shape
-from .no_gradient import without_gradient
+from .gradients import without_gradient
 
 
 class AbsVal(Layer):

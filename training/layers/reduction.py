@@ -11,7 +11,7 @@ from torch import Tensor
 from caffe_io.caffe_pb2 import ReductionParameter
 
 from .base import Layer, Shape
-from .no_gradient import without_gradient
+from .gradients import without_gradient
 
 
 class Reduction(Layer):

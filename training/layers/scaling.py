@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +12,7 @@ from caffe_io.caffe_pb2 import BiasParameter, FillerParameter, ScaleParameter
 from common.messages import shape_text
 
 from .base import Layer, Shape
+from .gradients import gradient_written
 
 
 class Bias(Layer):
@@ -47,20 +49,31 @@ class Scale(Layer):
         covered = covered_shape(self, p, shapes)
         if len(shapes) == 1:
             self.add_blob(covered, p.filler if p.HasField("filler") else FillerParameter(value=self.default_fill))
+            count = math.prod(covered)
+            before = shapes[0][: self.resolve_axis(p.axis, shapes[0])] if covered else ()
+            self.replaces_gradient = count == math.prod(shapes[0]) or (count > 1 and math.prod(before) == 1)
         if p.bias_term:
             self.add_blob(covered, p.bias_filler)
         return shapes[:1]
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         x, p = bottoms[0], self.param.scale_param
+        weight = self._factor() if len(bottoms) == 1 else bottoms[1]
         if len(bottoms) == 1 and x.dim() > 1 and self.broadcast_shape == (x.shape[1], *[1] * (x.dim() - 2)):
             # A factor for each channel is a batch norm with mean 0 and variance 1; its backward takes one pass, not three.
             bias, zeros = self.blobs[1] if p.bias_term else None, torch.zeros_like(self.blobs[0])
-            return [torch.batch_norm(x, self.blobs[0], bias, zeros, zeros + 1, False, 0, 0, False)]
-        factor = (bottoms[1] if len(bottoms) > 1 else self.blobs[0]).reshape(self.broadcast_shape).to(x.dtype)
+            return [torch.batch_norm(x, weight, bias, zeros, zeros + 1, False, 0, 0, False)]
+        factor = weight.reshape(self.broadcast_shape).to(x.dtype)
         if not p.bias_term:
             return [x * factor]
         return [torch.addcmul(self.blobs[-1].reshape(self.broadcast_shape).to(x.dtype), x, factor)]
+
+    def _factor(self) -> Tensor:
+        """Return the factor, with its gradient written in Caffe's order where that matters: where one may be lost."""
+        shared = bool(self.param.param) and bool(self.param.param[0].name)
+        if self.context.caffe_bugs and (self.replaces_gradient or shared):
+            return gradient_written(self.blobs[0], self.replaces_gradient)
+        return self.blobs[0]
 
 
 def covered_shape(layer: Layer, p: BiasParameter | ScaleParameter, shapes: list[Shape]) -> Shape:

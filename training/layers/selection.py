@@ -10,7 +10,7 @@ from torch import Tensor
 from common.messages import shape_text
 
 from .base import Layer, Shape, shape_list
-from .no_gradient import without_gradient
+from .gradients import without_gradient
 
 
 class BatchReindex(Layer):

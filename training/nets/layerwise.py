@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import TrainingError
 from ..layers import Layer
 from ..layers.base import Shape
+from ..layers.blob import Memory
+from ..layers.data.source import Source
 from .net import Net
 
 
@@ -27,14 +28,17 @@ class Layerwise:
     """`net` with Caffe's memory: each blob has `data` and `diff`, which may be read and changed between two layers.
 
     The gradients are those of `Net.forward`. A top in place overwrites its bottom, and a blob's diff is the sum over
-    its consumers. Gradients of weights add up in their tensors' grad until they are cleared. `forward_seconds` and
-    `backward_seconds` hold the time of each layer's last pass. `hooks` holds pycaffe's callbacks, which get a layer's index.
+    its consumers. Gradients of weights add up in their tensors' grad until they are cleared. The tops of Input layers are the
+    caller's, and so are those that a DummyData layer fills once. `forward_seconds` and `backward_seconds` hold the time of each
+    layer's last pass. `hooks` holds pycaffe's callbacks, which get a layer's index.
     """
 
     def __init__(self, net: Net) -> None:
         self.net = net
         self.data: dict[str, Tensor] = {}
         self.diff: dict[str, Tensor] = {}
+        self._memories: dict[str, Memory] = {}
+        self._filled_once: set[str] = set()
         # The memory layouts in which layers pass the blobs on; data and diff are always NCHW.
         self._layouts: dict[str, torch.memory_format] = {}
         self.hooks: dict[str, list[Callable[[int], object]]] = {
@@ -47,17 +51,23 @@ class Layerwise:
         self.backward_seconds = [0.0] * len(net.layers)
         self._runs: list[_Run | None] = [None] * len(net.layers)
         for name, shape in net.shapes.items():
+            self._memories[name] = Memory((0,), net.context.device)
             self.resize(name, shape)
         for layer, need in zip(net.layers, net.needs, strict=True):
+            self._share_split(layer)
+            if isinstance(layer, Source):
+                self._fill_once(layer)
             if need.layer:
                 self._require_gradients(layer)
 
     def resize(self, name: str, shape: Shape) -> None:
-        """Give a blob zeros of a new shape, and as its diff its weight in the objective, as Caffe does."""
-        device = self.net.context.device
+        """Give a blob another shape. The diff of a loss is its weight in the objective, as in Caffe."""
+        memory = self._memories[name]
+        memory.resize(shape)
         self._layouts[name] = torch.contiguous_format
-        self.data[name] = torch.zeros(shape, device=device)
-        self.diff[name] = torch.full(shape, self.net.objective.weights.get(name, 0.0), device=device)
+        self.data[name], self.diff[name] = memory.tensors()
+        if name in self.net.objective.weights:
+            memory.diff.fill_(self.net.objective.weights[name])
 
     def catch_up(self) -> None:
         """Take over the net's blobs if `net.forward` has run in between."""
@@ -92,10 +102,7 @@ class Layerwise:
         return loss
 
     def backward(self, start: int | None = None, end: int = 0, after: Callable[[int], None] | None = None) -> None:
-        """Run the layers from index `start` (None: the last) back to `end`, from the diffs of their tops as they stand.
-
-        Raises TrainingError for a layer that has not run forward before.
-        """
+        """Run the layers from index `start` (None: the last) back to `end`, from the diffs of their tops as they stand."""
         # The blobs whose diff this pass has begun to add up. Their producer's backward pass ends that.
         written: set[str] = set()
         for index in reversed(range(end, len(self.net.layers) if start is None else start + 1)):
@@ -112,6 +119,19 @@ class Layerwise:
             run(index)
 
     def _run(self, index: int, layer: Layer) -> float:
+        run = self._compute(index, layer)
+        loss = 0.0
+        for name, top in zip(layer.param.top, run.tops, strict=True):
+            if name not in self._filled_once:
+                self._store(name, top)
+            if name in self.net.objective.weights:
+                loss += self.net.objective.value_weight(name) * float(top.detach().sum())
+        self._share_split(layer)
+        self._runs[index] = run
+        return loss
+
+    def _compute(self, index: int, layer: Layer) -> _Run:
+        """Compute a layer's tops from its bottoms as they stand, and leave the blobs as they are."""
         need = self.net.needs[index]
         bottoms = [
             self.data[name].clone(memory_format=self._layouts[name]).requires_grad_(need.layer and needed)
@@ -121,18 +141,14 @@ class Layerwise:
             begun = self._now()
             tops = list(self.net.run(index, bottoms))
             self.forward_seconds[index] = self._now() - begun
-        loss = 0.0
-        for name, top in zip(layer.param.top, tops, strict=True):
-            self._store(name, top)
-            if name in self.net.objective.weights:
-                loss += self.net.objective.value_weight(name) * float(top.detach().sum())
-        self._runs[index] = _Run(bottoms, tops)
-        return loss
+        return _Run(bottoms, tops)
 
     def _run_back(self, index: int, layer: Layer, written: set[str]) -> None:
-        run, p, objective = self._runs[index], layer.param, self.net.objective
+        p, objective = layer.param, self.net.objective
+        run = self._runs[index]
         if run is None:
-            raise TrainingError(f'layer "{layer.name}" has not run forward yet. Call forward before backward.')
+            # A caller may begin with backward, from bottoms and diffs that it has filled itself.
+            run = self._runs[index] = self._compute(index, layer)
         pairs = [(top, self.diff[name]) for name, top in zip(p.top, run.tops, strict=True) if top.requires_grad]
         written.difference_update(p.top)
         for name in p.top:
@@ -168,6 +184,18 @@ class Layerwise:
         for name in layer.param.top:
             if tuple(self.data[name].shape) != self.net.shapes[name]:
                 self.resize(name, self.net.shapes[name])
+        self._share_split(layer)
+
+    def _share_split(self, layer: Layer) -> None:
+        """Let the tops of a Split show its bottom's data, as in Caffe; each has its own diff."""
+        if layer.param.type == "Split":
+            self.data.update(dict.fromkeys(layer.param.top, self.data[layer.param.bottom[0]]))
+
+    def _fill_once(self, layer: Source) -> None:
+        for name, values in zip(layer.param.top, layer.filled_once, strict=False):
+            if values is not None:
+                self._store(name, values)
+                self._filled_once.add(name)
 
     def _require_gradients(self, layer: Layer) -> None:
         """Turn gradients of the layer's weights on, which a net of phase TEST does not have."""

@@ -21,7 +21,7 @@ from common.errors import MeanError
 from common.messages import shape_text
 
 from ..errors import LayerError, TrainingError
-from ..layers import Context, Layer, make_layer
+from ..layers import Context, Layer, PythonCode, make_layer
 from ..layers.base import Shape
 from ..layers.data.memory_data import MemoryData
 from ..layers.data.source import Source
@@ -30,6 +30,7 @@ from .in_place import find_overwritten, overwrites_unread_top, run_overwritten
 from .loading import Loaded, check_complete, load_weights
 from .objective import Objective
 from .parameters import LearnableParameter, LearnableParameters
+from .splits import insert_splits
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Net:
     """The layers of `param` for one phase, in order.
 
     `path` is the prototxt's name for error messages. After `forward`, `blobs` maps each blob's name to its tensor.
+    `with_splits` inserts Caffe's Split layers, which pycaffe shows. They compute nothing.
     `graph` says which layers produce and consume each blob, and `needs` which layers need a backward pass.
     """
 
@@ -57,13 +59,17 @@ class Net:
         seed: int = 0,
         level: int = 0,
         stages: tuple[str, ...] = (),
+        python_code: PythonCode = PythonCode.REFUSED,
+        with_splits: bool = False,
     ) -> None:
         self.param = filter_net(param, phase, level, stages)
         self.path = path
-        self.context = Context(phase, device or torch.device("cpu"), seed=seed)
+        self.context = Context(phase, device or torch.device("cpu"), seed=seed, python_code=python_code)
         self.context.generator.manual_seed(seed)
+        check_net(NetGraph(self.param), path, param)
+        if with_splits:
+            self.param = insert_splits(self.param)
         self.graph = NetGraph(self.param)
-        check_net(self.graph, path, param)
         self.layers: list[Layer] = []
         self.shapes: dict[str, Shape] = {}
         self.blobs: dict[str, Tensor] = {}
@@ -213,7 +219,7 @@ class Net:
                         f'layer "{layer.name}" has weights of {mine} in phase {phases[0]}, but {others} in {phases[1]}. '
                         "Make them equal, or rename one of the layers."
                     )
-                layer.blobs = trained[layer.name].blobs
+                layer.blobs[:] = trained[layer.name].blobs
 
     def close(self) -> None:
         """Stop the threads of all layers."""

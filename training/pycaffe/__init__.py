@@ -1,6 +1,6 @@
 """Nets and solvers for scripts, with the Python interface of Caffe 1.0 (pycaffe), on the CPU.
 
-    from training import pycaffe as caffe
+    import caffe                                           # with PYTHONPATH=CHECKOUT/python
 
     net = caffe.Net("prototxt/AgeNet/deploy.prototxt", caffe.TEST, weights="models/AgeNet/AgeNet_iter_3000.caffemodel")
     net.blobs["data"].data[...] = picture                 # 1 x 3 x 227 x 227, BGR, mean subtracted
@@ -10,32 +10,31 @@
     solver.step(100)
     print(solver.net.blobs["loss"].data, solver.net.params["conv1"][0].data.std())
 
-A blob with several consumers is one blob: Caffe's split layers and their blobs are not listed, and the blob's diff is the sum
-that Caffe's split layer makes. After `step`, a weight's diff is the last update, as in Caffe.
-
-Also here: `io` (load_image, resize_image, oversample, Transformer, blobs and Datums as arrays), Classifier, callbacks of nets
-and solvers, Timer, and `layers`, `params`, `to_proto`, NetSpec, which write nets. A net's callbacks are called by its own
-passes and by the solver's steps, but not by the solver's tests. Not here: Detector, Layer and Python layers, NCCL and the
-functions for several GPUs (use `torchrun -m training train`), caffe.draw and caffe.coord_map.
+python/caffe is that module; here is its code. docs/pycaffe.md says what is there and what is not.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from types import SimpleNamespace
+from typing import NoReturn
 
-from caffe_io import caffe_pb2
 from caffe_io.caffe_pb2 import TEST, TRAIN
 from common.commands import LOGGER
 
 from ..layers import LAYERS
-from ..solvers.caffe_log import log_line as log
+from ..layers.blob import Blob
+from ..layers.python_layer import ScriptLayer as Layer
 from . import io as io
-from .blobs import Blob
+from . import proto as proto
 from .classifier import Classifier
-from .net import Net, set_random_seed
+from .detector import Detector
+from .errors import PycaffeRuntimeError
+from .glog import init_log
+from .glog import log_info as log
+from .net import Net
 from .net_spec import NetSpec, layers, params, to_proto
+from .seeds import set_random_seed
 from .solver import (
     AdaDeltaSolver,
     AdaGradSolver,
@@ -48,6 +47,7 @@ from .solver import (
 )
 
 __all__ = [
+    "NCCL",
     "TEST",
     "TRAIN",
     "AdaDeltaSolver",
@@ -55,6 +55,8 @@ __all__ = [
     "AdamSolver",
     "Blob",
     "Classifier",
+    "Detector",
+    "Layer",
     "NesterovSolver",
     "Net",
     "NetSpec",
@@ -74,14 +76,17 @@ __all__ = [
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
+    "set_multiprocess",
     "set_random_seed",
+    "set_solver_count",
+    "set_solver_rank",
+    "solver_count",
+    "solver_rank",
     "to_proto",
 ]
 
 __version__ = "1.0.0"
 """The version of Caffe whose interface this is."""
-
-proto = SimpleNamespace(caffe_pb2=caffe_pb2)
 
 
 def set_mode_cpu() -> None:
@@ -104,13 +109,55 @@ def has_nccl() -> bool:
     return False
 
 
-def init_log(level: int = 0, stderr: bool = True) -> None:
-    """Do nothing: log lines always go to stderr."""
+class NCCL:
+    """Not here: several processes train with torchrun."""
+
+    def __init__(self, solver: Solver, uid: bytes) -> None:
+        _refuse_nccl()
+
+    @staticmethod
+    def new_uid() -> NoReturn:
+        """Raise PycaffeRuntimeError."""
+        _refuse_nccl()
+
+
+def _refuse_nccl() -> NoReturn:
+    raise PycaffeRuntimeError(
+        "NCCL: several GPUs do not train from a script here. Run: torchrun --standalone --nproc-per-node N -m training train."
+    )
+
+
+def solver_count() -> int:
+    """Return 1: a script's solver is alone."""
+    return 1
+
+
+def solver_rank() -> int:
+    """Return 0: a script's solver is the first, and alone."""
+    return 0
+
+
+def set_solver_count(count: int) -> None:
+    """Raise PycaffeRuntimeError unless `count` is 1."""
+    if count != 1:
+        _refuse_nccl()
+
+
+def set_solver_rank(rank: int) -> None:
+    """Raise PycaffeRuntimeError unless `rank` is 0."""
+    if rank != 0:
+        _refuse_nccl()
+
+
+def set_multiprocess(several: bool) -> None:
+    """Raise PycaffeRuntimeError if `several` is set."""
+    if several:
+        _refuse_nccl()
 
 
 def layer_type_list() -> list[str]:
     """Return the names of all layer types."""
-    return sorted(LAYERS)
+    return sorted([*LAYERS, "Python"])
 
 
 class Timer:

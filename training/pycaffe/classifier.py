@@ -10,7 +10,7 @@ import numpy as np
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import TEST
 
-from .io import Transformer, resize_image
+from .io import make_transformer, resize_image
 from .io import oversample as ten_crops
 from .net import Net
 
@@ -34,16 +34,8 @@ class Classifier(Net):
     ) -> None:
         super().__init__(model_file, TEST, weights=pretrained_file)
         name = self.inputs[0]
-        self.transformer = Transformer({name: self.blobs[name].shape})
-        self.transformer.set_transpose(name, (2, 0, 1))
-        if mean is not None:
-            self.transformer.set_mean(name, mean)
-        if input_scale is not None:
-            self.transformer.set_input_scale(name, input_scale)
-        if raw_scale is not None:
-            self.transformer.set_raw_scale(name, raw_scale)
-        if channel_swap is not None:
-            self.transformer.set_channel_swap(name, channel_swap)
+        shape = self.blobs[name].shape
+        self.transformer = make_transformer(name, shape, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = self.blobs[name].shape[2:]
         self.image_dims = tuple(image_dims or self.crop_dims)
 

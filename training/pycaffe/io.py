@@ -11,43 +11,65 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from caffe_io import caffe_pb2 as caffe_pb2
 from caffe_io.blobs import Array, blob_to_array
-from caffe_io.caffe_pb2 import BlobProto, Datum
+from caffe_io.caffe_pb2 import BlobProto, BlobProtoVector, Datum
+from caffe_io.errors import CaffeIOError
+from common.errors import PictureError
+from common.inputs import read_input
 from common.messages import known_names
+from common.pictures.header import largest_file, read_header
 
-from ..errors import TrainingError
+from .errors import PycaffeRuntimeError, PycaffeValueError
 
 _LUMINANCE = np.array([0.2125, 0.7154, 0.0721], np.float32)
 """The weights of red, green and blue in grey."""
 
 
 def load_image(filename: str | os.PathLike[str], color: bool = True) -> Array:
-    """Read a picture file as H x W x 3, or with color=False as H x W x 1. Raises TrainingError if it is not a picture."""
+    """Read a picture file as H x W x 3, or with color=False as H x W x 1. Raises PycaffeValueError if it is not a picture.
+
+    As in pycaffe, a JPEG is turned as its EXIF orientation says, and other files are not. Colour drops an alpha channel; grey
+    blends the picture over white.
+    """
     import cv2
 
-    pixels = cv2.imread(os.fspath(filename), cv2.IMREAD_UNCHANGED)
+    try:
+        data = read_input(filename, largest_file())
+        header = read_header(data)
+    except OSError as error:
+        raise PycaffeRuntimeError(f"{filename}: cannot be read ({error.strerror}).") from error
+    except PictureError as error:
+        raise PycaffeValueError(f"{filename}: cannot be read as a picture: {error}.") from error
+    # With IMREAD_UNCHANGED, which keeps alpha, OpenCV turns no picture.
+    flags = header.flags(cv2.IMREAD_ANYCOLOR) if header.kind == "JPEG" else cv2.IMREAD_UNCHANGED
+    with header.decoding():
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
-        raise TrainingError(f"{filename}: cannot be read as a picture; expected a file such as JPEG or PNG.")
+        raise PycaffeValueError(f"{filename}: cannot be read as a picture: its {header.kind} data are damaged.")
     picture = np.asarray(pixels / (255 if pixels.dtype == np.uint8 else 65535), np.float32)
     if picture.ndim == 2:
         return np.repeat(picture[:, :, None], 3 if color else 1, axis=2)
     # From BGR, with or without alpha, to RGB.
-    picture = np.ascontiguousarray(picture[:, :, 2::-1])
-    return picture if color else (picture @ _LUMINANCE)[:, :, None]
+    colours = np.ascontiguousarray(picture[:, :, 2::-1])
+    if color:
+        return colours
+    if picture.shape[2] == 4:
+        alpha = picture[:, :, 3:]
+        colours = colours * alpha + (1 - alpha)
+    return (colours @ _LUMINANCE)[:, :, None]
 
 
 def resize_image(im: Array, new_dims: Sequence[int], interp_order: int = 1) -> Array:
-    """Resize H x W x K to new_dims (height, width) by linear interpolation, the only interp_order here.
+    """Resize H x W x K to new_dims (height, width); interp_order 1 is linear interpolation, 0 takes the nearest pixel.
 
     With 1 or 3 channels, pixels outside the picture count as its minimum, and a picture is smoothed before it is reduced. With
-    another number of channels the corners are aligned.
+    another number of channels the corners are aligned. Raises PycaffeValueError for other orders.
     """
-    if interp_order != 1:
-        raise TrainingError(
-            f"interp_order {interp_order}; expected 1, linear interpolation. Other orders are not supported."
-        )
+    if interp_order not in (0, 1):
+        raise PycaffeValueError(f"interp_order {interp_order}: only 0 (nearest) and 1 (linear) are supported.")
     make_weights = _smooth_weights if im.shape[-1] in (1, 3) else _corner_weights
-    rows, columns = (make_weights(old, int(new)) for old, new in zip(im.shape[:2], new_dims, strict=True))
+    rows, columns = (make_weights(old, int(new), interp_order) for old, new in zip(im.shape[:2], new_dims, strict=True))
     minimum = float(im.min())
     resized = np.einsum("hr,rck,wc->hwk", rows, im - minimum, columns, optimize=True)
     return np.asarray(resized + minimum, np.float32)
@@ -71,7 +93,7 @@ class Transformer:
     """Converts pictures to a net's inputs and back, in pycaffe's way.
 
     `inputs` maps each input's name to its shape, as in {"data": net.blobs["data"].data.shape}. The steps are resize, transpose,
-    channel_swap, raw_scale, mean, input_scale, in this order; a step that is not set is left out. Methods raise TrainingError
+    channel_swap, raw_scale, mean, input_scale, in this order; a step that is not set is left out. Methods raise PycaffeValueError
     for an unknown input, or a setting that does not fit its shape.
     """
 
@@ -129,7 +151,7 @@ class Transformer:
         elif mean.ndim == 3 and mean.shape != shape:
             mean = resize_image(mean.transpose(1, 2, 0), shape[1:]).transpose(2, 0, 1)
         elif mean.ndim not in (2, 3):
-            raise TrainingError(f'the mean of "{in_}" has {mean.ndim} axes; expected K, H x W, or K x H x W.')
+            raise PycaffeValueError(f'the mean of "{in_}" has {mean.ndim} axes; expected K, H x W, or K x H x W.')
         self.mean[in_] = mean
 
     def set_input_scale(self, in_: str, scale: float) -> None:
@@ -139,18 +161,58 @@ class Transformer:
 
     def _shape(self, in_: str) -> tuple[int, ...]:
         if in_ not in self.inputs:
-            raise TrainingError(f'there is no input "{in_}". {known_names(in_, self.inputs)}')
+            raise PycaffeValueError(f'there is no input "{in_}". {known_names(in_, self.inputs)}')
         return self.inputs[in_]
 
     def _check_count(self, in_: str, setting: str, values: Sequence[int] | Array, expected: int) -> None:
         if len(values) != expected:
-            raise TrainingError(f'the {setting} of "{in_}" has {len(values)} numbers; expected {expected}.')
+            raise PycaffeValueError(f'the {setting} of "{in_}" has {len(values)} numbers; expected {expected}.')
 
 
-def blobproto_to_array(blob: BlobProto, return_diff: bool = False) -> Array:
-    """Return the data, or the diff, of a BlobProto such as a mean file's (`blob.ParseFromString(open(path, "rb").read())`)."""
-    data = blob_to_array(blob)
-    return np.array(blob.diff, np.float32).reshape(data.shape) if return_diff else data
+def make_transformer(
+    name: str,
+    shape: Sequence[int],
+    mean: Array | None,
+    input_scale: float | None,
+    raw_scale: float | None,
+    channel_swap: Sequence[int] | None,
+) -> Transformer:
+    """Return a Transformer from pictures H x W x K to the input `name` of this shape, with the settings that are not None."""
+    transformer = Transformer({name: shape})
+    transformer.set_transpose(name, (2, 0, 1))
+    if mean is not None:
+        transformer.set_mean(name, mean)
+    if input_scale is not None:
+        transformer.set_input_scale(name, input_scale)
+    if raw_scale is not None:
+        transformer.set_raw_scale(name, raw_scale)
+    if channel_swap is not None:
+        transformer.set_channel_swap(name, channel_swap)
+    return transformer
+
+
+def blobproto_to_array(blob: BlobProto, return_diff: bool = False) -> npt.NDArray[np.float64]:
+    """Return the data, or the diff, of a BlobProto such as a mean file's (`blob.ParseFromString(open(path, "rb").read())`).
+
+    Raises PycaffeValueError if the shape has another number of values.
+    """
+    try:
+        data = blob_to_array(blob)
+        return np.array(blob.diff).reshape(data.shape) if return_diff else data.astype(np.float64)
+    except (CaffeIOError, ValueError) as error:
+        raise PycaffeValueError(str(error)) from error
+
+
+def arraylist_to_blobprotovector_str(arraylist: Iterable[npt.NDArray[np.generic]]) -> bytes:
+    """Convert arrays to the bytes of a BlobProtoVector."""
+    return BlobProtoVector(blobs=[array_to_blobproto(array) for array in arraylist]).SerializeToString()
+
+
+def blobprotovector_str_to_arraylist(data: bytes) -> list[npt.NDArray[np.float64]]:
+    """Return the arrays in the bytes of a BlobProtoVector."""
+    vector = BlobProtoVector()
+    vector.ParseFromString(data)
+    return [blobproto_to_array(blob) for blob in vector.blobs]
 
 
 def array_to_blobproto(arr: npt.ArrayLike, diff: npt.ArrayLike | None = None) -> BlobProto:
@@ -164,7 +226,7 @@ def array_to_blobproto(arr: npt.ArrayLike, diff: npt.ArrayLike | None = None) ->
 def array_to_datum(arr: npt.NDArray[np.generic], label: int | None = None) -> Datum:
     """Convert an array K x H x W to a Datum: uint8 to bytes, other numbers to float_data."""
     if arr.ndim != 3:
-        raise TrainingError(f"an array of {arr.ndim} axes; expected 3 (channels x height x width).")
+        raise PycaffeValueError(f"an array of {arr.ndim} axes; expected 3 (channels x height x width).")
     datum = Datum(channels=arr.shape[0], height=arr.shape[1], width=arr.shape[2], label=label)
     if arr.dtype == np.uint8:
         datum.data = arr.tobytes()
@@ -181,12 +243,12 @@ def datum_to_array(datum: Datum) -> npt.NDArray[np.generic]:
     return np.array(datum.float_data, np.float64).reshape(shape)
 
 
-def _smooth_weights(old: int, new: int) -> npt.NDArray[np.float64]:
+def _smooth_weights(old: int, new: int, order: int) -> npt.NDArray[np.float64]:
     """Return a matrix, new x old, that interpolates new pixels from the old ones; pixels outside count as 0.
 
     If there are fewer new pixels, the old ones are smoothed by a Gaussian first.
     """
-    weights = _linear_weights((np.arange(new) + 0.5) * old / new - 0.5, old)
+    weights = _weights((np.arange(new) + 0.5) * old / new - 0.5, old, order)
     sigma = max(0.0, (old / new - 1) / 2)
     if sigma:
         radius = int(4 * sigma + 0.5)
@@ -197,12 +259,14 @@ def _smooth_weights(old: int, new: int) -> npt.NDArray[np.float64]:
     return weights
 
 
-def _corner_weights(old: int, new: int) -> npt.NDArray[np.float64]:
+def _corner_weights(old: int, new: int, order: int) -> npt.NDArray[np.float64]:
     """Return a matrix, new x old, that interpolates with the first and last pixels aligned."""
-    return _linear_weights(np.linspace(0, old - 1, new), old)
+    return _weights(np.linspace(0, old - 1, new), old, order)
 
 
-def _linear_weights(positions: npt.NDArray[np.float64], old: int) -> npt.NDArray[np.float64]:
-    """Return the weights of the old pixels at `positions` between them."""
+def _weights(positions: npt.NDArray[np.float64], old: int, order: int) -> npt.NDArray[np.float64]:
+    """Return the weights of the old pixels at `positions` between them: of the nearest (order 0), or linear (order 1)."""
+    if order == 0:
+        positions = np.floor(positions + 0.5)
     weights: npt.NDArray[np.float64] = 1 - np.abs(np.subtract.outer(positions, np.arange(old)))
     return weights.clip(0)

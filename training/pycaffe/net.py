@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,49 +15,38 @@ import torch
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import TEST, TRAIN
 from caffe_io.prototxt import read_net
+from common.commands import LOGGER
 from common.messages import known_names, shape_text
 
-from ..errors import TrainingError
+from ..layers import PythonCode
+from ..layers.blob import Blob
 from ..nets.layerwise import Layerwise
+from ..nets.loading import layers_left_out, names_text
 from ..nets.net import Net as TorchNet
 from ..solvers.snapshot import save_weights
-from .blobs import Blob, LayerView
+from .arguments import NetArguments
+from .blobs import LayerView, make_contiguous
+from .errors import PycaffeValueError
+from .seeds import next_seed
 
-_CPU = torch.device("cpu")
-# A list, so that set_random_seed can change it.
-_seed = [int.from_bytes(os.urandom(4), "little")]
-
-
-def set_random_seed(seed: int) -> None:
-    """Set the seed from which the weights of all nets made from now on are filled."""
-    _seed[0] = seed
+make_net = partial(TorchNet, python_code=PythonCode.RAISED, with_splits=True)
+"""Makes a net as pycaffe shows it."""
 
 
 class Net:
-    """Net(network_file, phase, weights=None, level=0, stages=()), or the older Net(network_file, weights, phase).
+    """Net(network_file, phase, level=0, stages=None, weights=None), or the older Net(network_file, weights, phase).
 
     `blobs` maps names to blobs, `params` layer names to lists of weights. Both hold arrays that can be read and written.
     """
 
-    def __init__(
-        self,
-        network_file: str | os.PathLike[str],
-        *given: int | str | os.PathLike[str],
-        phase: int | None = None,
-        weights: str | os.PathLike[str] | None = None,
-        level: int = 0,
-        stages: Sequence[str] | None = None,
-    ) -> None:
-        for value in given:
-            if isinstance(value, int):
-                phase = value
-            else:
-                weights = value
-        param = read_net(network_file)
-        state = TRAIN if phase == TRAIN else TEST
-        self._wrap(TorchNet(param, state, str(network_file), _CPU, _seed[0], level, tuple(stages or ())))
-        if weights is not None:
-            self.copy_from(weights)
+    def __init__(self, network_file: str | os.PathLike[str], *given: Any, **named: Any) -> None:
+        wanted = NetArguments.of(network_file, given, named)
+        param = read_net(wanted.network_file)
+        phase = TRAIN if wanted.phase == TRAIN else TEST
+        device = torch.device("cpu")
+        self._wrap(make_net(param, phase, wanted.network_file, device, next_seed(), wanted.level, wanted.stages))
+        if wanted.weights is not None:
+            self.copy_from(wanted.weights)
 
     @classmethod
     def _of(cls, net: TorchNet) -> Net:
@@ -65,20 +56,37 @@ class Net:
         return wrapper
 
     def _wrap(self, net: TorchNet) -> None:
+        make_contiguous(net)
         self._net = net
         self._passes = Layerwise(net)
-        self._layer_names = [layer.name for layer in net.layers]
         self.layers = [LayerView(layer) for layer in net.layers]
         self.blobs = {name: self._blob(name) for name in net.shapes}
+        self._layer_names = [layer.name for layer in net.layers]
+        self._blob_names = list(self.blobs)
         self.params: dict[str, list[Blob]] = {}
         for name, layer in zip(self._layer_names, self.layers, strict=True):
             if layer.blobs:
                 self.params[name] = layer.blobs
         self.inputs = [top for layer in net.layers if layer.param.type == "Input" for top in layer.param.top]
-        self.outputs = [name for name in net.outputs if name in net.shapes]
+        self.outputs = list(net.outputs)
         self.top_names = {layer.name: list(layer.param.top) for layer in net.layers}
         self.bottom_names = {layer.name: list(layer.param.bottom) for layer in net.layers}
         self.blob_loss_weights = {name: net.objective.weights.get(name, 0.0) for name in net.shapes}
+
+    # Numbers of blobs, their places in `_blob_names`.
+    _inputs = property(lambda self: self._ids(self.inputs))
+    _outputs = property(lambda self: self._ids(self.outputs))
+    _blobs = property(lambda self: list(self.blobs.values()))
+    _blob_loss_weights = property(lambda self: list(self.blob_loss_weights.values()))
+
+    def _top_ids(self, layer: int) -> list[int]:
+        return self._ids(self._net.layers[layer].param.top)
+
+    def _bottom_ids(self, layer: int) -> list[int]:
+        return self._ids(self._net.layers[layer].param.bottom)
+
+    def _ids(self, names: Iterable[str]) -> list[int]:
+        return [self._blob_names.index(name) for name in names]
 
     @property
     def layer_dict(self) -> dict[str, LayerView]:
@@ -90,13 +98,11 @@ class Net:
     ) -> dict[str, Array]:
         """Fill all input blobs from `inputs`, if given, and run the layers from `start` to `end` (names, inclusive).
 
-        Returns the data of the net's outputs, or of `end`'s tops if it is given, and of `blobs`. Raises TrainingError if a
+        Returns the data of the net's outputs, or of `end`'s tops if it is given, and of `blobs`. Raises PycaffeValueError if a
         name is unknown or an input does not fit.
         """
         self._fill(inputs, self.inputs, "input", lambda blob: blob.data)
-        last = self._index(end, len(self.layers) - 1)
-        with torch.enable_grad():
-            self._passes.forward(self._index(start, 0), last)
+        self._forward(self._index(start, 0), self._index(end, len(self.layers) - 1))
         names = [*(self.top_names[end] if end is not None else self.outputs), *(blobs or ())]
         return {name: self.blobs[name].data for name in names}
 
@@ -105,13 +111,22 @@ class Net:
     ) -> dict[str, Array]:
         """Fill all output blobs' diffs from `outputs`, if given, and run the layers from `start` back to `end` (inclusive).
 
-        Returns the diffs of the net's inputs, or of `end`'s bottoms if it is given, and of `diffs`. Raises TrainingError if a
-        name is unknown, an output does not fit, or a layer has not run forward before.
+        Returns the diffs of the net's inputs, or of `end`'s bottoms if it is given, and of `diffs`. Raises PycaffeValueError if
+        a name is unknown or an output does not fit.
         """
         self._fill(outputs, self.outputs, "output", lambda blob: blob.diff)
-        self._passes.backward(self._index(start, len(self.layers) - 1), self._index(end, 0))
+        self._backward(self._index(start, len(self.layers) - 1), self._index(end, 0))
         names = [*(self.bottom_names[end] if end is not None else self.inputs), *(diffs or ())]
         return {name: self.blobs[name].diff for name in names}
+
+    def _forward(self, start: int, end: int) -> float:
+        """Run the layers with these numbers, the last one included; return the sum of their weighted losses."""
+        with torch.enable_grad():
+            return self._passes.forward(start, end)
+
+    def _backward(self, start: int, end: int) -> None:
+        """Run the layers with these numbers back."""
+        self._passes.backward(start, end)
 
     def forward_all(self, blobs: Sequence[str] = (), **inputs: Array) -> dict[str, Array]:
         """Run `forward` on any number of inputs, in batches. The last batch is padded with zeros, whose results are cut off."""
@@ -167,27 +182,30 @@ class Net:
                 blob.diff[...] = 0
 
     def copy_from(self, path: str | os.PathLike[str]) -> None:
-        """Load the weights of a .caffemodel or .caffemodel.h5 into the layers of the same names."""
-        self._net.load(path)
+        """Load the weights of a .caffemodel or .caffemodel.h5 into the layers of the same names.
+
+        Warns of layers whose weights are random or 0 because the file has none for them.
+        """
+        copied = self._net.load(path).copied
+        left_out = [layer.name for layer in layers_left_out(self._net.layers, copied) if not layer.filled_by_prototxt]
+        if left_out:
+            logging.getLogger(LOGGER).warning(
+                "%s: holds no weights for %s; their weights stay as they were filled.", path, names_text(left_out)
+            )
 
     load_hdf5 = copy_from
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a caffemodel. An earlier file is replaced."""
-        save_weights(self._net, path)
+        save_weights(self._net, path, hdf5=False)
 
     def save_hdf5(self, path: str | os.PathLike[str]) -> None:
-        """Write a .caffemodel.h5. Raises TrainingError if the name does not end with .h5."""
-        if Path(path).suffix != ".h5":
-            raise TrainingError(f"{path}: the name of an HDF5 file must end with .h5.")
-        save_weights(self._net, path)
+        """Write the weights as HDF5, whatever the name. An earlier file is replaced."""
+        save_weights(self._net, path, hdf5=True)
 
     def share_with(self, other: Net) -> None:
         """Use the weights of `other`'s layers in the layers of the same names."""
         self._net.share_weights(other._net)
-        hooks = self._passes.hooks
-        self._wrap(self._net)
-        self._passes.hooks = hooks
 
     def _blob(self, name: str) -> Blob:
         def tensors() -> tuple[torch.Tensor, torch.Tensor]:
@@ -202,11 +220,13 @@ class Net:
     ) -> None:
         """Copy the given arrays to a field of all blobs of `names`, which are the net's inputs or outputs (`kind`)."""
         if given and set(given) != set(names):
-            raise TrainingError(f"{kind}s given: {', '.join(given)}; the net has {', '.join(names) or 'none'}.")
+            raise PycaffeValueError(f"{kind}s given: {', '.join(given)}; the net has {', '.join(names) or 'none'}.")
         for name, values in given.items():
             shape = self.blobs[name].shape
             if np.shape(values)[:1] != shape[:1]:
-                raise TrainingError(f'{kind} "{name}" is {shape_text(np.shape(values))}; expected {shape_text(shape)}.')
+                raise PycaffeValueError(
+                    f'{kind} "{name}" is {shape_text(np.shape(values))}; expected {shape_text(shape)}.'
+                )
             field(self.blobs[name])[...] = values
 
     def _batches(self, given: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
@@ -224,7 +244,7 @@ class Net:
         if name is None:
             return default
         if name not in self._layer_names:
-            raise TrainingError(f'the net has no layer "{name}". {known_names(name, self._layer_names)}')
+            raise PycaffeValueError(f'the net has no layer "{name}". {known_names(name, self._layer_names)}')
         return self._layer_names.index(name)
 
 

@@ -1,6 +1,6 @@
 """Writes nets in Python, as pycaffe does.
 
-from training.pycaffe import layers as L, params as P, NetSpec
+from caffe import layers as L, params as P, NetSpec
 n = NetSpec()
 n.data, n.label = L.Data(source="train", backend=P.Data.LMDB, batch_size=64, ntop=2)
 n.conv1 = L.Convolution(n.data, num_output=20, kernel_size=5, weight_filler=dict(type="xavier"))
@@ -19,15 +19,15 @@ from google.protobuf.message import Message
 from caffe_io import caffe_pb2
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter
 
-from ..errors import TrainingError
+from .errors import PycaffeFieldError, PycaffeTypeError
 
 
 class Top:
-    """One top of a layer, which other layers can have as a bottom."""
+    """One top of a layer, which other layers can have as a bottom: number `n` of the tops of `fn`."""
 
-    def __init__(self, producer: Function, number: int) -> None:
-        self.producer = producer
-        self.number = number
+    def __init__(self, fn: Function, n: int) -> None:
+        self.fn = fn
+        self.n = n
 
     def to_proto(self) -> NetParameter:
         """Return the net that produces this top."""
@@ -35,21 +35,30 @@ class Top:
 
 
 class Function:
-    """A layer with its bottoms and settings.
+    """A layer: its type, its bottoms (`inputs`) and its settings (`params`).
 
-    Two settings do not go to the layer: `ntop`, the number of its tops (default 1), and `in_place`. Raises TrainingError if a
-    bottom is not a layer's top.
+    Two settings do not go to the layer: `ntop`, the number of its tops (default 1), and `in_place`. Raises PycaffeTypeError if
+    a bottom is not a layer's top.
     """
 
-    def __init__(self, kind: str, bottoms: tuple[Top, ...], settings: dict[str, Any]) -> None:
-        for number, bottom in enumerate(bottoms):
+    def __init__(self, type_name: str, inputs: tuple[Top, ...], params: dict[str, Any]) -> None:
+        for index, bottom in enumerate(inputs):
             if not isinstance(bottom, Top):
-                raise TrainingError(f"{kind}: bottom {number} is a {type(bottom).__name__}; expected a layer's top.")
-        self.kind = kind
-        self.bottoms = bottoms
-        self.settings = dict(settings)
-        self.in_place = self.settings.pop("in_place", False)
-        self.tops = tuple(Top(self, number) for number in range(self.settings.pop("ntop", 1)))
+                # Caffe's own words, which scripts look for.
+                raise PycaffeTypeError(f"{type_name} input {index} is not a Top (type is {type(bottom)})")
+        self.type_name = type_name
+        self.inputs = inputs
+        self.params = dict(params)
+        self.ntop = self.params.pop("ntop", 1)
+        self.in_place = self.params.pop("in_place", False)
+        self.tops = tuple(Top(self, number) for number in range(self.ntop))
+
+
+class UnknownTop(AttributeError, KeyError):
+    """A name that a NetSpec does not have, asked for as an attribute or as a key."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class NetSpec:
@@ -65,7 +74,7 @@ class NetSpec:
 
     def __getattr__(self, name: str) -> Any:
         if name not in self.tops:
-            raise AttributeError(f'the net has no "{name}"; it has {", ".join(self.tops) or "no tops yet"}.')
+            raise UnknownTop(f'the net has no "{name}"; it has {", ".join(self.tops) or "no tops yet"}.')
         return self.tops[name]
 
     __setitem__ = __setattr__
@@ -93,21 +102,21 @@ class _Writer:
     def write(self, *tops: Top | Function) -> NetParameter:
         """Add the layers that produce `tops`; return the net."""
         for top in tops:
-            self._add(top.producer if isinstance(top, Top) else top)
+            self._add(top.fn if isinstance(top, Top) else top)
         return self._net
 
     def _add(self, function: Function) -> LayerParameter:
         if function in self._done:
             return self._done[function]
-        bottoms = [self._add(bottom.producer).top[bottom.number] for bottom in function.bottoms]
-        layer = LayerParameter(type=function.kind, bottom=bottoms)
+        bottoms = [self._add(bottom.fn).top[bottom.n] for bottom in function.inputs]
+        layer = LayerParameter(type=function.type_name, bottom=bottoms)
         layer.top.extend(bottoms if function.in_place else [self._name(top) for top in function.tops])
         layer.name = self._name(function.tops[0] if function.tops else function)
-        field = _SETTINGS_FIELDS.get(function.kind)
+        field = _SETTINGS_FIELDS.get(function.type_name)
         settings: Message = getattr(layer, field) if field else layer
-        for key, value in function.settings.items():
+        for key, value in function.params.items():
             inside = not key.endswith("param") and hasattr(settings, key)
-            _assign(settings if inside else layer, key, value, function.kind)
+            _assign(settings if inside else layer, key, value, function.type_name)
         self._done[function] = self._net.layer.add()
         self._done[function].CopyFrom(layer)
         return self._done[function]
@@ -115,13 +124,13 @@ class _Writer:
     def _name(self, item: Top | Function) -> str:
         """Return the item's name; one that has none is named by its type and a number."""
         if item not in self._names:
-            kind = item.producer.kind if isinstance(item, Top) else item.kind
+            kind = item.fn.type_name if isinstance(item, Top) else item.type_name
             self._counts[kind] += 1
             self._names[item] = f"{kind}{self._counts[kind]}"
         return self._names[item]
 
 
-class _Layers:
+class Layers:
     """L.TYPE(bottom, ..., setting=value, ...) returns the layer's top; with ntop=2 or more its tops, with ntop=0 the layer."""
 
     def __getattr__(self, kind: str) -> Callable[..., Any]:
@@ -132,15 +141,15 @@ class _Layers:
         return make
 
 
-class _Parameters:
+class Parameters:
     """P.Pooling.MAX is the value that a prototxt calls MAX in pooling_param."""
 
     def __getattr__(self, kind: str) -> Any:
         return getattr(caffe_pb2, f"{kind}Parameter")
 
 
-layers = _Layers()
-params = _Parameters()
+layers = Layers()
+params = Parameters()
 
 _SETTINGS_FIELDS = {
     field.message_type.name.removesuffix("Parameter"): field.name
@@ -153,7 +162,9 @@ _SETTINGS_FIELDS = {
 def _assign(message: Message, key: str, value: Any, kind: str) -> None:
     """Set a field from a Python value: a dict for a message; a list, or a single value, for a repeated field."""
     if key not in message.DESCRIPTOR.fields_by_name:
-        raise TrainingError(f"{kind}: has no setting {key}. Its settings are the fields of its message in caffe.proto.")
+        raise PycaffeFieldError(
+            f"{kind}: has no setting {key}. Its settings are the fields of its message in caffe.proto."
+        )
     field = getattr(message, key)
     if hasattr(field, "extend"):
         for item in value if isinstance(value, list | tuple) else [value]:

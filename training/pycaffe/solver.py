@@ -12,7 +12,10 @@ from caffe_io.prototxt import read_solver
 
 from ..errors import SolverError
 from ..solvers.solver import Solver as TorchSolver
-from .net import Net
+from ..solvers.updates import make_histories
+from .glog import log_info
+from .net import Net, make_net
+from .seeds import next_seed
 
 
 class Solver:
@@ -28,13 +31,18 @@ class Solver:
         param = read_solver(solver_file)
         if self.type:
             param.type = self.type
+        if param.random_seed < 0:
+            param.random_seed = next_seed()
         try:
-            self._solver = TorchSolver(param, device=torch.device("cpu"), goes_on_diverged=True)
+            device = torch.device("cpu")
+            self._solver = TorchSolver(param, device=device, log=log_info, make_net=make_net, goes_on_diverged=True)
         except SolverError as error:
             raise SolverError(f"{solver_file}: {error}") from error
         self.net = Net._of(self._solver.net)
-        self._solver.use_layerwise(self.net._passes)
         self.test_nets = [Net._of(net) for net in self._solver.test_nets]
+        # The histories follow the layout of the weights, which is another by now.
+        self._solver.histories = make_histories(param, self._solver.net.parameters)
+        self._solver.use_layerwise(self.net._passes, [net._passes for net in self.test_nets])
 
     @property
     def iter(self) -> int:
@@ -82,30 +90,37 @@ class Solver:
         net.share_with(self.net)
 
 
-def get_solver(solver_file: str | os.PathLike[str]) -> Solver:
-    """Make the solver that a prototxt describes."""
-    return Solver(solver_file)
-
-
 class SGDSolver(Solver):
     type = "SGD"
 
 
-class NesterovSolver(Solver):
+class NesterovSolver(SGDSolver):
     type = "Nesterov"
 
 
-class AdaGradSolver(Solver):
+class AdaGradSolver(SGDSolver):
     type = "AdaGrad"
 
 
-class RMSPropSolver(Solver):
+class RMSPropSolver(SGDSolver):
     type = "RMSProp"
 
 
-class AdaDeltaSolver(Solver):
+class AdaDeltaSolver(SGDSolver):
     type = "AdaDelta"
 
 
-class AdamSolver(Solver):
+class AdamSolver(SGDSolver):
     type = "Adam"
+
+
+_SOLVERS: dict[str, type[Solver]] = {
+    str(each.type): each
+    for each in (SGDSolver, NesterovSolver, AdaGradSolver, RMSPropSolver, AdaDeltaSolver, AdamSolver)
+}
+
+
+def get_solver(solver_file: str | os.PathLike[str]) -> Solver:
+    """Make the solver that a prototxt describes, of the class for its type."""
+    # Solver itself refuses a type that does not exist.
+    return _SOLVERS.get(read_solver(solver_file).type, Solver)(solver_file)

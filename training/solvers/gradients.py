@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from caffe_io.caffe_pb2 import SolverParameter
+from common.commands import LOGGER
 
 from ..errors import TrainingError
 from ..nets.debug_info import debug_pass
 from ..nets.layerwise import Layerwise
+from ..nets.loading import names_text
 from ..nets.net import Net
 from .precision import autocast
+
+
+def warn_of_lost_gradients(net: Net, param: SolverParameter) -> None:
+    """Warn of weights whose gradients do not add up, because Caffe does not add them either (layers.gradients)."""
+    if not net.context.caffe_bugs:
+        return
+    uses = Counter(blob.untyped_storage().data_ptr() for layer in net.layers for blob in layer.blobs)
+    lost = []
+    for layer in net.layers:
+        if layer.replaces_gradient and layer.blobs[0].requires_grad:
+            shared = uses[layer.blobs[0].untyped_storage().data_ptr()] > 1
+            if shared or param.iter_size > 1:
+                lost.append(f"{layer.name} ({layer.param.type})")
+    if lost:
+        why = (
+            f"over the {param.iter_size} batches of iter_size"
+            if param.iter_size > 1
+            else "over the layers that share it"
+        )
+        logging.getLogger(LOGGER).warning(
+            "%s: %s: the gradient of the weight does not add up %s; the last one replaces those before, as in Caffe "
+            "(BVLC/caffe#6604). --caffe-bugs off adds them.",
+            *(net.path, names_text(lost), why),
+        )
 
 
 class Gradients:
@@ -34,7 +62,11 @@ class Gradients:
         `report` takes the lines of debug_info. Raises TrainingError if no loss depends on a weight.
         """
         for parameter in self._net.parameters:
-            parameter.values.grad = None
+            if self.layerwise and parameter.values.grad is not None:
+                # A script may hold the array.
+                parameter.values.grad.zero_()
+            else:
+                parameter.values.grad = None
         total = 0.0
         for part in range(self._param.iter_size):
             self._net.reseed(iteration * self._param.iter_size + part)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 import torch
 
+from ..nets.layerwise import Layerwise
 from ..nets.net import Net, OutputValue
 from .precision import autocast
 
@@ -18,10 +19,11 @@ def mean_outputs(
     stopped: Callable[[], bool] = lambda: False,
     keep: Collection[str] | None = (),
     after: Callable[[int], None] | None = None,
+    layerwise: Layerwise | None = None,
 ) -> tuple[float, list[OutputValue]] | None:
     """Return the mean loss and the mean of every output over `batches`; None if `stopped` returns True before one of them.
 
-    `keep` and `after` are as in Net.forward.
+    `keep` and `after` are as in Net.forward. With a `layerwise` of the net the batches run through it.
     """
     loss = 0.0
     sums: list[OutputValue] = []
@@ -29,7 +31,7 @@ def mean_outputs(
         if stopped():
             return None
         with autocast(precision, net.context.device):
-            loss += float(net.forward(keep=keep, after=after))
+            loss += layerwise.forward(after=after) if layerwise else float(net.forward(keep=keep, after=after))
         results = net.results()
         if index == 0:
             sums = results

@@ -6,7 +6,7 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 EFFECTS = ("stop", "snapshot", "none")
 
@@ -34,6 +34,7 @@ class Signals:
         self.exit_code = 130
         self._report = report
         self._alone = alone
+        self._before: dict[signal.Signals, Any] = {}
         self._effects = {signal.SIGINT: sigint}
         if alone:
             # From docker, Slurm and timeout.
@@ -44,12 +45,15 @@ class Signals:
 
     @contextlib.contextmanager
     def caught(self) -> Iterator[None]:
-        """Catch the signals inside the block."""
-        before = {number: signal.signal(number, self._handle) for number in self._effects}
+        """Catch the signals inside the block, except those that the caller has the process ignore, as nohup does."""
+        self._before = {number: signal.getsignal(number) for number in self._effects}
+        for number, handler in self._before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in self._before.items():
                 signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -63,7 +67,7 @@ class Signals:
             self.exit_code = 128 + number
         message = "Stopping after this iteration, with a snapshot."
         if number == signal.SIGINT and self._alone:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, self._before[signal.SIGINT])
             message += " Ctrl-C again stops at once."
         # Printing fails if the signal interrupted another line of the log.
         with contextlib.suppress(RuntimeError):

@@ -43,13 +43,18 @@ def write_snapshot(
     return model, state
 
 
-def save_weights(net: Net, path: str | os.PathLike[str], diffs: dict[str, list[Array]] | None = None) -> None:
-    """Write the net's weights, and the `diffs` of all of them if given: HDF5 if `path` ends with .h5, else a caffemodel.
+def save_weights(
+    net: Net,
+    path: str | os.PathLike[str],
+    diffs: dict[str, list[Array]] | None = None,
+    hdf5: bool | None = None,
+) -> None:
+    """Write the net's weights, and the `diffs` of all of them if given, as HDF5 or as a caffemodel.
 
-    An earlier file is replaced.
+    Without `hdf5` the name decides: HDF5 if it ends with .h5. An earlier file is replaced.
     """
     weights = net.weights()
-    if str(path).endswith(".h5"):
+    if str(path).endswith(".h5") if hdf5 is None else hdf5:
         owned: dict[str, dict[int, Array]] = {}
         for parameter in net.parameters:
             owned.setdefault(parameter.layer, {})[parameter.index] = weights[parameter.layer][parameter.index]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from tqdm import tqdm
@@ -16,8 +16,9 @@ from ..errors import DivergedError, SolverError
 from ..nets.debug_info import forward_reporter
 from ..nets.layerwise import Layerwise
 from ..nets.loading import layers_left_out, names_text
+from ..nets.net import Net
 from .caffe_log import Display, log_line, output_lines
-from .gradients import Gradients
+from .gradients import Gradients, warn_of_lost_gradients
 from .learning_rate import check_policy, learning_rate, next_step
 from .mean_outputs import mean_outputs
 from .precision import autocast
@@ -32,14 +33,15 @@ from .workers import Workers
 class Solver:
     """Trains the net that `param` names. Every setting means what it means in Caffe.
 
-    `iteration` is the number of updates made, and `stopped` says that a signal ended the training. `log` takes each line of
-    the log. `callbacks` holds pairs of functions: the first is called before an iteration, the second before its update.
+    `iteration` is the number of updates made, and `stopped` says that a signal ended the training. `make_net` makes the nets,
+    `log` takes each line of the log. `callbacks` holds pairs of functions: the first is called before an iteration, the second
+    before its update.
 
     Random numbers depend on (random_seed, iteration) alone, and batch b of the data on b alone. A run resumed from a snapshot
     therefore ends with the same weights as one that was never interrupted.
 
     Training ends with DivergedError as soon as the loss is NaN or infinite, and no such weights are written as a snapshot.
-    With `goes_on_diverged` it continues, as Caffe does.
+    With `goes_on_diverged` it continues, as Caffe does. Without `caffe_bugs` all gradients add up (layers.gradients).
 
     Raises SolverError if the settings contradict each other, and the errors of the nets and files that they name.
     """
@@ -51,7 +53,9 @@ class Solver:
         device: torch.device | None = None,
         workers: Workers | None = None,
         log: Callable[[str], object] = log_line,
+        make_net: Callable[..., Net] = Net,
         goes_on_diverged: bool = False,
+        caffe_bugs: bool = True,
     ) -> None:
         check_policy(param)
         check_solver_type(param)
@@ -64,9 +68,12 @@ class Solver:
         self.log = log
         self.goes_on_diverged = goes_on_diverged
         self.seed = self.workers.broadcast_number(_choose_seed(param))
-        self.net = make_train_net(param, self.device, self.seed)
+        self.net = make_train_net(param, self.device, self.seed, make_net)
         self.net.divide_batches(self.workers.rank, self.workers.count)
-        self.test_nets = make_test_nets(param, self.device, self.seed) if self.workers.first else []
+        self.net.context.caffe_bugs = caffe_bugs
+        if self.workers.first:
+            warn_of_lost_gradients(self.net, param)
+        self.test_nets = make_test_nets(param, self.device, self.seed, make_net) if self.workers.first else []
         for net in self.test_nets:
             net.share_weights(self.net)
         self.histories = make_histories(param, self.net.parameters)
@@ -75,6 +82,7 @@ class Solver:
         self.stopped = False
         self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
         self._gradients = Gradients(self.net, param, precision)
+        self._test_passes: list[Layerwise] = []
         self._display = Display(param.average_loss, 0)
         self._record: Record | None = None
         self._signals: Signals | None = None
@@ -104,9 +112,10 @@ class Solver:
         self.iteration, self.current_step = read_snapshot(path, self.net, self.histories)
         self.net.seek(self.iteration * self.param.iter_size)
 
-    def use_layerwise(self, passes: Layerwise) -> None:
-        """Train through `passes`, layer by layer, so that its blobs show each iteration's data and diffs."""
+    def use_layerwise(self, passes: Layerwise, tests: Sequence[Layerwise]) -> None:
+        """Train through `passes` and test through `tests`, layer by layer, so that their blobs show each batch."""
         self._gradients.layerwise = passes
+        self._test_passes = list(tests)
 
     def solve(self, signals: Signals | None = None) -> None:
         """Train up to max_iter, with Caffe's log, tests and snapshots; then close the nets and the log.
@@ -182,10 +191,11 @@ class Solver:
         """Run every test net over its test_iter batches and report the mean of each output."""
         for index, net in enumerate(self.test_nets):
             self._report(f"Iteration {self.iteration}, Testing net (#{index})")
-            # pycaffe shows all blobs of the last batch.
-            keep = None if self._gradients.layerwise else ()
             after = forward_reporter(net, self._report) if self.param.debug_info else None
-            means = mean_outputs(net, self.param.test_iter[index], self.precision, self._test_stopped, keep, after)
+            passes = self._test_passes[index] if self._test_passes else None
+            means = mean_outputs(
+                net, self.param.test_iter[index], self.precision, self._test_stopped, after=after, layerwise=passes
+            )
             if means is None:
                 self._report("Test interrupted.")
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class _Source:
     path: str
 
 
-def make_train_net(solver: SolverParameter, device: torch.device, seed: int) -> Net:
+def make_train_net(solver: SolverParameter, device: torch.device, seed: int, make_net: Callable[..., Net] = Net) -> Net:
     """Make the net that one of net, net_param, train_net, train_net_param describes, in state TRAIN plus train_state.
 
     Raises SolverError unless exactly one of them is set, and if its file is missing.
@@ -32,10 +33,12 @@ def make_train_net(solver: SolverParameter, device: torch.device, seed: int) -> 
         raise SolverError(
             f"the solver names {len(sources)} nets to train; expected exactly one of net, net_param, train_net, train_net_param."
         )
-    return _make(sources[0], TRAIN, solver.train_state, device, seed)
+    return _make(sources[0], TRAIN, solver.train_state, device, seed, make_net)
 
 
-def make_test_nets(solver: SolverParameter, device: torch.device, seed: int) -> list[Net]:
+def make_test_nets(
+    solver: SolverParameter, device: torch.device, seed: int, make_net: Callable[..., Net] = Net
+) -> list[Net]:
     """Make a net for each test_iter: first those of test_net_param and test_net, then the shared net in state TEST.
 
     Raises SolverError if their numbers do not fit, or if a file is missing.
@@ -57,7 +60,7 @@ def make_test_nets(solver: SolverParameter, device: torch.device, seed: int) -> 
             "the solver has test_iter but no test_interval. Set the number of iterations between two tests."
         )
     states = list(solver.test_state) or [NetState()] * count
-    return [_make(source, TEST, state, device, seed) for source, state in zip(sources, states, strict=True)]
+    return [_make(source, TEST, state, device, seed, make_net) for source, state in zip(sources, states, strict=True)]
 
 
 def _sources(solver: SolverParameter, fields: tuple[str, ...]) -> list[_Source]:
@@ -79,8 +82,15 @@ def _read(field: str, path: str) -> _Source:
     return _Source(read_net(path), path)
 
 
-def _make(source: _Source, phase: Phase.ValueType, extra: NetState, device: torch.device, seed: int) -> Net:
+def _make(
+    source: _Source,
+    phase: Phase.ValueType,
+    extra: NetState,
+    device: torch.device,
+    seed: int,
+    make_net: Callable[..., Net],
+) -> Net:
     state = NetState(phase=phase)
     state.MergeFrom(source.param.state)
     state.MergeFrom(extra)
-    return Net(source.param, state.phase, source.path, device, seed, state.level, tuple(state.stage))
+    return make_net(source.param, state.phase, source.path, device, seed, state.level, tuple(state.stage))

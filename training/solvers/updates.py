@@ -153,8 +153,8 @@ def apply_update(
         step = update(p, own_rate, gradient, histories[index :: len(parameters)], iteration)
         parameter.values.sub_(step)
         if keep_steps:
-            # A clone, because SGD's step is the history itself.
-            parameter.values.grad = step.clone()
+            # A copy, because SGD's step is the history itself; in place, because a script may hold the array.
+            parameter.values.grad = gradient.copy_(step)
 
 
 def _clip(gradients: list[Tensor], limit: float, report: Callable[[str], None]) -> None:

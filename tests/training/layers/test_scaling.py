@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from kits.oracle_layers import net_text, our_net
 from kits.training_layers import in_double, layer_of, run, set_blobs
 from training.errors import LayerError
 
@@ -73,3 +74,15 @@ def test_settings_that_do_not_fit(settings: str, shapes: list[tuple[int, ...]], 
     bottoms = " ".join(f'bottom: "{i}"' for i in range(len(shapes)))
     with pytest.raises(LayerError, match=message):
         layer_of(f'type: "Scale" {bottoms} top: "y" {settings}', *shapes)
+
+
+def test_caffe_keeps_the_last_gradient_of_a_factor_that_needs_no_sum_over_the_batch() -> None:
+    """BVLC/caffe#6604: with one picture a batch, two passes leave the gradient of the second. caffe_bugs off adds them."""
+    for batch, bugs, times in ((1, True, 1), (1, False, 2), (2, True, 2)):
+        net = our_net(net_text('layer { name: "s" type: "Scale" bottom: "x" top: "y" }', {"x": (batch, 3, 2, 2)}))
+        net.context.caffe_bugs = bugs
+        x = torch.arange(12.0 * batch).reshape(batch, 3, 2, 2)
+        for _ in range(2):
+            net.forward({"x": x})
+            net.blobs["y"].sum().backward()  # type: ignore[no-untyped-call]
+        assert torch.equal(net.layers[1].blobs[0].grad, times * x.sum((0, 2, 3)))

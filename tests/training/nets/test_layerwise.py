@@ -85,5 +85,41 @@ def test_other_shapes() -> None:
 
 
 def test_backward_before_forward() -> None:
-    with pytest.raises(TrainingError, match=r'layer "loss" .* not run forward yet'):
-        Layerwise(build_net(BRANCHED_NET, seed=3)).backward()
+    """A caller may fill the bottoms and diffs of a layer itself. The tops stay as they are."""
+    reference, passes = filled(build_net(BRANCHED_NET, seed=3)), filled(build_net(BRANCHED_NET, seed=3))
+    reference.forward()
+    index = [layer.name for layer in passes.net.layers].index("fc")
+    (bottom,) = passes.net.layers[index].param.bottom
+    for each in (reference, passes):
+        each.data[bottom].copy_(reference.data[bottom])
+        each.diff["fc"].copy_(torch.arange(8.0).reshape(4, 2))
+        each.backward(index, index)
+    np.testing.assert_array_equal(passes.diff[bottom], reference.diff[bottom])
+    assert float(passes.diff[bottom].abs().sum()) > 0
+    assert float(passes.data["fc"].abs().sum()) == 0
+
+
+def test_a_blob_keeps_its_memory() -> None:
+    """As in Caffe, it is replaced only when it becomes too small."""
+    passes = filled(build_net(BRANCHED_NET, seed=3))
+    held = passes.data["data"].numpy()
+    passes.resize("data", (2, 2, 6, 6))
+    np.testing.assert_array_equal(passes.data["data"], feed()["data"][:2])
+    passes.data["data"].fill_(5)
+    assert (held[:2] == 5).all()
+    passes.resize("data", (8, 2, 6, 6))
+    assert float(passes.data["data"].abs().sum()) == 0
+
+
+def test_what_dummy_data_fills_once_is_the_callers() -> None:
+    passes = Layerwise(
+        build_net(
+            """layer { name: "d" type: "DummyData" top: "x" top: "z" dummy_data_param { shape { dim: 3 }
+            data_filler { type: "constant" value: 4 } data_filler { type: "gaussian" std: 1 } } }"""
+        )
+    )
+    np.testing.assert_array_equal(passes.data["x"], [4, 4, 4])
+    passes.data["x"].fill_(1)
+    passes.forward()
+    np.testing.assert_array_equal(passes.data["x"], [1, 1, 1])
+    assert float(passes.data["z"].abs().sum()) > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -67,3 +68,40 @@ def test_datums_of_bytes() -> None:
     datum = io.array_to_datum(array, 7)
     assert (datum.label, datum.data) == (7, bytes(range(24)))
     np.testing.assert_array_equal(io.datum_to_array(datum), array)
+
+
+def test_vectors_of_blobs() -> None:
+    arrays = [np.arange(6.0).reshape(2, 3), np.ones(4)]
+    data = io.arraylist_to_blobprotovector_str(arrays)
+    assert isinstance(data, bytes)
+    for found, array in zip(io.blobprotovector_str_to_arraylist(data), arrays, strict=True):
+        np.testing.assert_array_equal(found, array)
+        assert found.dtype == np.float64
+
+
+def test_a_blob_whose_shape_does_not_fit() -> None:
+    blob = io.caffe_pb2.BlobProto(data=[1, 2, 3])
+    blob.shape.dim.extend([2, 2])
+    with pytest.raises(ValueError, match="holds 3 numbers; expected 4"):
+        io.blobproto_to_array(blob)
+    blob.shape.dim[:] = [3]
+    with pytest.raises(ValueError, match="cannot reshape"):
+        io.blobproto_to_array(blob, return_diff=True)
+
+
+def test_the_nearest_pixel() -> None:
+    labels = np.array([[1, 2], [3, 4]], np.float32)[:, :, None]
+    for channels in (1, 2):
+        found = io.resize_image(labels.repeat(channels, 2), (4, 6), interp_order=0)
+        np.testing.assert_array_equal(found[:, :, -1], np.array([[1, 2], [3, 4]]).repeat(2, 0).repeat(3, 1))
+
+
+def test_files_that_are_no_pictures(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    with pytest.raises(ValueError, match="cannot be read as a picture"):
+        io.load_image(tmp_path / "empty.jpg")
+    with pytest.raises(RuntimeError, match=r"none\.png: cannot be read \(No such file"):
+        io.load_image(tmp_path / "none.png")
+    os.mkfifo(tmp_path / "fifo.png")
+    with pytest.raises(TrainingError, match=r"fifo\.png: cannot be read \(a FIFO"):
+        io.load_image(tmp_path / "fifo.png")

@@ -40,7 +40,21 @@ def test_tops_without_names_are_counted_by_type() -> None:
 def test_wrong_use() -> None:
     with pytest.raises(TrainingError, match="Convolution: has no setting kernel_sise"):
         to_proto(layers.Convolution(layers.DummyData(), kernel_sise=3))
-    with pytest.raises(TrainingError, match="ReLU: bottom 0 is a str; expected a layer's top"):
+    with pytest.raises(TrainingError, match="ReLU input 0 is not a Top"):
         layers.ReLU("data")
-    with pytest.raises(AttributeError, match='the net has no "data"'):
-        NetSpec().data  # noqa: B018
+    with pytest.raises(AttributeError, match="has no setting"):
+        to_proto(layers.Convolution(layers.DummyData(), kernel_sise=3))
+    with pytest.raises(TypeError, match=r"^Silence input 0 is not a Top \(type is <class 'tuple'>\)$"):
+        layers.Silence(layers.DummyData(ntop=2), ntop=0)
+    for error in (AttributeError, KeyError):
+        with pytest.raises(error, match='the net has no "data"'):
+            NetSpec().data  # noqa: B018
+        with pytest.raises(error, match='the net has no "data"'):
+            NetSpec()["data"]
+
+
+def test_what_a_top_says_of_its_layer() -> None:
+    data, label = layers.Data(ntop=2, batch_size=3)
+    conv = layers.Convolution(data, kernel_size=3, in_place=True)
+    assert (label.n, label.fn is data.fn, data.fn.type_name, data.fn.ntop) == (1, True, "Data", 2)
+    assert (conv.fn.inputs, conv.fn.params, conv.fn.in_place) == ((data,), {"kernel_size": 3}, True)

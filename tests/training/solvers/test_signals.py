@@ -48,3 +48,22 @@ def test_the_handlers_of_before_are_restored() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)]
     sent(signal.SIGINT)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)] == before
+
+
+def test_sigterm_stops_a_process_that_trains_alone() -> None:
+    """As docker stop, Slurm and timeout send it. torchrun sends it to its processes when another has ended."""
+    signals = Signals("stop", "none", lambda line: None)
+    with signals.caught():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert (signals.stop, signals.exit_code) == (True, 143)
+    before = signal.getsignal(signal.SIGTERM)
+    with Signals("stop", "none", lambda line: None, alone=False).caught():
+        assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert sent(signal.SIGHUP, sighup="stop") == (False, False, [])
+    finally:
+        signal.signal(signal.SIGHUP, before)

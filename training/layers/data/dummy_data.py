@@ -33,13 +33,13 @@ class DummyData(Source):
         fillers = list(p.data_filler) or [FillerParameter(type="constant")]
         self._fillers = self._each(fillers, "data_filler")
         pairs = zip(self._shapes, self._fillers, strict=True)
-        self._constant = [self._fill(*pair) if pair[1].type == "constant" else None for pair in pairs]
+        self.filled_once = [self._fill(*pair) if pair[1].type == "constant" else None for pair in pairs]
         return self._shapes
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         return [
             self._fill(shape, filler) if constant is None else constant
-            for shape, filler, constant in zip(self._shapes, self._fillers, self._constant, strict=True)
+            for shape, filler, constant in zip(self._shapes, self._fillers, self.filled_once, strict=True)
         ]
 
     def _fill(self, shape: Shape, filler: FillerParameter) -> Tensor:

@@ -1,4 +1,4 @@
-"""Data: pictures and labels from an LMDB."""
+"""Data: pictures and labels from an LMDB or a LevelDB."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from caffe_io.caffe_pb2 import DataParameter
-from caffe_io.databases.lmdb_store import LmdbReader
+from caffe_io.databases.backends import open_database
 from caffe_io.datum import datum_to_array, parse_datum
 
 from ..base import Shape
@@ -23,19 +22,17 @@ class Data(Pictures):
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p, transform = self.param.data_param, self.param.transform_param
-        if p.backend != DataParameter.LMDB:
-            raise self.error("backend LEVELDB is not supported. Make an LMDB and write `backend: LMDB`.")
         if transform.force_color and transform.force_gray:
             raise self.error("has both force_color and force_gray; write one of them.")
         self._color = True if transform.force_color else False if transform.force_gray else None
         self.source = p.source
-        self._reader = LmdbReader(p.source)
+        self._reader = open_database(p)
         key, value = next(self._reader.items())
         return self.top_shapes(p.batch_size, self._decode(key, value)[0].shape)
 
     @property
     def records(self) -> int:
-        """The number of records in the LMDB."""
+        """The number of records in the database."""
         return len(self._reader)
 
     def begin(self, batch: int) -> None:

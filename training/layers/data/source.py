@@ -26,6 +26,8 @@ class Source(Layer):
     """
 
     source = ""
+    filled_once: Sequence[Tensor | None] = ()
+    """For each top its values, if `forward` always returns the same; Caffe fills such a blob when it makes the net."""
 
     def seek(self, batch: int) -> None:
         """Continue with this worker's batch number `batch`, counted from the first."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import Layer, Shape
-from ..no_gradient import without_gradient
+from ..gradients import without_gradient
 from .loss import check_label_count, check_labels
 
 

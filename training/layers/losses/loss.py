@@ -13,7 +13,7 @@ from caffe_io.caffe_pb2 import LossParameter
 from common.messages import shape_text
 
 from ..base import Layer, Shape, shape_list
-from ..no_gradient import without_gradient
+from ..gradients import without_gradient
 
 _LOG_FLT_MIN = math.log(torch.finfo(torch.float32).tiny)
 

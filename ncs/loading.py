@@ -1,0 +1,202 @@
+"""Reads a net with its weights, card and training, and converts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from caffe_io.caffe_pb2 import NetParameter, Phase
+from caffe_io.net_state import filter_net
+from caffe_io.prototxt import read_net
+from caffe_io.weights import read_weights
+from common.errors import CardError, UsageError
+from common.files import file_hash
+from common.places import net_files
+
+from .compile_options import Wishes
+from .inputs.shapes import (
+    Shape,
+    declared_shapes,
+    given_shapes,
+    input_shapes,
+    pictures,
+    refuse_placeholders,
+    with_shapes,
+)
+from .inputs.training import Transform, find_train_test, has_data_layers, read_transforms
+from .mean import channel_means, describe_mean
+
+if TYPE_CHECKING:
+    from openvino import Model
+
+    from common.card import InputEntry, MeanEntry, NetCard, SourceEntry
+
+    from .inputs.batch import Weights
+    from .inputs.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files to read, and the name of the files to write. `net_name` is that of --net."""
+
+    name: str
+    net: Path
+    weights: Path
+    card: Path | None
+    net_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Network:
+    """A converted net, in float32 and with its preprocessing inside, and what its card says before any file is written."""
+
+    model: Model
+    net_card: NetCard
+    inputs: list[InputEntry]
+    mean: MeanEntry
+    source: SourceEntry
+
+
+def load(sources: Sources, wishes: Wishes) -> Network:
+    """Read and convert a net, check its card against it, and say where its preprocessing comes from."""
+    from common.card import SourceEntry, check_fits, plain_card, read_net_card
+
+    from .converter import convert
+    from .inputs.batch import batch_of
+    from .inputs.preprocessing import plan
+    from .outputs import check_probabilities, output_shapes, softmax_outputs
+
+    net_card = None if sources.card is None else read_net_card(sources.card)
+    unfiltered, weights = read_net(sources.net), read_weights(sources.weights)
+    files = str(sources.net), str(sources.weights)
+    net = _shaped(unfiltered, weights, wishes, *files)
+    shapes = input_shapes(net, files[0])
+    transforms = _transforms(sources, unfiltered, shapes, wishes)
+    preprocessing = plan(shapes, wishes.preprocessing, transforms, files[0])
+    model = convert(net, weights, preprocessing, *files, wishes.outputs, unfiltered)
+    names = [source.get_any_name() for source in model.inputs]
+    inputs = _describe(names, shapes, preprocessing, wishes.precision, files[0])
+    first = next((entry for entry in inputs if entry.is_picture), inputs[0])
+    outputs = output_shapes(model, batch_of(shapes))
+    if net_card is None:
+        print("  no card: classes and values are called 0, 1, ... (--card NAME.json says what the outputs mean)")
+        channels = first.shape[1] if first.is_picture else 0
+        net_card = plain_card(sources.name, channels, outputs, softmax_outputs(model))
+    elif first.channels_reversed:
+        net_card = _fed_bgr(net_card, sources.card)
+    card_file = str(sources.card or sources.net)
+    check_fits(net_card, first, outputs, card_file)
+    check_probabilities(net_card, model, card_file)
+    found = preprocessing.get(first.blob)
+    channels = first.shape[1] if first.is_picture else 0
+    mean = describe_mean(found.whole if found else None, found.mean if found else None, channels)
+    source = SourceEntry(caffemodel=sources.weights.name, sha256=file_hash(sources.weights))
+    return Network(model, net_card, inputs, mean, source)
+
+
+def _shaped(
+    unfiltered: NetParameter, weights: Weights, wishes: Wishes, net_file: str, weights_file: str
+) -> NetParameter:
+    """Return the layers of the state and of the outputs that are asked for, with the shapes and the batch of the inputs."""
+    from .cutting import cut_net
+    from .inputs.batch import Batched, batch_of, for_batch, for_one_picture
+
+    net = filter_net(unfiltered, Phase.Value(wishes.phase), wishes.level, wishes.stages)
+    if wishes.outputs:
+        net = cut_net(net, wishes.outputs, net_file)
+    declared = declared_shapes(net, net_file, unfiltered)
+    batch = wishes.batch
+    if wishes.shapes:
+        given = given_shapes(declared, wishes.shapes)
+        batch = batch_of(given)
+        net = with_shapes(net, _with_declared_batches(given, declared))
+    shapes = input_shapes(net, net_file)
+    if not wishes.shapes:
+        refuse_placeholders(shapes, net_file)
+    batched: Batched
+    if batch is None:
+        batched = for_one_picture(net, weights, net_file, weights_file, wishes.outputs)
+    else:
+        batched = for_batch(net, batch, weights, net_file, weights_file, wishes.outputs)
+    if batched.note:
+        print(f"  batch   {batched.batch}: {batched.note}")
+    if wishes.shapes and input_shapes(batched.net) != given:
+        return with_shapes(batched.net, given)
+    return batched.net
+
+
+def _with_declared_batches(given: Mapping[str, Shape], declared: Mapping[str, Shape]) -> dict[str, Shape]:
+    """Return the given shapes with the first sizes of the declared ones, where the prototxt declares any."""
+    return {
+        name: (declared[name][0], *dims[1:]) if declared[name] and declared[name][0] > 0 else dims
+        for name, dims in given.items()
+    }
+
+
+def _transforms(
+    sources: Sources, unfiltered: NetParameter, shapes: Mapping[str, Shape], wishes: Wishes
+) -> Mapping[str, Transform]:
+    """Find out what training did to each picture: from the net itself if it has data layers, or from its train_test.
+
+    Raises UsageError for --net NAME if neither is there and no option says what the mean is.
+    """
+    names = pictures(shapes)
+    file: Path | None = sources.net
+    net = unfiltered
+    if not has_data_layers(net):
+        file = find_train_test(sources.net_name, sources.net)
+        if file is not None:
+            net = read_net(file)
+    if not names:
+        return {}
+    if file is None:
+        if sources.net_name and not wishes.preprocessing.has_mean:
+            raise UsageError(
+                f"{net_files(sources.net_name).train_test}: is not there, so nothing says what mean and scale the net was "
+                "trained with. Give --mean MEAN.binaryproto or --mean_value V (0 if it had none), and --scale V if it had one."
+            )
+        return {}
+    transforms = read_transforms(net, str(file), names, wishes.level, wishes.stages)
+    for place, text in dict.fromkeys((each.place, each.text) for each in transforms.values()):
+        print(f"  trained {place}: {text}")
+    return transforms
+
+
+def _describe(
+    names: Sequence[str],
+    shapes: Mapping[str, Shape],
+    preprocessing: Mapping[str, Preprocessing],
+    precision: str,
+    net_file: str,
+) -> list[InputEntry]:
+    """Describe the inputs for the card, with what is done to each. The card has the mean of the first picture elsewhere."""
+    from common.card import describe_input
+
+    taken = pictures(shapes)
+    described = next((name for name in names if name in taken), names[0])
+    entries = []
+    for name in names:
+        found = preprocessing.get(name)
+        done: dict[str, object] = {}
+        if found and found.reverse:
+            done["channels_reversed"] = True
+        if found and found.mean is not None and name != described:
+            done["mean"] = channel_means(found.mean)
+        if found and found.scale is not None:
+            done["scale"] = [float(f"{factor:.7g}") for factor in found.scale.ravel()]
+        if found and found.crop_size:
+            done["crop_size"] = found.crop_size
+        entries.append(describe_input(name, shapes[name], net_file, name in taken, precision, **done))
+    return entries
+
+
+def _fed_bgr(card: NetCard, file: Path | None) -> NetCard:
+    """Return the card of a net that was trained on RGB, and reverses the channels itself. Raises CardError for others."""
+    if card.channel_order != "RGB":
+        raise CardError(
+            f'{file}: "channel_order" is "{card.channel_order}", but --reverse_input_channels is for a net that was trained '
+            'on RGB. Leave the option out, or set "channel_order" to "RGB".'
+        )
+    return card.model_copy(update={"channel_order": "BGR"})

@@ -1,0 +1,61 @@
+"""What `compile` prints about the network that it made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.messages import shape_text
+
+from . import compiler
+
+if TYPE_CHECKING:
+    from openvino import Model
+
+    from common.card import InputEntry, ModelCard
+
+_MEAN_KINDS = {"image": "mean image inside", "values": "mean values inside", "none": "no mean"}
+
+
+def report(out: Path, model: Model, card: ModelCard, compiled: compiler.Compiled | None, seconds: float) -> None:
+    """Print what was written."""
+    for source in card.inputs or [card.input]:
+        print(f"  input   {source.blob}: {shape_text(source.shape)} {source.precision}, {_describe(source, card)}")
+    outputs = {output.blob: output for output in card.outputs}
+    for port in model.outputs:
+        output = outputs.get(port.get_any_name())
+        what = "not on the card" if output is None else f"{output.task}, read by {output.read}"
+        print(f"  output  {port.get_any_name()}: {shape_text(port.get_shape())} {card.ir.precision}, {what}")
+    ir_bytes = card.xml_path.stat().st_size + card.bin_path.stat().st_size
+    took = seconds - (compiled.seconds if compiled else 0)
+    kind = f"version {card.ir.version}, {card.ir.precision}"
+    print(f"  IR      {card.xml_path} + .bin: {kind}, {ir_bytes / 1e6:.1f} MB, {took:.1f} s")
+    if card.blob is None or compiled is None:
+        print(f"  blob    not made: no compiler; to get it: {compiler.MAKE_TOOLCHAIN}, then this again with --force")
+    else:
+        share = f"{card.blob.shaves} shaves, {card.blob.cmx_slices} CMX slices, {card.blob.streams} streams"
+        size = f"{card.blob.stages} stages, {(card.blob.bytes or 0) / 1e6:.1f} MB"
+        print(f"  blob    {card.blob_path}: {share}, {size}, {compiled.seconds:.1f} s")
+    print(f"  card    {card.path}")
+    if card.obstacle:
+        print(f"  note    the runner cannot use this network: it {card.obstacle}")
+
+
+def _describe(source: InputEntry, card: ModelCard) -> str:
+    """Say what an input takes, and what the network does to it first."""
+    inputs = card.inputs or [card.input]
+    # The card's mean is that of the first picture.
+    described = source == next((each for each in inputs if each.is_picture), inputs[0])
+    parts = [f"{source.layout} {card.channel_order}" if source.is_picture else f"{source.layout}, no picture"]
+    if source.channels_reversed:
+        parts.append("channels reversed inside")
+    if described and (source.is_picture or card.mean.kind != "none"):
+        parts.append(_MEAN_KINDS[card.mean.kind])
+    if source.mean:
+        parts.append(_MEAN_KINDS["values"])
+    if source.scale:
+        factors = " ".join(f"{factor:g}" for factor in dict.fromkeys(source.scale))
+        parts.append(f"scale {factors} inside")
+    if source.crop_size:
+        parts.append(f"the centre {source.crop_size}x{source.crop_size} of training's pictures")
+    return ", ".join(parts)

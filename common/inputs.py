@@ -10,11 +10,7 @@ from typing import BinaryIO
 
 # What the shell hands over as `<(command)` or `command |` is a pipe too, but somebody writes into it.
 _FROM_THE_SHELL = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
-<<<<<<< HEAD
-_PART = 1 << 16
-=======
 _LEAST_READ = 1 << 16
->>>>>>> main
 _KINDS = [
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a FIFO"),
@@ -71,15 +67,9 @@ def check_input(path: str | os.PathLike[str]) -> Path:
 def _read(file: BinaryIO, limit: int | None, size: int) -> bytes:
     if limit is None:
         return file.read()
-    # A file is read at once; a pipe, whose size is 0, in parts. Room for the whole limit would take all the memory.
-    at_once = max(size + 1, _PART)
     parts = []
-<<<<<<< HEAD
-    while limit >= 0 and (part := file.read(min(at_once, limit + 1))):
-=======
     # Every read makes room for what it asks for, which takes long for a limit that is far above the size.
     while limit >= 0 and (part := file.read(min(limit, max(size, _LEAST_READ)) + 1)):
->>>>>>> main
         parts.append(part)
         limit -= len(part)
     return b"".join(parts)

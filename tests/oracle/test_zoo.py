@@ -27,7 +27,7 @@ from kits.oracle import movidius, saw
 from kits.oracle_layers import Judge, our_net, run_ours
 from ncs.converter import convert
 from ncs.inputs.preprocessing import Preprocessing
-from ncs.inputs.shapes import input_shapes
+from ncs.inputs.shapes import input_shapes, pictures
 from ncs.ir import write_ir
 from tools.zoo import NETS, SOURCE, Top
 
@@ -97,8 +97,9 @@ def test_answers_as_caffe(judge: Judge, name: str, tmp_path: Path) -> None:
     for (layer, _), values in sorted(run.weights.items()):
         by_layer.setdefault(layer, []).append(values)
     ours = run_ours(our_net(text_format.MessageToString(run.net), "TEST"), run.data, run.weights, {}, backward=False)
-    name, shape = next(iter(input_shapes(run.net).items()))
-    model = convert(run.net, by_layer, {name: Preprocessing(mean=np.full((shape[1], 1, 1), MEAN))})
+    shapes = input_shapes(run.net)
+    means = {name: Preprocessing(mean=np.full((shapes[name][1], 1, 1), MEAN)) for name in pictures(shapes)}
+    model = convert(run.net, by_layer, means)
     answers = {"fp32": ours.data, "FP32 IR": run_feed(model, run.feed)}
     write_ir(model, tmp_path / "net.xml", tmp_path / "net.bin")
     answers["FP16 IR"] = run_feed(str(tmp_path / "net.xml"), run.feed)

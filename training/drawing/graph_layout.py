@@ -71,8 +71,10 @@ def _choose_rows(nodes: list[Node], edges: Sequence[tuple[int, int]]) -> None:
         nodes[end].row = max(nodes[end].row, nodes[start].row + 1)
     with_producers = {end for _, end in edges}
     for index, node in enumerate(nodes):
+        if index in with_producers:
+            continue
         consumer_rows = [nodes[end].row for start, end in edges if start == index]
-        if index not in with_producers and consumer_rows:
+        if consumer_rows:
             node.row = min(consumer_rows) - 1
 
 
@@ -91,14 +93,15 @@ def _add_path(nodes: list[Node], start: int, end: int) -> list[int]:
 
 def _sort_rows(nodes: list[Node], rows: list[list[int]], down: bool) -> None:
     """Sort each row by the mean position of the neighbours above (or, not `down`, below)."""
+    places = {index: place for row in rows for place, index in enumerate(row)}
     for row in rows if down else reversed(rows):
-        places = {index: place for other in rows for place, index in enumerate(other)}
 
         def barycentre(index: int, places: dict[int, int] = places) -> float:
             neighbours = nodes[index].above if down else nodes[index].below
             return sum(places[n] for n in neighbours) / len(neighbours) if neighbours else places[index]
 
         row.sort(key=barycentre)
+        places.update((index, place) for place, index in enumerate(row))
 
 
 def _shift_rows(nodes: list[Node], rows: list[list[int]], down: bool) -> float:

@@ -140,3 +140,14 @@ def test_branches_do_not_cross_without_need() -> None:
     layout = lay_out([80.0] * 6, [(0, 1), (0, 2), (1, 4), (2, 3), (3, 5), (4, 5)])
     x = [node.x for node in layout.nodes]
     assert (x[1] < x[2]) == (x[4] < x[3])
+
+
+def test_a_chain_of_thousands_of_layers(tmp_path: Path) -> None:
+    """The layout takes time in proportion to the layers; in proportion to their square it would take minutes."""
+    count = 3000
+    layers = ['layer { name: "d" type: "DummyData" top: "x0" dummy_data_param { shape { dim: 1 dim: 4 } } }']
+    layers += [f'layer {{ name: "l{i}" type: "AbsVal" bottom: "x{i}" top: "x{i + 1}" }}' for i in range(count)]
+    (tmp_path / "chain.prototxt").write_text("\n".join(layers))
+    done = command("draw", "--model", "chain.prototxt", "--out", "chain.svg", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert (tmp_path / "chain.svg").read_text().count("AbsVal") >= count

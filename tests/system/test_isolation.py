@@ -125,7 +125,7 @@ def test_no_socket_and_no_file_elsewhere(project: Path, verb: str) -> None:
 # Libraries ask the C library for users' names, which looks for a local daemon; libusb listens to the kernel.
 LOCAL = re.compile(r"AF_(UNIX|NETLINK)")
 # The MYRIAD plugin's own, whatever TMPDIR says.
-MUTEX = '"/tmp/mvnc.mutex"'
+MUTEX = f'"{Path("/", "tmp", "mvnc.mutex")}"'
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from caffe_io.mean import write_mean
 from caffe_io.prototxt import read_net, to_text
 from caffe_io.weights import write_weights
 from common.places import ROOT
+from kits.commands import inside
 from kits.ncs import Floats, net_of, run_model, subtract, values
 from kits.oracle import Worker, caffe, movidius
 from ncs.__main__ import ROOM
@@ -108,12 +109,14 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def compiled(trained: Trained) -> Path:
     """The folder with our IR, card and, with the tool chain, blob."""
     out = trained.folder / "graph"
-    ROOM.main(
-        [
-            *("compile", "--model", str(trained.deploy), "--weights", str(trained.weights), "--out", str(out)),
-            *("--mean", str(trained.mean_file), "--shaves", str(SHAVES[trained.name])),
-        ]
-    )
+    # Where train_test.prototxt finds its mean_file.
+    with inside(trained.folder):
+        ROOM.main(
+            [
+                *("compile", "--model", str(trained.deploy), "--weights", str(trained.weights), "--out", str(out)),
+                *("--mean", str(trained.mean_file), "--shaves", str(SHAVES[trained.name])),
+            ]
+        )
     return out
 
 

@@ -32,6 +32,7 @@ from .gflags import rewrite, two_dashes
 from .messages import is_lack_of_memory, known_names, last_line
 from .places import ROOT, VENV_PYTHON
 from .process.allocator import keep_freed_memory
+from .process.caches import keep_caches_in_the_checkout
 from .process.signals import Terminated, ending_in_order, leave_at_once
 from .process.streams import settle, show_every_character
 
@@ -151,6 +152,7 @@ def run(
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     keep_freed_memory()
+    keep_caches_in_the_checkout()
     show_every_character()
     try:
         with ending_in_order(), _warnings_on_stderr():

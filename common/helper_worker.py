@@ -123,6 +123,8 @@ def _end_with(requests: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
+    # OpenVINO's package sends something to its makers through this one. See common/__init__.py.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     # A library's own `import errors` must not find the one in this folder.
     folder = Path(__file__).resolve().parent
     sys.path[:] = [path for path in sys.path if Path(path).resolve() != folder]

@@ -54,7 +54,7 @@ def main(options: argparse.Namespace) -> None:
 
 def _shorten_imports() -> None:
     """Keep openvino and pydantic from importing what the runner never uses."""
-    # OpenVINO's model converter, with a telemetry library.
+    # OpenVINO's model converter.
     sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
     # Plugins of other packages for pydantic.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")

@@ -324,7 +324,7 @@ def test_a_folder_that_is_not_writable_is_found_before_the_training(tmp_path: Pa
     before = sorted(tmp_path.rglob("*"))
     done = command("train", "--solver", solver, folder=tmp_path)
     assert done.code == 1
-    assert f'snapshot_prefix "{tmp_path}/file/small"' in done.err
+    assert re.search(r'snapshot_prefix ".*": the folder .*/file cannot be written', done.err)
     assert "Iteration" not in done.err
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -1,0 +1,12 @@
+"""All cases."""
+
+from __future__ import annotations
+
+from . import cards, databases, files, nets, options, paths, pictures, surroundings
+from .cases import Case
+
+
+def all_cases() -> list[Case]:
+    """Return every case; ids are unique."""
+    tables = (paths, options, nets, files, databases, pictures, cards, surroundings)
+    return [case for table in tables for case in table.cases()]

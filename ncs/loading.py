@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from caffe_io.caffe_pb2 import NetParameter, Phase
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
 from caffe_io.weights import read_weights
+from common.commands import LOGGER
 from common.errors import CardError, UsageError
 from common.files import file_hash
 from common.places import net_files
@@ -86,6 +88,8 @@ def load(sources: Sources, wishes: Wishes) -> Network:
         net_card = plain_card(sources.name, channels, outputs, softmax_outputs(model))
     elif first.channels_reversed:
         net_card = _fed_bgr(net_card, sources.card)
+    elif first.is_picture and first.shape[1] == 1:
+        net_card = _fed_gray(net_card, sources.card)
     card_file = str(sources.card or sources.net)
     check_fits(net_card, first, outputs, card_file)
     check_probabilities(net_card, model, card_file)
@@ -190,6 +194,17 @@ def _describe(
             done["crop_size"] = found.crop_size
         entries.append(describe_input(name, shapes[name], net_file, name in taken, precision, **done))
     return entries
+
+
+def _fed_gray(card: NetCard, file: Path | None) -> NetCard:
+    """Return the card of a net that takes grey pictures. One channel has no order, so another one on the card does no harm."""
+    if card.channel_order != "GRAY":
+        logging.getLogger(LOGGER).warning(
+            '%s: "channel_order" is "%s", but the net takes one channel, so it gets grey pictures. Write "GRAY" there.',
+            file,
+            card.channel_order,
+        )
+    return card.model_copy(update={"channel_order": "GRAY"})
 
 
 def _fed_bgr(card: NetCard, file: Path | None) -> NetCard:

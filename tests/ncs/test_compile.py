@@ -193,12 +193,12 @@ def test_a_net_that_the_runner_cannot_use_still_compiles(
         read_cards("nets")
 
 
-HALVED = 'layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { kernel_h: 1 kernel_w: 2 } }'
+HALVED = 'layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { kernel_size: 2 stride: 2 } }'
 HALVED += SOFTMAX.replace('"data"', '"p"')
 
 
 def test_a_card_in_colour_of_a_grey_net(files: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:
-    compile_layers(files, HALVED, (1, 1, 3, 2), "--card", str(files["card"]))
+    compile_layers(files, HALVED, (1, 1, 6, 2), "--card", str(files["card"]))
     assert '"channel_order" is "BGR", but the net takes one channel, so it gets grey pictures' in caplog.text
     (card,) = read_cards("nets")
     assert card.channel_order == "GRAY"
@@ -208,7 +208,7 @@ def test_a_grey_card_of_a_net_in_colour_is_refused_at_once(files: dict[str, Path
     content = json.loads(files["card"].read_text()) | {"channel_order": "GRAY"}
     files["card"].write_text(json.dumps(content))
     with pytest.raises(CardError, match=r'"channel_order" is "GRAY".*expected 1 channels'):
-        compile_layers(files, HALVED, (1, 3, 1, 2), "--card", str(files["card"]))
+        compile_layers(files, HALVED, (1, 3, 2, 2), "--card", str(files["card"]))
     assert not Path("nets").exists()
 
 

@@ -3,7 +3,7 @@
 # graph/. Writes the mean image as graph/age_gender_mean.npy as well. No stick is needed.
 # Options are passed on to `python -m ncs compile`: --shaves 8, --cmx_slices 8, --streams 2, --force.
 set -euo pipefail
-. "$(dirname "$0")/tools/env.sh" train
+. "$(dirname "$(readlink -f "$0")")/tools/env.sh" train
 for net in AgeNet GenderNet; do
     "$PYTHON" -m ncs compile --net "$net" "$@"
 done

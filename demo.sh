@@ -29,7 +29,7 @@ if [ -z "$iterations" ]; then
 fi
 case "$iterations" in '' | *[!0-9]* | 0) echo "error: --iterations $iterations: expected a number of at least 1." >&2; exit 2 ;; esac
 
-. "$(dirname "$0")/tools/env.sh" train
+. "$(dirname "$(readlink -f "$0")")/tools/env.sh" train
 begun=$SECONDS
 
 step() { printf '\n\033[1m[%3d s] %s\033[0m\n' $((SECONDS - begun)) "$1"; }

@@ -25,7 +25,7 @@ You can use your own faces, too: name them age_gender_ethnicity_datetime.jpg, fo
 TEXT
     exit
 fi
-. "$(dirname "$0")/tools/env.sh" train
+. "$(dirname "$(readlink -f "$0")")/tools/env.sh" train
 for archive in "$@"; do
     "$PYTHON" -m lmdb_build unpack "$archive"
 done

@@ -4,7 +4,8 @@
 #   ./test.sh --fast        style, types and unit tests: nothing that asks the tool chain, nothing marked slow
 #   ./test.sh ARGUMENT...   pytest alone, with these arguments: ./test.sh tests/ncs -k mean, ./test.sh -n 0 --pdb
 set -euo pipefail
-cd "$(dirname "$0")"
+unset CDPATH
+cd "$(dirname "$(readlink -f "$0")")"
 
 running=()
 make_toolchain() { # in the background, and in a process group of its own, so that Ctrl-C reaches all of it (see stop)

@@ -2,5 +2,5 @@
 # Measures the newest AgeNet snapshot (by iteration number) on data/lmdb/age_test_lmdb: accuracy, 1-off, recall, confusion matrix.
 # Options are passed on to `python -m evaluation evaluate`: --engine torch|openvino|caffe, --weights FILE ...
 set -euo pipefail
-. "$(dirname "$0")/tools/env.sh" train
+. "$(dirname "$(readlink -f "$0")")/tools/env.sh" train
 exec "$PYTHON" -m evaluation evaluate --net AgeNet "$@"

@@ -2,5 +2,5 @@
 # Measures the newest GenderNet snapshot (by iteration number) on data/lmdb/gender_test_lmdb: accuracy, recall, confusion matrix.
 # Options are passed on to `python -m evaluation evaluate`: --engine torch|openvino|caffe, --weights FILE ...
 set -euo pipefail
-. "$(dirname "$0")/tools/env.sh" train
+. "$(dirname "$(readlink -f "$0")")/tools/env.sh" train
 exec "$PYTHON" -m evaluation evaluate --net GenderNet "$@"

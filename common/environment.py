@@ -31,7 +31,8 @@ def ensure(group: str) -> None:
             f"error: {python}: cannot import all of {', '.join(MODULES[group])}. "
             f"Install the packages: {python} -m pip install -r {ROOT}/locks/{group}.txt"
         )
-    made = subprocess.run(["bash", "-c", f'. "{ROOT}/tools/env.sh" {group}'], check=False)
+    # The folder's name is an argument, because the shell would run what it holds, such as $(...).
+    made = subprocess.run(["bash", "-c", '. "$1/tools/env.sh" "$2"', "env.sh", str(ROOT), group], check=False)
     if made.returncode:
         sys.exit(made.returncode)
     os.execv(str(python), [str(python), *sys.argv])

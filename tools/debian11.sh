@@ -19,12 +19,26 @@ debian_can() {
 
 # apt knows the label of archives that it has downloaded. Before its first update only the name of the release helps.
 mirror_of_this_machine() {
-    local id codename
+    local id codename targets
     id=$(. /etc/os-release && say "${ID:-}")
     codename=$(. /etc/os-release && say "${VERSION_CODENAME:-}")
-    apt-get indextargets --format '$(REPO_URI)|$(LABEL)|$(RELEASE)' 'Component: main' 2>/dev/null |
+    targets=$(apt-get indextargets --format '$(REPO_URI)|$(LABEL)|$(RELEASE)' 'Component: main' 2>/dev/null) || true
+    if [ -n "$targets" ]; then
         awk -F '|' -v id="$id" -v codename="$codename" \
-            '!found && ($2 == "Debian" || (id == "debian" && $3 == codename)) { print $1; found = 1 }'
+            '!found && ($2 == "Debian" || (id == "debian" && $3 == codename)) { print $1; found = 1 }' <<<"$targets"
+    elif [ "$id" = debian ]; then
+        # A fresh container has no lists yet, and apt then knows no target.
+        mirrors_in_sources "$codename" | head -n 1
+    fi
+}
+
+# Prints the mirrors that apt's own files name for a release. $1: the release. $2: apt's folder.
+mirrors_in_sources() {
+    local folder=${2:-/etc/apt}
+    cat "$folder/sources.list" "$folder"/sources.list.d/*.list 2>/dev/null |
+        awk -v codename="$1" '$1 == "deb" { sub(/\[[^]]*\] */, ""); if ($3 == codename) print $2 }'
+    cat "$folder"/sources.list.d/*.sources 2>/dev/null |
+        awk -v codename="$1" '/^URIs:/ { uri = $2 } /^Suites:/ { for (i = 2; i <= NF; i++) if ($i == codename) print uri }'
 }
 
 mirror_wanted() { say "Name a Debian mirror that still carries Debian 11 (bullseye): tools/toolchain.sh $name --mirror URL."; }

@@ -2,6 +2,11 @@
 # The first call makes .venv with the versions of locks/GROUP.txt; later calls only compare a stamp.
 # Sets and exports MOKA_ROOT (the checkout), PYTHON (its interpreter) and PYTHONPATH. The current folder is not changed.
 
+# With it, cd goes elsewhere and prints where.
+unset CDPATH
+# A user's own settings of pip must not send packages elsewhere.
+export PIP_USER=0
+unset PIP_TARGET PIP_PREFIX
 MOKA_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 MOKA_VENV="$MOKA_ROOT/.venv"
 PYTHON="$MOKA_VENV/bin/python"
@@ -27,6 +32,8 @@ moka_find_python() {
 moka_make_venv() {
     local python
     python="$(moka_find_python)" || exit 1
+    # What is left of an environment whose Python is gone, for instance after an upgrade of the system.
+    if [ -e "$MOKA_VENV/pyvenv.cfg" ] && ! "$PYTHON" -c "" >/dev/null 2>&1; then rm -rf "$MOKA_VENV"; fi
     echo "making $MOKA_VENV with $("$python" --version)" >&2
     if ! "$python" -m venv "$MOKA_VENV" >/dev/null 2>&1; then
         # Debian and Ubuntu have a package with the pip for new environments. It can be downloaded without root.
@@ -51,7 +58,7 @@ moka_install() {
     esac
     for group in $have; do
         lock="$MOKA_ROOT/locks/$group.txt"
-        if cmp -s "$lock" "$MOKA_VENV/installed-$group.txt"; then
+        if cmp -s "$lock" "$MOKA_VENV/installed-$group.txt" && "$PYTHON" -c "" >/dev/null 2>&1; then
             return
         fi
     done

@@ -4,6 +4,7 @@
 #   tools/fingerprint.sh > new.txt; tools/fingerprint.sh OTHER_CHECKOUT > old.txt; diff old.txt new.txt
 # Run both on the same machine, because float32 sums differ from processor to processor.
 set -euo pipefail
+unset CDPATH
 checkout="$(realpath "${1:-$(dirname "$0")/..}")"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT

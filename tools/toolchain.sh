@@ -50,6 +50,11 @@ die() { printf 'error: %s\n' "$*" >&2; said=yes; exit 1; }
 wrong_use() { printf 'error: %s\n' "$*" >&2; exit 2; }
 without_callers_settings=(env -u LD_LIBRARY_PATH -u LD_PRELOAD -u PYTHONPATH -u PYTHONHOME)
 
+# With it, cd goes elsewhere and prints where.
+unset CDPATH
+# A user's own settings of pip must not send packages elsewhere.
+export PIP_USER=0
+unset PIP_TARGET PIP_PREFIX
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 chains=${MOKA_ROOT:-$(dirname "$here")}/.toolchain
 name='' mirror='' force='' watcher='' said=''

@@ -16,6 +16,7 @@ from typing import Any
 from common.commands import Parser, run
 from common.errors import MokaError
 
+NO_BLOB = "NO BLOB"
 NETS = ("AgeNet", "GenderNet")
 FOLDERS = {
     "models": "caffemodels, curves (*_curves.png), confusion matrices (*_confusion.png)",
@@ -37,6 +38,8 @@ def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
     table.append(("one face", f"{face}: answer above, picture in {(folder / 'answer.png').resolve()}"))
     for name, contents in FOLDERS.items():
         table.append((f"{name}/", f"{contents}: {(folder / name).resolve()}"))
+    if any(_read_json(folder / f"graph/{net}.json")["blob"] is None for net in NETS):
+        table.append((NO_BLOB, "there is no compiler for the stick: tools/toolchain.sh movidius says why"))
     table.append(("next", NEXT))
     return table
 
@@ -66,15 +69,18 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def main(argv: Sequence[str]) -> None:
-    """Parse the command line and print the table."""
+def main(argv: Sequence[str]) -> int:
+    """Parse the command line and print the table. Returns 1 if a net has no blob."""
     example = 'python -m recipes.demo.report --what "your faces" --face data/faces/30_0_1_2017.jpg'
     parser = Parser("python -m recipes.demo.report", example, "print what a demo made in the current folder")
     parser.add_argument("--what", required=True, help="what the pictures are")
     parser.add_argument("--face", required=True, help="the face that the nets were asked about")
     options = parser.parse_args(argv)
-    for name, value in rows(Path(), options.what, options.face):
+    table = rows(Path(), options.what, options.face)
+    for name, value in table:
         print(f"{name:14}{value}")
+    # The demo is complete only with the blobs.
+    return 1 if any(name == NO_BLOB for name, _ in table) else 0
 
 
 if __name__ == "__main__":

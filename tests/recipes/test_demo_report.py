@@ -38,14 +38,20 @@ def test_the_rows(demo: Path) -> None:
         ("GenderNet", "2 classes; 50.0% of 80 right; always the commonest: 25.0%"),
         ("", "Net_iter_20.caffemodel; blob: none (no tool chain)"),
     ]
-    assert [name for name, _ in table[5:]] == ["one face", "models/", "graph/", "data/", "next"]
+    assert [name for name, _ in table[5:]] == ["one face", "models/", "graph/", "data/", "NO BLOB", "next"]
 
 
 def test_the_command(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--what", "drawn faces", "--face", "d"])
+    assert main(["--what", "drawn faces", "--face", "d"]) == 1, "a net without a blob"
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 10
+    assert len(lines) == 11
     assert lines[0] == "pictures      3 to train (after balancing), 1 to test; drawn faces"
+
+
+def test_a_demo_with_all_blobs(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (demo / "graph/GenderNet.json").write_text(json.dumps({"blob": {"bytes": 1, "shaves": 8}}))
+    assert main(["--what", "drawn faces", "--face", "d"]) == 0
+    assert "NO BLOB" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

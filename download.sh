@@ -27,5 +27,5 @@ TEXT
 fi
 . "$(dirname "$(readlink -f "$0")")/tools/env.sh" train
 for archive in "$@"; do
-    "$PYTHON" -m lmdb_build unpack "$archive"
+    "$PYTHON" "$MOKA_ROOT/moka" unpack "$archive"
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains AgeNet with prototxt/AgeNet/solver.prototxt and writes models/AgeNet/AgeNet_iter_N.{caffemodel,solverstate}.
-# Options are passed on to `python -m training train`: --max_iter 3000, --precision auto, --snapshot FILE, --weights FILE, --engine caffe ...
+# Options are passed on to `./moka train`: --max_iter 3000, --precision auto, --snapshot FILE, --weights FILE, --engine caffe ...
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/tools/env.sh" train
-exec "$PYTHON" -m training train --solver prototxt/AgeNet/solver.prototxt "$@"
+exec "$PYTHON" "$MOKA_ROOT/moka" train --solver prototxt/AgeNet/solver.prototxt "$@"

@@ -44,7 +44,7 @@ def test_cdpath_leads_nowhere(checkout: Path, script: str) -> None:
     (checkout.parent / "elsewhere/checkout/tools").mkdir(parents=True)
     done = run(checkout.parent, f"checkout/{script}", CDPATH=f"{checkout.parent / 'elsewhere'}:.")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"called in {checkout.parent} with ")
+    assert done.stdout.startswith(f"called in {checkout.parent} with {checkout}/moka ")
 
 
 def test_cdpath_does_not_move_the_demo(checkout: Path) -> None:

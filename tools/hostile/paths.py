@@ -134,14 +134,12 @@ _OUTPUT_KINDS: dict[str, tuple[str, Prepare | None, str]] = {
     "FIFO": ("it", fifo, ""),
     "FIFO, --force": ("it", fifo, "--force"),
     "link to a device, --force": ("it", link_to("/dev/null"), "--force"),
-    "/dev/full, --force": ("/dev/full", None, "--force"),
     "link to a folder, --force": ("it", link_to("faces"), "--force"),
     "links in a circle, --force": ("it", link_to("it"), "--force"),
     "folder of pictures": ("it", _precious, ""),
     "folder of pictures, --force": ("it", _precious, "--force"),
     "current folder, --force": (".", None, "--force"),
     "the folder above, --force": ("..", None, "--force"),
-    "/, --force": ("/", None, "--force"),
     "below /proc": ("/proc/it", None, ""),
 }
 

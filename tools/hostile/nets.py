@@ -126,7 +126,11 @@ def cases() -> list[Case]:
         prepare = _write(text)
         time = ("time", "--iterations", "1", "--model", "net.prototxt")
         found.append(Case(f"time/{name}", time, Ends.REFUSED, prepare))
-        drawn = Ends.EITHER if name in _DRAWN or name.startswith(("huge", "FIFO", "batch")) else Ends.REFUSED
+        drawn = (
+            Ends.EITHER
+            if name in _DRAWN or name.startswith(("huge", "FIFO", "batch", "NUL", "long", "crop"))
+            else Ends.REFUSED
+        )
         found.append(Case(f"draw/{name}", ("draw", "--out", "new.svg", "--model", "net.prototxt"), drawn, prepare))
         found.append(
             Case(

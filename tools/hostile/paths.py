@@ -144,7 +144,10 @@ _OUTPUT_KINDS: dict[str, tuple[str, Prepare | None, str]] = {
 }
 
 # Not every command must refuse every kind.
-_OTHER_ENDS: dict[str, Ends] = {}
+_OTHER_ENDS: dict[str, Ends] = {
+    # It adds its files to a folder.
+    "compile/--out/current folder, --force": Ends.DONE,
+}
 _WITHOUT_FORCE = ("evaluate --out",)
 
 

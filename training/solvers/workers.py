@@ -84,6 +84,15 @@ class Workers:
             ) from error
 
 
+def _count_of_workers() -> int:
+    text = os.environ.get("WORLD_SIZE", "1")
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise WorkerError(
+            f"WORLD_SIZE in the environment is {text!r}; expected a number of at least 1, as torchrun sets it. Unset it."
+        )
+    return int(text)
+
+
 @contextmanager
 def join_workers() -> Iterator[tuple[Workers, torch.device]]:
     """Join the workers that torchrun has started; without torchrun this process is the only one.
@@ -91,7 +100,7 @@ def join_workers() -> Iterator[tuple[Workers, torch.device]]:
     Yields the workers and the device to compute on. Raises WorkerError if the others cannot be reached, or if torchrun ends
     this one.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
+    count = _count_of_workers()
     cuda = torch.cuda.is_available()
     if count == 1:
         yield Workers(), torch.device("cuda" if cuda else "cpu")

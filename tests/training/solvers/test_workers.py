@@ -176,6 +176,19 @@ def test_a_single_worker_changes_nothing() -> None:
     assert gradient.tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("count", ["x", "", "0", "-1", "1.5"])
+def test_a_count_of_workers_that_is_none(monkeypatch: pytest.MonkeyPatch, count: str) -> None:
+    from training.errors import WorkerError
+    from training.solvers.workers import join_workers
+
+    monkeypatch.setenv("WORLD_SIZE", count)
+    with (
+        pytest.raises(WorkerError, match=f"WORLD_SIZE in the environment is '{count}'; expected a number"),
+        join_workers(),
+    ):
+        pass
+
+
 def test_more_workers_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

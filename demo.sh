@@ -27,7 +27,7 @@ done
 if [ -z "$iterations" ]; then
     if [ -n "$quick" ]; then iterations=20; else iterations=300; fi
 fi
-case "$iterations" in '' | *[!0-9]* | 0) echo "error: --iterations $iterations: expected a number of at least 1." >&2; exit 2 ;; esac
+case "$iterations" in '' | *[!0-9]* | 0 | ??????????*) echo "error: --iterations $iterations: expected a number from 1 to 999999999." >&2; exit 2 ;; esac
 
 . "$(dirname "$(readlink -f "$0")")/tools/env.sh" train
 begun=$SECONDS

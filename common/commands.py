@@ -19,6 +19,7 @@ import argparse
 import importlib
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .errors import MokaError, UsageError
 from .gflags import rewrite, two_dashes
-from .messages import is_lack_of_memory, known_names, last_line
+from .messages import is_lack_of_memory, known_names, last_line, printable
 from .places import ROOT, VENV_PYTHON
 from .process.allocator import keep_freed_memory
 from .process.caches import keep_caches_in_the_checkout
@@ -170,6 +171,7 @@ def _call(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str],
     try:
         # Libraries end the process without a word if the current folder was deleted.
         os.getcwd()  # noqa: PTH109
+        _check_environment()
         code = main(arguments) or 0
     except BaseException as caught:
         error = caught
@@ -182,12 +184,20 @@ def _call(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str],
         if "--debug" in two_dashes(arguments) and not isinstance(error, SystemExit):
             traceback.print_exception(error)
         if message:
-            print(message, file=sys.stderr)
+            print(printable(message), file=sys.stderr)
     except OSError:
         # Nobody reads stderr.
         pass
     settle(sys.stderr)
     return code
+
+
+def _check_environment() -> None:
+    """Raise UsageError for a variable at which a library would end the process without a word."""
+    for name in ("OPENCV_IO_MAX_IMAGE_PIXELS", "OPENCV_IO_MAX_IMAGE_WIDTH", "OPENCV_IO_MAX_IMAGE_HEIGHT"):
+        text = os.environ.get(name, "")
+        if text and not re.fullmatch(r"[0-9]+([KM]B)?", text, re.IGNORECASE):
+            raise UsageError(f"{name} in the environment is {text!r}; OpenCV expects a number. Unset it.")
 
 
 def _explain(error: BaseException, group: str) -> tuple[str, int]:
@@ -248,11 +258,16 @@ def _explain_system(error: OSError) -> str:
     return f"standard output or input: {reason}."
 
 
+class _Warning(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 @contextmanager
 def _warnings_on_stderr() -> Iterator[None]:
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    handler.setFormatter(_Warning("warning: %(message)s"))
     logger = logging.getLogger(LOGGER)
     logger.addHandler(handler)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -42,3 +43,8 @@ def is_lack_of_memory(error: BaseException) -> bool:
         return True
     words = ("can't allocate memory", "Insufficient memory", "std::bad_alloc", "Storage size calculation overflowed")
     return any(each in str(error) for each in words)
+
+
+def printable(text: str) -> str:
+    """Write control characters as \\x1b: names in other people's files could otherwise command the terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)

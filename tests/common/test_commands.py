@@ -305,3 +305,22 @@ def test_a_parser_of_a_tool_has_the_same_manners(capsys: pytest.CaptureFixture[s
 def test_run_verb_calls_the_command_by_its_name(knock: Knock) -> None:
     with pytest.raises(UsageError, match=r"^\./moka knock: .*See \./moka knock --help\.$"):
         run_verb(ROOM.verbs["knock"], ["--colour"], "./moka knock")
+
+
+def test_names_of_other_people_do_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(argv: Sequence[str]) -> None:
+        logging.getLogger(LOGGER).warning("layer \x1b]0;title\x07")
+        raise MokaError("layer \x1b[2J: \u00fc\ttab")
+
+    assert outcome(main) == 1
+    assert capsys.readouterr().err == "warning: layer \\x1b]0;title\\x07\nerror: layer \\x1b[2J: \u00fc\ttab\n"
+
+
+def test_a_limit_of_opencv_s_that_is_no_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "abc")
+    assert outcome(lambda argv: None) == 2
+    assert "OPENCV_IO_MAX_IMAGE_PIXELS in the environment is 'abc'; OpenCV expects a number" in capsys.readouterr().err
+    monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "100MB")
+    assert outcome(lambda argv: None) == 0

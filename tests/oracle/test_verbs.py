@@ -180,7 +180,7 @@ def columns(log: str) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
 def test_parse_log_finds_the_same_columns(folder: Path) -> None:
     words = ["train", "-solver=solver.prototxt", "-weights=log_iter_0.caffemodel"]
     his = columns(run_theirs(folder, "caffe", *words))
-    done = command(*words, folder=folder)
+    done = command(*words, "--force", folder=folder)
     assert done.code == 0, done.err
     mine = columns(done.err)
     assert (len(his[0]), len(his[1])) == (5, 4)

@@ -147,6 +147,7 @@ _OUTPUT_KINDS: dict[str, tuple[str, Prepare | None, str]] = {
 _OTHER_ENDS: dict[str, Ends] = {
     # It adds its files to a folder.
     "compile/--out/current folder, --force": Ends.DONE,
+    "compile/--out/the folder above, --force": Ends.DONE,
 }
 _WITHOUT_FORCE = ("evaluate --out",)
 

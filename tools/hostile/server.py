@@ -94,8 +94,10 @@ class Server:
 
     def __exit__(self, *failure: object) -> None:
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait(timeout=10)
+        self._process.stdout.close()
 
 
 def _text(path: Path) -> str:

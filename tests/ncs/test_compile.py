@@ -335,11 +335,12 @@ def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "checkout"
     root.mkdir()
     shutil.copytree(ROOT / "common", root / "common")
-    for name in ("ncs", "caffe_io", "myriad"):
+    for name in ("caffe_io", "evaluation", "faces", "inference", "lmdb_build", "myriad", "ncs", "training"):
         (root / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "compile2Movidius.sh", root)
+    shutil.copy(ROOT / "moka", root)
     (root / "tools").mkdir()
-    (root / "tools/env.sh").write_text(f'PYTHON="{sys.executable}"\nexport PYTHONPATH="{root}"\n')
+    (root / "tools/env.sh").write_text(f'MOKA_ROOT="{root}"\nPYTHON="{sys.executable}"\nexport PYTHONPATH="{root}"\n')
     for name, classes in (("AgeNet", 4), ("GenderNet", 2)):
         write_small_net(root, name, classes)
     return root

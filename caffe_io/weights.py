@@ -119,8 +119,8 @@ def snapshots(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name:
 def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str = "*") -> Path:
     """Return the snapshot in `folder` with the highest iteration number (see `snapshots`).
 
-    Raises WeightsError if there is none, and if another was written after it: then they are of several trainings, and the
-    highest number may be an older one's.
+    Raises WeightsError if there is no snapshot. It also does so if another one was written later: they are then of several
+    trainings, and the highest number may belong to an older one.
     """
     found = snapshots(folder, suffix, name)
     if not found:

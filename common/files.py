@@ -28,6 +28,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _READ_AT_ONCE = 1 << 20
 # Where the system keeps devices and the streams of a process.
 _OF_THE_SYSTEM = ("/dev/", "/proc/")
+_ALREADY_THERE = ": already there. Give --force to replace it, or name another output."
 
 Recognise = Callable[[set[str]], bool]
 """Takes the names in a folder that holds only ordinary files, and says whether the folder is one that may be replaced."""
@@ -101,7 +102,7 @@ def refuse_existing(path: str | os.PathLike[str], force: bool = False) -> None:
     if not stat.S_ISREG(mode):
         raise OutputExists(_what_is_there(path, mode))
     if not force:
-        raise OutputExists(f"{path}: already there. Give --force to replace it, or name another output.")
+        raise OutputExists(f"{path}{_ALREADY_THERE}")
 
 
 def refuse_existing_folder(path: str | os.PathLike[str], force: bool, ours: Recognise) -> None:
@@ -124,7 +125,7 @@ def refuse_existing_folder(path: str | os.PathLike[str], force: bool, ours: Reco
             "--force does not replace it. Name another output."
         )
     if not force:
-        raise OutputExists(f"{path}: already there. Give --force to replace it, or name another output.")
+        raise OutputExists(f"{path}{_ALREADY_THERE}")
 
 
 def _mode(path: str | os.PathLike[str]) -> int | None:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ncs.inputs.preprocessing import SAME_MEAN, SAME_SCALE
+
 from .errors import EngineError
 
 if TYPE_CHECKING:
     from common.card import ModelCard
     from ncs.inputs.training import Transform
-
-_SAME_MEAN = 1e-2
-_SAME_SCALE = 1e-3
 
 
 def check_agreement(card: ModelCard, transform: Transform) -> None:
@@ -23,7 +22,7 @@ def check_agreement(card: ModelCard, transform: Transform) -> None:
     A mean file that is not there cannot be compared.
     """
     mean = _different_mean(card, transform)
-    if mean or not np.allclose(card.input.scale or [1.0], transform.scale, rtol=_SAME_SCALE, atol=0):
+    if mean or not np.allclose(card.input.scale or [1.0], transform.scale, rtol=SAME_SCALE, atol=0):
         scale = (
             f"scale {' '.join(f'{factor:g}' for factor in dict.fromkeys(card.input.scale))}" if card.input.scale else ""
         )
@@ -49,6 +48,6 @@ def _different_mean(card: ModelCard, transform: Transform) -> str:
         same = trained is not None and mean_hash(trained) == entry.sha256
         return "" if same else "another mean image" if file else "a mean image"
     values = [0.0] if trained is None else trained.reshape(len(trained), -1).mean(1)
-    if not entry.channel_means or np.allclose(entry.channel_means, values, rtol=0, atol=_SAME_MEAN):
+    if not entry.channel_means or np.allclose(entry.channel_means, values, rtol=0, atol=SAME_MEAN):
         return ""
     return f"the mean values {' '.join(f'{value:g}' for value in entry.channel_means)}"

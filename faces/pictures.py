@@ -11,7 +11,6 @@ OpenCV is imported inside functions: it takes longer to load than a command may 
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING
 from common.errors import PictureError
 from common.inputs import read_input
 from common.messages import shape_text
-from common.pictures.header import largest_file, read_header
+from common.pictures.header import JPEG_END, jpeg_segments, largest_file, read_header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,35 +111,13 @@ def resize(picture: Picture, height: int, width: int) -> Picture:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-_JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)
-"""A marker that can end a scan's data, in which FF 00 (a stuffed FF) and D0 to D7 (a restart) occur as well."""
-_END_OF_IMAGE = 0xD9
-_TEMPORARY = 0x01
-
-
 def is_truncated(data: bytes) -> bool:
-    """Return whether a JPEG or PNG lacks its end marker. Other formats are left to their decoders, which notice it.
-
-    A search for the end marker of a JPEG would find that of a thumbnail in an EXIF segment, so its segments are walked
-    (ISO/IEC 10918-1, annex B).
-    """
+    """Return whether a JPEG or PNG lacks its end marker. Other formats are left to their decoders, which notice it."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return b"IEND" not in data
     if not data.startswith(b"\xff\xd8\xff"):
         return False
-    position = 2
-    while position + 1 < len(data):
-        marker = _JPEG_MARKER.search(data, position)
-        if marker is None:
-            return True
-        code = data[marker.end() - 1]
-        position = marker.end()
-        if code == _END_OF_IMAGE:
-            return False
-        if code != _TEMPORARY:
-            # Every other segment begins with its length. After the header of a scan, the search skips the scan's data.
-            position += max(2, int.from_bytes(data[position : position + 2], "big"))
-    return True
+    return all(code != JPEG_END for code, _ in jpeg_segments(data))
 
 
 _lock = threading.Lock()

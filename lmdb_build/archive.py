@@ -174,14 +174,12 @@ def _below(name: PurePosixPath, one_top: bool) -> str:
 
 
 def _folder_name(top: str, archive: Path) -> str:
-    """Return the archive's top folder or, if that is none or one of ours, the name of the archive."""
+    """Return the archive's top folder. If it has none, or one that other commands write to, return the archive's own name."""
     name = archive.name
     for suffix in (".gz", ".bz2", ".xz", ".tgz", ".tar"):
         name = name.removesuffix(suffix)
-    for candidate in (top, name, "pictures"):
-        if candidate.strip(".") and candidate.lower() not in OUR_FOLDERS:
-            return candidate
-    raise AssertionError("pictures is none of our folders")
+    usable = (each for each in (top, name) if each.strip(".") and each.lower() not in OUR_FOLDERS)
+    return next(usable, "pictures")
 
 
 def _check_same(folder: Path, sizes: dict[str, int], archive: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
 from collections.abc import Iterable
@@ -10,9 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from caffe_io.text.picture_list import ONE_LABEL, has_labels, read_list_text
 from common.errors import OutputExists
 from common.files import atomic_file
-from common.inputs import read_input
 
 from .errors import ListError
 
@@ -20,14 +19,6 @@ from .errors import ListError
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 # A Datum's label is an int32. Caffe stores negative ones too: -1 is what `ignore_label: -1` leaves out of a loss.
 _SMALLEST, _LARGEST = -(2**31), 2**31 - 1
-# Bytes. ImageNet's list of 1.3 million pictures has 50 MB.
-_LONGEST_LIST = 1 << 30
-# A picture's name, and numbers after it.
-_SEVERAL_LABELS = re.compile(r".+\.\w+( +[+-]?[0-9][0-9.e+-]*)+")
-_ONE_LABEL = (
-    "A list gives each picture one whole number. For several labels or decimals, write them into HDF5 files (HDF5Data), "
-    "or into a second LMDB beside that of the pictures."
-)
 
 
 class Entry(NamedTuple):
@@ -44,12 +35,9 @@ def read_list(path: str | os.PathLike[str]) -> list[Entry]:
     line that is not "path label".
     """
     try:
-        data = read_input(path, _LONGEST_LIST)
+        text = read_list_text(path)
     except OSError as error:
         raise ListError(f"{path}: cannot be read ({error.strerror}). Make the lists with build_dataset.py.") from error
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ListError(f"{path}: is UTF-16 text. Save it as UTF-8.")
-    text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     lines = text.rstrip().split("\n")
     if lines == [""]:
         raise ListError(f"{path}: is empty. Expected lines of the form: path label")
@@ -61,7 +49,7 @@ def _entry(line: str, where: str) -> Entry:
     if not space or not path:
         raise ListError(f"{where}: {line!r} has no label. Expected a path, a space and a label.")
     if not _INTEGER.fullmatch(label):
-        hint = _ONE_LABEL if _is_decimal(label) else "Expected a path, a space and a label."
+        hint = ONE_LABEL if _is_decimal(label) else "Expected a path, a space and a label."
         raise ListError(f"{where}: the label {label!r} is not an integer. {hint}")
     if not _SMALLEST <= int(label) <= _LARGEST:
         raise ListError(f"{where}: the label {label} is out of range; a record holds {_SMALLEST} to {_LARGEST}.")
@@ -82,8 +70,8 @@ def refuse_several_labels(path: str, prefix: str, entries: Iterable[Entry]) -> N
     A file may have such a name, so one below `prefix` is looked for first.
     """
     for number, entry in enumerate(entries, start=1):
-        if _SEVERAL_LABELS.fullmatch(entry.path) and not os.path.lexists(prefix + entry.path):
-            raise ListError(f'{path}, line {number}: "{entry.path} {entry.label}" has several labels. {_ONE_LABEL}')
+        if has_labels(entry.path) and not os.path.lexists(prefix + entry.path):
+            raise ListError(f'{path}, line {number}: "{entry.path} {entry.label}" has several labels. {ONE_LABEL}')
 
 
 def list_text(entries: Iterable[Entry]) -> bytes:

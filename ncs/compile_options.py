@@ -33,8 +33,8 @@ def add_net_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     training = parser.add_argument_group(
         "what training did to its pictures",
-        "It becomes part of the network. The train_test.prototxt of --net, or the one beside --model, says it; these "
-        "options say it where there is none. Names of Model Optimizer mean what they mean there.",
+        "It becomes part of the network. It is read from the train_test.prototxt of --net, or from the one beside --model. "
+        "Without such a file, give these options. Model Optimizer's names mean what they mean there.",
     )
     mean = training.add_mutually_exclusive_group()
     mean.add_argument("--mean", metavar="MEAN.binaryproto", help="mean image")

@@ -13,7 +13,7 @@ import lmdb
 
 from common.file_kinds import HEAD, what_it_is
 from common.files import atomic_folder
-from common.inputs import check_input
+from common.inputs import check_input, open_input
 
 from ..errors import DatabaseError
 from .lmdb_pages import check_pages
@@ -120,7 +120,8 @@ class LmdbReader(Reader):
         if (self.path / "CURRENT").is_file():
             raise DatabaseError(f"{self.path}: is a LevelDB. Write `backend: LEVELDB`, or --backend leveldb.")
         if self.path.is_file():
-            kind = _kind(self.path) or "If it is a data.mdb, name the folder that it is in."
+            with open_input(self.path) as file:
+                kind = what_it_is(file.read(HEAD)) or "If it is a data.mdb, name the folder that it is in."
             raise DatabaseError(f"{self.path}: is a file; expected the folder of an LMDB, which holds data.mdb. {kind}")
         try:
             check_input(self.path / "data.mdb")
@@ -134,8 +135,7 @@ class LmdbReader(Reader):
             self._map: _Map | None = _shared_map(self.path)
             entries = int(self._environment().stat()["entries"])
         except lmdb.Error as error:
-            advice = _kind(self.path / "data.mdb") or "Make it again."
-            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). {advice}") from error
+            raise DatabaseError(f"{self.path}: cannot be read as an LMDB ({error}). Make it again.") from error
         if not entries:
             raise DatabaseError(f"{self.path}: holds no records. Make it again from a list of readable pictures.")
         self._entries = entries
@@ -178,12 +178,6 @@ class LmdbReader(Reader):
         if self._map is None:
             raise DatabaseError(f"{self.path}: the reader was closed. Open a new one.")
         return self._map.environment
-
-
-def _kind(path: Path) -> str:
-    """Say what another file is, such as the Git LFS pointer to a data.mdb."""
-    with path.open("rb") as file:
-        return what_it_is(file.read(HEAD))
 
 
 class _Map:

@@ -115,21 +115,34 @@ def _number(data: bytes, start: int, size: int, order: str = "big") -> int:
     return int.from_bytes(part, "little" if order == "little" else "big")
 
 
+# In a scan's data FF 00 (a stuffed FF) and D0 to D7 (a restart) occur as well; 01 has no contents.
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\x01\xd0-\xd7])", re.DOTALL)
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_JPEG_SCAN = (0xD9, 0xDA)
+_JPEG_SCAN = 0xDA
+JPEG_END = 0xD9
 
 
-def _jpeg(data: bytes) -> _Size:
-    """Walk the segments up to the frame header (ISO/IEC 10918-1, annex B): one in a thumbnail does not count."""
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the marker of each segment, and where its contents begin (ISO/IEC 10918-1, annex B).
+
+    The search would find the markers of a thumbnail in an EXIF segment too, so each segment is left by its length. After
+    the header of a scan, the search skips the scan's data.
+    """
     position = 2
     while marker := _JPEG_MARKER.search(data, position):
         code, position = marker[1][0], marker.end()
+        yield code, position
+        if code == JPEG_END:
+            return
+        position += max(2, int.from_bytes(data[position : position + 2], "big"))
+
+
+def _jpeg(data: bytes) -> _Size:
+    for code, position in jpeg_segments(data):
         if code in _JPEG_FRAMES:
             return _number(data, position + 5, 2), _number(data, position + 3, 2)
-        if code in _JPEG_SCAN:
+        if code == _JPEG_SCAN:
             break
-        position += max(2, _number(data, position, 2))
     raise IndexError
 
 

@@ -26,9 +26,9 @@ Values = Sequence[tuple[str, Sequence[float]]]
 """Numbers for each input, as notation.parse_values returns them."""
 
 _logger = logging.getLogger(LOGGER)
-# How far apart two means of pixels, and two scales, may be and still be the same, written with fewer digits.
-_SAME_MEAN = 1e-2
-_SAME_SCALE = 1e-3
+SAME_MEAN = 1e-2
+SAME_SCALE = 1e-3
+"""How far apart two means of pixels, and two scales, may be and still be the same, written with fewer digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +170,7 @@ def _agreed_mean(given: _Given | None, transform: Transform | None, dims: Shape)
     mean = None if whole is None else _fit(whole, dims, transform.param.mean_file or transform.place)
     if given is not None:
         difference = (np.float32(0) if mean is None else mean) - (np.float32(0) if given_mean is None else given_mean)
-        if not np.abs(difference).max(initial=0) <= _SAME_MEAN:
+        if not np.abs(difference).max(initial=0) <= SAME_MEAN:
             raise MeanError(
                 f"{given} is not what the net was trained with: {transform.place} has {transform.mean_text}. "
                 f"Leave out {given.option}, or correct the one that is wrong."
@@ -199,7 +199,7 @@ def _agreed_scale(
         scale = _per_channel(option, [1 / number for number in numbers], name, dims)
     if transform is not None:
         trained = _per_channel("scale", [transform.scale], name, dims)
-        if scale is not None and not np.allclose(scale, trained, rtol=_SAME_SCALE, atol=0):
+        if scale is not None and not np.allclose(scale, trained, rtol=SAME_SCALE, atol=0):
             values = " ".join(f"{number:g}" for number in numbers or ())
             raise MeanError(
                 f"{option} {values} divides, so it multiplies by {' '.join(f'{1 / number:g}' for number in numbers or ())}; "

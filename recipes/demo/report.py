@@ -29,16 +29,18 @@ NEXT = "your own faces: ./demo.sh --images DIR; the stick: run_inference.py --de
 def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
     """Return the rows of the table, read from the lists, the reports of the two tests and the cards in graph/."""
     train, test = (len(_read(folder / f"data/DEF/age_{part}.txt").splitlines()) for part in ("train", "test"))
+    blobs = []
     table = [("pictures", f"{train} to train (after balancing), {test} to test; {what}")]
     for net in NETS:
         report = _read_json(next((folder / "models" / net).glob("*_test_torch.json"), folder / f"models/{net}/report"))
         card = _read_json(folder / f"graph/{net}.json")
+        blobs.append(card["blob"])
         table.append((net, accuracy_text(report)))
         table.append(("", f"{report['weights']}; blob: {blob_text(card['blob'])}"))
     table.append(("one face", f"{face}: answer above, picture in {(folder / 'answer.png').resolve()}"))
     for name, contents in FOLDERS.items():
         table.append((f"{name}/", f"{contents}: {(folder / name).resolve()}"))
-    if any(_read_json(folder / f"graph/{net}.json")["blob"] is None for net in NETS):
+    if None in blobs:
         table.append((NO_BLOB, "there is no compiler for the stick: tools/toolchain.sh movidius says why"))
     table.append(("next", NEXT))
     return table

@@ -88,3 +88,16 @@ def run_process(
         check=False,
         **options,
     )
+
+
+def python_first(folder: Path) -> dict[str, str]:
+    """An environment for commands in which the Python of the tests comes first on PATH, as python3 in a new folder.
+
+    It has the packages, so nothing is made. No PYTHONPATH is set.
+    """
+    tools = folder / "path"
+    tools.mkdir()
+    (tools / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (tools / "python3").chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    return {**kept, "PATH": f"{tools}:{os.environ['PATH']}"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from common.places import ROOT
+from kits.commands import python_first
 from kits.lmdb_build import records, write_picture
 from kits.training import small_solver
 
@@ -29,13 +29,7 @@ TOOLS = {
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """The Python of the tests comes first on PATH: it has the packages, so nothing is made. No PYTHONPATH is set."""
-    tools = tmp_path / "path"
-    tools.mkdir()
-    (tools / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (tools / "python3").chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    return {**kept, "PATH": f"{tools}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    return python_first(tmp_path) | {"OMP_NUM_THREADS": "1"}
 
 
 def sh(script: str, folder: Path, environment: dict[str, str], **variables: object) -> subprocess.CompletedProcess[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from common.places import ROOT
+from kits.commands import python_first
 
 MOKA = ROOT / "moka"
 VERBS = {
@@ -24,13 +23,7 @@ VERBS = {
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """The Python of the tests comes first on PATH: it has the packages, so nothing is made. No PYTHONPATH is set."""
-    tools = tmp_path / "path"
-    tools.mkdir()
-    (tools / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (tools / "python3").chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    return {**kept, "PATH": f"{tools}:{os.environ['PATH']}"}
+    return python_first(tmp_path)
 
 
 def moka(

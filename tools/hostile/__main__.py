@@ -63,7 +63,7 @@ def run_cases(
             return list(threads.map(one, enumerate(cases)))
     finally:
         while not servers.empty():
-            servers.get().__exit__()
+            servers.get().close()
 
 
 def run_case(case: Case, folder: Path, world: Path, server: Server) -> Outcome:

@@ -42,7 +42,7 @@ class Ended:
 
 
 class Server:
-    """A process that forks for each command. A context manager."""
+    """A process that forks for each command."""
 
     def __init__(self, folder: Path) -> None:
         self._output = folder
@@ -89,10 +89,8 @@ class Server:
             raise RuntimeError(f"the server ended ({self._process.wait()}) in {words}")
         return Ended(out=_text(out), err=_text(err), **json.loads(answer))
 
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
+    def close(self) -> None:
+        """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

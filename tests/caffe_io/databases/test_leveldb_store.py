@@ -17,24 +17,14 @@ from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.errors import DatabaseError
 from common.errors import OutputExists
 from kits.commands import run_process
+from kits.databases import records, written
 
 plyvel = pytest.importorskip("plyvel", reason="plyvel is not installed; Python 3.13 has no package of it")
 
 
-def records(count: int, size: int = 10) -> list[tuple[bytes, bytes]]:
-    return [(b"%08d_a.jpg" % i, bytes([i % 256]) * size) for i in range(count)]
-
-
-def written(path: Path, items: list[tuple[bytes, bytes]]) -> Path:
-    with write_leveldb(path) as db:
-        for key, value in items:
-            db.put(key, value)
-    return path
-
-
 def test_records_are_read_in_the_order_of_their_keys(tmp_path: Path) -> None:
     items = records(2500)
-    path = written(tmp_path / "db", items[::-1])
+    path = written(tmp_path / "db", items[::-1], write_leveldb)
     with LevelDbReader(path) as reader:
         assert len(reader) == 2500
         assert list(reader.items()) == items
@@ -44,7 +34,7 @@ def test_records_are_read_in_the_order_of_their_keys(tmp_path: Path) -> None:
 
 
 def test_plyvel_alone_reads_it(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(3))
+    path = written(tmp_path / "db", records(3), write_leveldb)
     database = plyvel.DB(str(path))
     assert list(database) == records(3)
     database.close()
@@ -53,12 +43,12 @@ def test_plyvel_alone_reads_it(tmp_path: Path) -> None:
 def test_more_records_than_are_written_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leveldb_store, "_BUFFER", 1 << 16)
     items = records(1200, size=2000)
-    with LevelDbReader(written(tmp_path / "db", items)) as reader:
+    with LevelDbReader(written(tmp_path / "db", items, write_leveldb)) as reader:
         assert list(reader.items()) == items
 
 
 def test_a_repeated_key_keeps_the_last_value(tmp_path: Path) -> None:
-    with LevelDbReader(written(tmp_path / "db", [(b"k", b"1"), (b"j", b"2"), (b"k", b"3")])) as reader:
+    with LevelDbReader(written(tmp_path / "db", [(b"k", b"1"), (b"j", b"2"), (b"k", b"3")], write_leveldb)) as reader:
         assert list(reader.items()) == [(b"j", b"2"), (b"k", b"3")]
 
 
@@ -70,7 +60,7 @@ def test_an_error_leaves_no_database(tmp_path: Path) -> None:
 
 
 def test_an_existing_database_is_kept_without_force(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(2))
+    path = written(tmp_path / "db", records(2), write_leveldb)
     with pytest.raises(OutputExists), write_leveldb(path) as db:
         db.put(b"k", b"v")
     with LevelDbReader(path) as reader:
@@ -87,7 +77,7 @@ def test_an_existing_database_is_kept_without_force(tmp_path: Path) -> None:
 
 
 def test_a_cycle_starts_anywhere(tmp_path: Path) -> None:
-    with LevelDbReader(written(tmp_path / "db", records(3))) as reader:
+    with LevelDbReader(written(tmp_path / "db", records(3), write_leveldb)) as reader:
         keys = [int(key[:8]) for key, _ in itertools.islice(reader.cycle(), 7)]
         assert keys == [0, 1, 2, 0, 1, 2, 0]
         keys = [int(key[:8]) for key, _ in itertools.islice(reader.cycle(8), 4)]
@@ -95,7 +85,7 @@ def test_a_cycle_starts_anywhere(tmp_path: Path) -> None:
 
 
 def test_two_readers_of_one_process_share_it(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(3))
+    path = written(tmp_path / "db", records(3), write_leveldb)
     first = LevelDbReader(path)
     second = LevelDbReader(tmp_path / "." / "db")
     first.close()
@@ -108,7 +98,7 @@ def test_two_readers_of_one_process_share_it(tmp_path: Path) -> None:
 
 
 def test_another_process_that_has_it_open(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(3))
+    path = written(tmp_path / "db", records(3), write_leveldb)
     code = "import sys; from caffe_io.databases.leveldb_store import LevelDbReader; LevelDbReader(sys.argv[1])"
     with LevelDbReader(path):
         done = run_process("-c", code, path, folder=tmp_path)
@@ -124,18 +114,18 @@ def test_missing_empty_and_of_another_kind(tmp_path: Path) -> None:
             LevelDbReader(tmp_path / name)
     assert list((tmp_path / "folder").iterdir()) == []
     with pytest.raises(DatabaseError, match="holds no records"):
-        LevelDbReader(written(tmp_path / "empty", []))
+        LevelDbReader(written(tmp_path / "empty", [], write_leveldb))
     with write_lmdb(tmp_path / "lmdb") as db:
         db.put(b"k", b"v")
     with pytest.raises(DatabaseError, match=r"is an LMDB\. Write `backend: LMDB`"):
         LevelDbReader(tmp_path / "lmdb")
     with pytest.raises(DatabaseError, match=r"is a LevelDB\. Write `backend: LEVELDB`"):
-        LmdbReader(written(tmp_path / "leveldb", records(1)))
+        LmdbReader(written(tmp_path / "leveldb", records(1), write_leveldb))
 
 
 @pytest.mark.timeout(20)
 def test_a_fifo_among_its_files_does_not_hang(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(3))
+    path = written(tmp_path / "db", records(3), write_leveldb)
     manifest = next(path.glob("MANIFEST-*"))
     manifest.unlink()
     os.mkfifo(manifest)
@@ -148,7 +138,7 @@ def test_damage_is_an_error_wherever_it_is(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(leveldb_store, "_BUFFER", 1 << 19)
     rng = random.Random(1)
     items = [(b"%08d" % i, rng.randbytes(3000)) for i in range(300)]
-    with LevelDbReader(written(tmp_path / "db", items)):
+    with LevelDbReader(written(tmp_path / "db", items, write_leveldb)):
         pass
     places = []
     for file in sorted((tmp_path / "db").iterdir()):
@@ -174,7 +164,7 @@ def test_damage_is_an_error_wherever_it_is(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_without_plyvel_the_message_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = written(tmp_path / "db", records(1))
+    path = written(tmp_path / "db", records(1), write_leveldb)
     # None makes `import plyvel` fail.
     monkeypatch.setitem(sys.modules, "plyvel", None)  # type: ignore[arg-type]
     for use in (lambda: LevelDbReader(path), lambda: write_leveldb(tmp_path / "new").__enter__()):

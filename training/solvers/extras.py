@@ -39,9 +39,9 @@ class Progress:
 class Extras:
     """The extras of one training, from `file`. `ended` says that validation has ended it.
 
-    The solver calls `rate` and `around_update` in each iteration, `testing` around tests, `judge` after one, and
-    `averaged` around a snapshot. `save` and `restore` keep their state in PREFIX_iter_N.trainingstate, so that a resumed training goes on as an
-    unbroken one. Raises SolverError if the file names a layer or figure that the nets lack.
+    The solver calls `rate` and `around_update` in each iteration, `testing` around tests, `judge` after one, and `averaged`
+    around a snapshot. `save` and `restore` keep the state in PREFIX_iter_N.trainingstate, so that a resumed training goes on
+    as an unbroken one. Raises SolverError if the file names a layer or figure that the nets lack.
     """
 
     def __init__(

@@ -370,6 +370,6 @@ def test_best_weights_of_an_earlier_run_are_not_replaced(tmp_path: Path) -> None
     solver = small_solver(tmp_path, max_iter=1)
     (tmp_path / "small_best.caffemodel").write_bytes(b"of an earlier run")
     done = command("train", "--solver", solver, folder=tmp_path)
-    assert done.code == 1
+    assert done.code == 2
     assert "small_best.caffemodel" in done.err
     assert (tmp_path / "small_best.caffemodel").read_bytes() == b"of an earlier run"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import logging
 import math
 import os
@@ -227,7 +226,7 @@ def _solve(solver: Solver, signals: Signals) -> Stop | None:
 def _resume_hint(prefix: str) -> str:
     """Say how to resume after a worker was lost. The newest snapshot is complete, because snapshots are written atomically."""
     path = Path(prefix)
-    states = snapshots(path.parent, ".solverstate", glob.escape(path.name))
+    states = snapshots(path.parent, ".solverstate", path.name)
     if not states:
         return "No snapshot was written yet; start again."
     newest = max(states, key=lambda state: state.stat().st_mtime)

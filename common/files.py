@@ -28,6 +28,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _READ_AT_ONCE = 1 << 20
 # Where the system keeps devices and the streams of a process.
 _OF_THE_SYSTEM = ("/dev/", "/proc/")
+_TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 _ALREADY_THERE = ": already there. Give --force to replace it, or name another output."
 
 Recognise = Callable[[set[str]], bool]
@@ -147,7 +148,22 @@ def _what_is_there(path: str | os.PathLike[str], mode: int) -> str:
             "Name what it links to, or another output."
         )
     kind = "a FIFO" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+    if stat.S_ISLNK(mode):
+        kind = _where_a_stream_leads(path)
     return f"{path}: is {kind}. Name an ordinary file, which is made or replaced as a whole."
+
+
+def _where_a_stream_leads(path: str | os.PathLike[str]) -> str:
+    """Say what is behind a link such as /dev/stdout: a stream of this process, or a device."""
+    try:
+        mode, end = Path(path).stat().st_mode, os.path.realpath(path)
+    except OSError:
+        return "a closed stream of this process"
+    if stat.S_ISREG(mode):
+        return f"a stream of this process that goes into the file {end}"
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        return "a stream of this process that goes into a pipe"
+    return "the terminal" if end.startswith(_TERMINALS) else "a device"
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:
@@ -182,6 +198,7 @@ def _make_beside(path: Path, folder: bool) -> Path:
     tempfile is no help: its files are private, and to find the usual permissions the process would have to change its
     umask, which other threads would notice.
     """
+    made = path
     try:
         made = _name_beside(path)
         _warn_about_leftovers(path)
@@ -195,7 +212,7 @@ def _make_beside(path: Path, folder: bool) -> Path:
             except FileExistsError:
                 made = _name_beside(path)
     except OSError as error:
-        raise _write_error(error, path, path) from error
+        raise _write_error(error, path, made) from error
 
 
 def _name_beside(path: Path) -> Path:

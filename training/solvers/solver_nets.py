@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,11 @@ def make_test_nets(
         )
     states = list(solver.test_state) or [NetState()] * count
     return [_make(source, TEST, state, device, seed, make_net) for source, state in zip(sources, states, strict=True)]
+
+
+def choose_seed(solver: SolverParameter) -> int:
+    """Return the solver's random_seed, or a random one if it has none."""
+    return solver.random_seed if solver.random_seed >= 0 else int.from_bytes(os.urandom(4), "little")
 
 
 def _sources(solver: SolverParameter, fields: tuple[str, ...]) -> list[_Source]:

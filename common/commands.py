@@ -26,6 +26,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import MokaError, UsageError
@@ -118,8 +119,18 @@ def run_verb(verb: Verb, argv: Sequence[str], prog: str) -> int | None:
     return result
 
 
+def _path(word: str) -> Path:
+    """Return the path that an option of `type=Path` names. An empty one is a variable that was never set, not this folder."""
+    if not word:
+        raise argparse.ArgumentTypeError("is empty; expected a path")
+    return Path(word)
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose help begins with an example, and which raises UsageError. It knows the option --debug."""
+    """An argument parser whose help begins with an example, and which raises UsageError. It knows the option --debug.
+
+    An option of `type=Path` refuses an empty path.
+    """
 
     def __init__(self, prog: str, example: str, about: str) -> None:
         super().__init__(
@@ -128,6 +139,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.example = example
+        self.register("type", Path, _path)
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     def format_help(self) -> str:
@@ -233,6 +245,9 @@ def _explain(error: BaseException, group: str) -> tuple[str, int]:
     text = last_line(error)
     if isinstance(error, RecursionError):
         return "error: an input is nested too deeply to be read.", 1
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        # Where a name goes into a file format that stores text as UTF-8.
+        return f"error: {error.object!a}: this name is not UTF-8. Rename the file or folder.", 1
     if isinstance(error, ValueError) and text.startswith("embedded null"):
         return "error: the name of a file holds a NUL byte. No file can have such a name.", 1
     return (

@@ -16,7 +16,8 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 from .commands import LOGGER
@@ -45,24 +46,25 @@ def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: 
     """
     path = Path(path)
     refuse_existing(path, force)
-    temporary = _name_beside(path) if one_of_many else _make_beside(path, folder=False)
-    try:
-        UNFINISHED.add(temporary)
-        yield temporary
-        if not one_of_many:
-            # Otherwise the rename may reach the disk before the contents do.
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-        # Something may have appeared there meanwhile.
-        refuse_existing(path, force)
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _write_error(error, path, temporary) from error
-        raise
-    finally:
-        UNFINISHED.discard(temporary)
+    with _new_parents(path):
+        temporary = _name_beside(path) if one_of_many else _make_beside(path, folder=False)
+        try:
+            UNFINISHED.add(temporary)
+            yield temporary
+            if not one_of_many:
+                # Otherwise the rename may reach the disk before the contents do.
+                with temporary.open("rb") as written:
+                    os.fsync(written.fileno())
+            # Something may have appeared there meanwhile.
+            refuse_existing(path, force)
+            temporary.replace(path)
+        except BaseException as error:
+            temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _write_error(error, path, temporary) from error
+            raise
+        finally:
+            UNFINISHED.discard(temporary)
 
 
 @contextmanager
@@ -76,21 +78,22 @@ def atomic_folder(
     """
     path = Path(path)
     refuse_existing_folder(path, force, ours)
-    temporary = _make_beside(path, folder=True)
-    try:
-        UNFINISHED.add(temporary)
-        yield temporary
-        # Something may have appeared there meanwhile.
-        refuse_existing_folder(path, force, ours)
-        if path.exists():
-            _exchange(temporary, path)
-        else:
-            temporary.replace(path)
-    except OSError as error:
-        raise _write_error(error, path, temporary) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        UNFINISHED.discard(temporary)
+    with _new_parents(path):
+        temporary = _make_beside(path, folder=True)
+        try:
+            UNFINISHED.add(temporary)
+            yield temporary
+            # Something may have appeared there meanwhile.
+            refuse_existing_folder(path, force, ours)
+            if path.exists():
+                _exchange(temporary, path)
+            else:
+                temporary.replace(path)
+        except OSError as error:
+            raise _write_error(error, path, temporary) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            UNFINISHED.discard(temporary)
 
 
 def refuse_existing(path: str | os.PathLike[str], force: bool = False) -> None:
@@ -190,6 +193,19 @@ def _exchange(new: Path, path: Path) -> None:
         keep.rmdir()
         raise
     shutil.rmtree(keep)
+
+
+@contextmanager
+def _new_parents(path: Path) -> Iterator[None]:
+    """On an error, remove the folders above `path` that were made meanwhile, unless something else is in them by then."""
+    new = list(takewhile(lambda folder: not folder.exists(), path.parents))
+    try:
+        yield
+    except BaseException:
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _make_beside(path: Path, folder: bool) -> Path:

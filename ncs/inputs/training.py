@@ -96,7 +96,7 @@ def find_train_test(net: str | None, deploy: Path) -> Path | None:
     else:
         name, _ = name_and_card(deploy)
         names = [f"{name}_train_test.prototxt", f"{name}_train_val.prototxt"]
-    beside = (deploy.with_name(name) for name in names)
+    beside = (deploy.parent / name for name in names)
     return next((file for file in beside if file.exists() and file != deploy), None)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 
@@ -54,6 +55,18 @@ def test_an_error_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
         (folder / "part").write_bytes(b"half")
         raise error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", [atomic_file, atomic_folder])
+def test_an_error_leaves_no_new_folder(tmp_path: Path, write: Callable[[Path], AbstractContextManager[Path]]) -> None:
+    with pytest.raises(KeyError), write(tmp_path / "new/below/a"):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old").mkdir()
+    with pytest.raises(KeyError), write(tmp_path / "old/new/a"):
+        (tmp_path / "old/new/of another").touch()
+        raise KeyError
+    assert [path.name for path in (tmp_path / "old").rglob("*")] == ["new", "of another"]
 
 
 def test_an_error_keeps_the_old_output(tmp_path: Path) -> None:

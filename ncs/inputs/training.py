@@ -63,9 +63,9 @@ class Transform:
         Raises MeanError if its file cannot be read, or where Caffe refuses the settings.
         """
         values = list(self.param.mean_value)
-        if self.param.mean_file and values:
+        if self.param.HasField("mean_file") and values:
             raise MeanError(f"{self.place}: has both mean_file and mean_value. Write one of them.")
-        if self.param.mean_file:
+        if self.param.HasField("mean_file"):
             try:
                 return read_mean(self.param.mean_file)
             except MeanError as error:

@@ -310,6 +310,53 @@ def test_an_ir_that_does_something_else_than_training_is_refused(folder: Path, t
         engine(trained_with(classifier, **file, scale=0.02), Path(), Path(), ir)
 
 
+DEPLOY = """
+name: "Small"
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 20 dim: 20 } } }
+"""
+
+
+@pytest.mark.parametrize("lmdb_is_there", [True, False])
+def test_the_runner_answers_what_evaluate_counts(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lmdb_is_there: bool
+) -> None:
+    """One picture as a file, and as a record of 27x25 whose centre the net takes: compiled where the LMDB is, or not."""
+    from inference import Runner, read_picture
+    from lmdb_build.__main__ import ROOM as LMDB_BUILD
+    from ncs.__main__ import ROOM as NCS
+
+    monkeypatch.setattr("common.places.TOOLCHAIN", tmp_path / "none")
+    picture = np.random.default_rng(3).integers(0, 256, (60, 50, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "face.png"), picture)
+    (tmp_path / "list.txt").write_text("face.png 1\n")
+    sizes = ["--resize_height", "27", "--resize_width", "25"]
+    LMDB_BUILD.main(["convert_imageset", *sizes, f"{tmp_path}/", str(tmp_path / "list.txt"), str(tmp_path / "lmdb")])
+    text = (folder / "prototxt/Small_train_test.prototxt").read_text().replace(f"{folder}/test", f"{tmp_path}/lmdb")
+    (tmp_path / "Small_train_test.prototxt").write_text(text)
+    # The layers between the data and Accuracy.
+    layers = text[text.index('layer { name: "conv1"') : text.index('layer { name: "accuracy"')]
+    prob = 'layer { name: "prob" type: "Softmax" bottom: "fc8" top: "prob" }'
+    (tmp_path / "Small_deploy.prototxt").write_text(DEPLOY + layers + prob)
+    (tmp_path / "Small.json").write_text(json.dumps(CARD))
+    weights = folder / "models/Small/Small_iter_100.caffemodel"
+    if not lmdb_is_there:
+        (tmp_path / "lmdb").rename(tmp_path / "elsewhere")
+    words = ["--model", f"{tmp_path}/Small_deploy.prototxt", "--weights", str(weights), "--out", f"{tmp_path}/graph"]
+    NCS.main(["compile", *words, "--data_type", "FP32"])
+    if not lmdb_is_there:
+        (tmp_path / "elsewhere").rename(tmp_path / "lmdb")
+    classifier = read_classifier(
+        filter_net(read_net(tmp_path / "Small_train_test.prototxt"), TEST),
+        "Small_train_test.prototxt",
+        read_classification(tmp_path / "Small.json"),
+    )
+    counted, _ = ENGINES["openvino"](classifier, Path("n"), weights, tmp_path / "graph/Small.xml")
+    with Runner(tmp_path / "graph", "CPU") as runner:
+        (answer,) = runner.answer(read_picture(tmp_path / "face.png")).answers
+    agree = np.allclose(list(answer.probabilities.values()), counted[0], atol=1e-6)
+    assert agree == lmdb_is_there, (answer.probabilities, counted)
+
+
 def test_records_are_reversed_for_a_network_that_reverses_them(folder: Path, tmp_path: Path) -> None:
     import openvino
     import openvino.opset8 as op

@@ -138,8 +138,8 @@ def test_other_files_and_another_place(folder: Path, tmp_path: Path) -> None:
     assert "one_off_accuracy" not in report
 
 
-def brightness_ir(folder: Path, side: int = 20, name: str = "prob", batch: int = 1) -> Path:
-    """An IR that takes U8 pictures and answers with softmax of (100, mean, 200) / 10."""
+def brightness_ir(folder: Path, side: int = 20, name: str = "prob", batch: int = 1, factor: float = 0.1) -> Path:
+    """An IR that takes U8 pictures and answers with softmax of (100, mean, 200) * factor."""
     import openvino
     import openvino.opset8 as op
 
@@ -147,7 +147,7 @@ def brightness_ir(folder: Path, side: int = 20, name: str = "prob", batch: int =
     mean = op.reduce_mean(op.convert(data, "f32"), op.constant([1, 2, 3], np.int64), keep_dims=False)
     column = op.reshape(mean, op.constant([batch, 1], np.int64), special_zero=False)
     ends = [op.constant(np.full((batch, 1), value, np.float32)) for value in (100, 200)]
-    scores = op.multiply(op.concat([ends[0], column, ends[1]], 1), op.constant(np.float32(0.1)))
+    scores = op.multiply(op.concat([ends[0], column, ends[1]], 1), op.constant(np.float32(factor)))
     answer = op.softmax(scores, 1)
     answer.output(0).get_tensor().set_names({name})
     openvino.save_model(openvino.Model([answer], [data], "Small"), folder / "Small.xml", compress_to_fp16=False)
@@ -496,19 +496,64 @@ def test_the_caffe_engine_reads_batches(folder: Path, tmp_path: Path, monkeypatc
     np.testing.assert_allclose(probabilities[:, 1], powers / (powers + 2), rtol=1e-5)
 
 
-def test_caffe_is_not_asked_with_weights_that_lack_a_layer(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("engine", ["torch", "caffe"])
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("a layer is gone", "holds no weights for fc8 of prototxt/Small_train_test.prototxt."),
+        ("NaN", 'layer "fc8", blob 1, holds 1 numbers that are NaN or infinite among 3.'),
+        ("infinite", 'layer "fc8", blob 1, holds 1 numbers that are NaN or infinite among 3.'),
+    ],
+)
+def test_no_figure_without_its_weights(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, damage: str, words: str
 ) -> None:
-    """It would fill the layer at random."""
+    """Caffe, which would fill the layer at random, is not asked."""
     monkeypatch.setattr("evaluation.engines.require_toolchain", lambda *_: Path("must not be started"))
     net = filter_net(read_net(folder / "prototxt/Small_train_test.prototxt"), TEST)
     weights = Net(net, TEST, seed=1).weights()
-    del weights["fc8"]
-    write_weights(tmp_path / "part.caffemodel", net, weights)
-    with pytest.raises(WeightsError, match="fc8"):
-        ENGINES["caffe"](
-            classifier_of(folder), folder / "prototxt/Small_train_test.prototxt", tmp_path / "part.caffemodel", Path()
-        )
+    if damage == "a layer is gone":
+        del weights["fc8"]
+    else:
+        weights["fc8"][1][2] = np.nan if damage == "NaN" else np.inf
+    write_weights(tmp_path / "bad.caffemodel", net, weights)
+    options = ["--net", "Small", "--weights", tmp_path / "bad.caffemodel", "--engine", engine]
+    done = command("evaluate", *options, folder=folder, room=ROOM)
+    assert (done.code, done.out) == (1, "")
+    assert f"error: {tmp_path}/bad.caffemodel: {words}" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.caffemodel"]
+
+
+def test_answers_that_are_no_numbers_give_no_figure(folder: Path, tmp_path: Path) -> None:
+    """An IR of another tool with NaN inside, or weights that are finite and overflow."""
+    ir = brightness_ir(tmp_path, factor=np.nan)
+    words = ["--net", "Small", "--engine", "openvino", "--ir", ir, "--out", tmp_path / "out"]
+    done = command("evaluate", *words, folder=folder, room=ROOM)
+    assert (done.code, done.out) == (1, "")
+    assert "the net gives NaN or infinite numbers for 21 of 21 records" in done.err
+    net = filter_net(read_net(folder / "prototxt/Small_train_test.prototxt"), TEST)
+    weights = Net(net, TEST, seed=1).weights()
+    weights["fc8"] = [np.full_like(blob, 3e38) for blob in weights["fc8"]]
+    write_weights(tmp_path / "large.caffemodel", net, weights)
+    words = ["--net", "Small", "--weights", tmp_path / "large.caffemodel", "--out", tmp_path / "out"]
+    done = command("evaluate", *words, folder=folder, room=ROOM)
+    assert (done.code, done.out) == (1, "")
+    assert "NaN or infinite numbers for " in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_phase_is_measured_on_its_own_records(folder: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "--net", "Small", "--phase", "TRAIN", "--out", tmp_path]
+    done = command(*words, folder=folder, room=ROOM)
+    assert done.code == 1
+    assert 'has no Accuracy layer in phase TRAIN (its Accuracy layer "accuracy" needs --phase TEST)' in done.err
+    text = (folder / "prototxt/Small_train_test.prototxt").read_text()
+    model = tmp_path / "both.prototxt"
+    model.write_text(text.replace('top: "accuracy" include { phase: TEST }', 'top: "accuracy"'))
+    done = command(*words, "--model", model, folder=folder, room=ROOM)
+    assert done.code == 0, done.err
+    report = json.loads((tmp_path / "Small_iter_100_test_torch.json").read_text())
+    assert (report["lmdb"], report["pictures"]) == (f"{folder}/train", 41)
 
 
 def test_the_pycaffe_worker_is_python_3_6() -> None:

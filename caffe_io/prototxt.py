@@ -6,6 +6,7 @@ import codecs
 import logging
 import os
 import re
+from pathlib import Path
 from typing import TypeVar, cast
 
 from google.protobuf import text_format
@@ -131,7 +132,9 @@ def read_text(path: str | os.PathLike[str]) -> str:
     try:
         data = read_input(path, _LARGEST_TEXT)
     except OSError as error:
-        raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); expected a prototxt file.") from error
+        missing = isinstance(error, FileNotFoundError) and not Path(path).is_absolute()
+        hint = f" File names are relative to the folder where the command runs: {Path.cwd()}." if missing else ""
+        raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); expected a prototxt file.{hint}") from error
     if b"\0" in data:
         advice = what_binary_it_is(data) or "Pass a caffemodel with --weights."
         raise PrototxtError(f"{path}: is not text; expected a prototxt file. {advice}")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.files import atomic_file
+from common.inputs import open_input
 
 from .errors import EvaluationError
 
@@ -95,7 +96,7 @@ def read_predictions(path: Path) -> Predictions:
     """Read what `write_predictions` wrote. Raises EvaluationError if the file is missing, damaged or of another kind."""
     try:
         # numpy.load leaves a damaged file open if it opened it itself.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        with open_input(path) as stream, np.load(stream, allow_pickle=False) as file:
             return Predictions(
                 keys=file["keys"].tolist(),
                 labels=file["labels"].astype(np.int64, casting="safe"),

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UsageError
-from common.helper import Helper, HelperError, HelperRefused, HelperTimeout
+from common.helper import Helper, HelperEnded, HelperError, HelperRefused, HelperTimeout
 from common.places import make_toolchain, toolchain_has, toolchain_program
 from myriad.blob import BlobHeader, read_header
+from myriad.lock import why_locked_out
 
 from .errors import CompilerError
 
@@ -123,7 +124,8 @@ def _run_compiler(request: dict[str, Any], limit: float) -> str:
             "end the net earlier with --output until it compiles."
         ) from error
     except HelperError as error:
-        raise CompilerError(f"{name}: {error}{again}") from error
+        locked_out = why_locked_out() if isinstance(error, HelperEnded) else ""
+        raise CompilerError(locked_out or f"{name}: {error}{again}") from error
     return str(answer.values["openvino"])
 
 

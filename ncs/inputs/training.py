@@ -86,9 +86,9 @@ class Transform:
         Raises MeanError if its file cannot be read, or where Caffe refuses the settings.
         """
         values = list(self.param.mean_value)
-        if self.param.mean_file and values:
+        if self.param.HasField("mean_file") and values:
             raise MeanError(f"{self.place}: has both mean_file and mean_value. Write one of them.")
-        if self.param.mean_file:
+        if self.param.HasField("mean_file"):
             try:
                 return read_mean(self.param.mean_file)
             except MeanError as error:
@@ -119,7 +119,7 @@ def find_train_test(net: str | None, deploy: Path) -> Path | None:
     else:
         name, _ = name_and_card(deploy)
         names = [f"{name}_train_test.prototxt", f"{name}_train_val.prototxt"]
-    beside = (deploy.with_name(name) for name in names)
+    beside = (deploy.parent / name for name in names)
     return next((file for file in beside if file.exists() and file != deploy), None)
 
 

@@ -92,6 +92,7 @@ def test_the_mean_itself(tmp_path: Path) -> None:
     for settings, words in (
         ({"mean_value": [1, 2]}, r"t: layer d: has 2 mean_value, .* 3 channels"),
         ({"mean_value": [1], "mean_file": "m"}, r"has both mean_file and mean_value"),
+        ({"mean_file": ""}, r'^mean_file "" names no file.*t: layer d names it'),
         ({"mean_file": "none"}, r"none: cannot be read .*\n.*t: layer d names it.*--mean FILE"),
     ):
         with pytest.raises(MeanError, match=f"(?s){words}"):

@@ -18,7 +18,6 @@ import pytest
 from caffe_io.caffe_pb2 import TEST, DataParameter, Datum, TransformationParameter
 from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.datum import datum_to_array, parse_datum
-from caffe_io.errors import WeightsError
 from caffe_io.mean import write_mean
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net

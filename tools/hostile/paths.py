@@ -104,6 +104,7 @@ def _precious(folder: Path) -> None:
 # What an input may be -> the path, and what makes it.
 _INPUT_KINDS: dict[str, tuple[str, Prepare | None]] = {
     "missing": ("nowhere/it", None),
+    "current folder": (".", None),
     "long name": ("x" * 300, None),
     "long path": ("x/" * 3000 + "x", None),
     "empty": ("", None),
@@ -145,6 +146,18 @@ _OUTPUT_KINDS: dict[str, tuple[str, Prepare | None, str]] = {
 
 # Not every command must refuse every kind.
 _OTHER_ENDS: dict[str, Ends] = {
+    # Caffe's lists may hold paths from anywhere, and then its scripts give an empty root, or "./".
+    "convert_imageset/ROOT/empty": Ends.DONE,
+    "convert_imageset/ROOT/current folder": Ends.DONE,
+    # A folder of pictures is what it asks for; those of the world have labels in their names.
+    "build_dataset/--images/current folder": Ends.DONE,
+    # Caffe's scripts write --snapshot= if they have none. The training of the world is then done once more.
+    "train/--snapshot/empty": Ends.DONE,
+    "train/--weights/empty": Ends.DONE,
+    # A text without a setting is a solver, and upgrade runs none.
+    "upgrade/IN, solver/empty file": Ends.DONE,
+    # Its files have other names than the pictures.
+    "compile/--out/folder of pictures": Ends.DONE,
     # It adds its files to a folder.
     "compile/--out/current folder, --force": Ends.DONE,
     "compile/--out/the folder above, --force": Ends.DONE,
@@ -169,4 +182,5 @@ def cases() -> list[Case]:
 def _case(option: str, words: str, kind: str, path: str, prepare: Prepare | None) -> Case:
     name = f"{option.replace(' ', '/', 1)}/{kind}"
     command = tuple(path if word == "{}" else word for word in words.split(" "))
-    return Case(name, command, _OTHER_ENDS.get(name, Ends.REFUSED), prepare)
+    trained = ("work/models/Tiny/*",) if name.startswith("train/") and kind == "empty" else ()
+    return Case(name, command, _OTHER_ENDS.get(name, Ends.REFUSED), prepare, may_change=trained)

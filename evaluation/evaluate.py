@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caffe_io.net_state import add_state_options, stages_of
 from common.errors import UsageError
 from common.files import atomic_file
 from common.places import net_files
-from ncs.compile_options import add_state_options, stages_of
 
 from .engines import ENGINES
 from .errors import EvaluationError
@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--card", type=Path, metavar="FILE", help="JSON card with the task and the names of its classes"
     )
     parser.add_argument("--ir", type=Path, metavar="FILE", help="OpenVINO IR (.xml), for --engine openvino")
-    add_state_options(parser)
+    add_state_options(parser, "TEST")
     parser.add_argument("--engine", choices=sorted(ENGINES), help="what computes the predictions (default: torch)")
     parser.add_argument(
         "--predictions",

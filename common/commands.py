@@ -180,20 +180,22 @@ def _call(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str],
     """Call `main`, print a message about its error, and return the exit code."""
     error: BaseException | None = None
     code = 0
+    debug = "--debug" in two_dashes(arguments)
     try:
         # Libraries end the process without a word if the current folder was deleted.
         os.getcwd()  # noqa: PTH109
         _check_environment()
         code = main(arguments) or 0
     except BaseException as caught:
-        error = caught
+        # Without its traceback, what the command held is freed, so that there is memory for the message.
+        error = caught if debug else caught.with_traceback(None)
     error = error or settle(sys.stdout)
     if error is None:
         return code
     message, code = _explain(error, group)
     settle(sys.stdout)
     try:
-        if "--debug" in two_dashes(arguments) and not isinstance(error, SystemExit):
+        if debug and not isinstance(error, SystemExit):
             traceback.print_exception(error)
         if message:
             print(printable(message), file=sys.stderr)
@@ -227,6 +229,11 @@ def _explain(error: BaseException, group: str) -> tuple[str, int]:
     if isinstance(error, BrokenPipeError):
         # The reader of `... | head` has what it wanted.
         return "", 128 + signal.SIGPIPE
+    if is_lack_of_memory(error):
+        reason = f" ({last_line(error)})" if str(error) else ""
+        return (
+            f"error: there is not enough memory{reason}. Give the process more, or use smaller batches, pictures or nets."
+        ), 1
     if isinstance(error, OSError):
         return f"error: {_explain_system(error)}", 1
     if isinstance(error, ModuleNotFoundError) and not (ROOT / (error.name or "").split(".")[0]).exists():
@@ -236,10 +243,6 @@ def _explain(error: BaseException, group: str) -> tuple[str, int]:
             f"or install the packages: {sys.executable} -m pip install -r {ROOT}/locks/{group}.txt"
         ), 1
     text = last_line(error)
-    if is_lack_of_memory(error):
-        return (
-            f"error: there is not enough memory ({text}). Give the process more, or use smaller batches, pictures or nets."
-        ), 1
     if isinstance(error, RecursionError):
         return "error: an input is nested too deeply to be read.", 1
     if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:

@@ -32,6 +32,10 @@ class Reader(ABC):
             raise DatabaseError(
                 f"{self.path}: cannot be read ({error.strerror}). Check the path and its permissions."
             ) from error
+        except ValueError as error:
+            raise DatabaseError(
+                f"{self.path}: cannot be read (its name holds a NUL byte). Correct the path."
+            ) from error
 
     @abstractmethod
     def __len__(self) -> int:

@@ -29,6 +29,7 @@ def main(options: argparse.Namespace) -> None:
     from caffe_io.net_state import filter_net
     from caffe_io.prototxt import read_net
     from common.files import atomic_file, refuse_existing
+    from common.messages import printable
 
     from ..drawing.net_picture import draw
     from ..drawing.net_table import make_table
@@ -40,7 +41,7 @@ def main(options: argparse.Namespace) -> None:
     phase = Phase.Value(options.phase)
     net = filter_net(read_net(options.model), phase, options.level, stages_of(options))
     table = make_table(net, options.model, Context(phase))
-    print(table.text())
+    print(printable(table.text()))
     with atomic_file(out, options.force) as temporary:
         temporary.write_text(draw(table, net.name or model.stem), "utf-8")
     print(f"picture: {out}")

@@ -168,7 +168,7 @@ def _model_card(ir: Path) -> ModelCard:
     from common.card import IrEntry, MeanEntry, SourceEntry, complete, describe_input, plain_card, read_card
     from ncs.outputs import output_shapes, softmax_outputs
 
-    beside = ir.with_suffix(".json")
+    beside = ir.parent / f"{ir.stem}.json"
     if beside.exists():
         return read_card(beside)
     import openvino

@@ -29,19 +29,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="use prototxt/NAME/train_test.prototxt, its card.json, graph/NAME.xml and the newest snapshot in models/NAME",
     )
-    parser.add_argument("--model", metavar="FILE", help="train_test prototxt, whose TEST phase names the LMDB")
-    parser.add_argument("--weights", metavar="FILE", help=".caffemodel")
-    parser.add_argument("--card", metavar="FILE", help="JSON card with the task and the names of its classes")
-    parser.add_argument("--ir", metavar="FILE", help="OpenVINO IR (.xml), for --engine openvino")
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="train_test prototxt, whose TEST phase names the LMDB"
+    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help=".caffemodel")
+    parser.add_argument(
+        "--card", type=Path, metavar="FILE", help="JSON card with the task and the names of its classes"
+    )
+    parser.add_argument("--ir", type=Path, metavar="FILE", help="OpenVINO IR (.xml), for --engine openvino")
     add_state_options(parser)
     parser.add_argument("--engine", choices=sorted(ENGINES), help="what computes the predictions (default: torch)")
     parser.add_argument(
         "--predictions",
+        type=Path,
         metavar="FILE",
         help="report on the predictions that an earlier run saved (*_predictions.npz) instead of computing them",
     )
     parser.add_argument(
         "--out",
+        type=Path,
         metavar="DIR",
         help="folder for report (JSON), plot (PNG) and predictions (default: the folder of weights or predictions)",
     )
@@ -54,15 +60,15 @@ def main(options: argparse.Namespace) -> None:
     from .predictions import SUFFIX, write_predictions
 
     if options.predictions:
-        file = Path(options.predictions)
+        file = options.predictions
         predictions = _read(file, options)
         stem = file.name.removesuffix(SUFFIX).removesuffix(".npz")
-        out = Path(options.out or file.parent)
+        out = options.out or file.parent
     else:
         predictions = _compute(options)
         weights = Path(predictions.weights)
         stem = f"{weights.stem}_test_{predictions.engine}"
-        file = Path(options.out or weights.parent) / f"{stem}{SUFFIX}"
+        file = (options.out or weights.parent) / f"{stem}{SUFFIX}"
         out = file.parent
     print(f"{predictions.weights} on {predictions.lmdb}, computed by {predictions.engine}")
     print(as_text(predictions))
@@ -100,10 +106,10 @@ def _compute(options: argparse.Namespace) -> Predictions:
     if engine == "openvino" and not (name or options.ir):
         raise UsageError("--engine openvino: no IR was given. Give --ir FILE.xml, or --net NAME.")
     files = net_files(name or "")
-    model = Path(options.model or files.train_test)
-    weights = Path(options.weights) if options.weights else newest_snapshot(f"models/{name}")
-    card = Path(options.card or files.card)
-    ir = Path(options.ir or f"graph/{name}.xml")
+    model: Path = options.model or files.train_test
+    weights: Path = options.weights or newest_snapshot(f"models/{name}")
+    card: Path = options.card or files.card
+    ir: Path = options.ir or Path(f"graph/{name}.xml")
     unfiltered = read_net(model)
     net = filter_net(unfiltered, Phase.Value(options.phase), options.level, stages_of(options))
     classification = read_classification(card) if options.card or card.exists() else UNNAMED
@@ -138,6 +144,6 @@ def _read(file: Path, options: argparse.Namespace) -> Predictions:
             )
     predictions = read_predictions(file)
     if options.card:
-        classification = read_classification(Path(options.card))
+        classification = read_classification(options.card)
         predictions = dataclasses.replace(predictions, task=classification.task, classes=classification.classes)
     return predictions

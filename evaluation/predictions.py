@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.files import atomic_file
+from common.inputs import open_input
 
 from .errors import EvaluationError
 
@@ -50,6 +51,12 @@ class Predictions:
             raise EvaluationError(
                 f"{len(self.keys)} keys, {len(self.labels)} labels and {len(self.probabilities)} rows of probabilities; "
                 "expected one of each for every record."
+            )
+        wrong = int(np.count_nonzero(~np.isfinite(self.probabilities).all(1)))
+        if wrong:
+            raise EvaluationError(
+                f"the net gives NaN or infinite numbers for {wrong} of {len(self.keys)} records, so its figures would mean "
+                "nothing. Its training has diverged, or pictures are out of its range. Take an earlier snapshot."
             )
         smallest, largest = int(self.labels.min()), int(self.labels.max())
         if smallest < 0 or largest >= count:
@@ -89,7 +96,7 @@ def read_predictions(path: Path) -> Predictions:
     """Read what `write_predictions` wrote. Raises EvaluationError if the file is missing, damaged or of another kind."""
     try:
         # numpy.load leaves a damaged file open if it opened it itself.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        with open_input(path) as stream, np.load(stream, allow_pickle=False) as file:
             return Predictions(
                 keys=file["keys"].tolist(),
                 labels=file["labels"].astype(np.int64, casting="safe"),

@@ -18,19 +18,23 @@ EXAMPLE = "python run_inference.py --image_path face.jpg"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--image_path", required=True, metavar="FACE.jpg", help="the picture: one face, cropped")
-    parser.add_argument("--mean_file", metavar="MEAN.npy", help="only compared: the mean is already inside the network")
+    parser.add_argument(
+        "--mean_file", type=Path, metavar="MEAN.npy", help="only compared: the mean is already inside the network"
+    )
     parser.add_argument("--device", default="auto", help="MYRIAD, CPU or auto: a stick if one is there (default)")
-    parser.add_argument("--graph", default="graph", metavar="DIR", help="folder of networks and cards (default: graph)")
+    parser.add_argument(
+        "--graph", type=Path, default=Path("graph"), metavar="DIR", help="folder of networks and cards (default: graph)"
+    )
     parser.add_argument("--precision", choices=PRECISIONS, default="f32", help="what a CPU computes in (default: f32)")
     parser.add_argument("--json", action="store_true", help="print JSON, with the probabilities of all classes")
-    parser.add_argument("--output", metavar="ANNOTATED.png", help="write the face with its answers as a PNG")
+    parser.add_argument("--output", type=Path, metavar="ANNOTATED.png", help="write the face with its answers as a PNG")
     parser.add_argument("--force", action="store_true", help="overwrite --output")
 
 
 def main(options: argparse.Namespace) -> None:
     """Answer about one picture."""
     if options.output:
-        _check_output(Path(options.output), options.force)
+        _check_output(options.output, options.force)
     _shorten_imports()
 
     from faces.pictures import read_picture
@@ -48,7 +52,7 @@ def main(options: argparse.Namespace) -> None:
     size = (picture.shape[1], picture.shape[0])
     print((as_json if options.json else as_text)(options.image_path, size, runner, result))
     if options.output:
-        write_png(Path(options.output), annotate(picture, result.answers), options.force)
+        write_png(options.output, annotate(picture, result.answers), options.force)
         print(f"wrote {options.output}", file=sys.stderr if options.json else sys.stdout)
 
 

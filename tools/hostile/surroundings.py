@@ -40,10 +40,14 @@ def cases() -> list[Case]:
             _case(f"{name}/HOME that cannot be written", f"$MOKA {words}", HOME="/proc"),
         ]
     for name in ("types", "mean", "test", "infer"):
-        found.append(_case(f"{name}/full disk as stdout", f"$MOKA {_COMMANDS[name]} > /dev/full", Ends.REFUSED))
+        # As Caffe does, test writes to stderr alone.
+        ends = Ends.DONE if name == "test" else Ends.REFUSED
+        found.append(_case(f"{name}/full disk as stdout", f"$MOKA {_COMMANDS[name]} > /dev/full", ends))
         gone = f"mkdir gone && cd gone && rmdir ../gone && $MOKA {_COMMANDS[name]}"
         found.append(_case(f"{name}/folder that is gone", gone, Ends.EITHER))
+    full = f"$MOKA {_COMMANDS['test']} 2> /dev/full || {{ echo error: code $? >&2; exit 1; }}"
     found += [
+        _case("test/full disk as stderr", full, Ends.REFUSED),
         _case(
             "user's random.py",
             f"echo 'raise SystemExit(\"mine ran\")' | tee random.py numpy.py training.py; $MOKA {_COMMANDS['mean']}",

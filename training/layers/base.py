@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,6 +20,9 @@ from common.messages import shape_text
 
 from ..errors import LayerError
 from .fillers import fill
+
+if TYPE_CHECKING:
+    from .data.augment import Augmentation
 
 Shape = tuple[int, ...]
 
@@ -43,7 +47,8 @@ class Context:
 
     The solver seeds `generator` again before each iteration, so that a resumed run draws what an unbroken one draws.
     Of several `workers` that train together, `worker` r of N takes the batches r, r + N, r + 2 N, ... of the data.
-    `caffe_bugs` says whether gradients are lost where Caffe loses them (layers.gradients).
+    `caffe_bugs` says whether gradients are lost where Caffe loses them (layers.gradients). `augmentation` is what
+    training.json asks the data layers to do to training pictures.
     """
 
     phase: Phase.ValueType
@@ -54,6 +59,7 @@ class Context:
     workers: int = 1
     caffe_bugs: bool = True
     python_code: PythonCode = PythonCode.REFUSED
+    augmentation: Augmentation | None = None
 
     def batch(self, own: int) -> int:
         """Turn the number of one of this worker's batches into the number counted over all workers."""

@@ -1,6 +1,7 @@
-"""The figures of a classifier. A new one is a function and a line in METRICS.
+"""The figures of a task. A new one is a function and a line in METRICS, or in RECORD_METRICS if it is a mean over records.
 
-Each function takes predictions and returns a value that JSON can hold, or None if the figure means nothing for the task.
+Each function's docstring is its definition. It returns a value that JSON can hold, or None if the figure means nothing for the
+task: classes have accuracies, bins have errors.
 """
 
 from __future__ import annotations
@@ -9,67 +10,140 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.tasks import TASKS
 
 from .predictions import Predictions
 
 Metric = Callable[[Predictions], Any]
+Values = NDArray[np.float64]
+RecordMetric = Callable[[Predictions], "Values | None"]
+
+CALIBRATION_BINS = 10
 
 
 def pictures(predictions: Predictions) -> int:
-    """Count the records."""
-    return int(predictions.confusion.sum())
+    """Number of records that count."""
+    return len(predictions.labels)
 
 
-def correct(predictions: Predictions) -> int:
-    """Count the records whose most probable class is the actual one."""
-    return int(predictions.confusion.trace())
+def correct(predictions: Predictions) -> int | None:
+    """Number of records whose most probable class is the actual one."""
+    return None if predictions.bins else int(predictions.confusion.trace())
 
 
-def accuracy(predictions: Predictions) -> float:
-    """Return the share of correct records."""
-    return correct(predictions) / pictures(predictions)
-
-
-def standard_error(predictions: Predictions) -> float:
-    """Return the standard error of the accuracy, as of a share in a random sample of this size."""
-    share = accuracy(predictions)
-    return float(np.sqrt(share * (1 - share) / pictures(predictions)))
-
-
-def majority(predictions: Predictions) -> int:
-    """Count the records that would be correct if the answer were always the most frequent class."""
-    return int(predictions.confusion.sum(1).max())
-
-
-def majority_baseline(predictions: Predictions) -> float:
-    """Return the accuracy of always answering the most frequent class."""
-    return majority(predictions) / pictures(predictions)
-
-
-def one_off(predictions: Predictions) -> int | None:
-    """Count the records whose most probable class is the actual one or its neighbour; None if classes have no order."""
-    task = TASKS.get(predictions.task)
-    if task is None or not task.ordered:
+def is_correct(predictions: Predictions) -> Values | None:
+    """Share of records whose most probable class is the actual one."""
+    if predictions.bins:
         return None
-    return int(sum(predictions.confusion.trace(offset) for offset in (-1, 0, 1)))
+    found: Values = (predictions.probabilities.argmax(1) == predictions.labels).astype(float)
+    return found
 
 
-def one_off_accuracy(predictions: Predictions) -> float | None:
-    """Return the share of records that `one_off` counts."""
-    count = one_off(predictions)
-    return None if count is None else count / pictures(predictions)
+def is_one_off(predictions: Predictions) -> Values | None:
+    """Share of records whose most probable class is the actual one or its neighbour, for ordered classes."""
+    task = TASKS.get(predictions.task)
+    if predictions.bins or task is None or not task.ordered:
+        return None
+    found: Values = (abs(predictions.probabilities.argmax(1) - predictions.labels) <= 1).astype(float)
+    return found
+
+
+def _in_top(k: int) -> RecordMetric:
+    def in_top(predictions: Predictions) -> Values | None:
+        """Share of records whose actual class is among the K most probable, for more than K classes."""
+        if predictions.bins or len(predictions.classes) <= k:
+            return None
+        # A stable sort puts the first of equals first, as argmax does.
+        best = np.argsort(-predictions.probabilities, axis=1, kind="stable")[:, :k]
+        found: Values = (best == predictions.labels[:, None]).any(1).astype(float)
+        return found
+
+    return in_top
+
+
+def absolute_error(predictions: Predictions) -> Values | None:
+    """Mean absolute error (MAE) of the expected value: the mean of the bins, weighted by their probabilities."""
+    return abs(predictions.expected - predictions.labels) if predictions.bins else None
+
+
+def argmax_error(predictions: Predictions) -> Values | None:
+    """Mean absolute error of the most probable bin."""
+    if not predictions.bins:
+        return None
+    found: Values = abs(np.array(predictions.bins)[predictions.probabilities.argmax(1)] - predictions.labels)
+    return found
+
+
+def _within(most: float) -> RecordMetric:
+    def within(predictions: Predictions) -> Values | None:
+        """Cumulative score: share of records whose expected value is off by at most N."""
+        error = absolute_error(predictions)
+        # Sums of float32 probabilities are not exact.
+        return None if error is None else (error <= most + 1e-6).astype(float)
+
+    return within
+
+
+RECORD_METRICS: dict[str, RecordMetric] = {
+    "accuracy": is_correct,
+    "one_off_accuracy": is_one_off,
+    "top_2_accuracy": _in_top(2),
+    "top_3_accuracy": _in_top(3),
+    "mae": absolute_error,
+    "mae_of_argmax": argmax_error,
+    "cs_3": _within(3),
+    "cs_5": _within(5),
+    "cs_10": _within(10),
+}
+"""Figures that are the mean of a number for each record, so they have intervals (intervals.py) and can be compared."""
+
+
+def _mean_of(metric: RecordMetric) -> Metric:
+    def mean(predictions: Predictions) -> float | None:
+        values = metric(predictions)
+        return None if values is None else float(values.mean())
+
+    mean.__doc__ = metric.__doc__
+    return mean
+
+
+def standard_error(predictions: Predictions) -> float | None:
+    """Standard error of the accuracy, as of a share in a random sample of this size."""
+    values = is_correct(predictions)
+    if values is None:
+        return None
+    share = float(values.mean())
+    return float(np.sqrt(share * (1 - share) / len(values)))
+
+
+def majority_baseline(predictions: Predictions) -> float | None:
+    """Accuracy of always answering the most frequent class."""
+    return None if predictions.bins else int(predictions.confusion.sum(1).max()) / pictures(predictions)
+
+
+def median_error(predictions: Predictions) -> float | None:
+    """Median of the absolute error of the expected value."""
+    error = absolute_error(predictions)
+    return None if error is None else float(np.median(error))
+
+
+def baseline_mae(predictions: Predictions) -> float | None:
+    """Mean absolute error of always answering the median label."""
+    return float(abs(predictions.labels - np.median(predictions.labels)).mean()) if predictions.bins else None
 
 
 def recalls(predictions: Predictions) -> list[float | None]:
-    """Return, for each class, the share of its records that are correct; None for a class without records."""
+    """For each class, the share of its records that are correct; None for a class without records."""
     counts = predictions.confusion.sum(1)
     return [float(predictions.confusion[i, i] / n) if n else None for i, n in enumerate(counts)]
 
 
-def classes(predictions: Predictions) -> list[dict[str, Any]]:
-    """List the classes with their number of records and their recall."""
+def classes(predictions: Predictions) -> list[dict[str, Any]] | None:
+    """The classes with their number of records and their recall."""
+    if predictions.bins:
+        return None
     counts = predictions.confusion.sum(1)
     return [
         {"name": name, "pictures": int(count), "recall": recall}
@@ -77,13 +151,73 @@ def classes(predictions: Predictions) -> list[dict[str, Any]]:
     ]
 
 
-def mean_recall(predictions: Predictions) -> float:
-    """Return the mean recall of the classes that have records."""
+def mean_recall(predictions: Predictions) -> float | None:
+    """Mean recall of the classes that have records, which is also called balanced accuracy."""
+    if predictions.bins:
+        return None
     return float(np.mean([recall for recall in recalls(predictions) if recall is not None]))
 
 
-def confusion_matrix(predictions: Predictions) -> list[list[int]]:
-    """Return the counts, a row for each actual class."""
+def macro_f1(predictions: Predictions) -> float | None:
+    """Mean of the classes' F1, the harmonic mean of precision and recall, over the classes that have records."""
+    from sklearn.metrics import f1_score
+
+    if predictions.bins:
+        return None
+    labels, answers = predictions.labels, predictions.probabilities.argmax(1)
+    return float(f1_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0))
+
+
+def auc(predictions: Predictions) -> float | None:
+    """Area under the ROC curve of the second of two classes, if both have records."""
+    from sklearn.metrics import roc_auc_score
+
+    if predictions.bins or len(predictions.classes) != 2 or len(set(predictions.labels.tolist())) < 2:
+        return None
+    return float(roc_auc_score(predictions.labels, predictions.probabilities[:, 1]))
+
+
+def roc(predictions: Predictions) -> list[list[float]] | None:
+    """Points of the ROC curve of the second of two classes: false positive rate, true positive rate."""
+    from sklearn.metrics import roc_curve
+
+    if auc(predictions) is None:
+        return None
+    false_positives, true_positives, _ = roc_curve(predictions.labels, predictions.probabilities[:, 1])
+    return [[round(float(x), 5), round(float(y), 5)] for x, y in zip(false_positives, true_positives, strict=True)]
+
+
+def reliability(predictions: Predictions) -> list[dict[str, float]] | None:
+    """Records by the probability of their most probable class, in ten equal parts from 0 to 1: count, mean, accuracy."""
+    right = is_correct(predictions)
+    if right is None:
+        return None
+    sure = predictions.probabilities.max(1).astype(np.float64)
+    part = np.minimum((sure * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    return [
+        {
+            "pictures": int((part == i).sum()),
+            "probability": float(sure[part == i].mean()),
+            "accuracy": float(right[part == i].mean()),
+        }
+        for i in range(CALIBRATION_BINS)
+        if (part == i).any()
+    ]
+
+
+def calibration_error(predictions: Predictions) -> float | None:
+    """Expected calibration error (ECE): the mean over records of |probability - accuracy| of their part of ten."""
+    parts = reliability(predictions)
+    if parts is None:
+        return None
+    gaps = sum(each["pictures"] * abs(each["probability"] - each["accuracy"]) for each in parts)
+    return float(gaps / pictures(predictions))
+
+
+def confusion_matrix(predictions: Predictions) -> list[list[int]] | None:
+    """Counts, a row for each actual class, a column for each predicted one."""
+    if predictions.bins:
+        return None
     matrix: list[list[int]] = predictions.confusion.tolist()
     return matrix
 
@@ -91,15 +225,21 @@ def confusion_matrix(predictions: Predictions) -> list[list[int]]:
 METRICS: dict[str, Metric] = {
     "pictures": pictures,
     "correct": correct,
-    "accuracy": accuracy,
+    **{name: _mean_of(metric) for name, metric in RECORD_METRICS.items()},
     "standard_error": standard_error,
     "majority_baseline": majority_baseline,
-    "one_off_accuracy": one_off_accuracy,
+    "median_error": median_error,
+    "baseline_mae": baseline_mae,
     "classes": classes,
     "mean_recall": mean_recall,
+    "macro_f1": macro_f1,
+    "auc": auc,
+    "roc": roc,
+    "calibration_error": calibration_error,
+    "reliability": reliability,
     "confusion_matrix": confusion_matrix,
 }
-"""The figures of a report, in its order."""
+"""The figures of a task, in the order of a report."""
 
 
 def figures(predictions: Predictions) -> dict[str, Any]:
@@ -110,24 +250,3 @@ def figures(predictions: Predictions) -> dict[str, Any]:
         if value is not None:
             result[name] = value
     return result
-
-
-def as_text(predictions: Predictions) -> str:
-    """Return the figures as lines for a terminal."""
-    total = pictures(predictions)
-    lines = [
-        f"accuracy {accuracy(predictions):.1%}, {correct(predictions)}/{total} corrects "
-        f"(standard error {100 * standard_error(predictions):.1f} points)"
-    ]
-    near = one_off(predictions)
-    if near is not None:
-        lines.append(f"1-off accuracy {near / total:.1%}, {near}/{total}")
-    lines.append(f"always the commonest class: {majority_baseline(predictions):.1%}")
-    lines.append("rows: actual, columns: predicted")
-    width = 1 + max(len(name) for name in (*predictions.classes, "recall"))
-    lines.append(" " * width + "".join(f"{name:>{width}}" for name in (*predictions.classes, "recall")))
-    for name, row, recall in zip(predictions.classes, predictions.confusion, recalls(predictions), strict=True):
-        cells = "".join(f"{count:{width}d}" for count in row)
-        last = "-" if recall is None else f"{recall:.0%}"
-        lines.append(f"{name:>{width}}{cells}{last:>{width}}")
-    return "\n".join(lines)

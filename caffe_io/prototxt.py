@@ -69,10 +69,13 @@ def read_solver(path: str | os.PathLike[str]) -> SolverParameter:
     """Read a solver from prototxt text.
 
     The enumeration `solver_type` becomes the string `type`. If snapshot_prefix is missing, or is a folder, it is
-    completed from the file's name, as in Caffe.
+    completed from the file's name, as in Caffe. Warns of a transform_param that Caffe ignores in a net inside the solver.
     """
     solver = parse_text(read_text(path), SolverParameter(), str(path))
-    return upgrade_solver(solver, str(path))
+    upgrade_solver(solver, str(path))
+    for net in (solver.net_param, solver.train_net_param, *solver.test_net_param):
+        warn_of_ignored(net, str(path))
+    return solver
 
 
 def to_text(message: Message) -> str:

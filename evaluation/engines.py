@@ -42,7 +42,6 @@ HARMLESS = ("    @ ", "*** Check failure stack trace", "*** Aborted at", "PC: @"
 
 def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path, looks: str = "centre") -> list[Found]:
     """Run our own net."""
-    import numpy as np
     import torch
 
     from .torch_looks import shown
@@ -57,7 +56,7 @@ def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path, l
             for number, feed in enumerate(feeds):
                 net.forward(feed, keep=keep)
                 for i, question in enumerate(classifier.questions):
-                    found = net.blobs[question.scores].flatten(1).softmax(1).numpy() / np.float32(len(feeds))
+                    found: Array = (net.blobs[question.scores].flatten(1).softmax(1) / len(feeds)).numpy()
                     if number == 0:
                         scores[i].append(found)
                         labels[i].append(net.blobs[question.label].reshape(-1).numpy())

@@ -80,6 +80,12 @@ class Predictions:
                 f"{len(self.keys)} keys, {len(self.labels)} labels and {len(self.probabilities)} rows of probabilities; "
                 "expected one of each for every record."
             )
+        wrong = int(np.count_nonzero(~np.isfinite(self.probabilities).all(1)))
+        if wrong:
+            raise EvaluationError(
+                f"the net gives NaN or infinite numbers for {wrong} of {len(self.keys)} records, so its figures would mean "
+                "nothing. Its training has diverged, or pictures are out of its range. Take an earlier snapshot."
+            )
 
     @cached_property
     def expected(self) -> NDArray[np.float64]:

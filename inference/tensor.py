@@ -1,4 +1,4 @@
-"""From a picture to the numbers that a network takes: cut out the face, resize it, order its channels.
+"""From a picture to the numbers that a network takes: cut out the face, resize it, take its centre, order its channels.
 
 The mean is not subtracted here. It is part of the compiled network, which is fed raw bytes.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from faces.crop import Box, crop
+from faces.crop import Box, centre, crop
 from faces.pictures import resize
 
 if TYPE_CHECKING:
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 def to_tensor(picture: Picture, card: ModelCard, box: Box | None = None) -> Picture:
     """Turn BGR uint8, height x width x 3, into the uint8 1 x channels x height x width that `card` describes.
 
-    `box` is the face in the picture. Without it the whole picture is the face.
+    `box` is the face in the picture. Without it the whole picture is the face. A network that was trained on the centres of
+    larger pictures gets the centre of a face of their size, as in phase TEST.
     """
     import numpy as np
 
     _, _, height, width = card.input.shape
     face = crop(picture, box, card.crop_margin)
-    face = RESIZES[card.resize](face, height, width)
+    face = RESIZES[card.resize](face, *(card.input.resize_to or (height, width)))
+    face = centre(face, height, width)
     face = CHANNEL_ORDERS[card.channel_order](face)
     return np.ascontiguousarray(face.reshape(*face.shape[:2], -1).transpose(2, 0, 1)[None])
 

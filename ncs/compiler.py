@@ -74,6 +74,12 @@ class Compiled:
     openvino: str
 
 
+def check_limit(limit: float) -> None:
+    """Raise UsageError unless `limit` is a number of seconds that the compiler may take."""
+    if not 0 < limit <= LONGEST:
+        raise UsageError(f"--time_limit {limit:g}: expected seconds above 0 and at most {LONGEST:g}.")
+
+
 def available() -> bool:
     """Return whether the tool chain is installed."""
     return toolchain_has("movidius")
@@ -87,8 +93,6 @@ def compile_blob(
     `scratch` is a folder for the compiler's cache. Raises CompilerError if the compiler refuses the network, crashes, or
     takes longer than `limit` seconds.
     """
-    if not 0 < limit <= LONGEST:
-        raise UsageError(f"--time_limit {limit:g}: expected seconds above 0 and at most {LONGEST:g}.")
     paths = {"xml": xml, "bin": bin, "blob": blob, "scratch": scratch}
     request = {**{key: str(path.resolve()) for key, path in paths.items()}, **asdict(resources)}
     start = time.perf_counter()

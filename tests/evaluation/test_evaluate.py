@@ -18,7 +18,6 @@ import pytest
 from caffe_io.caffe_pb2 import TEST, DataParameter, Datum, TransformationParameter
 from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.datum import datum_to_array, parse_datum
-from caffe_io.errors import WeightsError
 from caffe_io.mean import write_mean
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
@@ -137,8 +136,8 @@ def test_other_files_and_another_place(folder: Path, tmp_path: Path) -> None:
     assert "one_off_accuracy" not in report
 
 
-def brightness_ir(folder: Path, side: int = 20, name: str = "prob", batch: int = 1) -> Path:
-    """An IR that takes U8 pictures and answers with softmax of (100, mean, 200) / 10."""
+def brightness_ir(folder: Path, side: int = 20, name: str = "prob", batch: int = 1, factor: float = 0.1) -> Path:
+    """An IR that takes U8 pictures and answers with softmax of (100, mean, 200) * factor."""
     import openvino
     import openvino.opset8 as op
 
@@ -146,7 +145,7 @@ def brightness_ir(folder: Path, side: int = 20, name: str = "prob", batch: int =
     mean = op.reduce_mean(op.convert(data, "f32"), op.constant([1, 2, 3], np.int64), keep_dims=False)
     column = op.reshape(mean, op.constant([batch, 1], np.int64), special_zero=False)
     ends = [op.constant(np.full((batch, 1), value, np.float32)) for value in (100, 200)]
-    scores = op.multiply(op.concat([ends[0], column, ends[1]], 1), op.constant(np.float32(0.1)))
+    scores = op.multiply(op.concat([ends[0], column, ends[1]], 1), op.constant(np.float32(factor)))
     answer = op.softmax(scores, 1)
     answer.output(0).get_tensor().set_names({name})
     openvino.save_model(openvino.Model([answer], [data], "Small"), folder / "Small.xml", compress_to_fp16=False)
@@ -309,6 +308,53 @@ def test_an_ir_that_does_something_else_than_training_is_refused(folder: Path, t
         engine(trained_with(classifier, **file, scale=0.02), Path(), Path(), ir)
 
 
+DEPLOY = """
+name: "Small"
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 20 dim: 20 } } }
+"""
+
+
+@pytest.mark.parametrize("lmdb_is_there", [True, False])
+def test_the_runner_answers_what_evaluate_counts(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lmdb_is_there: bool
+) -> None:
+    """One picture as a file, and as a record of 27x25 whose centre the net takes: compiled where the LMDB is, or not."""
+    from inference import Runner, read_picture
+    from lmdb_build.__main__ import ROOM as LMDB_BUILD
+    from ncs.__main__ import ROOM as NCS
+
+    monkeypatch.setattr("common.places.TOOLCHAIN", tmp_path / "none")
+    picture = np.random.default_rng(3).integers(0, 256, (60, 50, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "face.png"), picture)
+    (tmp_path / "list.txt").write_text("face.png 1\n")
+    sizes = ["--resize_height", "27", "--resize_width", "25"]
+    LMDB_BUILD.main(["convert_imageset", *sizes, f"{tmp_path}/", str(tmp_path / "list.txt"), str(tmp_path / "lmdb")])
+    text = (folder / "prototxt/Small_train_test.prototxt").read_text().replace(f"{folder}/test", f"{tmp_path}/lmdb")
+    (tmp_path / "Small_train_test.prototxt").write_text(text)
+    # The layers between the data and Accuracy.
+    layers = text[text.index('layer { name: "conv1"') : text.index('layer { name: "accuracy"')]
+    prob = 'layer { name: "prob" type: "Softmax" bottom: "fc8" top: "prob" }'
+    (tmp_path / "Small_deploy.prototxt").write_text(DEPLOY + layers + prob)
+    (tmp_path / "Small.json").write_text(json.dumps(CARD))
+    weights = folder / "models/Small/Small_iter_100.caffemodel"
+    if not lmdb_is_there:
+        (tmp_path / "lmdb").rename(tmp_path / "elsewhere")
+    words = ["--model", f"{tmp_path}/Small_deploy.prototxt", "--weights", str(weights), "--out", f"{tmp_path}/graph"]
+    NCS.main(["compile", *words, "--data_type", "FP32"])
+    if not lmdb_is_there:
+        (tmp_path / "elsewhere").rename(tmp_path / "lmdb")
+    classifier = read_classifier(
+        filter_net(read_net(tmp_path / "Small_train_test.prototxt"), TEST),
+        "Small_train_test.prototxt",
+        read_classification(tmp_path / "Small.json"),
+    )
+    counted, _ = ENGINES["openvino"](classifier, Path("n"), weights, tmp_path / "graph/Small.xml")
+    with Runner(tmp_path / "graph", "CPU") as runner:
+        (answer,) = runner.answer(read_picture(tmp_path / "face.png")).answers
+    agree = np.allclose(list(answer.probabilities.values()), counted[0], atol=1e-6)
+    assert agree == lmdb_is_there, (answer.probabilities, counted)
+
+
 def test_records_are_reversed_for_a_network_that_reverses_them(folder: Path, tmp_path: Path) -> None:
     import openvino
     import openvino.opset8 as op
@@ -450,19 +496,64 @@ def test_the_caffe_engine_reads_batches(folder: Path, tmp_path: Path, monkeypatc
     np.testing.assert_allclose(probabilities[:, 1], powers / (powers + 2), rtol=1e-5)
 
 
-def test_caffe_is_not_asked_with_weights_that_lack_a_layer(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("engine", ["torch", "caffe"])
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("a layer is gone", "holds no weights for fc8 of prototxt/Small_train_test.prototxt."),
+        ("NaN", 'layer "fc8", blob 1, holds 1 numbers that are NaN or infinite among 3.'),
+        ("infinite", 'layer "fc8", blob 1, holds 1 numbers that are NaN or infinite among 3.'),
+    ],
+)
+def test_no_figure_without_its_weights(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, damage: str, words: str
 ) -> None:
-    """It would fill the layer at random."""
+    """Caffe, which would fill the layer at random, is not asked."""
     monkeypatch.setattr("evaluation.engines.require_toolchain", lambda *_: Path("must not be started"))
     net = filter_net(read_net(folder / "prototxt/Small_train_test.prototxt"), TEST)
     weights = Net(net, TEST, seed=1).weights()
-    del weights["fc8"]
-    write_weights(tmp_path / "part.caffemodel", net, weights)
-    with pytest.raises(WeightsError, match="fc8"):
-        ENGINES["caffe"](
-            classifier_of(folder), folder / "prototxt/Small_train_test.prototxt", tmp_path / "part.caffemodel", Path()
-        )
+    if damage == "a layer is gone":
+        del weights["fc8"]
+    else:
+        weights["fc8"][1][2] = np.nan if damage == "NaN" else np.inf
+    write_weights(tmp_path / "bad.caffemodel", net, weights)
+    options = ["--net", "Small", "--weights", tmp_path / "bad.caffemodel", "--engine", engine]
+    done = command("evaluate", *options, folder=folder, room=ROOM)
+    assert (done.code, done.out) == (1, "")
+    assert f"error: {tmp_path}/bad.caffemodel: {words}" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.caffemodel"]
+
+
+def test_answers_that_are_no_numbers_give_no_figure(folder: Path, tmp_path: Path) -> None:
+    """An IR of another tool with NaN inside, or weights that are finite and overflow."""
+    ir = brightness_ir(tmp_path, factor=np.nan)
+    words = ["--net", "Small", "--engine", "openvino", "--ir", ir, "--out", tmp_path / "out"]
+    done = command("evaluate", *words, folder=folder, room=ROOM)
+    assert (done.code, done.out) == (1, "")
+    assert "the net gives NaN or infinite numbers for 21 of 21 records" in done.err
+    net = filter_net(read_net(folder / "prototxt/Small_train_test.prototxt"), TEST)
+    weights = Net(net, TEST, seed=1).weights()
+    weights["fc8"] = [np.full_like(blob, 3e38) for blob in weights["fc8"]]
+    write_weights(tmp_path / "large.caffemodel", net, weights)
+    words = ["--net", "Small", "--weights", tmp_path / "large.caffemodel", "--out", tmp_path / "out"]
+    done = command("evaluate", *words, folder=folder, room=ROOM)
+    assert (done.code, done.out) == (1, "")
+    assert "NaN or infinite numbers for " in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_phase_is_measured_on_its_own_records(folder: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "--net", "Small", "--phase", "TRAIN", "--out", tmp_path]
+    done = command(*words, folder=folder, room=ROOM)
+    assert done.code == 1
+    assert 'has no Accuracy layer in phase TRAIN (its Accuracy layer "accuracy" needs --phase TEST)' in done.err
+    text = (folder / "prototxt/Small_train_test.prototxt").read_text()
+    model = tmp_path / "both.prototxt"
+    model.write_text(text.replace('top: "accuracy" include { phase: TEST }', 'top: "accuracy"'))
+    done = command(*words, "--model", model, folder=folder, room=ROOM)
+    assert done.code == 0, done.err
+    report = json.loads((tmp_path / "Small_iter_100_test_torch.json").read_text())
+    assert (report["lmdb"], report["pictures"]) == (f"{folder}/train", 41)
 
 
 def test_the_pycaffe_worker_is_python_3_6() -> None:

@@ -84,7 +84,7 @@ def _sources(solver: SolverParameter, fields: tuple[str, ...]) -> list[_Source]:
 
 
 def _read(field: str, path: str) -> _Source:
-    if not Path(path).exists():
+    if not path or not Path(path).exists():
         raise SolverError(
             f'the solver\'s {field} is "{path}", but there is no such file. '
             f"File names are relative to the folder where the command runs: {Path.cwd()}."

@@ -346,9 +346,9 @@ def test_the_runner_answers_what_evaluate_counts(
     classifier = read_classifier(
         filter_net(read_net(tmp_path / "Small_train_test.prototxt"), TEST),
         "Small_train_test.prototxt",
-        read_classification(tmp_path / "Small.json"),
+        read_outputs(tmp_path / "Small.json"),
     )
-    counted, _ = ENGINES["openvino"](classifier, Path("n"), weights, tmp_path / "graph/Small.xml")
+    ((counted, _),) = ENGINES["openvino"](classifier, Path("n"), weights, tmp_path / "graph/Small.xml")
     with Runner(tmp_path / "graph", "CPU") as runner:
         (answer,) = runner.answer(read_picture(tmp_path / "face.png")).answers
     agree = np.allclose(list(answer.probabilities.values()), counted[0], atol=1e-6)
@@ -553,7 +553,7 @@ def test_another_phase_is_measured_on_its_own_records(folder: Path, tmp_path: Pa
     done = command(*words, "--model", model, folder=folder, room=ROOM)
     assert done.code == 0, done.err
     report = json.loads((tmp_path / "Small_iter_100_test_torch.json").read_text())
-    assert (report["lmdb"], report["pictures"]) == (f"{folder}/train", 41)
+    assert (report["lmdb"], report["tasks"]["age"]["pictures"]) == (f"{folder}/train", 41)
 
 
 def test_the_pycaffe_worker_is_python_3_6() -> None:

@@ -99,10 +99,10 @@ def main(options: argparse.Namespace) -> None:
 
 def make_report(runs: Sequence[Predictions], files: Sequence[Path]) -> dict[str, Any]:
     """Print the figures of each task, and return them for a JSON file. `files` are those with the predictions."""
-    from .groups import by_decade, figures_by_group, groups_of
-    from .intervals import intervals
-    from .metrics import figures
-    from .text import as_text
+    from .figures.groups import by_decade, figures_by_group, groups_of
+    from .figures.intervals import intervals
+    from .figures.metrics import figures
+    from .figures.text import as_text
 
     groups = groups_of(runs)
     tasks: dict[str, Any] = {}
@@ -133,8 +133,8 @@ def file_name(task: str) -> str:
 
 def _plot(runs: Sequence[Predictions], out: Path, stem: str) -> list[str]:
     """Write the confusion matrix of each task with classes; return the names."""
-    from .groups import by_decade
-    from .plots import plot_confusion
+    from .figures.groups import by_decade
+    from .figures.plots import plot_confusion
 
     matrices = [each for run in runs if (each := by_decade(run) if run.bins else run) is not None]
     paths = []
@@ -155,7 +155,7 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
     from caffe_io.weights import newest_snapshot
 
     from .classifier import UNNAMED, read_classifier, read_outputs
-    from .groups import people_of
+    from .figures.groups import people_of
     from .predictions import Predictions
 
     name = options.net
@@ -203,7 +203,7 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
 def _read(files: Sequence[Path], options: argparse.Namespace) -> list[Predictions]:
     """Read saved predictions of one run. A card replaces their tasks and class names, a table their people."""
     from .classifier import read_outputs
-    from .groups import people_of
+    from .figures.groups import people_of
     from .predictions import read_predictions
 
     for option in ("net", "model", "weights", "ir", "engine"):

@@ -139,7 +139,7 @@ def test_accuracy_is_what_caffe_test_finds(
 ) -> None:
     from evaluation.classifier import read_classifier, read_outputs
     from evaluation.engines import ENGINES
-    from evaluation.metrics import correct
+    from evaluation.figures.metrics import correct
     from evaluation.predictions import Predictions
 
     model, weights = Path("AgeNet_train_test.prototxt"), Path("caffes_iter_20.caffemodel")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from common.tasks import TASKS
 
-from .predictions import Predictions
+from ..predictions import Predictions
 
 Metric = Callable[[Predictions], Any]
 Values = NDArray[np.float64]

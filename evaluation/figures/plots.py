@@ -8,8 +8,8 @@ import numpy as np
 
 from common.files import atomic_file
 
+from ..predictions import Predictions
 from .metrics import pictures
-from .predictions import Predictions
 
 
 def plot_confusion(predictions: Predictions, path: Path, title: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..predictions import Predictions
 from .metrics import figures, recalls
-from .predictions import Predictions
 
 
 def as_text(predictions: Predictions, bounds: dict[str, list[float]] | None = None) -> str:

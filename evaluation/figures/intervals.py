@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..predictions import Predictions
 from .metrics import RECORD_METRICS
-from .predictions import Predictions
 
 RESAMPLES = 2000
 LEVEL = 0.95

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from evaluation.errors import EvaluationError
-from evaluation.metrics import correct, figures, is_one_off, majority_baseline, pictures
-from evaluation.plots import plot_confusion
+from evaluation.figures.metrics import correct, figures, is_one_off, majority_baseline, pictures
+from evaluation.figures.plots import plot_confusion
+from evaluation.figures.text import as_text
 from evaluation.predictions import Predictions
-from evaluation.text import as_text
 
 # actual: 0 0 0 0 1 1 2 2 3 3, of four classes; predicted: 0 0 1 3 1 3 2 0 2 2
 ACTUAL = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3]

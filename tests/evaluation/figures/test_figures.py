@@ -8,9 +8,9 @@ from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 from common.places import ROOT
 from common.tasks import TASKS
-from evaluation.groups import by_decade, figures_by_group
-from evaluation.intervals import group_numbers, intervals
-from evaluation.metrics import METRICS, figures
+from evaluation.figures.groups import by_decade, figures_by_group
+from evaluation.figures.intervals import group_numbers, intervals
+from evaluation.figures.metrics import METRICS, figures
 from evaluation.predictions import Predictions
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from common.inputs import read_input
 from common.tasks import AGE_RANGES, OLDEST, TASKS
 
-from .errors import EvaluationError
+from ..errors import EvaluationError
+from ..predictions import Predictions
 from .metrics import RECORD_METRICS
-from .predictions import Predictions
 
 YEARS = ("age", "years")
 """Tasks whose bins are ages in years."""

@@ -43,7 +43,8 @@ def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
         )
         card = read_model(ModelCard, folder / f"graph/{net}.json", _AGAIN)
         blobs.append(card.blob)
-        table.append((net, accuracy_text(report)))
+        (figures,) = report["tasks"].values()
+        table.append((net, accuracy_text(figures)))
         table.append(("", f"{report['weights']}; blob: {blob_text(card.blob)}"))
     table.append(("one face", f"{face}: answer above, picture in {(folder / 'answer.png').resolve()}"))
     for name, contents in FOLDERS.items():
@@ -54,12 +55,12 @@ def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
     return table
 
 
-def accuracy_text(report: dict[str, Any]) -> str:
+def accuracy_text(figures: dict[str, Any]) -> str:
     """Say how good a net is, and how good it would be to answer the commonest class every time."""
-    text = f"{len(report['classes'])} classes; {report['accuracy']:.1%} of {report['pictures']} right"
-    if "one_off_accuracy" in report:
-        text += f", {report['one_off_accuracy']:.1%} within one class"
-    return f"{text}; always the commonest: {report['majority_baseline']:.1%}"
+    text = f"{len(figures['classes'])} classes; {figures['accuracy']:.1%} of {figures['pictures']} right"
+    if "one_off_accuracy" in figures:
+        text += f", {figures['one_off_accuracy']:.1%} within one class"
+    return f"{text}; always the commonest: {figures['majority_baseline']:.1%}"
 
 
 def blob_text(blob: BlobEntry | None) -> str:
@@ -81,14 +82,21 @@ def _read_report(path: Path) -> dict[str, Any]:
     from common.cards.outputs import Number
     from common.cards.typed_json import JsonObject, read_model
 
-    class Report(JsonObject):
-        weights: str = Field(description="a file name")
+    class Figures(JsonObject):
         classes: list[Any] = Field(description="a list with an object for each class")
         pictures: int = Field(description="a number of pictures")
         accuracy: Number = Field(description="a number from 0 to 1")
         majority_baseline: Number = Field(description="a number from 0 to 1")
         one_off_accuracy: Number = Field(default=0, description="a number from 0 to 1")
 
+    class Report(JsonObject):
+        weights: str = Field(description="a file name")
+        tasks: dict[str, Figures] = Field(
+            min_length=1, max_length=1, description="an object with the figures of one task"
+        )
+
+    # Pydantic looks for Figures among the names of this module.
+    Report.model_rebuild(_types_namespace={"Figures": Figures, "Any": Any, "Number": Number})
     return read_model(Report, path, _AGAIN).model_dump(exclude_unset=True)
 
 

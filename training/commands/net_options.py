@@ -78,7 +78,7 @@ def select_gpu(gpu: str) -> None:
     elif several and "LOCAL_RANK" not in os.environ:
         logger.warning(
             "--gpu %s: one process uses one GPU, with the batch_size of the prototxt. To train on several, start one process "
-            "for each: torchrun --standalone --nproc-per-node N -m training train ...",
+            "for each: torchrun --standalone --nproc-per-node N moka train ...",
             gpu,
         )
 

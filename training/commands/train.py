@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 EXAMPLE = "./moka train --solver prototxt/AgeNet/solver.prototxt"
 
 EPILOG = """A GPU is used if PyTorch sees one. Several processes train one net together, as Caffe does on
-several GPUs, when torchrun starts them: torchrun --standalone --nproc-per-node N -m training train --solver FILE."""
+several GPUs, when torchrun starts them: torchrun --standalone --nproc-per-node N moka train --solver FILE."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -35,7 +35,8 @@ def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
         report = _read_json(next((folder / "models" / net).glob("*_test_torch.json"), folder / f"models/{net}/report"))
         card = _read_json(folder / f"graph/{net}.json")
         blobs.append(card["blob"])
-        table.append((net, accuracy_text(report)))
+        (figures,) = report["tasks"].values()
+        table.append((net, accuracy_text(figures)))
         table.append(("", f"{report['weights']}; blob: {blob_text(card['blob'])}"))
     table.append(("one face", f"{face}: answer above, picture in {(folder / 'answer.png').resolve()}"))
     for name, contents in FOLDERS.items():
@@ -46,12 +47,12 @@ def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
     return table
 
 
-def accuracy_text(report: dict[str, Any]) -> str:
+def accuracy_text(figures: dict[str, Any]) -> str:
     """Say how good a net is, and how good it would be to answer the commonest class every time."""
-    text = f"{len(report['classes'])} classes; {report['accuracy']:.1%} of {report['pictures']} right"
-    if "one_off_accuracy" in report:
-        text += f", {report['one_off_accuracy']:.1%} within one class"
-    return f"{text}; always the commonest: {report['majority_baseline']:.1%}"
+    text = f"{len(figures['classes'])} classes; {figures['accuracy']:.1%} of {figures['pictures']} right"
+    if "one_off_accuracy" in figures:
+        text += f", {figures['one_off_accuracy']:.1%} within one class"
+    return f"{text}; always the commonest: {figures['majority_baseline']:.1%}"
 
 
 def blob_text(blob: dict[str, Any] | None) -> str:

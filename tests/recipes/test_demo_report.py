@@ -8,7 +8,7 @@ import pytest
 from common.commands import run
 from recipes.demo.report import main, rows
 
-REPORT = {"weights": "Net_iter_20.caffemodel", "accuracy": 0.5, "pictures": 80, "majority_baseline": 0.25}
+FIGURES = {"accuracy": 0.5, "pictures": 80, "majority_baseline": 0.25}
 
 
 @pytest.fixture
@@ -20,7 +20,8 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("GenderNet", {"classes": ["male", "female"]}, None),
     ):
         (tmp_path / "models" / net).mkdir(parents=True)
-        (tmp_path / "models" / net / "x_test_torch.json").write_text(json.dumps({**REPORT, **more}))
+        report = {"weights": "Net_iter_20.caffemodel", "tasks": {"task": {**FIGURES, **more}}}
+        (tmp_path / "models" / net / "x_test_torch.json").write_text(json.dumps(report))
         (tmp_path / "graph").mkdir(exist_ok=True)
         (tmp_path / "graph" / f"{net}.json").write_text(json.dumps({"blob": blob}))
     (tmp_path / "data/DEF").mkdir(parents=True)

@@ -19,6 +19,8 @@ def read_mean(path: str | os.PathLike[str]) -> Array:
 
     Raises MeanError if the file is missing, damaged, or holds anything but one picture of 1 to 4 channels.
     """
+    if not os.fspath(path):
+        raise MeanError('mean_file "" names no file. Name a mean image, or leave mean_file out.')
     try:
         mean = blob_to_array(parse_binary(path, BlobProto(), "a mean image (binaryproto)"), "the mean")
     except WeightsError as error:

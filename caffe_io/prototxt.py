@@ -6,6 +6,7 @@ import codecs
 import logging
 import os
 import re
+from pathlib import Path
 from typing import TypeVar, cast
 
 from google.protobuf import text_format
@@ -68,10 +69,13 @@ def read_solver(path: str | os.PathLike[str]) -> SolverParameter:
     """Read a solver from prototxt text.
 
     The enumeration `solver_type` becomes the string `type`. If snapshot_prefix is missing, or is a folder, it is
-    completed from the file's name, as in Caffe.
+    completed from the file's name, as in Caffe. Warns of a transform_param that Caffe ignores in a net inside the solver.
     """
     solver = parse_text(read_text(path), SolverParameter(), str(path))
-    return upgrade_solver(solver, str(path))
+    upgrade_solver(solver, str(path))
+    for net in (solver.net_param, solver.train_net_param, *solver.test_net_param):
+        warn_of_ignored(net, str(path))
+    return solver
 
 
 def to_text(message: Message) -> str:
@@ -128,7 +132,9 @@ def read_text(path: str | os.PathLike[str]) -> str:
     try:
         data = read_input(path, _LARGEST_TEXT)
     except OSError as error:
-        raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); expected a prototxt file.") from error
+        missing = isinstance(error, FileNotFoundError) and not Path(path).is_absolute()
+        hint = f" File names are relative to the folder where the command runs: {Path.cwd()}." if missing else ""
+        raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); expected a prototxt file.{hint}") from error
     if b"\0" in data:
         advice = what_binary_it_is(data) or "Pass a caffemodel with --weights."
         raise PrototxtError(f"{path}: is not text; expected a prototxt file. {advice}")

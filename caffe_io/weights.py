@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -102,25 +103,35 @@ def write_solverstate(
         temporary.write_bytes(state.SerializeToString())
 
 
-def snapshots(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str = "*") -> list[Path]:
+def snapshots(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str | None = None) -> list[Path]:
     """Return the snapshots (NAME_iter_N + suffix, or the same in HDF5) in `folder` by their numbers, the highest last.
 
-    They may have any NAME unless `name` is given.
+    They may have any NAME unless `name` is given. Raises WeightsError if `folder` cannot be read.
     """
-    found = [
-        (int(number), path.name, path)
-        for ending in (suffix, f"{suffix}.h5")
-        for path in Path(folder).glob(f"{name}_iter_*{ending}")
-        if (number := path.name.removesuffix(".h5").removesuffix(suffix).rsplit("_", 1)[-1]).isdecimal()
-    ]
+    pattern = re.compile(
+        f"{'.*' if name is None else re.escape(name)}_iter_([0-9]+){re.escape(suffix)}(\\.h5)?", re.DOTALL
+    )
+    try:
+        # A glob would take an unreadable folder for an empty one.
+        files = list(Path(folder).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise WeightsError(
+            f"{folder}: cannot be read ({error.strerror}). Check the folder and its permissions."
+        ) from error
+    found = []
+    for path in files:
+        if match := pattern.fullmatch(path.name):
+            found.append((int(match[1]), path.name, path))
     return [path for _, _, path in sorted(found)]
 
 
-def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str = "*") -> Path:
+def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str | None = None) -> Path:
     """Return the snapshot in `folder` with the highest iteration number (see `snapshots`).
 
-    Raises WeightsError if there is no snapshot. It also does so if another one was written later: they are then of several
-    trainings, and the highest number may belong to an older one.
+    Raises WeightsError if there is no snapshot, or the folder cannot be read. It also does so if another one was written
+    later: they are then of several trainings, and the highest number may belong to an older one.
     """
     found = snapshots(folder, suffix, name)
     if not found:

@@ -25,6 +25,7 @@ from pydantic_core.core_schema import WithDefaultSchema
 from .card_types import (
     CHANNELS,
     FORMAT,
+    LARGEST_SIDE,
     BlobEntry,
     InputEntry,
     IrEntry,
@@ -44,6 +45,7 @@ from .places import ROOT
 __all__ = [
     "CHANNELS",
     "FORMAT",
+    "LARGEST_SIDE",
     "BinOutput",
     "BlobEntry",
     "ClassOutput",

@@ -47,6 +47,11 @@ Margin = (
 )
 
 
+LARGEST_SIDE = 8192
+"""Pixels of a face that is brought to a size, so that a wrong card cannot fill the memory."""
+Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
+
+
 class NetCard(JsonObject):
     """What a net's inputs and outputs mean."""
 
@@ -91,6 +96,11 @@ class InputEntry(JsonObject):
     crop_size: Size | None = Field(
         default=None, description="a size of at least 1: the square that training cut out of each of its pictures"
     )
+    resize_to: Annotated[list[Side], Field(min_length=2, max_length=2)] | None = Field(
+        default=None,
+        description=f"a list [height, width] of sizes from 1 to {LARGEST_SIDE}: to which the runner brings a face before it "
+        "takes the centre for the network, because training's pictures were that large before the crop",
+    )
 
     @model_validator(mode="after")
     def _check_picture(self) -> Self:
@@ -100,6 +110,11 @@ class InputEntry(JsonObject):
             raise rule(f'"input.shape" is {self.shape}; expected [batch, channels, height, width].')
         if self.precision != "U8":
             raise rule(f'"input.precision" is "{self.precision}"; expected U8 for a picture.')
+        if self.resize_to and any(size < taken for size, taken in zip(self.resize_to, self.shape[2:], strict=True)):
+            raise rule(
+                f'"input.resize_to" is {self.resize_to}; expected no less than the height and width that the network takes, '
+                f"{self.shape[2:]}, which are cut out of its centre."
+            )
         return self
 
     @property

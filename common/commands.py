@@ -26,6 +26,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import MokaError, UsageError
@@ -118,8 +119,18 @@ def run_verb(verb: Verb, argv: Sequence[str], prog: str) -> int | None:
     return result
 
 
+def _path(word: str) -> Path:
+    """Return the path that an option of `type=Path` names. An empty one is a variable that was never set, not this folder."""
+    if not word:
+        raise argparse.ArgumentTypeError("is empty; expected a path")
+    return Path(word)
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose help begins with an example, and which raises UsageError. It knows the option --debug."""
+    """An argument parser whose help begins with an example, and which raises UsageError. It knows the option --debug.
+
+    An option of `type=Path` refuses an empty path.
+    """
 
     def __init__(self, prog: str, example: str, about: str) -> None:
         super().__init__(
@@ -128,6 +139,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.example = example
+        self.register("type", Path, _path)
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     def format_help(self) -> str:
@@ -168,20 +180,22 @@ def _call(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str],
     """Call `main`, print a message about its error, and return the exit code."""
     error: BaseException | None = None
     code = 0
+    debug = "--debug" in two_dashes(arguments)
     try:
         # Libraries end the process without a word if the current folder was deleted.
         os.getcwd()  # noqa: PTH109
         _check_environment()
         code = main(arguments) or 0
     except BaseException as caught:
-        error = caught
+        # Without its traceback, what the command held is freed, so that there is memory for the message.
+        error = caught if debug else caught.with_traceback(None)
     error = error or settle(sys.stdout)
     if error is None:
         return code
     message, code = _explain(error, group)
     settle(sys.stdout)
     try:
-        if "--debug" in two_dashes(arguments) and not isinstance(error, SystemExit):
+        if debug and not isinstance(error, SystemExit):
             traceback.print_exception(error)
         if message:
             print(printable(message), file=sys.stderr)
@@ -215,6 +229,11 @@ def _explain(error: BaseException, group: str) -> tuple[str, int]:
     if isinstance(error, BrokenPipeError):
         # The reader of `... | head` has what it wanted.
         return "", 128 + signal.SIGPIPE
+    if is_lack_of_memory(error):
+        reason = f" ({last_line(error)})" if str(error) else ""
+        return (
+            f"error: there is not enough memory{reason}. Give the process more, or use smaller batches, pictures or nets."
+        ), 1
     if isinstance(error, OSError):
         return f"error: {_explain_system(error)}", 1
     if isinstance(error, ModuleNotFoundError) and not (ROOT / (error.name or "").split(".")[0]).exists():
@@ -224,12 +243,11 @@ def _explain(error: BaseException, group: str) -> tuple[str, int]:
             f"or install the packages: {sys.executable} -m pip install -r {ROOT}/locks/{group}.txt"
         ), 1
     text = last_line(error)
-    if is_lack_of_memory(error):
-        return (
-            f"error: there is not enough memory ({text}). Give the process more, or use smaller batches, pictures or nets."
-        ), 1
     if isinstance(error, RecursionError):
         return "error: an input is nested too deeply to be read.", 1
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        # Where a name goes into a file format that stores text as UTF-8.
+        return f"error: {error.object!a}: this name is not UTF-8. Rename the file or folder.", 1
     if isinstance(error, ValueError) and text.startswith("embedded null"):
         return "error: the name of a file holds a NUL byte. No file can have such a name.", 1
     return (

@@ -29,7 +29,8 @@ def ensure(group: str) -> None:
     if Path(sys.executable) == python:
         sys.exit(
             f"error: {python}: cannot import all of {', '.join(MODULES[group])}. "
-            f"Install the packages: {python} -m pip install -r {ROOT}/locks/{group}.txt"
+            f"Install the packages: {python} -m pip install -r {ROOT}/locks/{group}.txt\n"
+            f"  If that fails, delete {ROOT}/.venv, and ./moka makes it again."
         )
     # The folder's name is an argument, because the shell would run what it holds, such as $(...).
     made = subprocess.run(["bash", "-c", '. "$1/tools/env.sh" "$2"', "env.sh", str(ROOT), group], check=False)

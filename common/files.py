@@ -16,7 +16,8 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 from .commands import LOGGER
@@ -28,6 +29,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _READ_AT_ONCE = 1 << 20
 # Where the system keeps devices and the streams of a process.
 _OF_THE_SYSTEM = ("/dev/", "/proc/")
+_TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 _ALREADY_THERE = ": already there. Give --force to replace it, or name another output."
 
 Recognise = Callable[[set[str]], bool]
@@ -44,24 +46,25 @@ def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: 
     """
     path = Path(path)
     refuse_existing(path, force)
-    temporary = _name_beside(path) if one_of_many else _make_beside(path, folder=False)
-    try:
-        UNFINISHED.add(temporary)
-        yield temporary
-        if not one_of_many:
-            # Otherwise the rename may reach the disk before the contents do.
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-        # Something may have appeared there meanwhile.
-        refuse_existing(path, force)
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _write_error(error, path, temporary) from error
-        raise
-    finally:
-        UNFINISHED.discard(temporary)
+    with _new_parents(path):
+        temporary = _name_beside(path) if one_of_many else _make_beside(path, folder=False)
+        try:
+            UNFINISHED.add(temporary)
+            yield temporary
+            if not one_of_many:
+                # Otherwise the rename may reach the disk before the contents do.
+                with temporary.open("rb") as written:
+                    os.fsync(written.fileno())
+            # Something may have appeared there meanwhile.
+            refuse_existing(path, force)
+            temporary.replace(path)
+        except BaseException as error:
+            temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _write_error(error, path, temporary) from error
+            raise
+        finally:
+            UNFINISHED.discard(temporary)
 
 
 @contextmanager
@@ -75,21 +78,22 @@ def atomic_folder(
     """
     path = Path(path)
     refuse_existing_folder(path, force, ours)
-    temporary = _make_beside(path, folder=True)
-    try:
-        UNFINISHED.add(temporary)
-        yield temporary
-        # Something may have appeared there meanwhile.
-        refuse_existing_folder(path, force, ours)
-        if path.exists():
-            _exchange(temporary, path)
-        else:
-            temporary.replace(path)
-    except OSError as error:
-        raise _write_error(error, path, temporary) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        UNFINISHED.discard(temporary)
+    with _new_parents(path):
+        temporary = _make_beside(path, folder=True)
+        try:
+            UNFINISHED.add(temporary)
+            yield temporary
+            # Something may have appeared there meanwhile.
+            refuse_existing_folder(path, force, ours)
+            if path.exists():
+                _exchange(temporary, path)
+            else:
+                temporary.replace(path)
+        except OSError as error:
+            raise _write_error(error, path, temporary) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            UNFINISHED.discard(temporary)
 
 
 def refuse_existing(path: str | os.PathLike[str], force: bool = False) -> None:
@@ -147,7 +151,22 @@ def _what_is_there(path: str | os.PathLike[str], mode: int) -> str:
             "Name what it links to, or another output."
         )
     kind = "a FIFO" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+    if stat.S_ISLNK(mode):
+        kind = _where_a_stream_leads(path)
     return f"{path}: is {kind}. Name an ordinary file, which is made or replaced as a whole."
+
+
+def _where_a_stream_leads(path: str | os.PathLike[str]) -> str:
+    """Say what is behind a link such as /dev/stdout: a stream of this process, or a device."""
+    try:
+        mode, end = Path(path).stat().st_mode, os.path.realpath(path)
+    except OSError:
+        return "a closed stream of this process"
+    if stat.S_ISREG(mode):
+        return f"a stream of this process that goes into the file {end}"
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        return "a stream of this process that goes into a pipe"
+    return "the terminal" if end.startswith(_TERMINALS) else "a device"
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:
@@ -176,12 +195,26 @@ def _exchange(new: Path, path: Path) -> None:
     shutil.rmtree(keep)
 
 
+@contextmanager
+def _new_parents(path: Path) -> Iterator[None]:
+    """On an error, remove the folders above `path` that were made meanwhile, unless something else is in them by then."""
+    new = list(takewhile(lambda folder: not folder.exists(), path.parents))
+    try:
+        yield
+    except BaseException:
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def _make_beside(path: Path, folder: bool) -> Path:
     """Make an empty file or folder with a new name beside `path`, with the permissions of any new file or folder.
 
     tempfile is no help: its files are private, and to find the usual permissions the process would have to change its
     umask, which other threads would notice.
     """
+    made = path
     try:
         made = _name_beside(path)
         _warn_about_leftovers(path)
@@ -195,7 +228,7 @@ def _make_beside(path: Path, folder: bool) -> Path:
             except FileExistsError:
                 made = _name_beside(path)
     except OSError as error:
-        raise _write_error(error, path, path) from error
+        raise _write_error(error, path, made) from error
 
 
 def _name_beside(path: Path) -> Path:

@@ -37,12 +37,25 @@ def last_line(error: BaseException) -> str:
     return lines[-1].rstrip(".") if lines else "it gives no reason"
 
 
+_NO_MEMORY = (
+    # PyTorch, OpenCV and C++.
+    "can't allocate memory",
+    "Insufficient memory",
+    "std::bad_alloc",
+    "Storage size calculation overflowed",
+    # The loader of shared libraries, the system, and Python's threads, which need memory for their stacks.
+    "failed to map segment from shared object",
+    "cannot allocate memory",
+    "Cannot allocate memory",
+    "can't start new thread",
+)
+
+
 def is_lack_of_memory(error: BaseException) -> bool:
-    """Whether there was no memory for Python, for numpy, or, by the words of their own errors, for PyTorch or OpenCV."""
+    """Whether there was no memory for Python or numpy, or, by the words of their own errors, for another library."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    words = ("can't allocate memory", "Insufficient memory", "std::bad_alloc", "Storage size calculation overflowed")
-    return any(each in str(error) for each in words)
+    return any(words in str(error) for words in _NO_MEMORY)
 
 
 def printable(text: str) -> str:

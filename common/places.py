@@ -74,6 +74,7 @@ def net_files(name: str, folder: Path = Path("prototxt")) -> NetFiles:
 def name_and_card(deploy: Path) -> tuple[str, Path]:
     """Return the name of the net whose deploy prototxt is given, and the path of the card beside it, in either layout."""
     if deploy.stem == "deploy":
-        return deploy.resolve().parent.name, deploy.with_name("card.json")
+        return deploy.resolve().parent.name, deploy.parent / "card.json"
     name = deploy.stem.removesuffix("_deploy")
-    return name, deploy.with_name(f"{name}.json")
+    # Not with_name, which raises for the current folder.
+    return name, deploy.parent / f"{name}.json"

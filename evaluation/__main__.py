@@ -12,7 +12,7 @@ ROOM = Room(
     "Measure trained networks.",
     {
         "evaluate": Verb(
-            "evaluation.evaluate", "measure a trained classifier: accuracy, 1-off, recall, confusion matrix"
+            "evaluation.evaluate", "measure a trained net in each of its tasks: accuracy, errors, confusion matrix"
         ),
     },
 )

@@ -1,4 +1,4 @@
-"""Cut a face out of a picture."""
+"""Cut a face, or the centre, out of a picture."""
 
 from __future__ import annotations
 
@@ -31,3 +31,12 @@ def crop(picture: Picture, box: Box | None, margin: float) -> Picture:
             f"which is {width}x{height}. Give a box that lies inside it."
         )
     return picture[top:bottom, left:right]
+
+
+def centre(picture: Picture, height: int, width: int) -> Picture:
+    """Return the central height x width pixels of a picture that is no smaller, a view.
+
+    If the rest is odd, the smaller half is above and to the left, as in Caffe's phase TEST.
+    """
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    return picture[top : top + height, left : left + width]

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from common.errors import PictureError
 from common.inputs import read_input
 from common.messages import shape_text
-from common.pictures.header import JPEG_END, jpeg_segments, largest_file, read_header
+from common.pictures.formats import JPEG_END, jpeg_segments
+from common.pictures.header import largest_file, read_header
 
 if TYPE_CHECKING:
     import numpy as np

@@ -56,10 +56,10 @@ def unpack(archive: Path, into: Path, most_mb: int | None = None) -> Path:
     earlier run is used again if it holds the same files.
     """
     try:
-        with open_input(archive) as file, tarfile.open(fileobj=_decompressed(file), mode="r:") as tar:
+        with open_input(archive) as file, _open_tar(stream := _decompressed(file)) as tar:
             packed = os.fstat(file.fileno()).st_size
             limit = max(_ALWAYS_ALLOWED, _MOST_TIMES * packed) if most_mb is None else most_mb * _MB
-            members = _list_members(tar, archive, limit)
+            members = _list_members(tar, stream.compressed, archive, limit)
             tops = {name.parts[0] for name in members}
             one_top = len(tops) == 1 and all(len(name.parts) > 1 for name in members)
             folder = into / _folder_name(tops.pop() if one_top else "", archive)
@@ -84,7 +84,9 @@ def unpack(archive: Path, into: Path, most_mb: int | None = None) -> Path:
     return folder
 
 
-def _list_members(tar: tarfile.TarFile, archive: Path, limit: int) -> dict[PurePosixPath, tarfile.TarInfo]:
+def _list_members(
+    tar: tarfile.TarFile, compressed: bool, archive: Path, limit: int
+) -> dict[PurePosixPath, tarfile.TarInfo]:
     """Return the regular files by their names. Raises ArchiveError as soon as the headers say what must not be unpacked."""
     members: dict[PurePosixPath, tarfile.TarInfo] = {}
     total = 0
@@ -100,8 +102,8 @@ def _list_members(tar: tarfile.TarFile, archive: Path, limit: int) -> dict[PureP
             raise ArchiveError(f"{archive}: holds more than {_MOST_FILES} files. Nothing was unpacked. Divide it.")
         if member.isfile():
             members[_safe_path(member.name, archive)] = member
-    while tar.fileobj is not None and (rest := tar.fileobj.read(_MB)):
-        # Reading gzip to its end checks the checksum there.
+    # Reading gzip to its end checks the checksum there. A plain tar has none, and what follows its end may be a terabyte.
+    while compressed and tar.fileobj is not None and (rest := tar.fileobj.read(_MB)):
         total += len(rest)
         _check_total(total, archive, limit)
     if not members:
@@ -130,7 +132,8 @@ def _check_space(into: Path, needed: int, archive: Path) -> None:
 class _Stream:
     """The bytes of an archive, of which tarfile may read only so many at once: an extended header can claim gigabytes."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], compressed: bool) -> None:
+        self.compressed = compressed
         self._file = file
         self.seek = file.seek
         self.tell = file.tell
@@ -141,7 +144,7 @@ class _Stream:
         return self._file.read(size)
 
 
-def _decompressed(file: IO[bytes]) -> IO[bytes]:
+def _decompressed(file: IO[bytes]) -> _Stream:
     buffered = io.BufferedReader(cast(io.RawIOBase, file))
     head = buffered.peek(8)
     stream: object = buffered
@@ -151,7 +154,11 @@ def _decompressed(file: IO[bytes]) -> IO[bytes]:
         stream = bz2.BZ2File(buffered)
     elif head.startswith(b"\xfd7zXZ\0"):
         stream = lzma.LZMAFile(buffered)  # noqa: SIM115 - closed with the archive
-    return cast(IO[bytes], _Stream(cast(IO[bytes], stream)))
+    return _Stream(cast(IO[bytes], stream), compressed=stream is not buffered)
+
+
+def _open_tar(stream: _Stream) -> tarfile.TarFile:
+    return tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:")
 
 
 def _open(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:

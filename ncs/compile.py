@@ -62,6 +62,7 @@ def main(options: argparse.Namespace) -> None:
     """Compile what the options name. Either all outputs appear or none."""
     slices = options.shaves if options.cmx_slices is None else options.cmx_slices
     resources = compiler.Resources(options.shaves, slices, options.streams)
+    compiler.check_limit(options.time_limit)
     sources = find_sources(options)
     wishes = read_net_options(options)
     for suffix in SUFFIXES:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UsageError
-from common.helper import Helper, HelperError, HelperRefused, HelperTimeout
+from common.helper import Helper, HelperEnded, HelperError, HelperRefused, HelperTimeout
 from common.places import make_toolchain, toolchain_has, toolchain_program
 from myriad.blob import BlobHeader, read_header
+from myriad.lock import why_locked_out
 
 from .errors import CompilerError
 
@@ -73,6 +74,12 @@ class Compiled:
     openvino: str
 
 
+def check_limit(limit: float) -> None:
+    """Raise UsageError unless `limit` is a number of seconds that the compiler may take."""
+    if not 0 < limit <= LONGEST:
+        raise UsageError(f"--time_limit {limit:g}: expected seconds above 0 and at most {LONGEST:g}.")
+
+
 def available() -> bool:
     """Return whether the tool chain is installed."""
     return toolchain_has("movidius")
@@ -86,8 +93,6 @@ def compile_blob(
     `scratch` is a folder for the compiler's cache. Raises CompilerError if the compiler refuses the network, crashes, or
     takes longer than `limit` seconds.
     """
-    if not 0 < limit <= LONGEST:
-        raise UsageError(f"--time_limit {limit:g}: expected seconds above 0 and at most {LONGEST:g}.")
     paths = {"xml": xml, "bin": bin, "blob": blob, "scratch": scratch}
     request = {**{key: str(path.resolve()) for key, path in paths.items()}, **asdict(resources)}
     start = time.perf_counter()
@@ -119,7 +124,8 @@ def _run_compiler(request: dict[str, Any], limit: float) -> str:
             "end the net earlier with --output until it compiles."
         ) from error
     except HelperError as error:
-        raise CompilerError(f"{name}: {error}{again}") from error
+        locked_out = why_locked_out() if isinstance(error, HelperEnded) else ""
+        raise CompilerError(locked_out or f"{name}: {error}{again}") from error
     return str(answer.values["openvino"])
 
 

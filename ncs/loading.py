@@ -192,6 +192,8 @@ def _describe(
             done["scale"] = [float(f"{factor:.7g}") for factor in found.scale.ravel()]
         if found and found.crop_size:
             done["crop_size"] = found.crop_size
+        if found and found.uncropped:
+            done["resize_to"] = list(found.uncropped)
         entries.append(describe_input(name, shapes[name], net_file, name in taken, precision, **done))
     return entries
 

@@ -37,8 +37,14 @@ def report(out: Path, model: Model, card: ModelCard, compiled: compiler.Compiled
         size = f"{card.blob.stages} stages, {(card.blob.bytes or 0) / 1e6:.1f} MB"
         print(f"  blob    {card.blob_path}: {share}, {size}, {compiled.seconds:.1f} s")
     print(f"  card    {card.path}")
+    crop = card.input.crop_size
     if card.obstacle:
         print(f"  note    the runner cannot use this network: it {card.obstacle}")
+    elif crop and card.input.resize_to is None and card.input.shape[2:] == [crop, crop]:
+        print(
+            f"  note    nothing says how large training's pictures were before the crop, so the runner stretches a face to "
+            f'{crop}x{crop}. Compile where the LMDB is, or write "resize_to": [height, width] into "input" of the card'
+        )
 
 
 def _describe(source: InputEntry, card: ModelCard) -> str:
@@ -57,5 +63,6 @@ def _describe(source: InputEntry, card: ModelCard) -> str:
         factors = " ".join(f"{factor:g}" for factor in dict.fromkeys(source.scale))
         parts.append(f"scale {factors} inside")
     if source.crop_size:
-        parts.append(f"the centre {source.crop_size}x{source.crop_size} of training's pictures")
+        whole = f", {shape_text(source.resize_to)}" if source.resize_to else ""
+        parts.append(f"the centre {source.crop_size}x{source.crop_size} of training's pictures{whole}")
     return ", ".join(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -12,6 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from kits import commands
+from kits import second_user as users
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, and every process that they start as well.
 # Some of those are sent Ctrl-C by a test, so it must mean there what it means on a terminal.
@@ -54,3 +55,10 @@ def run_process(tmp_path: Path) -> Callable[..., CompletedProcess[str]]:
     It works in the test's temporary folder, or in `folder=`; more options in kits/commands.py.
     """
     return partial(commands.run_process, folder=tmp_path)
+
+
+@pytest.fixture
+def second_user() -> Iterator[users.SecondUser]:
+    """A user without rights on this machine: `second_user.run("-m", "ncs", "compile")`."""
+    with users.second_user() as user:
+        yield user

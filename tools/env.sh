@@ -29,11 +29,19 @@ moka_find_python() {
     moka_fail "no Python 3.10 to 3.13 found (looked for python3, python3.13 ... python3.10). Install one, for instance: apt install python3"
 }
 
+# Says whether the environment's Python finds packages. After an upgrade of the system it may be gone, or of another
+# version, which looks for them in another folder.
+moka_finds_packages() {
+    "$PYTHON" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("numpy") is None)' >/dev/null 2>&1
+}
+
 moka_make_venv() {
     local python
     python="$(moka_find_python)" || exit 1
-    # What is left of an environment whose Python is gone, for instance after an upgrade of the system.
-    if [ -e "$MOKA_VENV/pyvenv.cfg" ] && ! "$PYTHON" -c "" >/dev/null 2>&1; then rm -rf "$MOKA_VENV"; fi
+    # What is left of an environment whose Python is gone, or of one of ours for another version of Python.
+    if [ -e "$MOKA_VENV/pyvenv.cfg" ]; then
+        if ! "$PYTHON" -c "" >/dev/null 2>&1 || compgen -G "$MOKA_VENV/installed-*.txt" >/dev/null; then rm -rf "$MOKA_VENV"; fi
+    fi
     echo "making $MOKA_VENV with $("$python" --version)" >&2
     if ! "$python" -m venv "$MOKA_VENV" >/dev/null 2>&1; then
         # Debian and Ubuntu have a package with the pip for new environments. It can be downloaded without root.
@@ -58,7 +66,7 @@ moka_install() {
     esac
     for group in $have; do
         lock="$MOKA_ROOT/locks/$group.txt"
-        if cmp -s "$lock" "$MOKA_VENV/installed-$group.txt" && "$PYTHON" -c "" >/dev/null 2>&1; then
+        if cmp -s "$lock" "$MOKA_VENV/installed-$group.txt" && moka_finds_packages; then
             return
         fi
     done

@@ -17,7 +17,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import NamedTuple
 
@@ -146,16 +148,23 @@ def write_faces(folder: str | os.PathLike[str], count: int = 1400, seed: int = 7
 
     with atomic_folder(folder, force, drawn_here) as made:
         jobs = [(made, face) for face in faces]
-        workers = min(cores(), count)
-        if count <= FEW or workers == 1:
-            for done, job in enumerate(jobs, 1):
-                _write(job)
+        with ExitStack() as stack:
+            pool = _pool(stack, min(cores(), count)) if count > FEW else None
+            drawn = pool.imap_unordered(_write, jobs, chunksize=8) if pool else map(_write, jobs)
+            for done, _ in enumerate(drawn, 1):
                 _progress(done, count, started)
-        else:
-            with multiprocessing.get_context("spawn").Pool(workers, cv2.setNumThreads, (1,)) as pool:
-                for done, _ in enumerate(pool.imap_unordered(_write, jobs, chunksize=8), 1):
-                    _progress(done, count, started)
     return [Path(folder) / face.name for face in faces]
+
+
+def _pool(stack: ExitStack, workers: int) -> Pool | None:
+    """Start processes that end with `stack`; None if this machine lets there be one only."""
+    if workers == 1:
+        return None
+    try:
+        return stack.enter_context(multiprocessing.get_context("spawn").Pool(workers, cv2.setNumThreads, (1,)))
+    except OSError:
+        # Their semaphores are files in /dev/shm, which may be missing or not ours to write.
+        return None
 
 
 def _write(job: tuple[Path, Face]) -> None:

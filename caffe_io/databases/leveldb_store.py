@@ -24,7 +24,8 @@ from .reader import Reader
 _BLOCK = 65536
 # Bytes that wait in memory before they become a file.
 _BUFFER = 16 << 20
-
+# From this Python on, plyvel must be compiled.
+_NOT_READY_MADE = (3, 13)
 
 _FILES = re.compile(r"CURRENT|LOCK|LOG|LOG\.old|MANIFEST-[0-9]+|[0-9]+\.(ldb|sst|log)")
 
@@ -176,9 +177,14 @@ def _plyvel(path: str | os.PathLike[str]) -> Any:
     try:
         import plyvel
     except ModuleNotFoundError as error:
-        raise DatabaseError(
-            f"{path}: LevelDB needs the package plyvel. Install it: {sys.executable} -m pip install plyvel"
-        ) from error
+        advice = f"Install it: {sys.executable} -m pip install plyvel"
+        if sys.version_info >= _NOT_READY_MADE:
+            advice = (
+                f"For Python {sys.version_info[0]}.{sys.version_info[1]} there is no ready-made one. Use Python 3.10 to 3.12, or "
+                f"convert the database to LMDB there. With a C++ compiler and LevelDB's headers (libleveldb-dev), pip builds it: "
+                f"{sys.executable} -m pip install plyvel"
+            )
+        raise DatabaseError(f"{path}: LevelDB needs the package plyvel. {advice}") from error
     return plyvel
 
 

@@ -9,14 +9,33 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar
 
+from ..errors import DatabaseError
+
 Self = TypeVar("Self", bound="Reader")
 
 
 class Reader(ABC):
-    """Reads a database. Several readers of one process may share it. A reader is also a context manager."""
+    """Reads a database. Several readers of one process may share it. A reader is also a context manager.
+
+    Raises DatabaseError if `path` cannot be entered.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        try:
+            # Fails for a folder that is not ours to enter, or a name that no file can have.
+            (self.path / "data.mdb").stat()
+        except (FileNotFoundError, NotADirectoryError):
+            # Each kind has its own words for that.
+            pass
+        except OSError as error:
+            raise DatabaseError(
+                f"{self.path}: cannot be read ({error.strerror}). Check the path and its permissions."
+            ) from error
+        except ValueError as error:
+            raise DatabaseError(
+                f"{self.path}: cannot be read (its name holds a NUL byte). Correct the path."
+            ) from error
 
     @abstractmethod
     def __len__(self) -> int:

@@ -61,9 +61,17 @@ def upgrade_solver(solver: SolverParameter, name: str) -> SolverParameter:
         upgrade_net(inner, name)
     if not solver.HasField("snapshot_prefix"):
         solver.snapshot_prefix = str(Path(name).with_suffix(""))
-    elif Path(solver.snapshot_prefix).is_dir():
+    elif _is_folder(solver.snapshot_prefix):
         solver.snapshot_prefix = str(Path(solver.snapshot_prefix) / Path(name).stem)
     return solver
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        # The training will say that nothing can be written there.
+        return False
 
 
 def _move_transformations(net: NetParameter) -> None:

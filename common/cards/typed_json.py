@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from ..errors import CardError
 from ..inputs import read_input
-from ..messages import did_you_mean
+from ..messages import did_you_mean, known_names
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -56,6 +56,12 @@ class JsonObject(BaseModel):
     def _write_in_order(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = write(self)
         return {**{key: content[key] for key in self._keys if key in content}, **content}
+
+
+class KnownKeys(JsonObject):
+    """A JSON object in which a key that is not known is an error: it may be a slip of the pen."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 def rule(message: str) -> PydanticCustomError:
@@ -113,6 +119,10 @@ def _problems(error: ValidationError, model: type[BaseModel], content: dict[str,
         found, value = _look_up(content, location)
         if kind == "rule":
             problems.setdefault(key, detail["msg"])
+        elif kind == "extra_forbidden":
+            unknown = str(detail["loc"][-1])
+            known = _known_keys(model, detail["loc"][:-1])
+            problems.setdefault(unknown, f'"{_key_path(detail["loc"])}" is no known key. {known_names(unknown, known)}')
         elif not found:
             problems.setdefault(key, f'"{key}" is missing; expected {expected}.')
         else:
@@ -162,6 +172,20 @@ def _place(model: type[BaseModel], location: Location) -> tuple[Location, str]:
         if not models:
             break
     return tuple(keys), expected
+
+
+def _known_keys(model: type[BaseModel], location: Location) -> list[str]:
+    """The keys of the object at `location`."""
+    models: tuple[type[BaseModel], ...] = (model,)
+    for part in location:
+        if isinstance(part, str):
+            models = tuple(
+                inner
+                for each in models
+                if part in each.model_fields
+                for inner in _models(each.model_fields[part].annotation)
+            )
+    return [key for each in models for key in each.model_fields]
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:

@@ -3,6 +3,7 @@
 1. Ctrl-C ends the command at once. Python's own KeyboardInterrupt would be a traceback here, or a crash if it meets a
    library that is being loaded. `run` of common/commands.py takes over later.
 2. Modules come from the checkout and the Python, not from the current folder, where a user may have a random.py.
+   Only `python -m training` takes a training.py there for the room, before us; so documents and messages say ./moka.
 3. A standard stream that the caller closed becomes /dev/null. Otherwise the next file that is opened takes its number,
    and what is printed goes into that file.
 

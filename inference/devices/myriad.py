@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import CardError, MokaError
-from common.helper import Helper, HelperError, HelperNotStarted, HelperRefused, HelperTimeout, Reply
+from common.helper import Helper, HelperEnded, HelperError, HelperNotStarted, HelperRefused, HelperTimeout, Reply
 from common.messages import COMPILE_AGAIN, shape_text
 from common.places import make_toolchain, toolchain_program
+from myriad.lock import why_locked_out
 
 from ..errors import DeviceError
 
@@ -118,7 +119,8 @@ class MyriadDevice:
                 f"The stick gave no answer in {seconds:g} s. Unplug it and plug it in again, best into a powered hub."
             ) from error
         except HelperError as error:
-            raise DeviceError(str(error)) from error
+            locked_out = why_locked_out() if isinstance(error, HelperEnded) else ""
+            raise DeviceError(locked_out or str(error)) from error
 
 
 def _files(card: ModelCard) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Preprocessing:
 
     `mean` and `scale` have the axes of the input without its batch, and are broadcast over it. `whole` is the mean before
     it was cropped to the input, as its file holds it. `crop_size` is the side of the square that training cut out of its
-    records, 0 if it cut none.
+    records, 0 if it cut none. `uncropped` is their height and width before that, if it is known.
     """
 
     mean: Array | None = None
@@ -45,6 +45,7 @@ class Preprocessing:
     scale: Array | None = None
     reverse: bool = False
     crop_size: int = 0
+    uncropped: tuple[int, int] | None = None
 
     def __bool__(self) -> bool:
         """Whether there is anything to do, or to say."""
@@ -104,12 +105,14 @@ def plan(
             given = _Given("--mean", [options.mean_file], read_mean(options.mean_file))
         transform = transforms.get(name)
         whole, mean = _agreed_mean(given, transform, dims)
+        crop = _agreed_crop(options, transform, net_file, name, dims)
         found = Preprocessing(
             mean=mean,
             whole=whole,
             scale=_agreed_scale(divisors.get(name), options, transform, name, dims),
             reverse=options.reverse and name in names and dims[1] == 3,
-            crop_size=_agreed_crop(options, transform, net_file, name, dims),
+            crop_size=crop,
+            uncropped=_uncropped(crop, whole, transform, dims),
         )
         if found:
             planned[name] = found
@@ -229,3 +232,19 @@ def _agreed_crop(options: Options, transform: Transform | None, net_file: str, n
             f"--input_shape [{','.join(map(str, dims))}]."
         )
     return crop
+
+
+def _uncropped(crop: int, whole: Array | None, transform: Transform | None, dims: Shape) -> tuple[int, int] | None:
+    """Return height and width of training's pictures before the crop, if the input is the crop and they are known.
+
+    The mean image, of training or of an option, is as large as they are.
+    """
+    from common.card import LARGEST_SIDE
+
+    if not crop or transform is None or dims[2:] != (crop, crop):
+        return None
+    if whole is not None and whole.ndim == 3 and whole.shape[1:] != (1, 1):
+        found: tuple[int, int] | None = (whole.shape[1], whole.shape[2])
+    else:
+        found = transform.uncropped()
+    return found if found and crop <= min(found) and max(found) <= LARGEST_SIDE else None

@@ -15,7 +15,7 @@ from caffe_io.layer_types import LAYER_TYPES
 from caffe_io.mean import read_mean
 from caffe_io.net_state import filter_net
 from common.commands import LOGGER
-from common.errors import MeanError
+from common.errors import MeanError, MokaError
 from common.places import name_and_card, net_files
 
 _logger = logging.getLogger(LOGGER)
@@ -23,10 +23,14 @@ _logger = logging.getLogger(LOGGER)
 
 @dataclass(frozen=True)
 class Transform:
-    """What the data layer `place` does to a picture: it subtracts a mean, multiplies by a scale, and crops."""
+    """What the data layer `place` does to a picture: it subtracts a mean, multiplies by a scale, and crops.
+
+    `layer` is that layer, if it is of interest where its pictures come from.
+    """
 
     place: str
     param: TransformationParameter
+    layer: LayerParameter | None = None
 
     @property
     def scale(self) -> float:
@@ -37,6 +41,25 @@ class Transform:
     def crop(self) -> int:
         """The side of the square that is cut out; 0 if none is."""
         return self.param.crop_size
+
+    def uncropped(self) -> tuple[int, int] | None:
+        """Return height and width of the pictures before the crop, or None if the layer's settings and database do not say it."""
+        # Here because LMDB is not needed for --help.
+        from caffe_io.databases.backends import open_database
+        from caffe_io.datum import datum_to_array, parse_datum
+
+        layer = self.layer or LayerParameter()
+        height, width = layer.image_data_param.new_height, layer.image_data_param.new_width
+        if layer.type == "Data":
+            try:
+                with open_database(layer.data_param) as reader:
+                    # As in Caffe, the first record speaks for all.
+                    _, value = next(reader.items())
+                    _, height, width = datum_to_array(parse_datum(value)).shape
+            except (MokaError, OSError):
+                # The network may be compiled on another machine than it was trained on.
+                return None
+        return (height, width) if height and width else None
 
     @property
     def mean_text(self) -> str:
@@ -63,9 +86,9 @@ class Transform:
         Raises MeanError if its file cannot be read, or where Caffe refuses the settings.
         """
         values = list(self.param.mean_value)
-        if self.param.mean_file and values:
+        if self.param.HasField("mean_file") and values:
             raise MeanError(f"{self.place}: has both mean_file and mean_value. Write one of them.")
-        if self.param.mean_file:
+        if self.param.HasField("mean_file"):
             try:
                 return read_mean(self.param.mean_file)
             except MeanError as error:
@@ -96,12 +119,12 @@ def find_train_test(net: str | None, deploy: Path) -> Path | None:
     else:
         name, _ = name_and_card(deploy)
         names = [f"{name}_train_test.prototxt", f"{name}_train_val.prototxt"]
-    beside = (deploy.with_name(name) for name in names)
+    beside = (deploy.parent / name for name in names)
     return next((file for file in beside if file.exists() and file != deploy), None)
 
 
 def read_transforms(
-    net: NetParameter, file: str, pictures: Sequence[str], level: int | None = None, stages: Sequence[str] = ()
+    net: NetParameter, file: str, pictures: Sequence[str], level: int = 0, stages: Sequence[str] = ()
 ) -> dict[str, Transform]:
     """Return what the train_test net in `file` does to the inputs `pictures` of the deploy net, by input.
 
@@ -115,7 +138,7 @@ def read_transforms(
     return {name: transform for name, transform in found.items() if transform is not None}
 
 
-def _find(net: NetParameter, file: str, blob: str, level: int | None, stages: Sequence[str]) -> Transform | None:
+def _find(net: NetParameter, file: str, blob: str, level: int, stages: Sequence[str]) -> Transform | None:
     test, train = (
         _transform(filter_net(net, phase, level, stages).layer, file, blob, phase) for phase in (TEST, TRAIN)
     )
@@ -145,7 +168,8 @@ def _transform(
     named = [layer for layer in layers if layer.top[:1] == [blob]] or layers
     where = "" if phase is None else f" in phase {Phase.Name(phase)}"
     transforms = [
-        Transform(f'{file}: layer "{layer.name}"{where or _rules(layer)}', layer.transform_param) for layer in named
+        Transform(f'{file}: layer "{layer.name}"{where or _rules(layer)}', layer.transform_param, layer)
+        for layer in named
     ]
     for other in transforms[1:]:
         first = transforms[0]

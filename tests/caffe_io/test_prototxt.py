@@ -137,6 +137,15 @@ def test_missing_files(tmp_path: Path) -> None:
         read_binary_net(tmp_path / "no")
 
 
+def test_a_missing_file_that_is_looked_for_here(working_folder: Path) -> None:
+    """As a script does that runs in another folder than the checkout."""
+    with pytest.raises(CaffeIOError) as caught:
+        read_solver("prototxt/AgeNet/solver.prototxt")
+    assert str(caught.value).endswith(
+        f"File names are relative to the folder where the command runs: {working_folder}."
+    )
+
+
 def test_a_round_trip_of_text() -> None:
     net = NetParameter(name='a "b"\n', layer=[LayerParameter(name="é", loss_weight=[0.1, 1e-30])])
     assert parse_text(to_text(net), NetParameter(), "n") == net

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from caffe_io.prototxt import read_net
+from caffe_io.prototxt import read_net, read_solver
 
 SETTINGS = "transform_param { scale: 0.007843 mean_value: 127.5 }"
 
@@ -27,6 +27,17 @@ def test_an_input_layer_s_transform_param_is_ignored_with_a_warning(
         "give ./moka compile --mean_value 127.5 --scale 127.502.",
     ):
         assert words in found
+
+
+@pytest.mark.parametrize("field", ["net_param", "train_net_param", "test_net_param"])
+def test_so_is_that_of_a_net_inside_a_solver(tmp_path: Path, caplog: pytest.LogCaptureFixture, field: str) -> None:
+    text = f'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 1 }} }} {SETTINGS} }}'
+    (tmp_path / "solver.prototxt").write_text(f"base_lr: 1 {field} {{ {text} }}")
+    solver = read_solver(tmp_path / "solver.prototxt")
+    assert 'solver.prototxt: layer "data" (Input): Caffe ignores its transform_param' in caplog.text
+    assert len(caplog.records) == 1
+    # To look for others does not make them.
+    assert [each.name for each, _ in solver.ListFields() if "net_param" in each.name] == [field]
 
 
 @pytest.mark.parametrize("kind", ["DummyData", "Convolution"])

@@ -155,8 +155,20 @@ def test_snapshots_of_two_trainings(tmp_path: Path) -> None:
 
 
 def test_no_snapshot_at_all(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"holds no snapshot \(\*_iter_N\.caffemodel\)"):
-        newest_snapshot(tmp_path)
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(WeightsError, match=r"holds no snapshot \(\*_iter_N\.caffemodel\)"):
+            newest_snapshot(folder)
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"x{300}: cannot be read \(File name too long\)"):
+        newest_snapshot(tmp_path / ("x" * 300))
+
+
+def test_names_are_not_patterns(tmp_path: Path) -> None:
+    (tmp_path / "[a]*_iter_5.caffemodel").touch()
+    (tmp_path / "ab_iter_6.caffemodel").touch()
+    assert newest_snapshot(tmp_path, name="[a]*").name == "[a]*_iter_5.caffemodel"
 
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 45640000\n"

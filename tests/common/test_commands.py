@@ -74,8 +74,13 @@ def test_other_errors_are_called_a_fault_of_ours(capsys: pytest.CaptureFixture[s
         (OSError("libfoo is missing."), "standard output or input: libfoo is missing."),
         (MemoryError("Unable to allocate 7 TiB"), "there is not enough memory (Unable to allocate 7 TiB)."),
         (RuntimeError("[x.cpp:1] can't allocate memory: 9 bytes"), "there is not enough memory ("),
+        (MemoryError(), "there is not enough memory. Give the process more"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "there is not enough memory (lib"),
+        (OSError(12, "Cannot allocate memory"), "there is not enough memory ("),
+        (RuntimeError("can't start new thread"), "there is not enough memory ("),
         (RecursionError("maximum depth"), "an input is nested too deeply to be read."),
         (ValueError("embedded null byte"), "the name of a file holds a NUL byte."),
+        (UnicodeEncodeError("utf-8", "a\udcff", 1, 2, "surrogates not allowed"), r"'a\udcff': this name is not UTF-8."),
     ],
     ids=str,
 )
@@ -324,3 +329,13 @@ def test_a_limit_of_opencv_s_that_is_no_number(
     assert "OPENCV_IO_MAX_IMAGE_PIXELS in the environment is 'abc'; OpenCV expects a number" in capsys.readouterr().err
     monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "100MB")
     assert outcome(lambda argv: None) == 0
+
+
+def test_an_empty_path_is_used_wrongly() -> None:
+    parser = Parser("x", "x --out y", "do something")
+    group = parser.add_argument_group("files")
+    group.add_argument("--out", type=Path, default=Path("graph"))
+    group.add_argument("--name", default="")
+    assert parser.parse_args(["--name", ""]) == argparse.Namespace(debug=False, out=Path("graph"), name="")
+    with pytest.raises(UsageError, match=r"^x: argument --out: is empty; expected a path\. See x --help\.$"):
+        parser.parse_args(["--out", ""])

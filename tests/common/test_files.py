@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -53,6 +55,18 @@ def test_an_error_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
         (folder / "part").write_bytes(b"half")
         raise error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", [atomic_file, atomic_folder])
+def test_an_error_leaves_no_new_folder(tmp_path: Path, write: Callable[[Path], AbstractContextManager[Path]]) -> None:
+    with pytest.raises(KeyError), write(tmp_path / "new/below/a"):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old").mkdir()
+    with pytest.raises(KeyError), write(tmp_path / "old/new/a"):
+        (tmp_path / "old/new/of another").touch()
+        raise KeyError
+    assert [path.name for path in (tmp_path / "old").rglob("*")] == ["new", "of another"]
 
 
 def test_an_error_keeps_the_old_output(tmp_path: Path) -> None:
@@ -140,6 +154,13 @@ def test_a_write_that_the_system_stops_leaves_nothing(tmp_path: Path) -> None:
     )
     assert "cannot be written (File too large)" in run.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_is_to_blame_not_the_part_of_a_file() -> None:
+    """In a folder of another user, or below /proc, no file can be made."""
+    with pytest.raises(MokaError, match=r"^/proc/self/fd/1\.svg: cannot be written \(No such file or directory\)"):  # noqa: SIM117
+        with atomic_file("/proc/self/fd/1.svg"):
+            pytest.fail("the block must not run")
 
 
 def test_a_missing_input_is_not_called_a_failed_output(tmp_path: Path) -> None:
@@ -326,12 +347,45 @@ def test_what_is_no_ordinary_file_or_folder_stays(tmp_path: Path, make: Callable
     assert state(tmp_path) == before
 
 
-@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/null", "/proc/self/fd/1"])
-def test_the_system_s_own_files_are_no_outputs(name: str) -> None:
+STREAM = """
+import sys
+from common.errors import OutputExists
+from common.files import atomic_file
+for name in ("/dev/stdout", "/proc/self/fd/1", "/dev/null"):
     for force in (False, True):
-        with pytest.raises(OutputExists, match=r"is a device\. Name an ordinary file") as caught:
-            refuse_existing(name, force)
-        assert "--force" not in str(caught.value)
+        try:
+            with atomic_file(name, force):
+                pass
+        except OutputExists as error:
+            print(error, file=sys.stderr)
+"""
+
+
+def refusals_of_a_stream(stdout: int | IO[bytes]) -> list[str]:
+    """What is said about /dev/stdout and its kind in a process that has `stdout`."""
+    words = [sys.executable, "-c", STREAM]
+    done = subprocess.run(words, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    lines = done.stderr.splitlines()
+    assert all(line.endswith(". Name an ordinary file, which is made or replaced as a whole.") for line in lines)
+    assert "--force" not in done.stderr
+    assert [line for line in lines if line.startswith("/dev/null: is a device.")] == lines[4:]
+    assert len(lines) == 6
+    return [line.split(". ")[0].split(": ")[1] for line in lines[:4]]
+
+
+def test_the_system_s_own_files_are_no_outputs(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as file:
+        goes_on = f"is a stream of this process that goes into the file {tmp_path / 'out'}"
+        assert set(refusals_of_a_stream(file)) == {goes_on}
+    assert set(refusals_of_a_stream(subprocess.PIPE)) == {"is a stream of this process that goes into a pipe"}
+    assert set(refusals_of_a_stream(subprocess.DEVNULL)) == {"is a device"}
+
+
+def test_a_terminal_is_no_output() -> None:
+    ours, theirs = os.openpty()
+    assert set(refusals_of_a_stream(theirs)) == {"is the terminal"}
+    os.close(ours)
+    os.close(theirs)
 
 
 @pytest.mark.parametrize("names", [["a.jpg"], ["data.mdb", "a.jpg"], ["lock.mdb"], ["data.mdb/x"]])

@@ -57,6 +57,8 @@ def test_name_and_card_of_a_deploy_net_in_either_layout(working_folder: Path) ->
     assert name_and_card(Path("nets/other.prototxt")) == ("other", Path("nets/other.json"))
     # The name of the folder, also if that is the current one.
     assert name_and_card(Path("deploy.prototxt")) == (working_folder.name, Path("card.json"))
+    # No net is there, but whoever reads it says so.
+    assert name_and_card(Path()) == ("", Path(".json"))
 
 
 def test_the_tool_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

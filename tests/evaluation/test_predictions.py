@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from evaluation.errors import EvaluationError
-from evaluation.metrics import figures
+from evaluation.figures.metrics import figures
 from evaluation.predictions import Predictions, read_predictions, write_predictions
 
 
@@ -103,3 +104,10 @@ def test_an_array_alone_and_no_file(tmp_path: Path) -> None:
         read_predictions(tmp_path / "a.npy")
     with pytest.raises(EvaluationError, match=r"none: cannot be read \(No such file"):
         read_predictions(tmp_path / "none")
+
+
+@pytest.mark.timeout(20)
+def test_a_fifo_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(EvaluationError, match=r"a\.npz: cannot be read \(a FIFO, not an ordinary file\)"):
+        read_predictions(tmp_path / "a.npz")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.errors import UsageError
-from faces.crop import crop
+from faces.crop import centre, crop
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,9 @@ def test_crop(box: tuple[int, int, int, int] | None, margin: float, expected: tu
 def test_a_box_outside(box: tuple[int, int, int, int]) -> None:
     with pytest.raises(UsageError, match="holds no pixel of the picture, which is 48x60"):
         crop(np.zeros((60, 48, 3), np.uint8), box, 0.0)
+
+
+def test_the_smaller_half_of_an_odd_rest_is_above_and_to_the_left() -> None:
+    picture = np.arange(9 * 8 * 3, dtype=np.uint8).reshape(9, 8, 3)
+    assert np.array_equal(centre(picture, 4, 6), picture[2:6, 1:7])
+    assert np.array_equal(centre(picture, 9, 8), picture)

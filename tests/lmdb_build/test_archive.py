@@ -234,3 +234,16 @@ def test_fifos_devices_and_folders(tmp_path: Path) -> None:
     for path, words in ((tmp_path / "fifo", "a FIFO"), (Path("/dev/zero"), "a device"), (tmp_path, "a folder")):
         with pytest.raises(ArchiveError, match=f"{path}: cannot be read .{words}, not an ordinary file"):
             unpack(path, tmp_path / "data")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("before", [b"", tarfile.TarInfo("faces/1.jpg").tobuf()])
+def test_a_terabyte_of_zeros_is_not_read_to_its_end(tmp_path: Path, before: bytes) -> None:
+    archive = tmp_path / "x.tar"
+    archive.write_bytes(before)
+    os.truncate(archive, 1 << 40)
+    if before:
+        assert unpack(archive, tmp_path / "data") == tmp_path / "data/faces"
+    else:
+        with pytest.raises(ArchiveError, match=r"x\.tar: holds no files"):
+            unpack(archive, tmp_path / "data")

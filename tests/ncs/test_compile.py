@@ -277,6 +277,8 @@ def test_caffemodel_of_another_net(files: dict[str, Path]) -> None:
         (["--model", "x.prototxt"], "--weights"),
         (["--net", "SmallNet", "--shaves", "9"], "--shaves 8 or less"),
         (["--net", "SmallNet", "--mean_value", "1", "2"], "2 values"),
+        # Before anything is read, and without a compiler too.
+        (["--net", "SmallNet", "--weights", "none", "--time_limit", "0"], "--time_limit 0: expected seconds above 0"),
     ],
 )
 def test_wrong_use(files: dict[str, Path], options: list[str], words: str) -> None:

@@ -13,6 +13,7 @@ from caffe_io.prototxt import to_text
 from common.card import read_card, read_cards
 from common.errors import CardError, MeanError, MokaError, UsageError
 from kits.ncs import Floats, net_of, pixels, run_feed, run_model, write_small_net
+from kits.training import make_lmdb
 from ncs.__main__ import ROOM
 from ncs.errors import ConversionError
 
@@ -335,6 +336,26 @@ def test_options_that_mean_nothing(files: dict[str, Path], options: list[str]) -
         compile_small(*options)
     assert caught.value.exit_code == 2
     assert not Path("graph").exists()
+
+
+def test_the_size_before_the_crop_is_on_the_card(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """The LMDB says it. Without one there is a note, because the runner then stretches."""
+    pool = 'layer { name: "pool" type: "Pooling" bottom: "data" top: "pool" pooling_param { pool: AVE global_pooling: true } }'
+    prob = 'layer { name: "prob" type: "Softmax" bottom: "pool" top: "prob" }'
+    files["net"].write_text(to_text(net_of(pool + prob, (1, 3, 8, 8))))
+    files["train_test"].write_text(
+        'layer { name: "data" type: "Data" top: "data" transform_param { crop_size: 8 } '
+        'data_param { source: "lmdb" backend: LMDB batch_size: 1 } }'
+    )
+    note = (
+        "note    nothing says how large training's pictures were before the crop, so the runner stretches a face to 8x8"
+    )
+    assert "resize_to" not in compile_small()["input"]
+    assert note in capsys.readouterr().out
+    make_lmdb(Path("lmdb"), 1, 11, 2)
+    assert compile_small()["input"]["resize_to"] == [11, 11]
+    printed = capsys.readouterr().out
+    assert "the centre 8x8 of training's pictures, 11x11" in printed and note not in printed
 
 
 def test_an_older_card_is_read(files: dict[str, Path]) -> None:

@@ -145,7 +145,7 @@ for name in ("colour", "grey", "alpha"):
     keep(name + " back", transformer.deprocess("data", prepared))
     keep(name + " larger", caffe.io.resize_image(loaded, (40, 31)))
     keep(name + " taller", caffe.io.resize_image(loaded, (30, 9)))
-for name in ("phone.jpg", "phone_grey.jpg", "marked.png"):
+for name in ("phone.jpg", "phone_grey.jpg", "marked.png", "marked.tif"):
     keep(name, caffe.io.load_image(name))
 keep("alpha as grey", caffe.io.load_image("alpha.png", color=False))
 keep("colour as grey", caffe.io.load_image("colour.png", color=False))

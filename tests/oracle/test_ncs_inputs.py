@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from caffe_io.caffe_pb2 import TEST
+from caffe_io.caffe_pb2 import TEST, TRAIN
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net, to_text
 from caffe_io.weights import write_weights
@@ -169,6 +169,40 @@ def test_evaluate_gives_the_same_figures_with_every_engine(
     assert found["caffe"].std(axis=0).max() > 0.01
     np.testing.assert_allclose(found["torch"], found["caffe"], atol=1e-5)
     np.testing.assert_allclose(found["openvino"], found["caffe"], atol=5e-3)
+
+
+def test_caffe_measures_an_all_in_one_net_in_its_stage_and_phase(
+    working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The records of stage val, and those that phase TRAIN shows without a crop by chance, are the same in Caffe."""
+    from evaluation.__main__ import ROOM as EVALUATION
+    from evaluation.predictions import read_predictions
+    from training.nets.net import Net
+
+    monkeypatch.setattr("common.places.TOOLCHAIN", Path(caffe("python")).parents[2])
+    small_solver(working_folder)
+    text = (working_folder / "net.prototxt").read_text().replace("crop_size: 20 mirror: true", "")
+    text = text.replace('layer { name: "drop" type: "Dropout" bottom: "fc" top: "fc" }', "")
+    staged = text.replace("phase: TRAIN", 'stage: "train"').replace("phase: TEST", 'stage: "val"')
+    found = {}
+    for name, content, options in (
+        ("staged", staged, ["--stage", "val"]),
+        ("phased", text.replace('top: "accuracy" include { phase: TEST }', 'top: "accuracy"'), ["--phase", "TRAIN"]),
+    ):
+        model = working_folder / f"{name}.prototxt"
+        model.write_text(content)
+        stages, phase = (("val",), TEST) if name == "staged" else ((), TRAIN)
+        net = filter_net(read_net(model), phase, 0, stages)
+        write_weights(working_folder / f"{name}.caffemodel", net, Net(net, phase, seed=1).weights())
+        for engine in ("torch", "caffe"):
+            words = ["--model", model, "--weights", f"{name}.caffemodel", "--engine", engine, *options]
+            done = command("evaluate", *words, folder=working_folder, room=EVALUATION)
+            assert done.code == 0, done.err
+            found[engine] = read_predictions(working_folder / f"{name}_test_{engine}_predictions.npz")
+        assert found["caffe"].lmdb == str(working_folder / ("test" if name == "staged" else "train"))
+        assert found["caffe"].labels.tolist() == found["torch"].labels.tolist()
+        assert found["caffe"].probabilities.std(axis=0).max() > 0.001
+        np.testing.assert_allclose(found["torch"].probabilities, found["caffe"].probabilities, atol=1e-5)
 
 
 INFO = """

@@ -61,7 +61,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarra
     for name, picture in (("colour", pixels[..., :3]), ("grey", pixels[..., 0]), ("alpha", pixels)):
         cv2.imwrite(str(folder / f"{name}.png"), picture)
     write_pictures(folder / "kinds")
-    names = {"phone.jpg": "mark.jpg", "marked.png": "mark.png"}
+    names = {"phone.jpg": "mark.jpg", "marked.png": "mark.png", "marked.tif": "mark.tif"}
     for name, kind in names.items():
         shutil.copy(folder / "kinds" / kind, folder / name)
     cv2.imwrite(str(folder / "phone_grey.jpg"), pixels[..., 0])

@@ -56,11 +56,23 @@ def test_faces_to_lists_to_databases_to_mean(tmp_path: Path) -> None:
     assert {datum.channels for _, datum in records(here / "data/lmdb/age_test_lmdb")} == {1}
 
 
-def test_without_lists_the_message_names_the_next_step(tmp_path: Path) -> None:
+NEXT_STEPS = {
+    "create_lmdb.sh": "Make the lists with build_dataset.py.",
+    "create_mean.sh": "Make it with ./create_lmdb.sh.",
+    "train_AgeNet.sh": "File names are relative to the folder where the command runs: ",
+    "train_GenderNet.sh": "File names are relative to the folder where the command runs: ",
+    "test_AgeNet.sh": "Train the net first.",
+    "test_GenderNet.sh": "Train the net first.",
+    "compile2Movidius.sh": "Train the net first.",
+}
+
+
+@pytest.mark.parametrize(("script", "next_step"), NEXT_STEPS.items())
+def test_in_an_empty_folder_the_message_names_the_next_step(tmp_path: Path, script: str, next_step: str) -> None:
     if not (ROOT / ".venv/bin/python").exists():
         pytest.skip("the scripts use .venv, which is not there; ./test.sh makes it")
-    made = run(tmp_path, str(ROOT / "create_lmdb.sh"))
-    assert (made.returncode, "build_dataset.py" in made.stderr) == (1, True)
-    averaged = run(tmp_path, str(ROOT / "create_mean.sh"))
-    assert (averaged.returncode, "./create_lmdb.sh" in averaged.stderr) == (1, True)
+    done = run(tmp_path, str(ROOT / script))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("error: ")
+    assert next_step in done.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

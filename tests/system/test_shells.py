@@ -90,6 +90,32 @@ def test_an_environment_whose_python_is_gone_is_made_again(checkout: Path, tmp_p
     assert "could not be installed" in done.stderr
 
 
+@pytest.mark.parametrize("made_by_us", [True, False])
+def test_an_environment_of_another_python(checkout: Path, tmp_path: Path, made_by_us: bool) -> None:
+    """After an upgrade of the system python is a newer one, which looks for pip and packages in a folder of its own.
+
+    Ours is made again. To one of the user's without pip, pip is added.
+    """
+    works = "#!/bin/sh\necho new\n"
+    (checkout / ".venv/bin/python").write_text('#!/bin/sh\ncase "$*" in *find_spec* | "-m pip"*) exit 1 ;; esac\n')
+    (checkout / ".venv/pyvenv.cfg").write_text("home = /usr/bin\n")
+    old = checkout / ".venv/lib/python3.9/site-packages/numpy"
+    old.mkdir(parents=True)
+    if not made_by_us:
+        for stamp in (checkout / ".venv").glob("installed-*.txt"):
+            stamp.unlink()
+    # Stands for the system's Python: `python3 -m venv FOLDER`.
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3").write_text(
+        f'#!/bin/sh\n[ "$2" = venv ] || exit 0\nmkdir -p "$3/bin"\nprintf {works!r} > "$3/bin/python"\nchmod +x "$3/bin/python"\n'
+    )
+    (tmp_path / "bin/python3").chmod(0o755)
+    done = run(tmp_path, str(checkout / "train_AgeNet.sh"), PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "new"), done.stderr
+    assert f"making {checkout}/.venv" in done.stderr
+    assert old.exists() is not made_by_us
+
+
 def test_settings_of_pip_do_not_send_packages_elsewhere(checkout: Path, tmp_path: Path) -> None:
     (checkout / ".venv/bin/python").write_text('#!/bin/sh\necho "$PIP_USER:$PIP_TARGET:$PIP_PREFIX"\n')
     done = run(tmp_path, str(checkout / "train_AgeNet.sh"), PIP_USER="1", PIP_TARGET="x", PIP_PREFIX="y")

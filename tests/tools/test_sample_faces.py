@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections import Counter
 from pathlib import Path
@@ -117,6 +118,18 @@ def test_several_processes_write_what_one_writes(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("tools.sample_faces.cores", lambda: 2)
     together = write_faces(tmp_path / "together", 10, 4)
     assert [path.read_bytes() for path in alone] == [path.read_bytes() for path in together]
+
+
+def test_a_machine_without_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where /dev/shm cannot be written there are no semaphores, and so no other processes."""
+
+    def refused(*_: object, ctx: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refused)
+    monkeypatch.setattr("tools.sample_faces.FEW", 0)
+    monkeypatch.setattr("tools.sample_faces.cores", lambda: 2)
+    assert len(write_faces(tmp_path / "faces", 3, 4)) == len(names(tmp_path / "faces")) == 3
 
 
 def test_only_a_set_of_the_same_seed_is_replaced(tmp_path: Path) -> None:

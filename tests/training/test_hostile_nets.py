@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from caffe_io.weights import write_solverstate
-from kits.training import small_solver
+from kits.training import make_lmdb, small_solver
 from kits.training_commands import command
 
 INPUT = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 dim: 9 dim: 9 } } }'
@@ -41,6 +41,19 @@ NETS = {
     "huge deconvolution": (
         one("Deconvolution", "convolution_param { num_output: 2 kernel_size: 3 stride: 1000000000 }"),
         'its top "y" would be',
+    ),
+    "huge pad": (
+        one("Convolution", "convolution_param { num_output: 2 kernel_size: 3 pad: 1000000000 }"),
+        'its top "y" would be 1x2x2000000007x2000000007',
+    ),
+    "huge pooling": (
+        one("Pooling", "pooling_param { kernel_size: 3000000000 pad: 2000000000 }"),
+        'its top "y" would be 1x3x1000000010x1000000010',
+    ),
+    "huge columns": (one("Im2col", "convolution_param { kernel_size: 3 pad: 1000000 }"), 'its top "y" would be 1x27x2000007'),
+    "huge batch": (
+        one("MemoryData", 'top: "z" memory_data_param { batch_size: 100000000 channels: 3 height: 99 width: 9 }', ""),
+        'its top "y" would be 100000000x3x99x9',
     ),
     "deep pyramid": (one("SPP", "spp_param { pyramid_height: 60 }"), "pyramid_height 60"),
 }  # fmt: skip
@@ -94,6 +107,38 @@ def test_fillers_of_no_numbers(tmp_path: Path, filler: str) -> None:
     assert done.code == 1
     assert 'layer "it": filler' in done.err
     assert "expected a finite number" in done.err
+
+
+NUL = r'"a\000b"'
+NUL_NAMES = {
+    "mean": (
+        "Data",
+        f'transform_param {{ mean_file: {NUL} }} data_param {{ source: "db" backend: LMDB batch_size: 1 }}',
+    ),
+    "database": ("Data", f"data_param {{ source: {NUL} backend: LMDB batch_size: 1 }}"),
+    "list": ("ImageData", f"image_data_param {{ source: {NUL} batch_size: 1 }}"),
+    "picture": ("ImageData", f'image_data_param {{ source: "list" root_folder: {NUL} batch_size: 1 }}'),
+    "HDF5": ("HDF5Data", f"hdf5_data_param {{ source: {NUL} batch_size: 1 }}"),
+    "windows": (
+        "WindowData",
+        f"transform_param {{ crop_size: 9 }} window_data_param {{ source: {NUL} batch_size: 1 }}",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NUL_NAMES)
+def test_a_name_with_a_nul_byte_is_refused(tmp_path: Path, what: str) -> None:
+    kind, settings = NUL_NAMES[what]
+    make_lmdb(tmp_path / "db", 1, 9, 2)
+    (tmp_path / "list").write_text("p.png 1\n")
+    (tmp_path / "net.prototxt").write_text(one(kind, f'top: "label" {settings}', ""))
+    for words in (("time", "--iterations", "1"), ("draw", "--out", "net.svg")):
+        done = command(*words, "--model", "net.prototxt", folder=tmp_path)
+        # The picture of such a net is drawn, with a note.
+        said = done.err if words[0] == "time" else done.out
+        assert done.code == (1 if words[0] == "time" else 0), done.err
+        assert "a\\x00b" in said
+        assert "fault in Moka" not in said
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,9 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser("python -m tools.hostile", 'python -m tools.hostile --only "train/*"', "try hostile inputs")
     parser.add_argument("--only", metavar="PATTERN", default="*", help="cases whose id matches (default: all)")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="of these, every Nth alone")
+    parser.add_argument(
+        "--skip", type=int, default=0, metavar="N", help="leave out the first N of these, before --every"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="so many at a time")
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="new folder for what failed (default: a temporary one)"
@@ -106,9 +109,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--list", action="store_true", help="print the cases and run none")
     parser.add_argument("--times", action="store_true", help="print how long each case took")
     options = parser.parse_args(argv)
-    chosen = [case for case in all_cases() if fnmatch.fnmatch(case.id, options.only)][:: max(1, options.every)]
+    chosen = [case for case in all_cases() if fnmatch.fnmatch(case.id, options.only)]
+    chosen = chosen[max(0, options.skip) :: max(1, options.every)]
     if not chosen:
-        raise UsageError(f"--only {options.only}: no case has such an id. --list prints them.")
+        raise UsageError(f"--only {options.only}, --skip {options.skip}: no case is left. --list prints them all.")
     if options.list:
         print("\n".join(f"{case.id}: {' '.join(case.command)}" for case in chosen))
         return 0

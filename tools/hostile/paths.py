@@ -45,6 +45,7 @@ INPUTS: dict[str, str] = {
     "convert_imageset LIST": "convert_imageset ./ {} new_lmdb",
     "convert_imageset ROOT": "convert_imageset {} list.txt new_lmdb --resize_height 16 --resize_width 16",
     "compute_image_mean DB": "compute_image_mean {} new.binaryproto",
+    "compute_image_mean DB, LevelDB": "compute_image_mean --backend leveldb {} new.binaryproto",
     "unpack": "unpack {}",
     "build_dataset --images": "build_dataset --images {}",
 }
@@ -58,6 +59,9 @@ OUTPUTS: dict[str, str] = {
     "mean OUT": "mean data/mean/mean.binaryproto {}",
     "infer --output": "infer --device CPU --image_path face.jpg --output {}",
     "convert_imageset DB": "convert_imageset ./ list.txt {} --resize_height 16 --resize_width 16",
+    "convert_imageset DB, LevelDB": (
+        "convert_imageset --backend leveldb ./ list.txt {} --resize_height 16 --resize_width 16"
+    ),
     "extract_features LMDB": f"extract_features {WEIGHTS} prototxt/Tiny/train_test.prototxt fc {{}} 1 lmdb",
     "compile --out": "compile --net Tiny --out {}",
     "evaluate --out": f"evaluate --model prototxt/Tiny/train_test.prototxt --weights {WEIGHTS} --out {{}}",
@@ -104,6 +108,7 @@ def _precious(folder: Path) -> None:
 # What an input may be -> the path, and what makes it.
 _INPUT_KINDS: dict[str, tuple[str, Prepare | None]] = {
     "missing": ("nowhere/it", None),
+    "current folder": (".", None),
     "long name": ("x" * 300, None),
     "long path": ("x/" * 3000 + "x", None),
     "empty": ("", None),
@@ -145,6 +150,22 @@ _OUTPUT_KINDS: dict[str, tuple[str, Prepare | None, str]] = {
 
 # Not every command must refuse every kind.
 _OTHER_ENDS: dict[str, Ends] = {
+    # Caffe's lists may hold paths from anywhere, and then its scripts give an empty root, or "./".
+    "convert_imageset/ROOT/empty": Ends.DONE,
+    "convert_imageset/ROOT/current folder": Ends.DONE,
+    # A folder of pictures is what it asks for; those of the world have labels in their names.
+    "build_dataset/--images/current folder": Ends.DONE,
+    # Caffe's scripts write --snapshot= if they have none. The training of the world is then done once more.
+    "train/--snapshot/empty": Ends.DONE,
+    "train/--weights/empty": Ends.DONE,
+    # A text without a setting is a solver, and upgrade runs none.
+    "upgrade/IN, solver/empty file": Ends.DONE,
+    # Its files have other names than the pictures.
+    "compile/--out/folder of pictures": Ends.DONE,
+    "compile/--out/folder of pictures, --force": Ends.DONE,
+    "evaluate/--out/folder of pictures": Ends.DONE,
+    # The link is a folder above its files, such as a folder on another disk.
+    "compile/--out/link to a folder, --force": Ends.DONE,
     # It adds its files to a folder.
     "compile/--out/current folder, --force": Ends.DONE,
     "compile/--out/the folder above, --force": Ends.DONE,
@@ -169,4 +190,5 @@ def cases() -> list[Case]:
 def _case(option: str, words: str, kind: str, path: str, prepare: Prepare | None) -> Case:
     name = f"{option.replace(' ', '/', 1)}/{kind}"
     command = tuple(path if word == "{}" else word for word in words.split(" "))
-    return Case(name, command, _OTHER_ENDS.get(name, Ends.REFUSED), prepare)
+    trained = ("work/models/Tiny/*",) if name.startswith("train/") and kind == "empty" else ()
+    return Case(name, command, _OTHER_ENDS.get(name, Ends.REFUSED), prepare, may_change=trained)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .net_options import add_net_options, stages_of
+from caffe_io.net_state import stages_of
+
+from .net_options import add_net_options
 
 EXAMPLE = "./moka draw --model prototxt/AgeNet/train_test.prototxt --out AgeNet.svg"
 
@@ -18,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_net_options(parser, phase="TRAIN")
     parser.add_argument(
-        "--out", metavar="FILE", help="picture to write (default: the model's name with .svg as its ending)"
+        "--out", type=Path, metavar="FILE", help="picture to write (default: the model's name with .svg as its ending)"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing picture")
 
@@ -29,17 +31,19 @@ def main(options: argparse.Namespace) -> None:
     from caffe_io.net_state import filter_net
     from caffe_io.prototxt import read_net
     from common.files import atomic_file, refuse_existing
+    from common.messages import printable
 
     from ..drawing.net_picture import draw
     from ..drawing.net_table import make_table
     from ..layers import Context
 
-    out = Path(options.out) if options.out else Path(options.model).with_suffix(".svg")
+    model = Path(options.model)
+    out: Path = options.out or model.parent / f"{model.stem}.svg"
     refuse_existing(out, options.force)
     phase = Phase.Value(options.phase)
     net = filter_net(read_net(options.model), phase, options.level, stages_of(options))
     table = make_table(net, options.model, Context(phase))
-    print(table.text())
+    print(printable(table.text()))
     with atomic_file(out, options.force) as temporary:
-        temporary.write_text(draw(table, net.name or Path(options.model).stem), "utf-8")
+        temporary.write_text(draw(table, net.name or model.stem), "utf-8")
     print(f"picture: {out}")

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import glob
+import logging
 import math
 import os
 import time
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from caffe_io.caffe_pb2 import SolverParameter
+from caffe_io.net_state import add_state_options, stages_of
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import snapshots
+from common.commands import LOGGER
 from common.errors import UsageError
 
 from ..solvers.precision import PRECISIONS
 from ..solvers.signals import EFFECTS, Stop
-from .net_options import add_caffe_options, add_python_layers, add_state_options, python_code, select_gpu, stages_of
+from .net_options import add_caffe_options, add_python_layers, python_code, select_gpu
 
 if TYPE_CHECKING:
+    from caffe_io.caffe_pb2 import NetParameter
+
     from ..solvers.signals import Signals
     from ..solvers.solver import Solver
 
 EXAMPLE = "./moka train --solver prototxt/AgeNet/solver.prototxt"
 
 EPILOG = """A GPU is used if PyTorch sees one. Several processes train one net together, as Caffe does on
-several GPUs, when torchrun starts them: torchrun --standalone --nproc-per-node N -m training train --solver FILE."""
+several GPUs, when torchrun starts them: torchrun --standalone --nproc-per-node N moka train --solver FILE."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     start.add_argument(
         "--weights", default="", metavar="FILE[,FILE...]", help="start with the weights of these .caffemodel files"
     )
-    add_state_options(parser)
+    add_state_options(parser, None)
     for name, default in (("sigint", "stop"), ("sighup", "snapshot")):
         parser.add_argument(
             f"--{name}_effect", choices=EFFECTS, default=default, help=f"what {name.upper()} does (default {default})"
@@ -141,7 +145,11 @@ def rescale(param: SolverParameter, max_iter: int) -> None:
 
 def _train_with_caffe(param: SolverParameter, options: argparse.Namespace) -> Stop | None:
     """Train with the tool chain's Caffe; return how to go on if a signal ended the training."""
+    from ..solvers.training_file import training_file_of
     from .caffe_engine import caffe_train
+
+    if path := training_file_of(options.solver):
+        logging.getLogger(LOGGER).warning("%s: is beyond Caffe, so --engine caffe does not follow it.", path)
 
     if options.precision == "bf16":
         raise UsageError("--engine caffe computes in fp32; leave out --precision bf16.")
@@ -157,19 +165,34 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> St
     from ..errors import WorkerError
     from ..nets.net import Net
     from ..solvers.caffe_log import log_line
+    from ..solvers.extras import weigh_losses
     from ..solvers.precision import choose_precision
     from ..solvers.signals import Signals
     from ..solvers.solver import Solver
+    from ..solvers.training_file import CAFFES_OWN, read_training_file, training_file_of
     from ..solvers.workers import join_workers
 
     with join_workers() as (workers, device):
         precision = choose_precision(options.precision, device)
         try:
-            make_net = partial(Net, python_code=python_code(options))
-            solver = Solver(param, precision, device, workers, make_net=make_net, caffe_bugs=options.caffe_bugs == "on")
+            path = training_file_of(options.solver)
+            file = read_training_file(path) if path else CAFFES_OWN
+
+            def make_net(net: NetParameter, *settings: Any) -> Net:
+                weigh_losses(net, file)
+                return partial(Net, python_code=python_code(options))(net, *settings)
+
+            solver = Solver(
+                *(param, precision, device, workers),
+                make_net=make_net,
+                caffe_bugs=options.caffe_bugs == "on",
+                training_file=file,
+            )
             if workers.first:
                 several = f", {workers.count} workers" if workers.count > 1 else ""
                 log_line(f"Computing on {device.type} in {precision}, random_seed {solver.seed}{several}")
+                if path:
+                    log_line(f"Beyond Caffe: {path}")
             if options.snapshot:
                 log_line(f"Restoring previous solver status from {options.snapshot}")
                 solver.restore(options.snapshot)
@@ -204,7 +227,7 @@ def _solve(solver: Solver, signals: Signals) -> Stop | None:
 def _resume_hint(prefix: str) -> str:
     """Say how to resume after a worker was lost. The newest snapshot is complete, because snapshots are written atomically."""
     path = Path(prefix)
-    states = snapshots(path.parent, ".solverstate", glob.escape(path.name))
+    states = snapshots(path.parent, ".solverstate", path.name)
     if not states:
         return "No snapshot was written yet; start again."
     newest = max(states, key=lambda state: state.stat().st_mtime)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def plot_log(csv_path: Path, png_path: Path, title: str) -> None:
             panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     panels[0].set_title(title)
     panels[1].set_xlabel("iteration")
-    with atomic_file(png_path, force=True) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
+    # In memory first: where there is too little, a library of matplotlib's may end the process and leave half a file.
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
     pyplot.close(figure)
+    with atomic_file(png_path, force=True) as temporary:
+        temporary.write_bytes(picture.getvalue())

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,11 +21,14 @@ from common.messages import shape_text
 from ..errors import LayerError
 from .fillers import fill
 
+if TYPE_CHECKING:
+    from .data.augment import Augmentation
+
 Shape = tuple[int, ...]
 
 # Caffe's own limits.
 _MOST_AXES = 32
-_MOST_NUMBERS = 2**31 - 1
+MOST_NUMBERS = 2**31 - 1
 
 
 class PythonCode(Enum):
@@ -43,7 +47,8 @@ class Context:
 
     The solver seeds `generator` again before each iteration, so that a resumed run draws what an unbroken one draws.
     Of several `workers` that train together, `worker` r of N takes the batches r, r + N, r + 2 N, ... of the data.
-    `caffe_bugs` says whether gradients are lost where Caffe loses them (layers.gradients).
+    `caffe_bugs` says whether gradients are lost where Caffe loses them (layers.gradients). `augmentation` is what
+    training.json asks the data layers to do to training pictures.
     """
 
     phase: Phase.ValueType
@@ -54,6 +59,7 @@ class Context:
     workers: int = 1
     caffe_bugs: bool = True
     python_code: PythonCode = PythonCode.REFUSED
+    augmentation: Augmentation | None = None
 
     def batch(self, own: int) -> int:
         """Turn the number of one of this worker's batches into the number counted over all workers."""
@@ -128,9 +134,9 @@ class Layer:
             raise self.error(f"{what} would have {len(shape)} axes; expected at most {_MOST_AXES}.")
         if min(shape, default=0) < 0:
             raise self.error(f"{what} would be {shape_text(shape)}; expected sizes of 0 or more.")
-        if count > _MOST_NUMBERS:
+        if count > MOST_NUMBERS:
             raise self.error(
-                f"{what} would be {shape_text(shape)}, which is {count} numbers; a blob holds at most {_MOST_NUMBERS}. "
+                f"{what} would be {shape_text(shape)}, which is {count} numbers; a blob holds at most {MOST_NUMBERS}. "
                 "Correct the sizes."
             )
         if not self.only_shapes and 4 * count > _memory():

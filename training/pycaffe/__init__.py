@@ -95,9 +95,9 @@ def set_mode_cpu() -> None:
 
 
 def set_mode_gpu() -> None:
-    """Warn that this interface computes on the CPU. `python -m training train` uses a GPU if there is one."""
+    """Warn that this interface computes on the CPU. `./moka train` uses a GPU if there is one."""
     logging.getLogger(LOGGER).warning(
-        "set_mode_gpu: this interface computes on the CPU. To use a GPU, run: python -m training train."
+        "set_mode_gpu: this interface computes on the CPU. To use a GPU, run: ./moka train."
     )
 
 
@@ -124,7 +124,7 @@ class NCCL:
 
 def _refuse_nccl() -> NoReturn:
     raise PycaffeRuntimeError(
-        "NCCL: several GPUs do not train from a script here. Run: torchrun --standalone --nproc-per-node N -m training train."
+        "NCCL: several GPUs do not train from a script here. Run: torchrun --standalone --nproc-per-node N moka train."
     )
 
 

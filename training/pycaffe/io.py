@@ -19,6 +19,7 @@ from caffe_io.errors import CaffeIOError
 from common.errors import PictureError
 from common.inputs import read_input
 from common.messages import known_names
+from common.pictures.formats import without_tiff_orientation
 from common.pictures.header import largest_file, read_header
 
 from .errors import PycaffeRuntimeError, PycaffeValueError
@@ -32,8 +33,8 @@ def load_image(filename: str | os.PathLike[str] | BinaryIO, color: bool = True) 
 
     Raises PycaffeValueError if it is not a picture.
 
-    As in pycaffe, a JPEG is turned as its EXIF orientation says, and a PNG is not. OpenCV turns a TIFF, which pycaffe does not.
-    Colour drops an alpha channel; grey blends the picture over white.
+    As in pycaffe, only a JPEG is turned as its orientation mark says. Colour drops an alpha channel; grey blends the picture over
+    white.
     """
     import cv2
 
@@ -44,13 +45,15 @@ def load_image(filename: str | os.PathLike[str] | BinaryIO, color: bool = True) 
         raise PycaffeRuntimeError(f"{filename}: cannot be read ({error.strerror}).") from error
     except PictureError as error:
         raise PycaffeValueError(f"{filename}: cannot be read as a picture: {error}.") from error
-    # With IMREAD_UNCHANGED, which keeps alpha, OpenCV turns no picture.
+    # With IMREAD_UNCHANGED, which keeps alpha, OpenCV turns nothing but a TIFF.
+    if header.kind == "TIFF":
+        data = without_tiff_orientation(data)
     flags = header.flags(cv2.IMREAD_ANYCOLOR) if header.kind == "JPEG" else cv2.IMREAD_UNCHANGED
     with header.decoding():
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
         raise PycaffeValueError(f"{filename}: cannot be read as a picture: its {header.kind} data are damaged.")
-    picture = np.asarray(pixels / (255 if pixels.dtype == np.uint8 else 65535), np.float32)
+    picture: Array = np.divide(pixels, 255 if pixels.dtype == np.uint8 else 65535, dtype=np.float32)
     if picture.ndim == 2:
         return np.repeat(picture[:, :, None], 3 if color else 1, axis=2)
     # From BGR, with or without alpha, to RGB.

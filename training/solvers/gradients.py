@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from ..nets.layerwise import Layerwise
 from ..nets.loading import names_text
 from ..nets.net import Net
 from .precision import autocast
+from .training_file import Mixup
 
 
 def warn_of_lost_gradients(net: Net, param: SolverParameter) -> None:
@@ -44,17 +46,26 @@ def warn_of_lost_gradients(net: Net, param: SolverParameter) -> None:
         )
 
 
+# Apart from the draws of the data layers, which begin with the seed and the batch.
+_MIXUP = 2
+
+
+def _is_picture(top: Tensor) -> bool:
+    return top.dim() == 4 and max(top.shape[2:]) > 1
+
+
 class Gradients:
     """Computes the gradients of `net` as the settings say. They end in the grads of its weights.
 
     With a `layerwise` the net runs through it, so that its blobs keep data and diffs, as pycaffe needs. debug_info makes one.
     """
 
-    def __init__(self, net: Net, param: SolverParameter, precision: str) -> None:
+    def __init__(self, net: Net, param: SolverParameter, precision: str, mixup: Mixup | None = None) -> None:
         self.layerwise: Layerwise | None = None
         self._net = net
         self._param = param
         self._precision = precision
+        self._mixup = mixup
 
     def compute(self, iteration: int, report: Callable[[str], None] | None = None) -> float:
         """Add up the gradients of the iteration's iter_size batches; return the mean of their losses.
@@ -69,8 +80,9 @@ class Gradients:
                 parameter.values.grad = None
         total = 0.0
         for part in range(self._param.iter_size):
-            self._net.reseed(iteration * self._param.iter_size + part)
-            total += self._add_batch(report)
+            number = iteration * self._param.iter_size + part
+            self._net.reseed(number)
+            total += self._add_batch(number, report)
         return total / self._param.iter_size
 
     def all(self) -> list[Tensor]:
@@ -83,7 +95,9 @@ class Gradients:
                 gradients.append(parameter.values.grad)
         return gradients
 
-    def _add_batch(self, report: Callable[[str], None] | None) -> float:
+    def _add_batch(self, number: int, report: Callable[[str], None] | None) -> float:
+        if self._mixup:
+            return self._add_mixed_batch(number, self._mixup.alpha)
         if report or self.layerwise:
             self.layerwise = self.layerwise or Layerwise(self._net)
             if not any(need.layer for need in self._net.needs):
@@ -93,8 +107,29 @@ class Gradients:
             value = self.layerwise.forward()
             self.layerwise.backward()
             return value
+        return self._add_loss({})
+
+    def _add_mixed_batch(self, number: int, alpha: float) -> float:
+        """Mix the pictures of a batch with those in another order, and add the gradients of both labels' losses."""
+        context = self._net.context
+        random = np.random.default_rng((context.seed, context.batch(number), _MIXUP))
+        share = float(random.beta(alpha, alpha))
+        tops: dict[str, Tensor] = {}
+        for layer in self._net.data_layers():
+            tops.update(zip(layer.param.top, layer.forward([]), strict=True))
+        order = torch.from_numpy(random.permutation(len(next(iter(tops.values()))))).to(context.device)
+        mixed = {name: share * top + (1 - share) * top[order] for name, top in tops.items() if _is_picture(top)}
+        others = {name: top for name, top in tops.items() if name not in mixed}
+        loss = self._add_loss({**{name: top.clone() for name, top in mixed.items()}, **others}, share)
+        reordered = {name: top[order] for name, top in others.items()}
+        return loss + self._add_loss({**mixed, **reordered}, 1 - share)
+
+    def _add_loss(self, feed: dict[str, Tensor], share: float = 1.0) -> float:
+        """Run the net, on `feed` in place of its own data, and add the gradients of `share` of its loss."""
         with autocast(self._precision, self._net.context.device):
-            loss = self._net.forward(keep=())
+            loss = self._net.forward(feed, keep=())
+        if share != 1:
+            loss = share * loss
         if not loss.requires_grad:
             raise self._nothing_to_train()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -18,6 +18,8 @@ from common.errors import OutputExists
 from ..errors import TrainingError
 
 _SNAPSHOT = r"_iter_\d+\.(caffemodel|solverstate)(\.h5)?"
+# Files of value that one cannot resume from.
+_OTHER = r"_iter_\d+\.trainingstate|_best\.caffemodel|_curves\.png"
 # How many files a message lists.
 _MOST_NAMES = 4
 
@@ -61,7 +63,7 @@ def _refuse_earlier(prefix: str) -> None:
     A log alone is of a run that ended before its first snapshot, and the next run replaces it.
     """
     folder, name = _split(prefix)
-    pattern = re.compile(re.escape(name) + f"({_SNAPSHOT}|_curves\\.png)")
+    pattern = re.compile(re.escape(name) + f"({_SNAPSHOT}|{_OTHER})")
     found = sorted((path for path in folder.iterdir() if pattern.fullmatch(path.name)), key=lambda path: path.name)
     if not found:
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -18,6 +17,7 @@ from ..nets.layerwise import Layerwise
 from ..nets.loading import layers_left_out, names_text
 from ..nets.net import Net
 from .caffe_log import Display, log_line, output_lines
+from .extras import Extras
 from .gradients import Gradients, warn_of_lost_gradients
 from .learning_rate import check_policy, learning_rate, next_step
 from .mean_outputs import mean_outputs
@@ -25,7 +25,8 @@ from .precision import autocast
 from .record import Record
 from .signals import Signals
 from .snapshot import read_snapshot, write_snapshot
-from .solver_nets import make_test_nets, make_train_net
+from .solver_nets import choose_seed, make_test_nets, make_train_net
+from .training_file import CAFFES_OWN, TrainingFile
 from .updates import apply_update, check_solver_type, make_histories
 from .workers import Workers
 
@@ -42,6 +43,7 @@ class Solver:
 
     Training ends with DivergedError as soon as the loss is NaN or infinite, and no such weights are written as a snapshot.
     With `goes_on_diverged` it continues, as Caffe does. Without `caffe_bugs` all gradients add up (layers.gradients).
+    `training_file` holds what Caffe does not do (extras.py).
 
     Raises SolverError if the settings contradict each other, and the errors of the nets and files that they name.
     """
@@ -56,6 +58,7 @@ class Solver:
         make_net: Callable[..., Net] = Net,
         goes_on_diverged: bool = False,
         caffe_bugs: bool = True,
+        training_file: TrainingFile = CAFFES_OWN,
     ) -> None:
         check_policy(param)
         check_solver_type(param)
@@ -67,7 +70,7 @@ class Solver:
         self.workers = workers or Workers()
         self.log = log
         self.goes_on_diverged = goes_on_diverged
-        self.seed = self.workers.broadcast_number(_choose_seed(param))
+        self.seed = self.workers.broadcast_number(choose_seed(param))
         self.net = make_train_net(param, self.device, self.seed, make_net)
         self.net.divide_batches(self.workers.rank, self.workers.count)
         self.net.context.caffe_bugs = caffe_bugs
@@ -81,7 +84,7 @@ class Solver:
         self.current_step = 0
         self.stopped = False
         self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
-        self._gradients = Gradients(self.net, param, precision)
+        self._gradients = Gradients(self.net, param, precision, training_file.mixup)
         self._test_passes: list[Layerwise] = []
         self._display = Display(param.average_loss, 0)
         self._record: Record | None = None
@@ -91,6 +94,7 @@ class Solver:
         for names in param.weights:
             self.load(names)
         self.workers.broadcast([parameter.values for parameter in self.net.parameters])
+        self.extras = Extras(training_file, param, self.net, self.test_nets, self.workers.count)
 
     def load(self, names: str) -> None:
         """Load the weights of these caffemodels, separated by commas, into all nets. The log says which layers took them."""
@@ -110,6 +114,7 @@ class Solver:
     def restore(self, path: str) -> None:
         """Resume from a .solverstate or .solverstate.h5."""
         self.iteration, self.current_step = read_snapshot(path, self.net, self.histories)
+        self.extras.restore(path)
         self.net.seek(self.iteration * self.param.iter_size)
 
     def use_layerwise(self, passes: Layerwise, tests: Sequence[Layerwise]) -> None:
@@ -136,7 +141,8 @@ class Solver:
                 if self.stopped:
                     self._report("Optimization stopped early.")
                     return
-                self._report_end()
+                if not self.extras.ended:
+                    self._report_end()
                 self._check_weights()
             self._report("Optimization Done.")
         finally:
@@ -147,10 +153,10 @@ class Solver:
         p = self.param
         end = self.iteration + iterations
         self._display = Display(p.average_loss, self.iteration)
-        while self.iteration < end and not self.stopped:
+        while self.iteration < end and not self.stopped and not self.extras.ended:
             if self._is_due(p.test_interval) and (self.iteration or p.test_initialization):
                 self.test_all()
-                if self.stopped:
+                if self.stopped or self.extras.ended:
                     break
             for on_start, _ in self.callbacks:
                 on_start()
@@ -175,7 +181,7 @@ class Solver:
         self.current_step = next_step(self.param, self.iteration, before)
         if self.param.lr_policy == "multistep" and self.current_step != before:
             self._report(f"MultiStep Status: Iteration {self.iteration}, step = {self.current_step}")
-        return learning_rate(self.param, self.iteration, self.current_step)
+        return self.extras.rate(learning_rate(self.param, self.iteration, self.current_step), self.iteration)
 
     def apply_update(self) -> None:
         """Update the weights from their present gradients, which are averaged over several workers first."""
@@ -184,26 +190,31 @@ class Solver:
             self._report(f"Iteration {self.iteration}, lr = {rate:g}")
         self._agree_with_workers()
         keep_steps = self.param.snapshot_diff or self._gradients.layerwise is not None
-        apply_update(self.param, rate, self.net.parameters, self.histories, self.iteration, self._report, keep_steps)
+        parameters, iteration = self.net.parameters, self.iteration
+        with self.extras.around_update(iteration):
+            apply_update(self.param, rate, parameters, self.histories, iteration, self._report, keep_steps)
         self.iteration += 1
 
     def test_all(self) -> None:
         """Run every test net over its test_iter batches and report the mean of each output."""
-        for index, net in enumerate(self.test_nets):
-            self._report(f"Iteration {self.iteration}, Testing net (#{index})")
-            after = forward_reporter(net, self._report) if self.param.debug_info else None
-            passes = self._test_passes[index] if self._test_passes else None
-            means = mean_outputs(
-                net, self.param.test_iter[index], self.precision, self._test_stopped, after=after, layerwise=passes
-            )
-            if means is None:
-                self._report("Test interrupted.")
-                return
-            loss, outputs = means
-            if self.param.test_compute_loss:
-                self._report(f"Test loss: {loss:g}")
-            for line in output_lines("Test", outputs):
-                self._report(line)
+        with self.extras.testing():
+            for index, net in enumerate(self.test_nets):
+                self._report(f"Iteration {self.iteration}, Testing net (#{index})")
+                after = forward_reporter(net, self._report) if self.param.debug_info else None
+                passes = self._test_passes[index] if self._test_passes else None
+                means = mean_outputs(
+                    net, self.param.test_iter[index], self.precision, self._test_stopped, after=after, layerwise=passes
+                )
+                if means is None:
+                    self._report("Test interrupted.")
+                    return
+                loss, outputs = means
+                if self.param.test_compute_loss:
+                    self._report(f"Test loss: {loss:g}")
+                for line in output_lines("Test", outputs):
+                    self._report(line)
+                if index == 0:
+                    self.extras.judge(outputs, self.iteration, self._report)
 
     def snapshot(self) -> tuple[str, str]:
         """Write .caffemodel and .solverstate (or both as .h5) and return their names; empty on all but the first worker."""
@@ -212,9 +223,11 @@ class Solver:
         self._check_weights()
         p = self.param
         hdf5 = p.snapshot_format == SolverParameter.HDF5
-        model, state = write_snapshot(
-            self.net, self.histories, p.snapshot_prefix, self.iteration, self.current_step, hdf5, p.snapshot_diff
-        )
+        with self.extras.averaged():
+            model, state = write_snapshot(
+                self.net, self.histories, p.snapshot_prefix, self.iteration, self.current_step, hdf5, p.snapshot_diff
+            )
+        self.extras.save(state)
         kind = "HDF5" if hdf5 else "binary proto"
         self._report(f"Snapshotting to {kind} file {model}")
         self._report(f"Snapshotting solver state to {kind} file {state}")
@@ -284,7 +297,3 @@ class Solver:
             self.log(line)
             if self._record:
                 self._record.parse(line)
-
-
-def _choose_seed(param: SolverParameter) -> int:
-    return param.random_seed if param.random_seed >= 0 else int.from_bytes(os.urandom(4), "little")

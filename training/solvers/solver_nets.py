@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,11 @@ def make_test_nets(
     return [_make(source, TEST, state, device, seed, make_net) for source, state in zip(sources, states, strict=True)]
 
 
+def choose_seed(solver: SolverParameter) -> int:
+    """Return the solver's random_seed, or a random one if it has none."""
+    return solver.random_seed if solver.random_seed >= 0 else int.from_bytes(os.urandom(4), "little")
+
+
 def _sources(solver: SolverParameter, fields: tuple[str, ...]) -> list[_Source]:
     """Return the nets that those of `fields` that are set describe."""
     sources = []
@@ -78,7 +84,7 @@ def _sources(solver: SolverParameter, fields: tuple[str, ...]) -> list[_Source]:
 
 
 def _read(field: str, path: str) -> _Source:
-    if not Path(path).exists():
+    if not path or not Path(path).exists():
         raise SolverError(
             f'the solver\'s {field} is "{path}", but there is no such file. '
             f"File names are relative to the folder where the command runs: {Path.cwd()}."

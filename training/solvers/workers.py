@@ -1,4 +1,4 @@
-"""Several processes that train one net: `torchrun --standalone --nproc-per-node N -m training train ...`.
+"""Several processes that train one net: `torchrun --standalone --nproc-per-node N moka train ...`.
 
 They work as Caffe's runs on several GPUs do. Every worker reads its own batches, and the gradients are averaged. The first
 worker tests, logs and writes. N workers of batch B make the same updates as one worker of batch N * B.

@@ -4,7 +4,6 @@ import itertools
 import os
 import random
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -161,16 +160,6 @@ def test_damage_is_an_error_wherever_it_is(tmp_path: Path, monkeypatch: pytest.M
             refused += 1
         shutil.rmtree(copy)
     assert refused > 0.9 * len(places)
-
-
-def test_without_plyvel_the_message_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = written(tmp_path / "db", records(1), write_leveldb)
-    # None makes `import plyvel` fail.
-    monkeypatch.setitem(sys.modules, "plyvel", None)  # type: ignore[arg-type]
-    for use in (lambda: LevelDbReader(path), lambda: write_leveldb(tmp_path / "new").__enter__()):
-        with pytest.raises(DatabaseError, match=r"needs the package plyvel\. Install it: .*-m pip install plyvel"):
-            use()
-    assert [found.name for found in tmp_path.iterdir()] == ["db"]
 
 
 def test_the_prototxt_names_the_kind(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import lmdb
 import pytest
 
 from caffe_io.databases import lmdb_store
+from caffe_io.databases.leveldb_store import LevelDbReader
 from caffe_io.databases.lmdb_store import LmdbReader, write_lmdb
 from caffe_io.errors import DatabaseError
 from common.errors import OutputExists
@@ -192,3 +193,14 @@ def test_the_file_instead_of_its_folder(tmp_path: Path) -> None:
         DatabaseError, match=r"data\.mdb: is a file; expected the folder of an LMDB.* name the folder that"
     ):
         LmdbReader(path)
+
+
+@pytest.mark.parametrize("reader", [LmdbReader, LevelDbReader])
+def test_a_path_that_cannot_be_entered(tmp_path: Path, reader: type[LmdbReader | LevelDbReader]) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(
+        DatabaseError, match=r"loop: cannot be read \(Too many levels of symbolic links\)\. Check the path"
+    ):
+        reader(tmp_path / "loop")
+    with pytest.raises(DatabaseError, match=r"x{300}: cannot be read \(File name too long\)"):
+        reader(tmp_path / ("x" * 300))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import cast
 
 import pytest
@@ -88,3 +89,13 @@ def test_a_field_of_an_outer_block_means_a_missing_brace() -> None:
 )
 def test_the_line_of_an_unclosed_brace(text: str, line: int | None) -> None:
     assert unclosed_line(text) == line
+
+
+def test_a_long_string_takes_little_memory() -> None:
+    """A pattern that may go back one character at a time keeps 160 bytes for each."""
+    tracemalloc.start()
+    try:
+        assert unclosed_line(f'name: "{"x" * 500_000}\\"" layer {{') == 1
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()

@@ -161,6 +161,8 @@ def test_the_snapshot_prefix(tmp_path: Path) -> None:
 
     assert prefix(SolverParameter()) == "nets/lenet.solver"
     assert prefix(SolverParameter(snapshot_prefix="models/x")) == "models/x"
+    # The training says that nothing can be written there.
+    assert prefix(SolverParameter(snapshot_prefix="x" * 300)) == "x" * 300
     assert prefix(SolverParameter(snapshot_prefix=str(tmp_path))) == f"{tmp_path}/lenet.solver"
 
 

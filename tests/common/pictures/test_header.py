@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from common.errors import PictureError, UsageError
+from common.pictures.formats import jpeg_coefficients, without_tiff_orientation
 from common.pictures.header import Header, largest_file, most_pixels, read_header
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
@@ -66,10 +67,62 @@ def test_a_windows_bitmap_from_top_to_bottom_and_an_old_one() -> None:
         assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (40, 48, 3)
 
 
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_without_its_orientation_is_not_turned(big: bool) -> None:
+    tag = struct.pack(">HHIHH" if big else "<HHIHH", 274, 3, 1, 6, 0)
+    head = b"MM\0*\0\0\0\x08\0\x01" if big else b"II*\0\x08\0\0\0\x01\0"
+    upright = struct.pack(">HHIHH" if big else "<HHIHH", 274, 3, 1, 1, 0)
+    assert without_tiff_orientation(head + tag + b"rest") == head + upright + b"rest"
+
+
 def test_a_thumbnail_is_not_the_picture() -> None:
     data, thumbnail = opencv(".jpg"), opencv(".jpg", PICTURE[:8, :8])
     segment = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 8) + b"Exif\0\0" + thumbnail
     assert read_header(data[:2] + segment + data[2:]) == ("JPEG", 48, 40)
+
+
+SMOOTH = Image.fromarray(cv2.resize(PICTURE, (400, 400)))
+
+
+def jpeg(mode: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    SMOOTH.convert(mode).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "bytes_a_pixel"),
+    [
+        (jpeg("RGB", subsampling=0), 6),
+        (jpeg("RGB", subsampling=2, progressive=True), 6),
+        (jpeg("RGB", subsampling=0, progressive=True), 9),
+        (jpeg("CMYK", progressive=True), 11),
+        (opencv(".bmp", np.asarray(SMOOTH)), 6),
+    ],
+    ids=["baseline", "progressive 4:2:0", "progressive 4:4:4", "progressive CMYK", "BMP"],
+)
+def test_memory_is_bounded_and_not_only_pixels(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, bytes_a_pixel: int
+) -> None:
+    least = max(160_000, -(-(160_000 * bytes_a_pixel + len(data)) // 7))
+    monkeypatch.setenv("MOKA_MAX_PIXELS", str(least))
+    assert read_header(data)[1:] == (400, 400)
+    monkeypatch.setenv("MOKA_MAX_PIXELS", str(least - 1))
+    with pytest.raises(PictureError, match=r"but at most .* (decoded|used).*or set MOKA_MAX_PIXELS"):
+        read_header(data)
+
+
+def test_a_jpeg_in_several_scans_is_known_by_its_first_one() -> None:
+    """A baseline file may hold one channel a scan; then a decoder keeps all numbers, as of a progressive one."""
+    data = jpeg("RGB", subsampling=0)
+    assert jpeg_coefficients(data) == 0
+    scan = data.index(b"\xff\xda") + 4
+    assert data[scan] == 3
+    assert jpeg_coefficients(data[:scan] + b"\1" + data[scan + 1 :]) == 6
+    assert jpeg_coefficients(jpeg("RGB", subsampling=2, progressive=True)) == 3
+    frame = data.index(b"\xff\xc0")
+    with pytest.raises(PictureError, match="a truncated or damaged JPEG"):
+        read_header(data[: frame + 11] + b"\0" + data[frame + 12 :])
 
 
 def test_comments_in_a_portable_pixmap() -> None:
@@ -146,7 +199,7 @@ def test_a_jpeg_of_few_bytes_and_many_pixels() -> None:
 
 def test_the_limit_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert largest_file() == 4 * most_pixels() == 1 << 29
-    data = opencv(".png")
+    data = opencv(".png", np.zeros_like(PICTURE))
     monkeypatch.setenv("MOKA_MAX_PIXELS", "1919")
     with pytest.raises(PictureError, match=r"a PNG of 48x40 pixels, but at most 1919 are decoded.*set MOKA_MAX_PIXELS"):
         read_header(data)

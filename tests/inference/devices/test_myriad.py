@@ -22,6 +22,7 @@ from inference.devices import myriad
 from inference.devices.cpu import CpuDevice
 from inference.errors import DeviceError
 from kits.inference import card_of, write_card, write_graph, write_network
+from myriad import lock
 
 PYTHON = Path(sys.executable)
 
@@ -141,6 +142,16 @@ def test_a_python_that_cannot_run_it(tmp_path: Path, text: str, words: str) -> N
     broken.chmod(0o755)
     with pytest.raises(DeviceError, match=words):
         myriad.MyriadDevice(read_cards(write_graph(tmp_path)), broken)
+
+
+def test_a_lock_of_another_user_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "LOCK", tmp_path / "mvnc.mutex")
+    (tmp_path / "mvnc.mutex").symlink_to("mvnc.mutex")
+    ended = tmp_path / "python"
+    ended.write_text("#!/bin/sh\nexit 1\n")
+    ended.chmod(0o755)
+    with pytest.raises(DeviceError, match=r"mvnc\.mutex: the lock file .* delete it while no stick is in use"):
+        myriad.MyriadDevice(read_cards(write_graph(tmp_path)), ended)
 
 
 def test_a_file_that_is_no_program(tmp_path: Path) -> None:

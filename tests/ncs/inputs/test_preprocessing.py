@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caffe_io.caffe_pb2 import TransformationParameter
+from caffe_io.caffe_pb2 import DataParameter, LayerParameter, TransformationParameter
 from caffe_io.mean import write_mean
 from common.errors import MeanError, UsageError
 from kits.ncs import values
+from kits.training import make_lmdb
 from ncs.inputs.preprocessing import Options, Preprocessing, plan
 from ncs.inputs.training import Transform
 
@@ -157,3 +158,20 @@ def test_a_scale_that_fp16_cannot_hold(divisor: float) -> None:
 def test_a_size_that_training_did_not_have_has_to_be_asked_for() -> None:
     assert planned(Options(other_sizes=True), crop_size=7).crop_size == 7
     assert planned(Options(), {"data": (1, 3, 7, 7)}, crop_size=7).crop_size == 7
+
+
+def test_how_large_pictures_were_before_the_crop(tmp_path: Path) -> None:
+    """A mean image says it, else the database; a net for other sizes takes no crop of it."""
+    write_mean(tmp_path / "m", values(3, 13, 12))
+    write_mean(tmp_path / "small", values(3, 7, 7))
+    make_lmdb(tmp_path / "lmdb", 2, 11, 2)
+    seven = {"data": (1, 3, 7, 7)}
+    assert planned(shapes=seven, crop_size=7, mean_file=str(tmp_path / "m")).uncropped == (13, 12)
+    assert planned(shapes=seven, crop_size=7, mean_file=str(tmp_path / "small")).uncropped == (7, 7)
+    assert planned(Options(mean_file=tmp_path / "m"), seven, crop_size=7, mean_file="gone").uncropped == (13, 12)
+    assert planned(shapes=seven, crop_size=7, mean_value=[9]).uncropped is None
+    assert planned(Options(other_sizes=True), crop_size=7, scale=0.5).uncropped is None
+    layer = LayerParameter(type="Data", data_param=DataParameter(source=str(tmp_path / "lmdb"), backend="LMDB"))
+    for crop, found in ((7, (11, 11)), (11, (11, 11)), (12, None)):
+        transform = Transform("t", TransformationParameter(crop_size=crop, mean_value=[9]), layer)
+        assert plan({"data": (1, 3, crop, crop)}, NONE, {"data": transform}, "n")["data"].uncropped == found

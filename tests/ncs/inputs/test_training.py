@@ -92,6 +92,7 @@ def test_the_mean_itself(tmp_path: Path) -> None:
     for settings, words in (
         ({"mean_value": [1, 2]}, r"t: layer d: has 2 mean_value, .* 3 channels"),
         ({"mean_value": [1], "mean_file": "m"}, r"has both mean_file and mean_value"),
+        ({"mean_file": ""}, r'^mean_file "" names no file.*t: layer d names it'),
         ({"mean_file": "none"}, r"none: cannot be read .*\n.*t: layer d names it.*--mean FILE"),
     ):
         with pytest.raises(MeanError, match=f"(?s){words}"):
@@ -112,3 +113,19 @@ def test_where_the_train_test_net_is(working_folder: Path) -> None:
     assert find_train_test(None, Path("x/M_deploy.prototxt")) == flat
     assert find_train_test(None, Path("x/other.prototxt")) is None
     assert find_train_test(None, Path("y/deploy.prototxt")) == beside
+
+
+@pytest.mark.parametrize(
+    ("kind", "param", "found"),
+    [
+        ("ImageData", "image_data_param { new_height: 30 new_width: 20 }", (30, 20)),
+        ("ImageData", "", None),
+        ("Data", 'data_param { source: "none" backend: LMDB }', None),
+        # Windows are warped to the crop itself.
+        ("WindowData", "window_data_param { batch_size: 1 }", None),
+    ],
+)
+def test_the_size_before_the_crop(kind: str, param: str, found: tuple[int, int] | None) -> None:
+    text = data_layer("crop_size: 8", rules=param, kind=kind)
+    transforms = read_transforms(parse_text(text, NetParameter(), "n"), "t.prototxt", ["data"])
+    assert transforms["data"].uncropped() == found

@@ -153,3 +153,16 @@ time.sleep(60)"""
     process.stderr.close()
     process.stdout.close()
     assert "--snapshot x/small_iter_5.solverstate" in out
+
+
+def test_caffe_does_not_follow_a_training_json_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.commands.caffe_engine.caffe_train", lambda *_: None)
+    solver = small_solver(tmp_path)
+    words = ["train", "--solver", solver, "--engine", "caffe"]
+    assert "beyond Caffe" not in command(*words, folder=tmp_path).err
+    (tmp_path / "training.json").write_text("{}")
+    done = command(*words, folder=tmp_path)
+    assert done.code == 0
+    assert f"{tmp_path}/training.json: is beyond Caffe, so --engine caffe does not follow it." in done.err

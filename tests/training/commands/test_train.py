@@ -351,3 +351,25 @@ def test_a_failing_command_prints_one_line_and_no_traceback(tmp_path: Path) -> N
 def test_messages_about_the_solver_s_settings_name_its_file(tmp_path: Path) -> None:
     solver = small_solver(tmp_path, lr_policy="plateau")
     assert f'{solver}: the solver\'s lr_policy is "plateau"' in refused(tmp_path, "--solver", solver)
+
+
+def test_a_training_json_beside_the_solver_is_used_and_said(tmp_path: Path) -> None:
+    solver = small_solver(tmp_path, max_iter=2, display=1, lr_policy="fixed", base_lr=0.1)
+    (tmp_path / "training.json").write_text('{"schedule": {"warm_up": 1}}')
+    done = command("train", "--solver", solver, folder=tmp_path)
+    assert done.code == 0, done.err
+    assert f"Beyond Caffe: {tmp_path}/training.json" in done.err
+    assert re.findall(r"lr = ([0-9.]+)", done.err) == ["0.0333333", "0.0666667"]
+    (tmp_path / "training.json").write_text('{"schedul": {}}')
+    done = command("train", "--solver", solver, "--force", folder=tmp_path)
+    assert done.code == 1
+    assert 'training.json: "schedul" is no known key' in done.err
+
+
+def test_best_weights_of_an_earlier_run_are_not_replaced(tmp_path: Path) -> None:
+    solver = small_solver(tmp_path, max_iter=1)
+    (tmp_path / "small_best.caffemodel").write_bytes(b"of an earlier run")
+    done = command("train", "--solver", solver, folder=tmp_path)
+    assert done.code == 2
+    assert "small_best.caffemodel" in done.err
+    assert (tmp_path / "small_best.caffemodel").read_bytes() == b"of an earlier run"

@@ -85,6 +85,8 @@ def test_nets_for_tests_alone_come_first(path: Path, tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "names 0 nets to train; expected exactly one of"),
+        ('net: ""', 'the solver\'s net is "", but there is no such file'),
+        ('train_net: "{path}" test_net: "" test_iter: 1 test_interval: 1', 'the solver\'s test_net is ""'),
         ('net: "{path}" train_net: "{path}"', "names 2 nets to train"),
         ('net: "{path}" test_iter: 1', "test_iter but no test_interval"),
         ('train_net: "{path}" test_iter: 1 test_interval: 1', "1 test_iter for 0 test nets"),

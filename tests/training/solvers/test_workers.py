@@ -16,6 +16,7 @@ import pytest
 
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import read_solverstate, read_weights
+from common.places import ROOT
 from kits.commands import inside, run_process, start_process
 from kits.training import make_lmdb, write_solver
 
@@ -61,9 +62,13 @@ def prepare(folder: Path, name: str, batch: int, **settings: object) -> str:
 
 @contextmanager
 def started(folder: Path, solver: str, workers: int) -> Iterator[subprocess.Popen[str]]:
-    """Run `torchrun --standalone --nproc-per-node WORKERS -m training train --solver SOLVER` during the block."""
+    """Run `torchrun --standalone --nproc-per-node WORKERS moka train --solver SOLVER` during the block.
+
+    The folder holds a training.py of the user's, which `-m training` would run.
+    """
+    (folder / "training.py").write_text("raise SystemExit\n")
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", workers]
-    words = [*torchrun, "-m", "training", "train", "--solver", solver]
+    words = [*torchrun, ROOT / "moka", "train", "--solver", solver]
     process = start_process(*words, folder=folder, variables=ONE_CPU_THREAD)
     try:
         yield process
@@ -143,7 +148,7 @@ def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
     assert iteration >= 6
     solver = prepare(tmp_path, "net", 6, max_iter=iteration + 2)
     words = ["train", "--solver", solver, "--snapshot", message[1]]
-    done = run_process("-m", "training", *words, folder=tmp_path, variables=ONE_CPU_THREAD)
+    done = run_process(ROOT / "moka", *words, folder=tmp_path, variables=ONE_CPU_THREAD)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / f"net_iter_{iteration + 2}.caffemodel").exists()
 

@@ -25,6 +25,8 @@ class Data(Pictures):
         if transform.force_color and transform.force_gray:
             raise self.error("has both force_color and force_gray; write one of them.")
         self._color = True if transform.force_color else False if transform.force_gray else None
+        if not p.source:
+            raise self.error("data_param has no source. Name the folder of a database.")
         self.source = p.source
         self._reader = open_database(p)
         key, value = next(self._reader.items())

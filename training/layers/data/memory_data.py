@@ -37,9 +37,9 @@ class MemoryData(Source):
     def _check_transform(self) -> None:
         """Refuse what Caffe refuses; Caffe then applies none of the settings to arrays."""
         t = self.param.transform_param
-        if t.mean_file and t.mean_value:
+        if t.HasField("mean_file") and t.mean_value:
             raise self.error("transform_param has both mean_file and mean_value; write one of them.")
-        if t.mean_file:
+        if t.HasField("mean_file"):
             read_mean(t.mean_file)
         if fields := ", ".join(field.name for field, _ in t.ListFields()):
             logging.getLogger(LOGGER).warning(

@@ -19,6 +19,9 @@ Picture = npt.NDArray[np.generic]
 """Channels x height x width, BGR."""
 
 
+_AUGMENTATION = 1
+
+
 class Source(Layer):
     """A layer without bottoms. The caller of a net may replace its tops.
 
@@ -101,10 +104,19 @@ class Pictures(Batches):
             self._transformer = self._transformer_for(first)
         for picture, _, name in drawn:
             self._transformer.check(picture.shape, name)
-        random = np.random.default_rng((self.context.seed, self.context.batch(number)))
-        pictures = torch.from_numpy(self._transformer([picture for picture, _, _ in drawn], random))
+        seed = (self.context.seed, self.context.batch(number))
+        pictures = torch.from_numpy(self._transformer(self._augmented(drawn, seed), np.random.default_rng(seed)))
         labels = torch.tensor([label for _, label, _ in drawn], dtype=torch.float32)
         return pictures, labels
+
+    def _augmented(self, drawn: Sequence[tuple[Picture, int, str]], seed: tuple[int, int]) -> list[Picture]:
+        pictures = [picture for picture, _, _ in drawn]
+        augmentation = self.context.augmentation
+        if not augmentation or not self.training:
+            return pictures
+        # Its draws leave those of crop and mirror as they are.
+        random = np.random.default_rng((*seed, _AUGMENTATION))
+        return [augmentation.apply(picture, random) for picture in pictures]
 
     def _transformer_for(self, shape: Shape) -> DataTransformer:
         channels, height, width = shape

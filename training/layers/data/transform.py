@@ -78,9 +78,9 @@ class DataTransformer:
 
     def _read_mean(self) -> Array:
         p, (channels, *_) = self._param, self._shape
-        if p.mean_file and p.mean_value:
+        if p.HasField("mean_file") and p.mean_value:
             raise TrainingError("transform_param has both mean_file and mean_value; write one of them.")
-        if p.mean_file:
+        if p.HasField("mean_file"):
             mean = read_mean(p.mean_file)
             if mean.shape != self._shape:
                 raise TrainingError(

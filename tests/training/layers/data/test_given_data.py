@@ -139,6 +139,8 @@ def test_what_memory_data_does_with_transform_param(tmp_path: Path, caplog: pyte
     memory = f'type: "MemoryData" top: "d" top: "l" memory_data_param {{ {SIZES} }} transform_param {{ %s }}'
     with pytest.raises(MeanError, match="gone"):
         layer_of(memory % f'mean_file: "{tmp_path}/gone"')
+    with pytest.raises(MeanError, match='mean_file "" names no file'):
+        layer_of(memory % 'mean_file: ""')
     with pytest.raises(LayerError, match="both mean_file and mean_value"):
         layer_of(memory % f'mean_file: "{tmp_path}/gone" mean_value: 3')
     layer_of(memory % "")

@@ -73,6 +73,12 @@ def test_a_leveldb_gives_the_same_batches(tmp_path: Path) -> None:
         second.close()
 
 
+@pytest.mark.parametrize("source", ["", 'source: ""'])
+def test_no_source(source: str) -> None:
+    with pytest.raises(LayerError, match=r"data_param has no source\. Name the folder of a database"):
+        layer_of(f'type: "Data" top: "d" data_param {{ {source} batch_size: 1 }}')
+
+
 def test_a_batch_larger_than_the_database(tmp_path: Path) -> None:
     layer = data_layer(write(tmp_path / "db", 2), "batch_size: 5")
     assert draw(layer, 2)[1] == [10, 11, 10, 11, 10, 11, 10, 11, 10, 11]

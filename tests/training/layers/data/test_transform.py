@@ -115,6 +115,8 @@ def test_a_mean_of_another_size(tmp_path: Path) -> None:
         transformer(f'mean_file: "{tmp_path}/mean"')
     with pytest.raises(MeanError, match=r"none: cannot be read(.|\n)*create_mean\.sh"):
         transformer(f'mean_file: "{tmp_path}/none"')
+    with pytest.raises(MeanError, match=r'^mean_file "" names no file'):
+        transformer('mean_file: ""')
 
 
 def test_records_of_other_sizes(tmp_path: Path) -> None:

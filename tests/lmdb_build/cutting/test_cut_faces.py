@@ -143,6 +143,7 @@ def test_what_a_killed_run_left_half_written_is_removed(images: Path, run_comman
 
 
 def test_two_runs_do_not_write_to_one_folder(images: Path, run_command: Run) -> None:
+    assert run_command(*CALL).code == 0
     with only_run(Path("out")):
         left = Path("out/.a.png.0123abcd.part")
         left.touch()

@@ -14,6 +14,9 @@ ROOM = Room(
         "evaluate": Verb(
             "evaluation.evaluate", "measure a trained net in each of its tasks: accuracy, errors, confusion matrix"
         ),
+        "compare": Verb(
+            "evaluation.compare", "compare runs on the same records: figures, and whether differences are chance"
+        ),
     },
 )
 

@@ -1,4 +1,4 @@
-"""What a train_test net classifies: its test database, the blobs with scores and labels, and the names of its classes."""
+"""What a train_test net answers: its test database, and for each task the blobs with scores and labels."""
 
 from __future__ import annotations
 
@@ -15,35 +15,45 @@ from .errors import EvaluationError
 
 
 @dataclass(frozen=True)
-class Classification:
-    """The classification that a card describes: the blob of the deploy net, the task, and its classes in order."""
+class Output:
+    """What a card says of one output of the deploy net: its blob, the task, and the classes or bins in order."""
 
     blob: str
     task: str
-    classes: Sequence[str]
+    classes: Sequence[str] = ()
+    bins: Sequence[float] = ()
 
 
-UNNAMED = Classification("prob", "class", ())
+UNNAMED = (Output("prob", "class"),)
 """Without a card, classes are called by their numbers."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One task of a net: its output, and the blobs of the train_test net that hold its scores and its labels.
+
+    Records with the label `ignored` do not count.
+    """
+
+    output: Output
+    scores: str
+    label: str
+    ignored: int | None = None
 
 
 @dataclass(frozen=True)
 class Classifier:
     """A net to be measured.
 
-    `data` names its test database, `keys` are those of all records. `transform` is what the net does to them first. `scores`
-    and `label` are blobs of the train_test net. `state` is its phase, level and stages. Records with the label `ignored`
-    do not count. `own_labels` says whether the labels are those of the records.
+    `data` names its test database, `keys` are those of all records. `transform` is what the net does to them first. `state`
+    is its phase, level and stages. `own_labels` says whether the labels of all questions are those of the records.
     """
 
     data: DataParameter
     keys: Sequence[str]
     transform: Transform
-    scores: str
-    label: str
-    classification: Classification
+    questions: Sequence[Question]
     state: NetState
-    ignored: int | None = None
     own_labels: bool = True
 
     @property
@@ -62,43 +72,96 @@ class Classifier:
         return len(self.keys)
 
 
-def read_classification(card: Path) -> Classification:
-    """Read the classification from a net card or model card, the first if there are several. Raises CardError."""
-    from common.card import ClassOutput, read_net_card
+def read_outputs(card: Path) -> tuple[Output, ...]:
+    """Read the outputs with classes or bins from a net card or model card. Raises CardError."""
+    from common.card import BinOutput, ClassOutput, read_net_card
 
+    outputs = []
     for output in read_net_card(card).outputs:
         if isinstance(output, ClassOutput):
-            return Classification(output.blob, output.task, output.classes)
+            outputs.append(Output(output.blob, output.task, classes=output.classes))
+        elif isinstance(output, BinOutput):
+            outputs.append(Output(output.blob, output.task, bins=[float(value) for value in output.bins]))
+    if outputs:
+        return tuple(outputs)
     raise EvaluationError(
-        f'{card}: no output is read by "argmax", so there are no classes to count. Give another card.'
+        f'{card}: no output is read by "argmax" or "expected_value", so there is nothing to count. Give another card.'
     )
 
 
 def read_classifier(
-    net: NetParameter, path: str, classification: Classification = UNNAMED, unfiltered: NetParameter | None = None
+    net: NetParameter,
+    path: str,
+    outputs: Sequence[Output] = UNNAMED,
+    unfiltered: NetParameter | None = None,
+    deploy: NetParameter | None = None,
 ) -> Classifier:
     """Find what is to be measured in a net that was filtered for its state; `path` is its file.
 
-    Raises EvaluationError if the net has no Data layer, or no Accuracy layer that says which blob holds the scores. The
-    message names the option for such a layer in `unfiltered`, the net before it was filtered.
+    An Accuracy layer says which blobs hold the scores and the labels of a task. With several of them, `deploy` says which
+    belongs to which output: the blob that a Softmax turns into the output has the same name in both nets. Without it, the
+    label is called like the task, or there are as many layers as outputs, in the same order.
+
+    Raises EvaluationError if the net has no Data layer or no Accuracy layer. The message names the option for such a layer
+    in `unfiltered`, the net before it was filtered.
     """
     data = _layer(net, path, "Data", unfiltered)
-    accuracy = _layer(net, path, "Accuracy", unfiltered)
+    _layer(net, path, "Accuracy", unfiltered)
+    layers: dict[tuple[str, str], LayerParameter] = {}
+    for layer in net.layer:
+        if layer.type == "Accuracy":
+            scores, label = layer.bottom
+            # One more for another top_k says nothing new.
+            layers.setdefault((scores, label), layer)
+    questions = _match(path, list(layers.values()), outputs, deploy)
     with open_database(data.data_param) as reader:
         keys = [key.decode("utf-8", "backslashreplace") for key in reader]
-    scores, label = accuracy.bottom
-    ignored = accuracy.accuracy_param.ignore_label if accuracy.accuracy_param.HasField("ignore_label") else None
     return Classifier(
         data=data.data_param,
         keys=keys,
         transform=Transform(f'{path}: layer "{data.name}"', data.transform_param),
-        scores=scores,
-        label=label,
-        classification=classification,
+        questions=questions,
         state=net.state,
-        ignored=ignored,
-        own_labels=label in data.top,
+        own_labels=all(question.label in data.top for question in questions),
     )
+
+
+def _match(
+    path: str, layers: Sequence[LayerParameter], outputs: Sequence[Output], deploy: NetParameter | None
+) -> list[Question]:
+    """Find the Accuracy layer of each output. Outputs without one are not measured."""
+    questions = []
+    for output in outputs:
+        scores = _softmax_of(deploy, output)
+        found = [layer for layer in layers if layer.bottom[0] == scores] or [
+            layer for layer in layers if layer.bottom[1] == output.task
+        ]
+        if found:
+            questions.append(_question(output, found[0]))
+    if not questions and len(layers) in (1, len(outputs)):
+        questions = [_question(output, layer) for output, layer in zip(outputs, layers, strict=False)]
+    if not questions:
+        raise EvaluationError(
+            f"{path}: has {len(layers)} Accuracy layers, of {', '.join(layer.bottom[0] for layer in layers)}; the card has "
+            f"outputs of {', '.join(output.task for output in outputs)}. Call each label blob as the card calls its task."
+        )
+    return questions
+
+
+def _question(output: Output, layer: LayerParameter) -> Question:
+    scores, label = layer.bottom
+    param = layer.accuracy_param
+    return Question(output, scores, label, param.ignore_label if param.HasField("ignore_label") else None)
+
+
+def _softmax_of(deploy: NetParameter | None, output: Output) -> str | None:
+    """Return the blob that a Softmax of the deploy net turns into the output."""
+    if deploy is None:
+        return None
+    for layer in deploy.layer:
+        if layer.type == "Softmax" and output.blob in layer.top:
+            return str(layer.bottom[0])
+    return None
 
 
 def _layer(net: NetParameter, path: str, kind: str, unfiltered: NetParameter | None) -> LayerParameter:

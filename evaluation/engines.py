@@ -6,13 +6,13 @@ Libraries are imported by the engine that needs them, because the command line l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import MokaError
+from common.errors import MokaError, UsageError
 from common.helper import Helper, HelperError
-from common.messages import last_line, shape_text
+from common.messages import COMPILE_AGAIN, last_line, shape_text
 from common.places import require_toolchain
 
 from .errors import EngineError
@@ -27,78 +27,102 @@ if TYPE_CHECKING:
 
     from .classifier import Classifier
 
-    Engine = Callable[[Classifier, Path, Path, Path], tuple[Array, Array]]
-    """(classifier, train_test prototxt, caffemodel, IR) -> records x classes probabilities, the labels of the records."""
+    Found = tuple[Array, Array]
+    """Of one question: records x classes probabilities, and the labels of the records."""
+    Engine = Callable[[Classifier, Path, Path, Path, str], list[Found]]
+    """(classifier, train_test prototxt, caffemodel, IR, looks) -> what was found for each question."""
 
 PYCAFFE_WORKER = Path(__file__).with_name("pycaffe_worker.py")
 SECONDS_TO_LOAD = 300.0
 SECONDS_FOR_A_BATCH = 600.0
-_AGAIN = "Compile the net again: ./compile2Movidius.sh --force"
 # glog prints a stack trace after the message that matters.
 HARMLESS = ("    @ ", "*** Check failure stack trace", "*** Aborted at", "PC: @")
 
 
-def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -> tuple[Array, Array]:
+def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path, looks: str = "centre") -> list[Found]:
     """Run our own net."""
     import torch
 
+    from .torch_looks import shown
+
     net = _our_net(classifier, model)
     net.load_all(weights)
-    scores = []
-    labels = []
+    scores: list[list[Array]] = [[] for _ in classifier.questions]
+    labels: list[list[Array]] = [[] for _ in classifier.questions]
+    keep = {blob for question in classifier.questions for blob in (question.scores, question.label)}
     with torch.inference_mode():
-        for _ in range(_batches(classifier)):
-            net.forward(keep=(classifier.scores, classifier.label))
-            scores.append(net.blobs[classifier.scores].softmax(1).numpy())
-            labels.append(net.blobs[classifier.label].numpy())
+        for feeds in shown(net, classifier, looks):
+            for number, feed in enumerate(feeds):
+                net.forward(feed, keep=keep)
+                for i, question in enumerate(classifier.questions):
+                    found: Array = (net.blobs[question.scores].flatten(1).softmax(1) / len(feeds)).numpy()
+                    if number == 0:
+                        scores[i].append(found)
+                        labels[i].append(net.blobs[question.label].reshape(-1).numpy())
+                    else:
+                        scores[i][-1] = scores[i][-1] + found
     net.close()
-    return _each_record_once(classifier, scores, labels)
+    return [_each_record_once(classifier, *each) for each in zip(scores, labels, strict=True)]
 
 
-def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -> tuple[Array, Array]:
+def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path, looks: str = "centre") -> list[Found]:
     """Run the compiled network on the CPU, in f32, as the runner does: raw bytes go in, mean and scale are inside."""
     import numpy as np
 
     from inference.devices import open_device
 
     from .agreement import check_agreement
-    from .records import read_pictures
+    from .records import read_looks
 
     if not ir.exists():
         raise EngineError(f"{ir}: not there. Compile the net first: ./compile2Movidius.sh")
     card = _model_card(ir)
     if card.path.exists():
         check_agreement(card, classifier.transform)
-    blob = classifier.classification.blob
+    blobs = [question.output.blob for question in classifier.questions]
     batch_size, *shape = card.input.shape
     device = open_device("CPU", [card])
     batch: list[NDArray[np.uint8]] = []
-    scores = []
+    scores: dict[str, list[Array]] = {blob: [] for blob in blobs}
     labels = []
+    count = 0
+
+    def run() -> None:
+        # A batch that is not full is filled up with its first picture.
+        full = np.stack(batch + batch[:1] * (batch_size - len(batch)))
+        if card.input.channels_reversed:
+            # It reverses them once more; records are in the order of training.
+            full = np.ascontiguousarray(full[:, ::-1])
+        values = device.infer(card, full)
+        for blob in blobs:
+            scores[blob].append(_scores(values, blob, batch_size, ir)[: len(batch)])
+        batch.clear()
+
     try:
-        for picture, label in read_pictures(classifier):
-            if list(picture.shape) != shape:
-                raise EngineError(
-                    f"{ir}: takes {shape_text(shape)} (channels x height x width), but {model} shows its net "
-                    f"{shape_text(picture.shape)} of {classifier.source}. Give the IR that was compiled from this net."
-                )
-            batch.append(picture)
+        for pictures, label in read_looks(classifier, looks):
+            count = len(pictures)
             labels.append(label)
-            if len(batch) == batch_size or len(labels) == classifier.records:
-                # The last batch is filled up with its first picture.
-                full = np.stack(batch + batch[:1] * (batch_size - len(batch)))
-                if card.input.channels_reversed:
-                    # It reverses them once more; records are in the order of training.
-                    full = np.ascontiguousarray(full[:, ::-1])
-                scores.append(_scores(device.infer(card, full), blob, batch_size, ir)[: len(batch)])
-                batch.clear()
+            for picture in pictures:
+                if list(picture.shape) != shape:
+                    raise EngineError(
+                        f"{ir}: takes {shape_text(shape)} (channels x height x width), but {model} shows its net "
+                        f"{shape_text(picture.shape)} of {classifier.source}. Give the IR that was compiled from this net."
+                    )
+                batch.append(picture)
+                if len(batch) == batch_size:
+                    run()
+        if batch:
+            run()
     except RuntimeError as error:
         raise EngineError(
-            f"{ir}: OpenVINO cannot run it on the records of {classifier.source}: {last_line(error)}. {_AGAIN}"
+            f"{ir}: OpenVINO cannot run it on the records of {classifier.source}: {last_line(error)}. {COMPILE_AGAIN}"
         ) from error
     finally:
         device.close()
-    return np.concatenate(scores), np.array(labels, np.float32)
+    means = {blob: np.concatenate(found).reshape(len(labels), count, -1).mean(1) for blob, found in scores.items()}
+    if classifier.own_labels:
+        return [(means[blob], np.array(labels, np.float32)) for blob in blobs]
+    return [(means[blob], found) for blob, found in zip(blobs, _read_labels(classifier, model), strict=True)]
 
 
 def _scores(values: Mapping[str, NDArray[np.float32]], blob: str, batch_size: int, ir: Path) -> Array:
@@ -113,15 +137,16 @@ def _scores(values: Mapping[str, NDArray[np.float32]], blob: str, batch_size: in
     return found.reshape(batch_size, -1)
 
 
-def caffe_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -> tuple[Array, Array]:
+def caffe_engine(classifier: Classifier, model: Path, weights: Path, ir: Path, looks: str = "centre") -> list[Found]:
     """Run the tool chain's Caffe, through its Python interface, on the same prototxt and LMDB."""
     import numpy as np
 
+    if looks != "centre":
+        raise UsageError(f"--engine caffe reads its pictures itself, at the centre; leave out --looks {looks}.")
     python = require_toolchain("caffe", "python", EngineError)
     _refuse_incomplete(classifier, model, weights)
-    blobs = [classifier.scores, classifier.label]
-    scores = []
-    labels = []
+    blobs = sorted({blob for question in classifier.questions for blob in (question.scores, question.label)})
+    found: dict[str, list[Array]] = {blob: [] for blob in blobs}
     try:
         with Helper("Caffe", python, PYCAFFE_WORKER, HARMLESS) as helper:
             state = {
@@ -132,22 +157,54 @@ def caffe_engine(classifier: Classifier, model: Path, weights: Path, ir: Path) -
             helper.call("load", {"model": str(model), "weights": str(weights), **state}, seconds=SECONDS_TO_LOAD)
             for _ in range(_batches(classifier)):
                 arrays = helper.call("forward", {"blobs": blobs}, seconds=SECONDS_FOR_A_BATCH).arrays
-                scores.append(_softmax(np.asarray(arrays[classifier.scores])))
-                labels.append(np.asarray(arrays[classifier.label]))
+                for blob in blobs:
+                    found[blob].append(np.asarray(arrays[blob]))
     except HelperError as error:
         raise EngineError(f"{model}: {error}") from error
-    return _each_record_once(classifier, scores, labels)
+    return [
+        _each_record_once(
+            classifier,
+            [_softmax(scores.reshape(len(scores), -1)) for scores in found[question.scores]],
+            [labels.reshape(-1) for labels in found[question.label]],
+        )
+        for question in classifier.questions
+    ]
 
 
 ENGINES: dict[str, Engine] = {"torch": torch_engine, "openvino": openvino_engine, "caffe": caffe_engine}
 
 
-def _our_net(classifier: Classifier, model: Path) -> Net:
+def _our_net(classifier: Classifier, model: Path, only: Collection[str] = ()) -> Net:
+    """Make our net; with `only`, of the layers that make these blobs."""
+    from caffe_io.net_state import filter_net
     from caffe_io.prototxt import read_net
     from training.nets.net import Net
 
     state = classifier.state
-    return Net(read_net(model), state.phase, str(model), level=state.level, stages=tuple(state.stage))
+    net = read_net(model)
+    if only:
+        net = filter_net(net, state.phase, state.level, tuple(state.stage))
+        wanted = set(only)
+        kept = []
+        for layer in reversed(net.layer):
+            if wanted & set(layer.top):
+                wanted.update(layer.bottom)
+                kept.append(layer)
+        del net.layer[:]
+        net.layer.extend(reversed(kept))
+    return Net(net, state.phase, str(model), level=state.level, stages=tuple(state.stage))
+
+
+def _read_labels(classifier: Classifier, model: Path) -> list[Array]:
+    """Return the labels of each question, by running the layers of our net that make them."""
+    net = _our_net(classifier, model, only={question.label for question in classifier.questions})
+    labels: list[list[Array]] = [[] for _ in classifier.questions]
+    for _ in range(_batches(classifier)):
+        net.forward()
+        for i, question in enumerate(classifier.questions):
+            labels[i].append(net.blobs[question.label].reshape(-1).numpy())
+    net.close()
+    return [_each_record_once(classifier, found, found)[1] for found in labels]
 
 
 def _refuse_incomplete(classifier: Classifier, model: Path, weights: Path) -> None:
@@ -178,7 +235,7 @@ def _model_card(ir: Path) -> ModelCard:
         shapes = {port.any_name: tuple(port.shape) for port in model.inputs}
         outputs = output_shapes(model, next(iter(shapes.values()))[0] if shapes else 1)
     except RuntimeError as error:
-        raise EngineError(f"{ir}: OpenVINO cannot read it: {last_line(error)}. {_AGAIN}") from error
+        raise EngineError(f"{ir}: OpenVINO cannot read it: {last_line(error)}. {COMPILE_AGAIN}") from error
     if len(shapes) != 1:
         raise EngineError(f"{ir}: takes {len(shapes)} inputs, expected one. Give the IR of a classifier.")
     inputs = [describe_input(blob, shape, str(ir)) for blob, shape in shapes.items()]

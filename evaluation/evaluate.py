@@ -1,20 +1,23 @@
-"""Verb evaluate: how good a trained classifier is on all records of its test LMDB, each counted once."""
+"""Verb evaluate: how good a trained net is in each of its tasks, on all records of its test LMDB, each counted once."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from caffe_io.net_state import add_state_options, stages_of
 from common.errors import UsageError
 from common.files import atomic_file
 from common.places import net_files
-from ncs.compile_options import add_state_options, stages_of
 
 from .engines import ENGINES
 from .errors import EvaluationError
+from .looks import LOOKS
 
 if TYPE_CHECKING:
     from .predictions import Predictions
@@ -34,15 +37,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--weights", type=Path, metavar="FILE", help=".caffemodel")
     parser.add_argument(
-        "--card", type=Path, metavar="FILE", help="JSON card with the task and the names of its classes"
+        "--card", type=Path, metavar="FILE", help="JSON card with the tasks, and the names of their classes"
     )
     parser.add_argument("--ir", type=Path, metavar="FILE", help="OpenVINO IR (.xml), for --engine openvino")
-    add_state_options(parser)
+    add_state_options(parser, "TEST")
+    parser.add_argument(
+        "--looks",
+        choices=LOOKS,
+        default="centre",
+        help="parts of each picture that the net is shown; their probabilities are averaged (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="CSV that the database was made of; its column person says which pictures the intervals draw together",
+    )
     parser.add_argument("--engine", choices=sorted(ENGINES), help="what computes the predictions (default: torch)")
     parser.add_argument(
         "--predictions",
         type=Path,
         metavar="FILE",
+        nargs="+",
         help="report on the predictions that an earlier run saved (*_predictions.npz) instead of computing them",
     )
     parser.add_argument(
@@ -54,40 +70,82 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> None:
-    """Print the figures; write report, confusion matrix and predictions."""
-    from .metrics import as_text, figures
-    from .plots import plot_confusion
+    """Print the figures; write report, confusion matrices and predictions."""
     from .predictions import SUFFIX, write_predictions
 
     if options.predictions:
-        file = options.predictions
-        predictions = _read(file, options)
-        stem = file.name.removesuffix(SUFFIX).removesuffix(".npz")
-        out = options.out or file.parent
+        files: list[Path] = options.predictions
+        runs = _read(files, options)
+        stem = _common_stem(files)
+        out = Path(options.out or files[0].parent)
     else:
-        predictions = _compute(options)
-        weights = Path(predictions.weights)
-        stem = f"{weights.stem}_test_{predictions.engine}"
-        file = (options.out or weights.parent) / f"{stem}{SUFFIX}"
-        out = file.parent
-    print(f"{predictions.weights} on {predictions.lmdb}, computed by {predictions.engine}")
-    print(as_text(predictions))
+        runs = _compute(options)
+        weights = Path(runs[0].weights)
+        looks = "" if options.looks == "centre" else f"_{options.looks}"
+        stem = f"{weights.stem}_test_{runs[0].engine}{looks}"
+        out = Path(options.out or weights.parent)
+        names = [stem] if len(runs) == 1 else [f"{stem}_{file_name(run.task)}" for run in runs]
+        files = [out / f"{name}{SUFFIX}" for name in names]
+    print(f"{runs[0].weights} on {runs[0].lmdb}, computed by {runs[0].engine}")
     if not options.predictions:
-        write_predictions(predictions, file)
-    report = {
-        "weights": predictions.weights,
-        "lmdb": predictions.lmdb,
-        "engine": predictions.engine,
-        **figures(predictions),
-        "predictions": file.name,
-    }
+        for run, file in zip(runs, files, strict=True):
+            write_predictions(run, file)
+    report = make_report(runs, files)
     with atomic_file(out / f"{stem}.json", force=True) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n")
-    plot_confusion(predictions, out / f"{stem}_confusion.png", Path(predictions.weights).stem)
-    print(f"written: {out / stem}.json, {out / stem}_confusion.png")
+    pictures = _plot(runs, out, stem)
+    print(f"written: {', '.join([f'{out / stem}.json', *pictures])}")
 
 
-def _compute(options: argparse.Namespace) -> Predictions:
+def make_report(runs: Sequence[Predictions], files: Sequence[Path]) -> dict[str, Any]:
+    """Print the figures of each task, and return them for a JSON file. `files` are those with the predictions."""
+    from .figures.groups import by_decade, figures_by_group, groups_of
+    from .figures.intervals import intervals
+    from .figures.metrics import figures
+    from .figures.text import as_text
+
+    groups = groups_of(runs)
+    tasks: dict[str, Any] = {}
+    for run, file in zip(runs, files, strict=True):
+        for each in (run, by_decade(run)):
+            if each is None:
+                continue
+            name = each.task if each is run else f"{each.task} by decade"
+            bounds = intervals(each)
+            if len(runs) > 1 or each is not run:
+                print(f"\n{name}")
+            print(as_text(each, bounds))
+            others = {task: group for task, group in groups.items() if task != each.task or each.bins}
+            tasks[name] = {
+                **figures(each),
+                "intervals": bounds,
+                "by": figures_by_group(each, others),
+                "predictions": file.name,
+            }
+    first = runs[0]
+    return {"weights": first.weights, "lmdb": first.lmdb, "engine": first.engine, "tasks": tasks}
+
+
+def file_name(task: str) -> str:
+    """Return the name of a task as part of a file's name."""
+    return re.sub(r"[^\w.-]+", "_", task)
+
+
+def _plot(runs: Sequence[Predictions], out: Path, stem: str) -> list[str]:
+    """Write the confusion matrix of each task with classes; return the names."""
+    from .figures.groups import by_decade
+    from .figures.plots import plot_confusion
+
+    matrices = [each for run in runs if (each := by_decade(run) if run.bins else run) is not None]
+    paths = []
+    for each in matrices:
+        name = f"{stem}_confusion.png" if len(runs) == 1 else f"{stem}_{file_name(each.task)}_confusion.png"
+        plot_confusion(each, out / name, Path(each.weights).stem)
+        paths.append(str(out / name))
+    return paths
+
+
+def _compute(options: argparse.Namespace) -> list[Predictions]:
     """Have an engine compute the predictions for the test LMDB of a net."""
     import numpy as np
 
@@ -96,7 +154,8 @@ def _compute(options: argparse.Namespace) -> Predictions:
     from caffe_io.prototxt import read_net
     from caffe_io.weights import newest_snapshot
 
-    from .classifier import UNNAMED, read_classification, read_classifier
+    from .classifier import UNNAMED, read_classifier, read_outputs
+    from .figures.groups import people_of
     from .predictions import Predictions
 
     name = options.net
@@ -106,35 +165,45 @@ def _compute(options: argparse.Namespace) -> Predictions:
     if engine == "openvino" and not (name or options.ir):
         raise UsageError("--engine openvino: no IR was given. Give --ir FILE.xml, or --net NAME.")
     files = net_files(name or "")
-    model: Path = options.model or files.train_test
-    weights: Path = options.weights or newest_snapshot(f"models/{name}")
-    card: Path = options.card or files.card
-    ir: Path = options.ir or Path(f"graph/{name}.xml")
+    model = Path(options.model or files.train_test)
+    weights = Path(options.weights) if options.weights else newest_snapshot(f"models/{name}")
+    card = Path(options.card or files.card)
+    ir = Path(options.ir or f"graph/{name}.xml")
     unfiltered = read_net(model)
     net = filter_net(unfiltered, Phase.Value(options.phase), options.level, stages_of(options))
-    classification = read_classification(card) if options.card or card.exists() else UNNAMED
-    classifier = read_classifier(net, str(model), classification, unfiltered)
-    probabilities, labels = ENGINES[engine](classifier, model, weights, ir)
-    counts = np.ones(len(labels), bool) if classifier.ignored is None else labels != classifier.ignored
-    if not counts.any():
-        raise EvaluationError(
-            f"{classifier.source}: holds no record that counts: all have the ignore_label {classifier.ignored}."
+    outputs = read_outputs(card) if options.card or card.exists() else UNNAMED
+    deploy = read_net(files.deploy) if name and files.deploy.exists() else None
+    classifier = read_classifier(net, str(model), outputs, unfiltered, deploy)
+    people = people_of(options.table, classifier.keys) if options.table else []
+    runs = []
+    found = ENGINES[engine](classifier, model, weights, ir, options.looks)
+    for question, (probabilities, labels) in zip(classifier.questions, found, strict=True):
+        counts = np.ones(len(labels), bool) if question.ignored is None else labels != question.ignored
+        if not counts.any():
+            raise EvaluationError(
+                f"{classifier.source}: holds no record that counts: all have the ignore_label {question.ignored}."
+            )
+        runs.append(
+            Predictions(
+                keys=[key for key, count in zip(classifier.keys, counts, strict=True) if count],
+                labels=labels[counts].astype(np.float64 if question.output.bins else np.int64),
+                probabilities=probabilities[counts].astype(np.float32),
+                classes=question.output.classes,
+                bins=question.output.bins,
+                task=question.output.task,
+                people=[person for person, count in zip(people, counts, strict=True) if count] if people else (),
+                weights=str(weights),
+                lmdb=classifier.source,
+                engine=engine,
+            )
         )
-    return Predictions(
-        keys=[key for key, count in zip(classifier.keys, counts, strict=True) if count],
-        labels=labels[counts].astype(np.int64),
-        probabilities=probabilities[counts],
-        classes=classification.classes,
-        task=classification.task,
-        weights=str(weights),
-        lmdb=classifier.source,
-        engine=engine,
-    )
+    return runs
 
 
-def _read(file: Path, options: argparse.Namespace) -> Predictions:
-    """Read saved predictions. A card replaces their task and class names."""
-    from .classifier import read_classification
+def _read(files: Sequence[Path], options: argparse.Namespace) -> list[Predictions]:
+    """Read saved predictions of one run. A card replaces their tasks and class names, a table their people."""
+    from .classifier import read_outputs
+    from .figures.groups import people_of
     from .predictions import read_predictions
 
     for option in ("net", "model", "weights", "ir", "engine"):
@@ -142,8 +211,31 @@ def _read(file: Path, options: argparse.Namespace) -> Predictions:
             raise UsageError(
                 f"--predictions and --{option} exclude each other: saved predictions are not computed again."
             )
-    predictions = read_predictions(file)
+    runs = [read_predictions(file) for file in files]
+    for file, run in zip(files, runs, strict=True):
+        if (run.weights, run.lmdb) != (runs[0].weights, runs[0].lmdb):
+            raise UsageError(
+                f"{file}: is of {run.weights} on {run.lmdb}; the others are of {runs[0].weights} on {runs[0].lmdb}."
+            )
+    if options.table:
+        runs = [dataclasses.replace(run, people=people_of(options.table, run.keys)) for run in runs]
     if options.card:
-        classification = read_classification(options.card)
-        predictions = dataclasses.replace(predictions, task=classification.task, classes=classification.classes)
-    return predictions
+        outputs = read_outputs(options.card)
+        by_task = {output.task: output for output in outputs}
+        runs = [
+            dataclasses.replace(run, task=output.task, classes=output.classes, bins=output.bins)
+            for run in runs
+            for output in [by_task.get(run.task, outputs[0])]
+        ]
+    return runs
+
+
+def _common_stem(files: Sequence[Path]) -> str:
+    """Return what the names of a run's files begin with."""
+    from .predictions import SUFFIX
+
+    first, *others = [file.name.removesuffix(SUFFIX).removesuffix(".npz") for file in files]
+    length = len(first)
+    while not all(other.startswith(first[:length]) for other in others):
+        length -= 1
+    return first[:length].rstrip("_") or first

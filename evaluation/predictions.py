@@ -23,30 +23,58 @@ _TEXTS = ("task", "weights", "lmdb", "engine")
 
 @dataclass(frozen=True)
 class Predictions:
-    """One row for each record: its key in the database, its label (a class number), a probability for each class.
+    """One row for each record: its key in the database, its label, and a probability for each class or bin.
 
-    `labels` has the shape N, `probabilities` N x classes. Without `classes`, classes are called by their numbers.
-    `weights`, `lmdb` and `engine` say which caffemodel was measured, on which database, by what.
+    `labels` has the shape N, `probabilities` N x classes. A label is a class number; with `bins` it is the number itself, such
+    as an age in years. Without `classes`, classes are called by their numbers. `people` says whose picture each is, if that
+    is known. `weights`, `lmdb` and `engine` say which caffemodel was measured, on which database, by what.
     Raises EvaluationError if the parts do not fit together.
     """
 
     keys: Sequence[str]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | NDArray[np.float64]
     probabilities: NDArray[np.float32]
     classes: Sequence[str]
     task: str
     weights: str = ""
     lmdb: str = ""
     engine: str = ""
+    bins: Sequence[float] = ()
+    people: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         count = self.probabilities.shape[1]
+        if self.people and len(self.people) != len(self.keys):
+            raise EvaluationError(
+                f"{len(self.people)} people for {len(self.keys)} keys; expected one for every record."
+            )
+        if self.bins:
+            self._check_bins(count)
+            return
         if not self.classes:
             object.__setattr__(self, "classes", [str(number) for number in range(count)])
         if len(self.classes) != count:
             raise EvaluationError(
                 f"the card names {len(self.classes)} classes, but the net has {count} outputs. Give the net's own card."
             )
+        self._check_rows()
+        smallest, largest = int(self.labels.min()), int(self.labels.max())
+        if smallest < 0 or largest >= count:
+            raise EvaluationError(
+                f"the LMDB has labels from {smallest} to {largest}, but the net knows 0 to {count - 1}. Give the database and "
+                "the net of one task, or name a label that does not count in the Accuracy layer: ignore_label."
+            )
+
+    def _check_bins(self, count: int) -> None:
+        self._check_rows()
+        if len(self.bins) != count:
+            raise EvaluationError(
+                f"the card names {len(self.bins)} bins, but the net has {count} outputs. Give the net's own card."
+            )
+        if not np.isfinite(self.labels).all():
+            raise EvaluationError("the labels are not all finite. Name the one that does not count: ignore_label.")
+
+    def _check_rows(self) -> None:
         if not len(self.keys) == len(self.labels) == len(self.probabilities):
             raise EvaluationError(
                 f"{len(self.keys)} keys, {len(self.labels)} labels and {len(self.probabilities)} rows of probabilities; "
@@ -58,19 +86,20 @@ class Predictions:
                 f"the net gives NaN or infinite numbers for {wrong} of {len(self.keys)} records, so its figures would mean "
                 "nothing. Its training has diverged, or pictures are out of its range. Take an earlier snapshot."
             )
-        smallest, largest = int(self.labels.min()), int(self.labels.max())
-        if smallest < 0 or largest >= count:
-            raise EvaluationError(
-                f"the LMDB has labels from {smallest} to {largest}, but the net knows 0 to {count - 1}. Give the database and "
-                "the net of one task, or name a label that does not count in the Accuracy layer: ignore_label."
-            )
+
+    @cached_property
+    def expected(self) -> NDArray[np.float64]:
+        """The expected value of each record: the mean of the bins, weighted by their probabilities."""
+        shares = self.probabilities.astype(np.float64)
+        found: NDArray[np.float64] = shares @ np.array(self.bins) / shares.sum(1)
+        return found
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
         """Classes x classes counts: rows are actual classes, columns predicted ones (the first of equals)."""
         count = len(self.classes)
         matrix = np.zeros((count, count), np.int64)
-        np.add.at(matrix, (self.labels, self.probabilities.argmax(1)), 1)
+        np.add.at(matrix, (self.labels.astype(np.int64), self.probabilities.argmax(1)), 1)
         return matrix
 
 
@@ -78,16 +107,22 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     """Write predictions as a .npz file (see docs/evaluation.md), replacing an older one.
 
     It holds the arrays `keys` (N texts), `labels` (N, int64), `probabilities` (N x classes, float32), `classes` (texts),
-    and the texts `task`, `weights`, `lmdb` and `engine`. numpy.load reads it without pickle.
+    and the texts `task`, `weights`, `lmdb` and `engine`. With bins, `labels` and `bins` are float64 and there are no classes.
+    `people` is there if it is known. numpy.load reads the file without pickle.
     """
     texts: dict[str, Any] = {name: np.array(getattr(predictions, name)) for name in _TEXTS}
+    if predictions.people:
+        texts["people"] = np.array(predictions.people)
+    if predictions.bins:
+        texts["bins"] = np.array(predictions.bins, np.float64)
+    else:
+        texts["classes"] = np.array(predictions.classes)
     with atomic_file(path, force=True) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
             keys=np.array(predictions.keys),
             labels=predictions.labels,
             probabilities=predictions.probabilities,
-            classes=np.array(predictions.classes),
             **texts,
         )
 
@@ -97,11 +132,14 @@ def read_predictions(path: Path) -> Predictions:
     try:
         # numpy.load leaves a damaged file open if it opened it itself.
         with open_input(path) as stream, np.load(stream, allow_pickle=False) as file:
+            bins = file["bins"].tolist() if "bins" in file else ()
             return Predictions(
                 keys=file["keys"].tolist(),
-                labels=file["labels"].astype(np.int64, casting="safe"),
+                labels=file["labels"].astype(np.float64 if bins else np.int64, casting="safe"),
                 probabilities=file["probabilities"].astype(np.float32, casting="same_kind"),
-                classes=file["classes"].tolist(),
+                classes=() if bins else file["classes"].tolist(),
+                bins=bins,
+                people=file["people"].tolist() if "people" in file else (),
                 **{name: str(file[name]) for name in _TEXTS},
             )
     except EvaluationError as error:

@@ -1,4 +1,4 @@
-"""The records of a test database as phase TEST shows them to a compiled network: bytes, cropped at the centre."""
+"""The records of a test database as bytes, and as the parts of them that a network is shown."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from caffe_io.databases.backends import open_database
 from caffe_io.datum import datum_to_array, parse_datum
+from common.errors import UsageError
 from common.messages import shape_text
 
 from .errors import EngineError
+from .looks import LOOKS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,39 +21,38 @@ if TYPE_CHECKING:
     from .classifier import Classifier
 
 
-def read_pictures(classifier: Classifier) -> Iterator[tuple[NDArray[np.uint8], int]]:
-    """Yield each record of the test database, in the order of the keys: its picture (channels x height x width), its label.
+def read_pictures(classifier: Classifier) -> Iterator[tuple[str, NDArray[np.uint8], int]]:
+    """Yield each record of the test database, in the order of the keys: its name, picture and own label.
 
-    A picture is decoded and cropped as transform_param says. Mean and scale are left to the network. Raises EngineError
-    for records that are no bytes, or smaller than the crop, and if their labels are not those that count.
+    A picture (channels x height x width) is decoded as transform_param says, but neither cropped nor scaled. Raises
+    EngineError for records that are no bytes.
     """
-    if not classifier.own_labels:
-        raise EngineError(
-            f'{classifier.transform.place}: makes no "{classifier.label}", so the labels of its records are not those that '
-            "count. Use --engine torch or caffe."
-        )
     transform = classifier.transform.param
     color = True if transform.force_color else False if transform.force_gray else None
     with open_database(classifier.data) as reader:
         for key, value in reader.items():
             name = f'{classifier.source}, record "{key.decode(errors="replace")}"'
             datum = parse_datum(value, name)
-            picture = centre(datum_to_array(datum, name, color), transform.crop_size, name)
-            yield as_bytes(picture, name), datum.label
+            yield name, as_bytes(datum_to_array(datum, name, color), name), datum.label
 
 
-def centre(picture: NDArray[np.generic], size: int, name: str) -> NDArray[np.generic]:
-    """Return the central size x size pixels of a picture, or all of it if `size` is 0."""
-    height, width = picture.shape[1:]
-    if not size:
-        return picture
-    if size > min(height, width):
-        raise EngineError(
-            f"{name}: is {shape_text(picture.shape)}, smaller than the crop_size {size} of transform_param. "
-            "Correct crop_size, or make the LMDB with larger pictures."
+def read_looks(classifier: Classifier, looks: str) -> Iterator[tuple[list[NDArray[np.uint8]], int]]:
+    """Yield, for each record, the parts of its picture that `looks` (a key of LOOKS) shows, and its own label.
+
+    Raises EngineError for records smaller than the crop_size, UsageError if the looks need a crop_size and there is none.
+    """
+    size = classifier.transform.crop
+    if not size and looks not in ("centre", "mirror"):
+        raise UsageError(
+            f"--looks {looks}: {classifier.transform.place} has no crop_size, so there is one crop to look at."
         )
-    top, left = (height - size) // 2, (width - size) // 2
-    return picture[:, top : top + size, left : left + size]
+    for name, picture, label in read_pictures(classifier):
+        if size > min(picture.shape[1:]):
+            raise EngineError(
+                f"{name}: is {shape_text(picture.shape)}, smaller than the crop_size {size} of transform_param. "
+                "Correct crop_size, or make the LMDB with larger pictures."
+            )
+        yield LOOKS[looks](picture, size), label
 
 
 def as_bytes(picture: NDArray[np.generic], name: str) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ ROOM = Room(
         "build_dataset": Verb(
             "lmdb_build.build_dataset", "write the lists of a balanced training set and a test set from labelled faces"
         ),
+        "cut_faces": Verb("lmdb_build.cutting.cut_faces", "cut the faces out of pictures, upright and square"),
         "convert_imageset": Verb(
             "lmdb_build.convert_imageset", "write an LMDB from a list of pictures, with the flags of Caffe's tool"
         ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import MokaError
+from common.inputs import open_input
 from common.messages import COMPILE_AGAIN
 
 # In lower case, unlike the start of an ELF file.
@@ -42,7 +43,7 @@ class BlobHeader:
 def read_header(path: str | os.PathLike[str]) -> BlobHeader:
     """Read the header of the blob at `path`. Raises BlobError if the file is missing, no blob, or cut short."""
     try:
-        with Path(path).open("rb") as file:
+        with open_input(path) as file:
             begin = file.read(_OFFSET + _HEADER.size)
         size = Path(path).stat().st_size
     except OSError as error:

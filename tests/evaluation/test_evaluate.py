@@ -25,7 +25,7 @@ from caffe_io.weights import write_weights
 from common.card import mean_hash
 from common.errors import CardError, UsageError
 from evaluation.__main__ import ROOM
-from evaluation.classifier import Classifier, read_classification, read_classifier
+from evaluation.classifier import Classifier, read_classifier, read_outputs
 from evaluation.engines import ENGINES, PYCAFFE_WORKER
 from evaluation.errors import EngineError, EvaluationError
 from evaluation.predictions import read_predictions
@@ -64,9 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def classifier_of(folder: Path) -> Classifier:
     path = folder / "prototxt/Small_train_test.prototxt"
-    return read_classifier(
-        filter_net(read_net(path), TEST), str(path), read_classification(folder / "prototxt/Small.json")
-    )
+    return read_classifier(filter_net(read_net(path), TEST), str(path), read_outputs(folder / "prototxt/Small.json"))
 
 
 def records(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -86,6 +84,7 @@ def test_the_net_s_name_is_enough(folder: Path) -> None:
     assert report["weights"] == "models/Small/Small_iter_100.caffemodel"
     assert report["lmdb"] == f"{folder}/test"
     assert report["engine"] == "torch"
+    report = report["tasks"]["age"]
     assert report["pictures"] == 21
     assert report["correct"] == int(found[2])
     assert report["one_off_accuracy"] >= report["accuracy"]
@@ -105,14 +104,14 @@ def test_the_net_s_name_is_enough(folder: Path) -> None:
 def test_every_record_is_counted_once_and_in_order(folder: Path) -> None:
     """21 records in batches of 8: the third batch goes round to the first records, which must not count twice."""
     model, weights = folder / "prototxt/Small_train_test.prototxt", folder / "models/Small/Small_iter_100.caffemodel"
-    probabilities, labels = ENGINES["torch"](classifier_of(folder), model, weights, Path("none"))
+    ((probabilities, labels),) = ENGINES["torch"](classifier_of(folder), model, weights, Path("none"))
     np.testing.assert_array_equal(labels, records(folder)[1])
     assert probabilities.shape == (21, 3)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     single = folder / "single.prototxt"
     single.write_text(model.read_text().replace("batch_size: 8", "batch_size: 1"))
     classifier = read_classifier(filter_net(read_net(single), TEST), str(single))
-    again, _ = ENGINES["torch"](classifier, single, weights, Path("none"))
+    ((again, _),) = ENGINES["torch"](classifier, single, weights, Path("none"))
     np.testing.assert_allclose(probabilities, again, atol=1e-5)
 
 
@@ -132,7 +131,7 @@ def test_other_files_and_another_place(folder: Path, tmp_path: Path) -> None:
         "Small_iter_9_test_torch_confusion.png",
         "Small_iter_9_test_torch_predictions.npz",
     ]
-    report = json.loads((tmp_path / "deep/er/Small_iter_9_test_torch.json").read_text())
+    report = json.loads((tmp_path / "deep/er/Small_iter_9_test_torch.json").read_text())["tasks"]["class"]
     assert report["task"] == "class"  # no card was given, so classes are numbers and have no order
     assert "one_off_accuracy" not in report
 
@@ -161,17 +160,17 @@ def test_the_openvino_engine_feeds_the_centre_of_raw_records(folder: Path, tmp_p
     pictures, labels = records(folder)
     centres = pictures[:, :, 2:22, 2:22].reshape(21, -1)
     scores = np.stack([np.full(21, 10), centres.mean(1) / 10, np.full(21, 20)], 1)
-    report = json.loads((tmp_path / "Small_iter_100_test_openvino.json").read_text())
+    report = json.loads((tmp_path / "Small_iter_100_test_openvino.json").read_text())["tasks"]["age"]
     assert report["correct"] == int((scores.argmax(1) == labels).sum())
     matrix = np.zeros((3, 3), int)
     np.add.at(matrix, (labels, scores.argmax(1)), 1)
     assert report["confusion_matrix"] == matrix.tolist()
-    probabilities, found = ENGINES["openvino"](classifier_of(folder), Path(), Path(), tmp_path / "Small.xml")
+    ((probabilities, found),) = ENGINES["openvino"](classifier_of(folder), Path(), Path(), tmp_path / "Small.xml")
     powers = np.exp(scores - scores.max(1, keepdims=True))
     np.testing.assert_allclose(probabilities, powers / powers.sum(1, keepdims=True), atol=1e-5)
     np.testing.assert_array_equal(found, labels)
     # A network that takes several pictures at once gives the same; 21 is no multiple of 4.
-    several, found = ENGINES["openvino"](classifier_of(folder), Path(), Path(), brightness_ir(tmp_path, batch=4))
+    ((several, found),) = ENGINES["openvino"](classifier_of(folder), Path(), Path(), brightness_ir(tmp_path, batch=4))
     np.testing.assert_allclose(several, probabilities, atol=1e-6)
     np.testing.assert_array_equal(found, labels)
 
@@ -192,8 +191,8 @@ def test_records_of_float_data_are_fed_only_if_they_are_bytes(folder: Path, tmp_
     engine, classifier, ir = ENGINES["openvino"], classifier_of(folder), brightness_ir(tmp_path)
     pictures = records(folder)[0][:2].astype(np.float32)
     whole = dataclasses.replace(classifier, data=lmdb_of(float_lmdb(tmp_path / "whole", pictures)), keys=["0", "1"])
-    probabilities, _ = engine(whole, Path(), Path(), ir)
-    np.testing.assert_array_equal(probabilities, engine(classifier, Path(), Path(), ir)[0][:2])
+    ((probabilities, _),) = engine(whole, Path(), Path(), ir)
+    np.testing.assert_array_equal(probabilities, engine(classifier, Path(), Path(), ir)[0][0][:2])
     for name, value in (("half", 0.5), ("large", 300), ("negative", -1)):
         pictures[1, 0, 12, 12] = value
         broken = dataclasses.replace(classifier, data=lmdb_of(float_lmdb(tmp_path / name, pictures)), keys=["0", "1"])
@@ -210,7 +209,7 @@ def test_encoded_records_have_the_channels_that_training_saw(folder: Path, tmp_p
     classifier = dataclasses.replace(
         classifier_of(folder), data=lmdb_of(str(tmp_path / "grey")), keys=["0"], transform=transform
     )
-    probabilities, _ = ENGINES["openvino"](classifier, Path(), Path(), brightness_ir(tmp_path))
+    ((probabilities, _),) = ENGINES["openvino"](classifier, Path(), Path(), brightness_ir(tmp_path))
     powers = np.exp([10 - 15, 0, 20 - 15])
     np.testing.assert_allclose(probabilities, [powers / powers.sum()], atol=1e-5)
 
@@ -220,7 +219,7 @@ def test_irs_that_cannot_be_run(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.xml").write_text("<net")
     for make, words in (
         (lambda: tmp_path / "none.xml", r"none\.xml: not there\. Compile the net first: \./compile2Movidius\.sh"),
-        (lambda: tmp_path / "bad.xml", r"bad\.xml: OpenVINO cannot read it: \S.* Compile the net again"),
+        (lambda: tmp_path / "bad.xml", r"bad\.xml: OpenVINO cannot read it: \S.* Compile the network again"),
         (
             lambda: brightness_ir(tmp_path, side=30),
             r"Small\.xml: takes 3x30x30 .*, but n\.prototxt shows its net 3x20x20 of .*test\. Give the IR that",
@@ -250,9 +249,9 @@ def model_card(beside: Path, **changes: Any) -> Path:
 def test_an_ir_with_its_card_is_run_as_the_runner_runs_it(folder: Path, tmp_path: Path) -> None:
     engine, classifier = ENGINES["openvino"], classifier_of(folder)
     ir = brightness_ir(tmp_path)
-    without, _ = engine(classifier, Path(), Path(), ir)
+    ((without, _),) = engine(classifier, Path(), Path(), ir)
     model_card(ir)
-    probabilities, _ = engine(classifier, Path(), Path(), ir)
+    ((probabilities, _),) = engine(classifier, Path(), Path(), ir)
     np.testing.assert_array_equal(probabilities, without)
     model_card(ir, ir={"xml": "Small.xml", "bin": "Small.bin", "bin_sha256": "0" * 64})
     with pytest.raises(CardError, match=r"Small\.bin: is not the file that .*Small\.json describes"):
@@ -300,7 +299,7 @@ def test_an_ir_that_does_something_else_than_training_is_refused(folder: Path, t
     ):
         model_card(ir, **changes)
         with pytest.raises(
-            EngineError, match=rf"Small\.json: the network {words}.*Compile the net again: \./moka compile"
+            EngineError, match=rf"Small\.json: the network {words}.*Compile the network again: \./moka compile"
         ):
             engine(trained_with(classifier, **settings), Path(), Path(), ir)
     write_mean(tmp_path / "mean", mean + 1, force=True)
@@ -347,9 +346,9 @@ def test_the_runner_answers_what_evaluate_counts(
     classifier = read_classifier(
         filter_net(read_net(tmp_path / "Small_train_test.prototxt"), TEST),
         "Small_train_test.prototxt",
-        read_classification(tmp_path / "Small.json"),
+        read_outputs(tmp_path / "Small.json"),
     )
-    counted, _ = ENGINES["openvino"](classifier, Path("n"), weights, tmp_path / "graph/Small.xml")
+    ((counted, _),) = ENGINES["openvino"](classifier, Path("n"), weights, tmp_path / "graph/Small.xml")
     with Runner(tmp_path / "graph", "CPU") as runner:
         (answer,) = runner.answer(read_picture(tmp_path / "face.png")).answers
     agree = np.allclose(list(answer.probabilities.values()), counted[0], atol=1e-6)
@@ -368,7 +367,7 @@ def test_records_are_reversed_for_a_network_that_reverses_them(folder: Path, tmp
     found = []
     for reverse in (False, True):
         model_card(tmp_path / "Small.xml", input={**entry, "channels_reversed": reverse})
-        found.append(ENGINES["openvino"](classifier_of(folder), Path(), Path(), tmp_path / "Small.xml")[0])
+        found.append(ENGINES["openvino"](classifier_of(folder), Path(), Path(), tmp_path / "Small.xml")[0][0])
     np.testing.assert_array_equal(found[0], found[1][:, ::-1])
     assert not np.array_equal(found[0], found[1])
 
@@ -408,19 +407,21 @@ def test_an_all_in_one_net_is_measured_in_its_stage(folder: Path, tmp_path: Path
     report = (tmp_path / "Small_iter_100_test_torch.json").read_text()
     assert command("evaluate", "--net", "Small", "--out", tmp_path, folder=folder, room=ROOM).code == 0
     plain = json.loads((tmp_path / "Small_iter_100_test_torch.json").read_text())
-    assert json.loads(report)["confusion_matrix"] == plain["confusion_matrix"]
+    assert json.loads(report)["tasks"]["age"] == plain["tasks"]["age"]
     done = command(*words, "--stage", "val", "--level", "99999999999", folder=folder, room=ROOM)
-    assert (done.code, "level 99999999999: is out of range" in done.err) == (1, True)
+    assert (done.code, "99999999999: expected a number of at most 2147483647" in done.err) == (2, True)
 
 
-def test_labels_of_another_database_are_not_those_of_the_records(folder: Path, tmp_path: Path) -> None:
+def test_labels_of_another_database_are_read_from_there(folder: Path, tmp_path: Path) -> None:
     text = (folder / "prototxt/Small_train_test.prototxt").read_text()
     param = f'data_param {{ source: "{folder}/test" backend: LMDB batch_size: 8 }}'
-    labels = f'layer {{ name: "l" type: "Data" top: "label" {param} }}'
-    (tmp_path / "two.prototxt").write_text(text.replace('top: "data" top: "label"', 'top: "data"') + labels)
-    net = filter_net(read_net(tmp_path / "two.prototxt"), TEST)
-    with pytest.raises(EngineError, match=r'layer "data": makes no "label".*--engine torch or caffe'):
-        ENGINES["openvino"](read_classifier(net, "two"), Path(), Path(), brightness_ir(tmp_path))
+    labels = f'layer {{ name: "l" type: "Data" top: "other" top: "label" {param} }}'
+    model = tmp_path / "two.prototxt"
+    model.write_text(text.replace('top: "data" top: "label"', 'top: "data"') + labels)
+    classifier = read_classifier(filter_net(read_net(model), TEST), str(model))
+    assert not classifier.own_labels
+    ((_, found),) = ENGINES["openvino"](classifier, model, Path(), brightness_ir(tmp_path))
+    np.testing.assert_array_equal(found, records(folder)[1])
 
 
 def test_saved_predictions_give_the_same_report(folder: Path, tmp_path: Path) -> None:
@@ -437,7 +438,7 @@ def test_saved_predictions_give_the_same_report(folder: Path, tmp_path: Path) ->
     assert again.out.splitlines()[:-1] == first.out.splitlines()[:-1]
     for name in (f"{stem}.json", f"{stem}_confusion.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert json.loads((tmp_path / f"b/{stem}.json").read_text())["predictions"] == saved.name
+    assert json.loads((tmp_path / f"b/{stem}.json").read_text())["tasks"]["age"]["predictions"] == saved.name
     (tmp_path / f"a/{stem}.json").unlink()
     assert command("evaluate", "--predictions", saved, folder=folder, room=ROOM).code == 0
     assert (tmp_path / f"a/{stem}.json").read_bytes() == (tmp_path / f"b/{stem}.json").read_bytes()
@@ -451,7 +452,7 @@ def test_saved_predictions_with_another_card(folder: Path, tmp_path: Path) -> No
     done = command("evaluate", "--predictions", saved, "--card", card, folder=folder, room=ROOM)
     assert done.code == 0, done.err
     assert "1-off" not in done.out
-    assert json.loads((tmp_path / "Small_iter_100_test_torch.json").read_text())["task"] == "gender"
+    assert json.loads((tmp_path / "Small_iter_100_test_torch.json").read_text())["tasks"]["gender"]["task"] == "gender"
 
 
 def test_caffe_s_own_words_reach_the_user(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,7 +490,7 @@ def test_the_caffe_engine_reads_batches(folder: Path, tmp_path: Path, monkeypatc
     )
     monkeypatch.setattr("evaluation.engines.PYCAFFE_WORKER", worker)
     monkeypatch.setattr("evaluation.engines.require_toolchain", lambda *_: Path(sys.executable))
-    probabilities, labels = ENGINES["caffe"](classifier_of(folder), Path("m"), Path("w"), Path())
+    ((probabilities, labels),) = ENGINES["caffe"](classifier_of(folder), Path("m"), Path("w"), Path())
     assert (probabilities.shape, labels.tolist()) == ((21, 3), [1] * 21)
     powers = np.exp(np.arange(21) % 8)
     np.testing.assert_allclose(probabilities[:, 1], powers / (powers + 2), rtol=1e-5)
@@ -552,7 +553,7 @@ def test_another_phase_is_measured_on_its_own_records(folder: Path, tmp_path: Pa
     done = command(*words, "--model", model, folder=folder, room=ROOM)
     assert done.code == 0, done.err
     report = json.loads((tmp_path / "Small_iter_100_test_torch.json").read_text())
-    assert (report["lmdb"], report["pictures"]) == (f"{folder}/train", 41)
+    assert (report["lmdb"], report["tasks"]["age"]["pictures"]) == (f"{folder}/train", 41)
 
 
 def test_the_pycaffe_worker_is_python_3_6() -> None:
@@ -620,8 +621,9 @@ def test_labels_beyond_the_net_s_classes(folder: Path, tmp_path: Path) -> None:
 def test_what_a_classifier_is(folder: Path) -> None:
     classifier = classifier_of(folder)
     assert (classifier.source, classifier.records, classifier.batch_size) == (f"{folder}/test", 21, 8)
-    assert (classifier.scores, classifier.label, classifier.classification.blob) == ("fc8", "label", "prob")
-    assert (classifier.classification.task, classifier.classification.classes) == ("age", ["0-9", "10-19", "20-29"])
+    (question,) = classifier.questions
+    assert (question.scores, question.label, question.output.blob) == ("fc8", "label", "prob")
+    assert (question.output.task, question.output.classes) == ("age", ["0-9", "10-19", "20-29"])
 
 
 @pytest.mark.parametrize(
@@ -632,17 +634,18 @@ def test_cards_that_are_none(tmp_path: Path, text: str) -> None:
     card = tmp_path / "card.json"
     card.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(CardError, match=r"card\.json:"):
-        read_classification(card)
+        read_outputs(card)
 
 
-def test_a_card_without_classes(tmp_path: Path) -> None:
+def test_a_card_without_classes_or_bins(tmp_path: Path) -> None:
+    value = {"blob": "number", "task": "age", "read": "value"}
     bins = {"blob": "prob", "task": "age", "read": "expected_value", "bins": [1, 2, 3]}
     card = tmp_path / "card.json"
-    card.write_text(json.dumps({**CARD, "outputs": [bins]}))
-    with pytest.raises(EvaluationError, match=r'card\.json: no output is read by "argmax"'):
-        read_classification(card)
-    card.write_text(json.dumps({**CARD, "outputs": [bins, {**CARD["outputs"][0], "blob": "fc8"}]}))
-    assert read_classification(card).blob == "fc8"
+    card.write_text(json.dumps({**CARD, "outputs": [value]}))
+    with pytest.raises(EvaluationError, match=r'card\.json: no output is read by "argmax" or "expected_value"'):
+        read_outputs(card)
+    card.write_text(json.dumps({**CARD, "outputs": [value, bins, {**CARD["outputs"][0], "blob": "fc8"}]}))
+    assert [(output.blob, output.bins) for output in read_outputs(card)] == [("prob", [1, 2, 3]), ("fc8", ())]
 
 
 def test_usage_errors_end_with_2() -> None:

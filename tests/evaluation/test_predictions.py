@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from evaluation.errors import EvaluationError
-from evaluation.metrics import figures
+from evaluation.figures.metrics import figures
 from evaluation.predictions import Predictions, read_predictions, write_predictions
 
 

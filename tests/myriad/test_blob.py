@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -47,3 +48,10 @@ def test_what_is_no_blob(tmp_path: Path, content: bytes, words: str) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(BlobError, match="No such file"):
         read_header(tmp_path / "none.blob")
+
+
+@pytest.mark.timeout(20)
+def test_a_fifo_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.blob")
+    with pytest.raises(BlobError, match=r"x\.blob: cannot be read \(a FIFO, not an ordinary file\)"):
+        read_header(tmp_path / "x.blob")

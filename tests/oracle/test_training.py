@@ -137,9 +137,9 @@ def test_losses_and_log_lines_agree(logs: tuple[str, str], record_property: Call
 def test_accuracy_is_what_caffe_test_finds(
     folder: Path, logs: tuple[str, str], record_property: Callable[[str, str], None]
 ) -> None:
-    from evaluation.classifier import read_classification, read_classifier
+    from evaluation.classifier import read_classifier, read_outputs
     from evaluation.engines import ENGINES
-    from evaluation.metrics import correct
+    from evaluation.figures.metrics import correct
     from evaluation.predictions import Predictions
 
     model, weights = Path("AgeNet_train_test.prototxt"), Path("caffes_iter_20.caffemodel")
@@ -149,11 +149,11 @@ def test_accuracy_is_what_caffe_test_finds(
     from caffe_io.net_state import filter_net
 
     with inside(folder):
-        answer = read_classification(ROOT / "prototxt/AgeNet/card.json")
-        classifier = read_classifier(filter_net(read_net(model), TEST), str(model), answer)
+        (answer,) = read_outputs(ROOT / "prototxt/AgeNet/card.json")
+        classifier = read_classifier(filter_net(read_net(model), TEST), str(model), [answer])
         by_engine = {}
         for engine in ("torch", "caffe"):
-            probabilities, labels = ENGINES[engine](classifier, model, weights, Path("none"))
+            ((probabilities, labels),) = ENGINES[engine](classifier, model, weights, Path("none"))
             by_engine[engine] = Predictions(
                 classifier.keys, labels.astype(np.int64), probabilities, answer.classes, answer.task
             )

@@ -72,16 +72,16 @@ def test_the_picture_of_the_face_with_its_answer(demo: Path) -> None:
 @pytest.mark.parametrize("name", ["AgeNet", "GenderNet"])
 def test_the_ir_answers_as_the_trained_caffemodel(demo: Path, name: str) -> None:
     """Largest difference in probability over the whole test set: at most 5e-3 (weights rounded to FP16, arithmetic f32)."""
-    from evaluation.classifier import read_classification, read_classifier
+    from evaluation.classifier import read_classifier, read_outputs
     from evaluation.engines import ENGINES
 
     with inside(demo):
         model = Path(f"prototxt/{name}/train_test.prototxt")
-        answer = read_classification(Path(f"prototxt/{name}/card.json"))
+        answer = read_outputs(Path(f"prototxt/{name}/card.json"))
         classifier = read_classifier(filter_net(read_net(model), TEST), str(model), answer)
         files = (model, newest_snapshot(f"models/{name}"), Path(f"graph/{name}.xml"))
-        torch, labels = ENGINES["torch"](classifier, *files)
-        openvino, again = ENGINES["openvino"](classifier, *files)
+        ((torch, labels),) = ENGINES["torch"](classifier, *files)
+        ((openvino, again),) = ENGINES["openvino"](classifier, *files)
     np.testing.assert_array_equal(labels, again)
     assert len(torch) == classifier.records > 50
     assert np.abs(torch - openvino).max() <= 5e-3

@@ -19,7 +19,6 @@ _REAL = ("nan", "inf", "-inf", "x", "")
 _TABLE: list[tuple[str, str, tuple[str, ...]]] = [
     (_TRAIN, "--max_iter", _WHOLE),
     (_TRAIN, "--level", ("99999999999", "-99999999999", "x", "")),
-    (_TRAIN, "--stage", ("nowhere",)),
     (_TRAIN, "--precision", ("fp8", "")),
     (_TRAIN, "--engine", ("theano", "")),
     (_TRAIN, "--gpu", ("x", "-1")),

@@ -45,6 +45,7 @@ INPUTS: dict[str, str] = {
     "convert_imageset LIST": "convert_imageset ./ {} new_lmdb",
     "convert_imageset ROOT": "convert_imageset {} list.txt new_lmdb --resize_height 16 --resize_width 16",
     "compute_image_mean DB": "compute_image_mean {} new.binaryproto",
+    "compute_image_mean DB, LevelDB": "compute_image_mean --backend leveldb {} new.binaryproto",
     "unpack": "unpack {}",
     "build_dataset --images": "build_dataset --images {}",
 }
@@ -58,6 +59,9 @@ OUTPUTS: dict[str, str] = {
     "mean OUT": "mean data/mean/mean.binaryproto {}",
     "infer --output": "infer --device CPU --image_path face.jpg --output {}",
     "convert_imageset DB": "convert_imageset ./ list.txt {} --resize_height 16 --resize_width 16",
+    "convert_imageset DB, LevelDB": (
+        "convert_imageset --backend leveldb ./ list.txt {} --resize_height 16 --resize_width 16"
+    ),
     "extract_features LMDB": f"extract_features {WEIGHTS} prototxt/Tiny/train_test.prototxt fc {{}} 1 lmdb",
     "compile --out": "compile --net Tiny --out {}",
     "evaluate --out": f"evaluate --model prototxt/Tiny/train_test.prototxt --weights {WEIGHTS} --out {{}}",
@@ -158,6 +162,10 @@ _OTHER_ENDS: dict[str, Ends] = {
     "upgrade/IN, solver/empty file": Ends.DONE,
     # Its files have other names than the pictures.
     "compile/--out/folder of pictures": Ends.DONE,
+    "compile/--out/folder of pictures, --force": Ends.DONE,
+    "evaluate/--out/folder of pictures": Ends.DONE,
+    # The link is a folder above its files, such as a folder on another disk.
+    "compile/--out/link to a folder, --force": Ends.DONE,
     # It adds its files to a folder.
     "compile/--out/current folder, --force": Ends.DONE,
     "compile/--out/the folder above, --force": Ends.DONE,

@@ -7,7 +7,6 @@ and binary stays binary.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from caffe_io.caffe_pb2 import SolverParameter
 from caffe_io.errors import CaffeIOError
@@ -15,6 +14,7 @@ from caffe_io.prototxt import parse_text, read_binary_net, read_net, read_text, 
 from caffe_io.text.upgrade import upgrade_solver
 from common.files import atomic_file, refuse_existing
 from common.gflags import add_log_options
+from common.inputs import open_input
 
 EXAMPLE = "./moka upgrade old_train_val.prototxt train_val.prototxt"
 
@@ -59,7 +59,7 @@ def _read_solver(path: str) -> SolverParameter:
 def _is_text(path: str) -> bool:
     """Whether the file is prototxt. A binary net always has zero bytes, in its weights or shapes."""
     try:
-        with Path(path).open("rb") as file:
+        with open_input(path) as file:
             return all(b"\0" not in part for part in iter(lambda: file.read(1 << 20), b""))
     except OSError as error:
         raise CaffeIOError(f"{path}: cannot be read ({error.strerror}); expected a net or a solver.") from error

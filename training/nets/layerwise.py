@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from caffe_io.graph import Node
+
 from ..layers import Layer
 from ..layers.base import Shape
 from ..layers.blob import Memory
@@ -53,8 +55,8 @@ class Layerwise:
         for name, shape in net.shapes.items():
             self._memories[name] = Memory((0,), net.context.device)
             self.resize(name, shape)
-        for layer, need in zip(net.layers, net.needs, strict=True):
-            self._share_split(layer)
+        for index, (layer, need) in enumerate(zip(net.layers, net.needs, strict=True)):
+            self._share(index)
             if isinstance(layer, Source):
                 self._fill_once(layer)
             if need.layer:
@@ -75,6 +77,8 @@ class Layerwise:
             return
         for name, values in self.net.blobs.items():
             self._store(name, values)
+        for index in range(len(self.net.layers)):
+            self._share(index)
         self.net.use_blobs(self.data)
 
     def reshape(self) -> None:
@@ -126,7 +130,7 @@ class Layerwise:
                 self._store(name, top)
             if name in self.net.objective.weights:
                 loss += self.net.objective.value_weight(name) * float(top.detach().sum())
-        self._share_split(layer)
+        self._share(index)
         self._runs[index] = run
         return loss
 
@@ -184,12 +188,22 @@ class Layerwise:
         for name in layer.param.top:
             if tuple(self.data[name].shape) != self.net.shapes[name]:
                 self.resize(name, self.net.shapes[name])
-        self._share_split(layer)
+        self._share(index)
 
-    def _share_split(self, layer: Layer) -> None:
-        """Let the tops of a Split show its bottom's data, as in Caffe; each has its own diff."""
-        if layer.param.type == "Split":
-            self.data.update(dict.fromkeys(layer.param.top, self.data[layer.param.bottom[0]]))
+    def _share(self, index: int) -> None:
+        """Let a layer that only passes numbers on show its bottom's memory in its tops, as in Caffe.
+
+        The tops of a Split have their own diffs. The top of a Parameter is its weight, but its diff is a copy.
+        """
+        node, layer = self.net.graph.nodes[index], self.net.layers[index]
+        bottoms, tops = layer.param.bottom, layer.param.top
+        if layer.param.type == "Parameter":
+            self.data[tops[0]] = layer.blobs[0].detach()
+        elif layer.param.type == "Split":
+            self.data.update(dict.fromkeys(tops, self.data[bottoms[0]]))
+        elif _passes_on(node):
+            for blobs in (self.data, self.diff):
+                blobs[tops[0]] = blobs[bottoms[0]].view(blobs[tops[0]].shape)
 
     def _fill_once(self, layer: Source) -> None:
         for name, values in zip(layer.param.top, layer.filled_once, strict=False):
@@ -209,3 +223,12 @@ class Layerwise:
         if self.net.context.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter()
+
+
+def _passes_on(node: Node) -> bool:
+    """Whether a layer's only top is its only bottom in another shape, and the memory of the two can be the same."""
+    layer = node.layer
+    if layer.type not in ("Concat", "Flatten", "Reshape", "Slice") or len(layer.bottom) != 1 or len(layer.top) != 1:
+        return False
+    # In a net without Splits, a blob's diff is the sum over its consumers.
+    return len(node.bottoms[0].consumers) == 1

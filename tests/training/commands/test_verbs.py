@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -173,6 +174,16 @@ def test_upgrade_keeps_text_and_binary(trained: Path) -> None:
     assert "already there" in done.err
     done = command("upgrade", "none", "x", folder=trained)
     assert (done.code, (trained / "x").exists()) == (1, False)
+
+
+@pytest.mark.timeout(60)
+def test_upgrade_does_not_wait_for_a_fifo(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    done = command("upgrade", "fifo", "new.prototxt", folder=tmp_path)
+    assert (done.code, done.err) == (
+        1,
+        "error: fifo: cannot be read (a FIFO, not an ordinary file); expected a net or a solver.\n",
+    )
 
 
 def test_upgrade_of_a_solver(trained: Path) -> None:

@@ -123,3 +123,37 @@ def test_what_dummy_data_fills_once_is_the_callers() -> None:
     passes.forward()
     np.testing.assert_array_equal(passes.data["x"], [1, 1, 1])
     assert float(passes.data["z"].abs().sum()) > 0
+
+
+def test_layers_that_pass_numbers_on_share_their_bottom_s_memory() -> None:
+    net = """force_backward: true
+        layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 6 } } }
+        layer { name: "r" type: "Reshape" bottom: "x" top: "r" reshape_param { shape { dim: 0 dim: 2 dim: 3 } } }
+        layer { name: "f" type: "Flatten" bottom: "r" top: "f" }
+        layer { name: "end" type: "Power" bottom: "f" top: "end" power_param { scale: 3 } }"""
+    passes = Layerwise(build_net(net))
+    for rows in (2, 5, 1):
+        passes.resize("x", (rows, 6))
+        passes.forward()
+        passes.data["f"][-1, -1] = 7
+        assert passes.data["r"][-1, 1, 2] == passes.data["x"][-1, -1] == 7
+        passes.forward()
+        assert passes.data["end"][-1, -1] == 21
+        passes.diff["end"].fill_(1)
+        passes.backward()
+        assert (passes.diff["x"] == 3).all()
+        passes.diff["x"][0, 0] = 9
+        assert passes.diff["f"][0, 0] == passes.diff["r"][0, 0, 0] == 9
+
+
+def test_a_bottom_with_two_consumers_keeps_its_own_memory() -> None:
+    net = """force_backward: true
+        layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 6 } } }
+        layer { name: "f" type: "Flatten" bottom: "x" top: "f" }
+        layer { name: "sum" type: "Eltwise" bottom: "x" bottom: "f" top: "sum" }"""
+    passes = Layerwise(build_net(net))
+    passes.forward()
+    passes.diff["sum"].fill_(1)
+    passes.backward()
+    assert (passes.diff["x"] == 2).all()
+    assert (passes.diff["f"] == 1).all()

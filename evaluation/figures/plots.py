@@ -8,8 +8,8 @@ import numpy as np
 
 from common.files import atomic_file
 
-from .metrics import accuracy, pictures
-from .predictions import Predictions
+from ..predictions import Predictions
+from .metrics import pictures
 
 
 def plot_confusion(predictions: Predictions, path: Path, title: str) -> None:
@@ -31,7 +31,7 @@ def plot_confusion(predictions: Predictions, path: Path, title: str) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("actual")
-    axes.set_title(f"{title}: {accuracy(predictions):.1%} of {pictures(predictions)}")
+    axes.set_title(f"{title}: {predictions.confusion.trace() / pictures(predictions):.1%} of {pictures(predictions)}")
     with atomic_file(path, force=True) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
     pyplot.close(figure)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from evaluation.errors import EvaluationError
-from evaluation.metrics import as_text, correct, figures, majority, one_off, pictures
-from evaluation.plots import plot_confusion
+from evaluation.figures.metrics import correct, figures, is_one_off, majority_baseline, pictures
+from evaluation.figures.plots import plot_confusion
+from evaluation.figures.text import as_text
 from evaluation.predictions import Predictions
 
 # actual: 0 0 0 0 1 1 2 2 3 3, of four classes; predicted: 0 0 1 3 1 3 2 0 2 2
@@ -33,12 +34,14 @@ def predictions_of(
 def test_counts() -> None:
     found = predictions_of()
     assert found.confusion.tolist() == [[2, 1, 0, 1], [0, 1, 0, 1], [1, 0, 1, 0], [0, 0, 2, 0]]
-    assert (pictures(found), correct(found), majority(found)) == (10, 4, 4)
-    assert one_off(found) == 7  # and 0 -> 1, 3 -> 2 twice
+    assert (pictures(found), correct(found), majority_baseline(found)) == (10, 4, 0.4)
+    one_off = is_one_off(found)
+    assert one_off is not None
+    assert one_off.sum() == 7  # and 0 -> 1, 3 -> 2 twice
 
 
 def test_one_off_is_for_ordered_classes_only() -> None:
-    assert one_off(predictions_of(task="gender")) is None
+    assert is_one_off(predictions_of(task="gender")) is None
     assert "one_off_accuracy" not in figures(predictions_of(task="gender"))
     assert "1-off" not in as_text(predictions_of(task="gender"))
 
@@ -74,15 +77,15 @@ def test_the_text() -> None:
     assert lines[0] == "accuracy 40.0%, 4/10 corrects (standard error 15.5 points)"
     assert lines[1] == "1-off accuracy 70.0%, 7/10"
     assert lines[2] == "always the commonest class: 40.0%"
-    assert lines[4].split() == [*NAMES, "recall"]
-    assert lines[5].split() == ["0-9", "2", "1", "0", "1", "50%"]
-    assert lines[8].split() == ["30-39", "0", "0", "2", "0", "0%"]
-    assert len({len(line) for line in lines[4:]}) == 1  # the columns stand one below the other
+    assert lines[5].split() == [*NAMES, "recall"]
+    assert lines[6].split() == ["0-9", "2", "1", "0", "1", "50%"]
+    assert lines[9].split() == ["30-39", "0", "0", "2", "0", "0%"]
+    assert len({len(line) for line in lines[5:]}) == 1  # the columns stand one below the other
 
 
 def test_classes_of_the_same_name_keep_their_own_recall() -> None:
     lines = as_text(predictions_of(classes=["a", "b", "b", "b"])).splitlines()
-    assert [line.split()[-1] for line in lines[5:]] == ["50%", "50%", "50%", "0%"]
+    assert [line.split()[-1] for line in lines[6:]] == ["50%", "50%", "50%", "0%"]
 
 
 def test_without_a_card_classes_are_numbers() -> None:

@@ -66,7 +66,7 @@ def inputs(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("pictures").mkdir()
     cv2.imwrite("pictures/face.png", portrait())
     Path("list.txt").write_text("face.png 0\n")
-    Path("table.csv").write_text("picture,smile\nface.png,0\n")
+    Path("table.csv").write_text("picture,person,smile\nface.png,,0\n")
     write_graph(working_folder / "cards", card_of())
     return working_folder
 

@@ -49,7 +49,7 @@ COMMANDS = {
         "CPU",
     ],
     "compile": ["ncs", "compile", "--net", "SmallNet", "--out", "graph"],
-    "cut_faces": ["lmdb_build", "cut_faces", "--images", "pictures", "--faces", "haar", "--size", "8", "--out", "OUT"],
+    "cut_faces": ["lmdb_build", "cut_faces", "--images", "portraits", "--faces", "haar", "--size", "8", "--out", "OUT"],
     "sample_faces --out": ["--out", "OUT", "--count", "2"],
     "sample_faces --sheet": ["--sheet", "OUT"],
 }
@@ -63,8 +63,8 @@ def inputs(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_lmdb(working_folder / "records_lmdb", 3, 8, 2)
     write_mean(Path("mean.binaryproto"), np.zeros((3, 4, 4), np.float32))
     cv2.imwrite("face.png", one_colour((1, 2, 3)))
-    Path("pictures").mkdir()
-    cv2.imwrite("pictures/face.png", portrait())
+    Path("portraits").mkdir()
+    cv2.imwrite("portraits/face.png", portrait())
     Path("list.txt").write_text("face.png 0\n")
     Path("table.csv").write_text("picture,person,smile\nface.png,,0\n")
     write_graph(working_folder / "cards", card_of())

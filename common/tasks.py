@@ -19,6 +19,8 @@ ADIENCE_RANGES = ((0, 2), (4, 6), (8, 12), (15, 20), (25, 32), (38, 43), (48, 53
 MALE, FEMALE = 0, 1
 """Gender as UTKFace numbers it. IMDB-WIKI numbers it the other way round."""
 
+NEEDS_ITS_LABEL = ("adience_age",)
+"""Tasks that get a list of their own only from a set that was labelled for them, though years would do."""
 LABELS: dict[str, str] = {
     "years": f"age in years, 0 to {OLDEST}",
     "apparent_years": f"age in years that people guessed, 0 to {OLDEST}",
@@ -42,28 +44,23 @@ class Task:
     bins: tuple[float, ...] = ()
     # Neighbouring classes are close in meaning. Only then does a 1-off accuracy make sense.
     ordered: bool = False
-    # The labels that the answer comes from: the first that a picture has counts. Without any, the label has the task's name.
+    # Labels that the answer is derived from where a picture has no label of the task's own name.
     labels: tuple[str, ...] = ()
     # First and last year of each class, both included, for labels that are years.
     ranges: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def main_label(self) -> str:
-        """The label that this task was made for. From the others its answer is derived."""
-        return self.labels[0] if self.labels else self.name
 
     def value(self, labels: Mapping[str, float]) -> float | None:
         """Return the number of the class, or the number itself for a task with bins. None: the labels do not say.
 
         A number outside the bins is moved to the nearest one.
         """
-        for label in self.labels or (self.name,):
+        for label in dict.fromkeys((self.name, *self.labels)):
             if label not in labels:
                 continue
             number = labels[label]
             if self.bins:
                 return min(max(number, self.bins[0]), self.bins[-1])
-            return self._class_of_years(number) if label == "years" else number
+            return self._class_of_years(number) if label != self.name else number
         return None
 
     def _class_of_years(self, years: float) -> float | None:
@@ -91,11 +88,11 @@ TASKS: dict[str, Task] = {
             "adience_age",
             classes=tuple(f"({first}-{last})" for first, last in ADIENCE_RANGES),
             ordered=True,
-            labels=("adience_age", "years"),
+            labels=("years",),
             ranges=ADIENCE_RANGES,
         ),
-        Task("years", bins=_YEARS, ordered=True, labels=("years",)),
-        Task("apparent_years", bins=_YEARS, ordered=True, labels=("apparent_years",)),
+        Task("years", bins=_YEARS, ordered=True),
+        Task("apparent_years", bins=_YEARS, ordered=True),
     )
 }
 

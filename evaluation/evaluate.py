@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from caffe_io.net_state import add_state_options, stages_of
 from common.errors import UsageError
 from common.files import atomic_file
 from common.places import net_files
-from ncs.compile_options import add_state_options, stages_of
 
 from .engines import ENGINES
 from .errors import EvaluationError
@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--card", type=Path, metavar="FILE", help="JSON card with the tasks, and the names of their classes"
     )
     parser.add_argument("--ir", type=Path, metavar="FILE", help="OpenVINO IR (.xml), for --engine openvino")
-    add_state_options(parser)
+    add_state_options(parser, "TEST")
     parser.add_argument(
         "--looks",
         choices=LOOKS,

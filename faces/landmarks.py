@@ -22,7 +22,7 @@ _NOSE_TIP = 67
 _MOUTH = 66
 # Bytes. A file of 68 points has some 1,300.
 _LARGEST = 1 << 16
-_FORM = re.compile(r"\s*version:\s*1\s+n_points:\s*(\d+)\s*\{([^{}]*)\}\s*")
+_FORM = re.compile(r"\s*version:\s*1\s+n_points:\s*(\d{1,6})\s*\{([^{}]*)\}\s*")
 
 
 def read_points(path: str | Path) -> list[Point]:

@@ -227,14 +227,16 @@ def _check_networks(out: Path, undisturbed: Path, before: Path) -> str:
     from common.card import read_cards
 
     try:
-        CpuDevice(read_cards(out)).close()
+        device = CpuDevice(read_cards(out))
+        device.close()
+        refused = list(device.refused.values())
     except MokaError as error:
-        if word:
-            raise Broken(f"{word} is refused: {error}") from error
-        return "a mixed set, which is refused"
-    if not word:
+        refused = [error]
+    if refused and word:
+        raise Broken(f"{word} is refused: {refused[0]}") from refused[0]
+    if not refused and not word:
         raise Broken("a mixed set, which the runner accepts")
-    return word
+    return word or "a mixed set, which is refused"
 
 
 def _contents(path: Path) -> bytes | None:

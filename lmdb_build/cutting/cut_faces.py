@@ -29,6 +29,7 @@ from ..archive import add_limit_option, unpack
 from ..errors import DatasetError
 from ..folders import files_below
 from ..parallel import in_order, with_progress
+from .folder import only_run
 from .record import Cut, Record, read_record
 
 EXAMPLE = "./moka cut_faces --images FGNET.tar --faces blazeface --margin 0.2 --size 64 --out data/fgnet_faces"
@@ -167,10 +168,11 @@ def main(options: argparse.Namespace) -> None:
     if options.faces:
         # Before anything is written, to say what is missing.
         open_detector(options.faces)
-    record.write(record_path)
     cutter = Cutter(images, out, options.faces, points, options.size, options.margin, options.force, record)
-    new = cut_all(cutter, pictures, record_path)
-    copied = copy_others(images, out, [name for name in names if name not in set(pictures)], options.force)
+    others = sorted({*names} - {*pictures})
+    with only_run(out):
+        new = cut_all(cutter, pictures, record_path)
+        copied = copy_others(images, out, others, options.force)
     report(options, images, record, pictures, new, copied)
 
 
@@ -209,6 +211,8 @@ def read_folder_of_points(folder: Path, images: Path) -> dict[str, Path]:
 def cut_all(cutter: Cutter, pictures: list[str], record_path: Path) -> int:
     """Cut all faces, write the record now and then and at the end, and return how many cuts are new."""
     record = cutter.record
+    # So that the folder is known as ours from the first face on.
+    record.write(record_path)
     new = 0
     try:
         for number, done in enumerate(with_progress(in_order(cutter, pictures), len(pictures), "cut"), 1):

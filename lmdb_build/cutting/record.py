@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from common.errors import OutputExists
 from common.files import atomic_file
@@ -58,6 +59,15 @@ class Record:
             temporary.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
+def _cut_from(values: dict[str, Any]) -> Cut:
+    """Return an entry of a record file. Raises TypeError if it is none."""
+    cut = Cut(**values)
+    for value, kind in ((cut.source, str), (cut.cut, str), (cut.reason, str), (cut.faces, int)):
+        if not isinstance(value, kind):
+            raise TypeError
+    return cut
+
+
 def read_record(path: Path, options: dict[str, object], force: bool) -> Record:
     """Return the record at `path`, or a new one if there is none or if `force` is given and the options differ.
 
@@ -69,7 +79,7 @@ def read_record(path: Path, options: dict[str, object], force: bool) -> Record:
         whole = json.loads(read_input(path, _LARGEST))
         found = Record(dict(whole["options"]))
         for name, each in whole["pictures"].items():
-            found.pictures[name] = Cut(**each)
+            found.pictures[name] = _cut_from(each)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error}).") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

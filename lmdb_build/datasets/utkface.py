@@ -8,7 +8,8 @@ from pathlib import Path
 from common.tasks import OLDEST
 
 from ..folders import files_below
-from ..samples import LeftOut, Sample
+from ..samples import Found, LeftOut, Sample
+from .options import ReaderOptions
 
 _PICTURE_NAME = re.compile(r"(?P<fields>.+?)\s*(\.jpe?g)?(\.chip)?\.(jpe?g|png)", re.IGNORECASE)
 # Name of the field, what it may be, and the same in words.
@@ -20,18 +21,17 @@ _FIELDS = (
 )
 
 
-def read(folder: Path) -> tuple[list[Sample], list[LeftOut]]:
+def read(folder: Path, options: ReaderOptions) -> Found:
     """Read names such as age_gender_race_datetime.jpg, or age_gender_race_datetime.jpg.chip.jpg of the aligned crops."""
-    samples = []
-    left_out = []
+    found = Found()
     for name in files_below(folder):
         try:
             age, gender = labels(name)
         except ValueError as error:
-            left_out.append(LeftOut(name, str(error)))
+            found.left_out.append(LeftOut(name, str(error)))
         else:
-            samples.append(Sample(folder / name, name, age, gender))
-    return samples, left_out
+            found.samples.append(Sample(folder / name, name, {"years": age, "gender": gender}))
+    return found
 
 
 def labels(name: str) -> tuple[int, int]:

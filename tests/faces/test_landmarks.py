@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faces.errors import LandmarkError
 from faces.landmarks import read_face
@@ -45,6 +47,28 @@ def test_a_damaged_file(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(LandmarkError) as error:
         read_face(file)
     assert str(file) in str(error.value) and words in str(error.value)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["version: 1", "\n", "n_points:", "68", "9" * 5000, "{", "}", "1 2", "-1e400", "nan", "\r", " "]
+        )
+    )
+)
+def test_hostile_files(tmp_path_factory: pytest.TempPathFactory, words: list[str]) -> None:
+    file = tmp_path_factory.getbasetemp() / "hostile.pts"
+    file.write_text("".join(words))
+    with pytest.raises(LandmarkError):
+        read_face(file)
+
+
+def test_a_count_of_many_digits(tmp_path: Path) -> None:
+    """Python refuses to read more than 4,300 digits."""
+    file = tmp_path / "x.pts"
+    file.write_text(points_text(POINTS).replace("n_points: 68", "n_points: " + "6" * 5000))
+    with pytest.raises(LandmarkError, match="has another form"):
+        read_face(file)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

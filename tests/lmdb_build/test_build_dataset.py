@@ -15,6 +15,7 @@ from kits.lmdb_build import command, picture, snapshot, truncate, verb, write_fa
 from lmdb_build.datasets import utkface
 from lmdb_build.errors import DatasetError
 from lmdb_build.lists import read_list
+from lmdb_build.tables import read_table
 
 main = verb("build_dataset")
 
@@ -239,3 +240,19 @@ def test_what_is_no_picture_is_left_out_with_a_reason(working_folder: Path, caps
 def test_a_split_is_checked_before_anything_is_read(working_folder: Path, split: str) -> None:
     with pytest.raises(UsageError, match=f"--split {split}: expected a number between 0 and 1"):
         main(["--images", "none", f"--split={split}"])
+
+
+def test_the_tables_hold_every_task_and_can_be_built_upon(working_folder: Path) -> None:
+    write_faces(working_folder / "faces", PEOPLE)
+    main(["--images", "faces", "--seed", "3"])
+    train = read_table("data/DEF/train.csv")
+    assert list(train.tasks) == ["age", "gender", "adience_age", "years"]
+    assert [(row.picture, row.values["age"]) for row in train.rows] == lists()["age_train"]
+    assert {row.values["years"] for row in train.rows} == {3, 15, 25, 34, 66, 90}
+    assert {row.values["adience_age"] for row in train.rows if row.values["years"] in (34, 90)} == {None, 7}
+    assert not Path("data/DEF/adience_age_train.txt").exists()
+    shutil.copytree("data/DEF", "first")
+    shutil.rmtree("data/DEF")
+    main(["--images", "first/test.csv", "--dataset", "csv", "--split", "0.5"])
+    again = [*read_table("data/DEF/train.csv").rows, *read_table("data/DEF/test.csv").rows]
+    assert sorted(again, key=str) == sorted(read_table("first/test.csv").rows, key=str)

@@ -5,6 +5,7 @@ tests/training/solvers/test_workers.py kills a training.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,3 +64,17 @@ def test_an_unknown_case() -> None:
         UsageError, match=r'^lmdb: no such case\. Known: training, BINARYPROTO; .*Did you mean "LMDB"\?$'
     ):
         kill.main(["lmdb"])
+
+
+@pytest.mark.slow
+def test_a_mixed_set_of_compiled_files_is_refused(tmp_path: Path) -> None:
+    """The runner leaves a network out whose files are not its card's, so nothing is raised."""
+    inputs, old, new = (tmp_path / name for name in ("inputs", "old", "new"))
+    for folder in (inputs, old):
+        folder.mkdir()
+    case = kill_cases.cases()["ncs"]
+    case.prepare(inputs, old)
+    shutil.copytree(old, new)
+    (new / "Net.bin").write_bytes((new / "Net.bin").read_bytes()[::-1])
+    assert case.check(new, old, old) == "a mixed set, which is refused"
+    assert case.check(old, new, old) == "the old set"

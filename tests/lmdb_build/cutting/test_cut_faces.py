@@ -20,6 +20,7 @@ from faces.landmarks import read_face
 from faces.pictures import decode, read_bytes
 from kits.commands import Done
 from kits.faces import points_of_face, points_text, portrait, real_data
+from lmdb_build.cutting.folder import only_run
 
 if TYPE_CHECKING:
     from faces.pictures import Picture
@@ -132,6 +133,27 @@ def test_faces_that_a_killed_run_left_are_taken(images: Path, run_command: Run) 
     assert Path("out/a.png").read_bytes() == b"mine"
 
 
+def test_what_a_killed_run_left_half_written_is_removed(images: Path, run_command: Run) -> None:
+    assert run_command(*CALL).code == 0
+    left, other = Path("out/sub/.b.JPG.0123abcd.part"), Path("out/.mine")
+    left.touch()
+    other.touch()
+    assert run_command(*CALL).code == 0
+    assert not left.exists() and other.exists()
+
+
+def test_two_runs_do_not_write_to_one_folder(images: Path, run_command: Run) -> None:
+    assert run_command(*CALL).code == 0
+    with only_run(Path("out")):
+        left = Path("out/.a.png.0123abcd.part")
+        left.touch()
+        done = run_command(*CALL)
+        assert done.code == 1 and "out: another run writes there now" in done.err
+        assert left.exists()
+    left.unlink()
+    assert run_command(*CALL).code == 0
+
+
 def test_other_options_need_force(images: Path, run_command: Run) -> None:
     assert run_command(*CALL).code == 0
     other = ["16" if word == "32" else word for word in CALL]
@@ -213,7 +235,14 @@ def test_a_folder_without_pictures(images: Path, run_command: Run) -> None:
     assert done.code == 1 and "mine: holds no picture" in done.err
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"options": 3}', '{"options": {}, "pictures": {"a": {"x": 1}}}', "\x80"])
+def test_an_entry_of_another_type(images: Path, run_command: Run) -> None:
+    Path("out.json").write_text('{"options": {}, "pictures": {"a": {"source": "1", "faces": "many"}}}')
+    assert "out.json: is not a record of cut faces" in run_command(*CALL).err
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"options": 3}', '{"options": {}, "pictures": {"a": {"x": 1}}}', "\x80", "[" * 9999]
+)
 def test_a_record_that_is_none(text: str, images: Path, run_command: Run) -> None:
     Path("out.json").write_text(text, encoding="latin-1")
     done = run_command(*CALL)

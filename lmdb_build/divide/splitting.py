@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from common.errors import UsageError
 
-from .errors import DatasetError
-from .samples import Sample, shuffled
+from ..errors import DatasetError
+from ..samples import Sample, shuffled
 
 
 def split_samples(samples: Sequence[Sample], part: float, seed: int) -> tuple[list[Sample], list[Sample]]:

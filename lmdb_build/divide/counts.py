@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from common.tasks import TASKS
+from common.tasks import Task
 
-from .samples import Sample
+from ..samples import Sample
 
 
-def count_table(task: str, columns: Mapping[str, Sequence[Sample]]) -> str:
+def count_table(task: Task, columns: Mapping[str, Sequence[Sample]]) -> str:
     """One row for each class of `task` and one for all, one column of counts for each named sequence of samples."""
-    counts = [Counter(sample.label(task) for sample in samples) for samples in columns.values()]
-    rows = [[task, *columns]]
-    rows += [[name, *(str(count[number]) for count in counts)] for number, name in enumerate(TASKS[task].classes)]
+    counts = [Counter(sample.value(task) for sample in samples) for samples in columns.values()]
+    rows = [[task.name, *columns]]
+    rows += [[name, *(str(count[number]) for count in counts)] for number, name in enumerate(task.classes)]
+    if any(count[None] for count in counts):
+        rows += [["absent", *(str(count[None]) for count in counts)]]
     rows += [["all", *(str(len(samples)) for samples in columns.values())]]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

@@ -18,6 +18,12 @@ ROOM = Room(
         "convert_imageset": Verb(
             "lmdb_build.convert_imageset", "write an LMDB from a list of pictures, with the flags of Caffe's tool"
         ),
+        "create_lmdb": Verb(
+            "lmdb_build.labels.create_lmdb", "write an LMDB of pictures and one of their labels, for several tasks"
+        ),
+        "soft_labels": Verb(
+            "lmdb_build.labels.soft_labels", "write labels that are distributions over bins, such as ages"
+        ),
         "compute_image_mean": Verb(
             "lmdb_build.compute_image_mean", "write the mean image of an LMDB, as Caffe's tool does"
         ),

@@ -29,6 +29,9 @@ COMMANDS = {
     "upgrade": ["training", "upgrade", DEPLOY, "OUT"],
     "extract_features": ["training", "extract_features", "w.caffemodel", DEPLOY, "prob", "OUT", "1"],
     "convert_imageset": ["lmdb_build", "convert_imageset", "./", "list.txt", "OUT"],
+    "create_lmdb, pictures": ["lmdb_build", "create_lmdb", "--table", "table.csv", "--tasks", "smile", "OUT", "labels"],
+    "create_lmdb, labels": ["lmdb_build", "create_lmdb", "--table", "table.csv", "--tasks", "smile", "pictures", "OUT"],
+    "soft_labels": ["lmdb_build", "soft_labels", "--bins", "0:3", "--sigma", "1", "OUT"],
     "compute_image_mean": ["lmdb_build", "compute_image_mean", "records_lmdb", "OUT"],
     "compute_image_mean --npy": ["lmdb_build", "compute_image_mean", "records_lmdb", "--npy", "OUT"],
     "mean": ["ncs", "mean", "mean.binaryproto", "OUT"],
@@ -48,7 +51,7 @@ COMMANDS = {
     "sample_faces --out": ["--out", "OUT", "--count", "2"],
     "sample_faces --sheet": ["--sheet", "OUT"],
 }
-NAMES = {"infer": "out.png", "compile": "graph/SmallNet.xml"}
+NAMES = {"infer": "out.png", "soft_labels": "out.h5", "compile": "graph/SmallNet.xml"}
 
 
 @pytest.fixture
@@ -59,6 +62,7 @@ def inputs(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_mean(Path("mean.binaryproto"), np.zeros((3, 4, 4), np.float32))
     cv2.imwrite("face.png", one_colour((1, 2, 3)))
     Path("list.txt").write_text("face.png 0\n")
+    Path("table.csv").write_text("picture,smile\nface.png,0\n")
     write_graph(working_folder / "cards", card_of())
     return working_folder
 

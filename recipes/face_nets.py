@@ -1,5 +1,7 @@
 """Writes the small residual nets of the recipes: prototxt/NAME/{train_test,deploy,solver}.prototxt, training.json, card.json.
 
+finetune_solver.prototxt starts from trained weights, with a lower rate.
+
     python -m recipes.face_nets            writes them into prototxt/
 
 Every layer is Caffe 1.0's own, and compiles for Myriad X. A net has 3x3 convolutions with BatchNorm, four stages of one
@@ -41,6 +43,7 @@ MEAN = (105.0, 118.0, 151.0)
 """BGR, of faces; a mean of one number a channel needs no file."""
 SCALE = 1 / 60
 BATCH, TEST_BATCH = 64, 50
+BASE_LR, FINETUNE_ITERATIONS = 0.05, 300
 _MATRIX = "data/soft/years.binaryproto"
 
 
@@ -183,21 +186,21 @@ def deploy(net: FaceNet) -> NetParameter:
     return param
 
 
-def solver(net: FaceNet) -> SolverParameter:
-    """Return the solver: Nesterov with a rate that falls to 0 in a straight line."""
+def solver(net: FaceNet, base_lr: float, iterations: int) -> SolverParameter:
+    """Return a solver: Nesterov with a rate that falls to 0 in a straight line."""
     return SolverParameter(
         net=f"prototxt/{net.name}/train_test.prototxt",
         type="Nesterov",
-        base_lr=0.05,
+        base_lr=base_lr,
         momentum=0.9,
         weight_decay=0.0005,
         lr_policy="poly",
         power=1,
-        max_iter=net.iterations,
+        max_iter=iterations,
         test_iter=[14],
-        test_interval=max(100, net.iterations // 10),
+        test_interval=max(100, iterations // 10),
         display=50,
-        snapshot=net.iterations,
+        snapshot=iterations,
         snapshot_prefix=f"models/{net.name}/{net.name}",
         random_seed=1,
     )
@@ -238,12 +241,15 @@ def card_text(net: FaceNet) -> str:
 
 def files(net: FaceNet) -> dict[str, str]:
     """Return name -> contents of all files of a net."""
+    training = json.dumps(training_file(), indent=2) + "\n"
     note = "# Written by recipes/face_nets.py.\n"
     return {
         "train_test.prototxt": note + to_text(train_test(net)),
         "deploy.prototxt": note + to_text(deploy(net)),
-        "solver.prototxt": note + to_text(solver(net)),
-        "training.json": json.dumps(training_file(), indent=2) + "\n",
+        "solver.prototxt": note + to_text(solver(net, BASE_LR, net.iterations)),
+        "training.json": training,
+        "finetune_solver.prototxt": note + to_text(solver(net, BASE_LR / 5, FINETUNE_ITERATIONS)),
+        "finetune_training.json": training,
         "card.json": card_text(net),
     }
 

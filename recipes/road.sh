@@ -8,7 +8,7 @@ quick= out="${RECIPE}_out" images=
 usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
 while [ $# -gt 0 ]; do
     case "$1" in
-        --out | --images*)
+        --out | --images | --images_utkface | --weights)
             [ $# -ge 2 ] || { echo "error: $1 needs a value" >&2; exit 2; }
             name="${1#--}"
             declare "${name//-/_}=$2"
@@ -59,13 +59,13 @@ databases() {
         "data/lmdb/${net}_$part" "data/lmdb/${net}_${part}_labels"
 }
 
-# Trains a net, or resumes its training. Usage: training NET ITERATIONS [OPTION...]
+# Trains a net, or resumes its training. Usage: training NET SOLVER ITERATIONS [OPTION...]
 training() {
-    local net=$1 iterations=$2 state
-    shift 2
+    local net=$1 solver=$2 iterations=$3 state
+    shift 3
     [ -e "models/$net/${net}_iter_$iterations.caffemodel" ] && return
     state="$(ls -t "models/$net/${net}"_iter_*.solverstate 2>/dev/null | head -n 1 || true)"
     if [ -n "$state" ]; then set -- --snapshot "$state"; fi
-    show "$moka" train --solver "prototxt/$net/solver.prototxt" --max_iter "$iterations" "$@" \
+    show "$moka" train --solver "prototxt/$net/$solver.prototxt" --max_iter "$iterations" "$@" \
         2> >(tee -a "$net.log" | grep --line-buffered -E 'Iteration .*(loss|Test)|Test net output|rror' >&2)
 }

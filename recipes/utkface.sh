@@ -23,7 +23,7 @@ databases FaceRes test years,gender data/DEF/test.csv
 [ -e data/soft/years.binaryproto ] || show "$moka" soft_labels --bins 0:100 --sigma 3 data/soft/years.binaryproto
 
 step "Training FaceRes"
-training FaceRes "$([ -n "$quick" ] && echo 300 || echo 2600)"
+training FaceRes solver "$([ -n "$quick" ] && echo 300 || echo 2600)"
 
 step "Figures on the test part"
 show "$moka" evaluate --net FaceRes --looks mirror --table data/DEF/test.csv

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Ages, on FG-NET, in 5 folds by person, starting from a net that was trained on UTKFace.
+#   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar.gz            about 25 minutes on two cores
+#   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar.gz --quick    about 6 minutes
+#   --weights FILE.caffemodel                      start from this FaceRes instead of training one on UTKFace
+#   --out DIR                                      work in DIR (default fgnet_out)
+# docs/recipes.md has the figures.
+set -euo pipefail
+RECIPE=fgnet
+weights= images_utkface=
+. "$(dirname "$(readlink -f "$0")")/road.sh"
+images="$(data_set --images "$images")"
+if [ -n "$weights" ]; then
+    weights="$(data_set --weights "$weights")"
+else
+    images_utkface="$(data_set --images_utkface "$images_utkface")"
+fi
+. "$(dirname "$(readlink -f "$0")")/../tools/env.sh" train
+
+step "The tool chain that compiles for the stick"
+"$MOKA_ROOT/tools/toolchain.sh" movidius || echo "  (going on without it: there will be no blob)"
+enter
+
+step "Distributions over ages"
+[ -e data/soft/years.binaryproto ] || show "$moka" soft_labels --bins 0:100 --sigma 3 data/soft/years.binaryproto
+
+if [ -z "$weights" ]; then
+    step "FaceRes, trained on UTKFace"
+    [ -e data/DEF/test.csv ] || show "$moka" build_dataset --images "$images_utkface" --balance none
+    databases FaceRes train years,gender data/DEF/train.csv
+    databases FaceRes test years,gender data/DEF/test.csv
+    iterations="$([ -n "$quick" ] && echo 300 || echo 2600)"
+    training FaceRes solver "$iterations"
+    weights="$PWD/models/FaceRes/FaceRes_iter_$iterations.caffemodel"
+fi
+
+step "Faces of FG-NET, turned upright and cut out by their landmarks"
+show "$moka" cut_faces --images "$images" --landmarks points --margin 0.2 --size 64 --out data/faces
+
+iterations="$([ -n "$quick" ] && echo 60 || echo 300)"
+for fold in 0 1 2 3 4; do
+    step "Fold $fold"
+    mkdir -p "fold$fold/data"
+    cd "fold$fold"
+    for shared in data/faces data/soft prototxt; do ln -sfn "$(realpath --relative-to="$(dirname "$shared")" "../$shared")" "$shared"; done
+    moka="../$moka"
+    [ -e data/DEF/test.csv ] ||
+        show "$moka" build_dataset --images data/faces --dataset fgnet --divide person --folds 5 --fold "$fold" --balance none
+    databases FaceRes train years,gender data/DEF/train.csv
+    databases FaceRes test years,gender data/DEF/test.csv
+    training FaceRes finetune_solver "$iterations" --weights "$weights"
+    show "$moka" evaluate --net FaceRes --looks mirror --table data/DEF/test.csv
+    moka="${moka#../}"
+    cd ..
+done
+
+step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
+[ -e graph/FaceRes.json ] ||
+    show "$moka" compile --net FaceRes --weights "fold0/models/FaceRes/FaceRes_iter_$iterations.caffemodel"
+
+step "Asking the compiled net about one face"
+face="$(sed -n 2p fold0/data/DEF/test.csv | cut -d, -f1)"
+show "$moka" infer --image_path "fold0/$face" --device auto --output answer.png --force

@@ -15,7 +15,7 @@ from common.messages import known_names
 from ..errors import DatasetError
 from ..folders import linked_folders
 from ..samples import Found, LeftOut
-from . import csv_table, fgnet, genki4k, utkface
+from . import adience, appa_real, class_folders, csv_table, fgnet, genki4k, imdb_wiki, utkface
 from .options import ReaderOptions
 
 __all__ = ["DATASETS", "Dataset", "Reader", "ReaderOptions", "read_dataset"]
@@ -26,17 +26,22 @@ Reader = Callable[[Path, ReaderOptions], Found]
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set: its reader, whether that reads a file instead of a folder, and how training is balanced by default."""
+    """A data set: its reader, whether that reads a file, how training is balanced by default, and the options it has."""
 
     read: Reader
     is_file: bool = False
     balance: str = "none"
+    options: tuple[str, ...] = ()
 
 
 DATASETS: dict[str, Dataset] = {
     "utkface": Dataset(utkface.read, balance="copies"),
+    "adience": Dataset(adience.read, options=("prefix", "nearest_range")),
+    "appa_real": Dataset(appa_real.read),
     "fgnet": Dataset(fgnet.read),
     "genki4k": Dataset(genki4k.read),
+    "imdb_wiki": Dataset(imdb_wiki.read, options=("min_face_score", "max_second_face_score", "ages", "unknown_gender")),
+    "folder": Dataset(class_folders.read),
     "csv": Dataset(csv_table.read, is_file=True),
 }
 

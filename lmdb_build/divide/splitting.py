@@ -1,4 +1,4 @@
-"""Divides pictures into a training and a test set."""
+"""Divides pictures into two parts by a share."""
 
 from __future__ import annotations
 
@@ -7,35 +7,32 @@ from collections.abc import Sequence
 from common.errors import UsageError
 
 from ..errors import DatasetError
-from ..samples import Sample, shuffled
+from ..samples import Sample
+from .groups import groups_of
 
 
-def split_samples(samples: Sequence[Sample], part: float, seed: int) -> tuple[list[Sample], list[Sample]]:
-    """Return training and test samples, drawn picture by picture. `part` (0 to 1) of them are for training.
+def split_samples(
+    samples: Sequence[Sample], part: float, seed: int, by_person: bool = False, option: str = "--split"
+) -> tuple[list[Sample], list[Sample]]:
+    """Return training and test samples, drawn picture by picture or person by person. `part` (0 to 1) are for training.
 
-    The draw depends on `seed` and the sorted names alone. Files with the same contents go to the same side: UTKFace has
-    some under several names, and a test picture must not be trained on under its other name.
+    The draw depends on `seed` and the sorted names alone. Files with the same contents go to the same side.
     """
-    check_split(part)
-    groups: dict[str, list[Sample]] = {}
-    for sample in shuffled(sorted(samples, key=lambda sample: sample.name), seed):
-        groups.setdefault(sample.digest or sample.name, []).append(sample)
+    check_split(part, option)
     train_size = round(part * len(samples))
     train: list[Sample] = []
     test: list[Sample] = []
-    for group in groups.values():
+    for group in groups_of(samples, seed, by_person):
         (train if len(train) + len(group) <= train_size else test).extend(group)
     if not train or not test:
         raise DatasetError(
-            f"--split {part:g}: of {len(samples)} pictures, {len(train)} are for training and {len(test)} for the test. "
-            "Expected at least one on each side. Add pictures or choose another --split."
+            f"{option} {part:g}: of {len(samples)} pictures, {len(train)} are for training and {len(test)} for the test. "
+            f"Expected at least one on each side. Add pictures or choose another {option}."
         )
     return train, test
 
 
-def check_split(part: float) -> None:
+def check_split(part: float, option: str = "--split", what: str = "the share of the pictures for training") -> None:
     """Raise UsageError unless `part` is a share of the pictures."""
     if not 0 < part < 1:
-        raise UsageError(
-            f"--split {part:g}: expected a number between 0 and 1, the share of the pictures for training."
-        )
+        raise UsageError(f"{option} {part:g}: expected a number between 0 and 1, {what}.")

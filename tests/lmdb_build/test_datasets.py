@@ -18,6 +18,7 @@ from lmdb_build.folders import files_below
         ("1_0_4_20161219154842205.jpg.chip.jpg", (1, 0)),
         ("116_1_0_20170120134921760.JPG", (116, 1)),
         ("24_0_1_20170116220224657 .jpg", (24, 0)),  # the published set has such a blank
+        ("55_0_0_20170116232725357jpg.chip.jpg", (55, 0)),  # and such a name
         ("part 1/0_0_3_20170110220644400.jpeg", (0, 0)),
         ("120_0_0_1.png", (120, 0)),
     ],

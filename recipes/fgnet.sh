@@ -37,27 +37,13 @@ fi
 step "Faces of FG-NET, turned upright and cut out by their landmarks"
 show "$moka" cut_faces --images "$images" --landmarks points --margin 0.2 --size 64 --out data/faces
 
+step "Five folds by person: tables, databases, training, figures"
 iterations="$([ -n "$quick" ] && echo 60 || echo 300)"
-for fold in 0 1 2 3 4; do
-    step "Fold $fold"
-    mkdir -p "fold$fold/data"
-    cd "fold$fold"
-    for shared in data/faces data/soft prototxt; do ln -sfn "$(realpath --relative-to="$(dirname "$shared")" "../$shared")" "$shared"; done
-    moka="../$moka"
-    [ -e data/DEF/test.csv ] ||
-        show "$moka" build_dataset --images data/faces --dataset fgnet --divide person --folds 5 --fold "$fold" --balance none
-    databases FaceRes train years,gender data/DEF/train.csv
-    databases FaceRes test years,gender data/DEF/test.csv
-    training FaceRes finetune_solver "$iterations" --weights "$weights"
-    show "$moka" evaluate --net FaceRes --looks mirror --table data/DEF/test.csv
-    moka="${moka#../}"
-    cd ..
-done
+weights="$weights" folds FaceRes years,gender finetune_solver "$iterations" --dataset fgnet --divide person
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
 [ -e graph/FaceRes.json ] ||
-    show "$moka" compile --net FaceRes --weights "fold0/models/FaceRes/FaceRes_iter_$iterations.caffemodel"
+    show "$moka" compile --net FaceRes --weights "folds/fold_0/models/FaceRes/FaceRes_iter_$iterations.caffemodel"
 
 step "Asking the compiled net about one face"
-face="$(sed -n 2p fold0/data/DEF/test.csv | cut -d, -f1)"
-show "$moka" infer --image_path "fold0/$face" --device auto --output answer.png --force
+show "$moka" infer --image_path "$(first_picture)" --device auto --output answer.png --force

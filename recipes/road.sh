@@ -69,3 +69,37 @@ training() {
     show "$moka" train --solver "prototxt/$net/$solver.prototxt" --max_iter "$iterations" "$@" \
         2> >(tee -a "$net.log" | grep --line-buffered -E 'Iteration .*(loss|Test)|Test net output|rror' >&2)
 }
+
+# Runs five folds over data/faces with cross_validate. Those that are done are not repeated.
+# Usage: folds NET TASKS SOLVER ITERATIONS OPTION_OF_BUILD_DATASET...   ($weights: the caffemodel to start from, if any)
+folds() {
+    local net=$1 tasks=$2 solver=$3 iterations=$4 start= word dataset=
+    shift 4
+    for word in "$@"; do dataset+=", \"$word\""; done
+    [ -z "${weights:-}" ] || start=", \"--weights\", \"$weights\""
+    local run="\"$MOKA_ROOT/moka\"" size='"--resize_height", "56", "--resize_width", "56"'
+    cat >folds.json <<END
+{
+  "folds": 5,
+  "steps": {
+    "nets": ["$PYTHON", "-m", "recipes.face_nets", "--out", "prototxt"],
+    "matrix": [$run, "soft_labels", "--bins", "0:100", "--sigma", "3", "data/soft/years.binaryproto", "--force"],
+    "tables": [$run, "build_dataset", "--images", "{here}/data/faces", "--folds", "5", "--fold", "{fold}",
+      "--balance", "none", "--force"$dataset],
+    "train_data": [$run, "create_lmdb", "--table", "data/DEF/train.csv", "--tasks", "$tasks", "--absent", "-1", "--shuffle",
+      $size, "--force", "data/lmdb/${net}_train", "data/lmdb/${net}_train_labels"],
+    "test_data": [$run, "create_lmdb", "--table", "data/DEF/test.csv", "--tasks", "$tasks", "--absent", "-1",
+      $size, "--force", "data/lmdb/${net}_test", "data/lmdb/${net}_test_labels"],
+    "train": [$run, "train", "--solver", "prototxt/$net/$solver.prototxt", "--max_iter", "$iterations", "--force"$start],
+    "evaluate": [$run, "evaluate", "--net", "$net", "--looks", "mirror", "--table", "data/DEF/test.csv"]
+  },
+  "reports": ["models/$net/*_${iterations}_test_torch_mirror.json"]
+}
+END
+    show "$moka" cross_validate folds.json --out folds --jobs "$(nproc)"
+}
+
+# Prints the path of the first test picture of fold 0.
+first_picture() {
+    echo "folds/fold_0/$(sed -n 2p folds/fold_0/data/DEF/test.csv | cut -d, -f1)"
+}

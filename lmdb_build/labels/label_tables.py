@@ -20,6 +20,7 @@ import numpy.typing as npt
 from caffe_io.text.picture_list import read_list_text
 from common.errors import UsageError
 from common.messages import known_names
+from common.tasks import TASKS
 
 from ..errors import ListError, LmdbBuildError
 from ..lists import Entry
@@ -78,8 +79,8 @@ def read_label_set(
 ) -> LabelSet:
     """Read the tables, one after the other, each as often as its source says; with `seed`, in a random order.
 
-    Raises ListError for a wrong line; UsageError for a task that no table has; LmdbBuildError for a task without a single
-    label, for a label that is absent while `absent` is None, and for one that is as large as `absent`.
+    Raises ListError for a wrong line; UsageError for a task that no table has; LmdbBuildError if there is one task and
+    not a single label, for a label that is absent while `absent` is None, and for one that is as large as `absent`.
     """
     paths: list[str] = []
     numbers = array("f")
@@ -99,9 +100,10 @@ def read_label_set(
                 numbers.append(_number(value, absent, tasks[index], where))
         order += list(range(first, len(paths))) * source.repeats
     for task, count in zip(tasks, known, strict=True):
-        if task not in named:
+        if task not in named and task not in TASKS:
             raise UsageError(f"--tasks {task}: no table has such a column. {known_names(task, named)}")
-        if not count:
+        # A net of several tasks may be trained further on a set that knows fewer of them.
+        if not count and len(tasks) == 1:
             raise LmdbBuildError(
                 f"{task}: not one picture has this label. Leave it out of --tasks, or check the tables."
             )

@@ -35,7 +35,7 @@ if [ -z "$weights" ]; then
 fi
 
 step "Faces of FG-NET, turned upright and cut out by their landmarks"
-show "$moka" cut_faces --images "$images" --landmarks points --margin 0.2 --size 64 --out data/faces
+show "$moka" cut_faces --images "$images" --landmarks points --margin 0.05 --size 64 --out data/faces
 
 step "Five folds by person: tables, databases, training, figures"
 iterations="$([ -n "$quick" ] && echo 60 || echo 300)"

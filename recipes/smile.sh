@@ -16,7 +16,7 @@ step "The tool chain that compiles for the stick, and the face detector"
 enter
 
 step "Faces, found and cut out"
-show "$moka" cut_faces --images "$images" --faces blazeface --margin 0.2 --size 64 --out data/faces
+show "$moka" cut_faces --images "$images" --faces blazeface --margin 0.05 --size 64 --out data/faces
 
 step "Five folds: tables, databases, training, figures"
 iterations="$([ -n "$quick" ] && echo 150 || echo 1000)"

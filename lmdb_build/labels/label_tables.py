@@ -100,7 +100,7 @@ def read_label_set(
                 numbers.append(_number(value, absent, tasks[index], where))
         order += list(range(first, len(paths))) * source.repeats
     for task, count in zip(tasks, known, strict=True):
-        if task not in named and task not in TASKS:
+        if task not in named and (task not in TASKS or len(tasks) == 1):
             raise UsageError(f"--tasks {task}: no table has such a column. {known_names(task, named)}")
         # A net of several tasks may be trained further on a set that knows fewer of them.
         if not count and len(tasks) == 1:

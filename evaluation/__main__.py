@@ -20,6 +20,7 @@ ROOM = Room(
         "cross_validate": Verb(
             "evaluation.cross_validate", "run the folds of a recipe; mean and deviation of their figures"
         ),
+        "report": Verb("evaluation.report", "show the figures of a run as one HTML page, with its hardest pictures"),
     },
 )
 

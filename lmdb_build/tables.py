@@ -13,7 +13,8 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,20 +51,39 @@ def read_table(path: str | os.PathLike[str]) -> Table:
 
     Raises TableError, with the number of the line, for anything that is not a table.
     """
+    tasks, rows = open_table(path)
+    return Table(tasks, [row for _, row in rows])
+
+
+def open_table(path: str | os.PathLike[str]) -> tuple[dict[str, Task], Iterator[tuple[int, Row]]]:
+    """Do the same without holding all rows in memory: return the tasks, and an iterator over (line, row)."""
     try:
         text = read_list_text(path)
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror}). Make the tables with build_dataset.") from error
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    with _csv_errors(path, lines):
+        tasks = _tasks_of(next(lines, []), Path(path))
+    return tasks, _rows(path, lines, tasks)
+
+
+def _rows(path: str | os.PathLike[str], lines: Any, tasks: Mapping[str, Task]) -> Iterator[tuple[int, Row]]:
+    empty = True
+    with _csv_errors(path, lines):
+        for cells in lines:
+            if cells:
+                empty = False
+                yield lines.line_num, _row(cells, tasks, f"{path}, line {lines.line_num}")
+    if empty:
+        raise TableError(f"{path}: has no pictures. Expected a line for each after the header.")
+
+
+@contextmanager
+def _csv_errors(path: str | os.PathLike[str], lines: Any) -> Iterator[None]:
     try:
-        header = next(lines, [])
-        tasks = _tasks_of(header, Path(path))
-        rows = [_row(cells, tasks, f"{path}, line {lines.line_num}") for cells in lines if cells]
+        yield
     except csv.Error as error:
         raise TableError(f"{path}, line {lines.line_num}: is not CSV ({error}).") from error
-    if not rows:
-        raise TableError(f"{path}: has no pictures. Expected a line for each after the header.")
-    return Table(tasks, rows)
 
 
 def read_tasks(path: Path) -> dict[str, Task]:

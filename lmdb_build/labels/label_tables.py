@@ -1,12 +1,10 @@
 """Several tables of labels as one set: the pictures, their labels as numbers, and the order in which they are written.
 
-A table is a CSV file with the header picture,person,TASK,TASK,...; an empty cell is an absent label. A task that a table
-lacks is absent for all of its pictures.
+The tables are those of lmdb_build/tables.py. A task that a table lacks is absent for all of its pictures.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from array import array
@@ -17,19 +15,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from caffe_io.text.picture_list import read_list_text
 from common.errors import UsageError
 from common.messages import known_names
-from common.tasks import TASKS
+from common.tasks import Task
 
-from ..errors import ListError, LmdbBuildError
+from ..errors import LmdbBuildError, TableError
 from ..lists import Entry
 from ..samples import shuffled
+from ..tables import open_table
 
 _REPEATED = re.compile(r"(.+):([0-9]{1,9})", re.DOTALL)
-_NOT_LABELS = ("picture", "person")
-# A label is a float in Caffe, and a loss makes an int of it.
-_LARGEST = 2**24
 
 
 class Source(NamedTuple):
@@ -79,36 +74,47 @@ def read_label_set(
 ) -> LabelSet:
     """Read the tables, one after the other, each as often as its source says; with `seed`, in a random order.
 
-    Raises ListError for a wrong line; UsageError for a task that no table has; LmdbBuildError if there is one task and
-    not a single label, for a label that is absent while `absent` is None, and for one that is as large as `absent`.
+    Raises TableError for a wrong line; UsageError for a task that no table has; LmdbBuildError if there is one task and not
+    a single label, for a label that is absent while `absent` is None, and for one that is as large as `absent`.
     """
     paths: list[str] = []
     numbers = array("f")
     order: list[int] = []
     known = np.zeros(len(tasks), np.int64)
-    named: dict[str, None] = {}
+    named: dict[str, tuple[Task, str]] = {}
     for source in sources:
         first = len(paths)
-        columns, rows = read_rows(source.path)
-        named |= dict.fromkeys(columns)
-        places = [columns.index(task) if task in columns else None for task in tasks]
-        for where, path, values in rows:
-            paths.append(path)
-            for index, place in enumerate(places):
-                value = None if place is None else values[place]
+        columns, rows = open_table(source.path)
+        for name, task in columns.items():
+            _refuse_other_classes(task, source.path, *named.setdefault(name, (task, source.path)))
+        for line, row in rows:
+            paths.append(row.picture)
+            for index, name in enumerate(tasks):
+                value = row.values.get(name)
                 known[index] += source.repeats * (value is not None)
-                numbers.append(_number(value, absent, tasks[index], where))
+                numbers.append(_number(value, absent, name, f"{source.path}, line {line}"))
         order += list(range(first, len(paths))) * source.repeats
-    for task, count in zip(tasks, known, strict=True):
-        if task not in named and (task not in TASKS or len(tasks) == 1):
-            raise UsageError(f"--tasks {task}: no table has such a column. {known_names(task, named)}")
-        # A net of several tasks may be trained further on a set that knows fewer of them.
-        if not count and len(tasks) == 1:
+    for name, count in zip(tasks, known, strict=True):
+        if name not in named:
+            raise UsageError(f"--tasks {name}: no table has such a column. {known_names(name, named)}")
+        if not count:
             raise LmdbBuildError(
-                f"{task}: not one picture has this label. Leave it out of --tasks, or check the tables."
+                f"{name}: not one picture has this label. Leave it out of --tasks, or check the tables."
             )
     labels = np.frombuffer(numbers, np.float32).reshape(len(paths), len(tasks))
     return LabelSet(paths, labels, known, order if seed is None else shuffled(order, seed))
+
+
+def _refuse_other_classes(task: Task, path: str, first: Task, first_path: str) -> None:
+    if (task.classes, task.bins) != (first.classes, first.bins):
+        raise TableError(
+            f"{path}: its {task.name} is {_about(task)}, but in {first_path} it is {_about(first)}. One number would mean two "
+            "things. Give both the same classes in the same order."
+        )
+
+
+def _about(task: Task) -> str:
+    return ", ".join(task.classes) if task.classes else f"a number from {task.bins[0]:g} to {task.bins[-1]:g}"
 
 
 def _number(value: float | None, absent: int | None, task: str, where: str) -> float:
@@ -122,57 +128,3 @@ def _number(value: float | None, absent: int | None, task: str, where: str) -> f
             f'{where}: its label "{task}" is {value:g}, which --absent {absent} declares absent. Choose another number.'
         )
     return float(absent if value is None else value)  # type: ignore[arg-type]
-
-
-def read_rows(path: str) -> tuple[list[str], Iterator[tuple[str, str, list[float | None]]]]:
-    """Return the names of a table's tasks, and its rows: file and line, the picture, and the labels in that order.
-
-    Raises ListError for a line that is not of the table's form.
-    """
-    try:
-        text = read_list_text(path)
-    except OSError as error:
-        raise ListError(
-            f"{path}: cannot be read ({error.strerror}). Make the tables with ./moka build_dataset."
-        ) from error
-    rows = csv.reader(text.split("\n"))
-    header = next(rows, [])
-    tasks = [name for name in header if name not in _NOT_LABELS]
-    if "picture" not in header or not tasks or len(set(header)) < len(header):
-        raise ListError(
-            f"{path}, line 1: {','.join(header)!r} is no header of a table. Expected: picture,person,TASK,..."
-        )
-    return tasks, _rows(path, rows, header, tasks)
-
-
-def _rows(
-    path: str, rows: Iterator[list[str]], header: list[str], tasks: list[str]
-) -> Iterator[tuple[str, str, list[float | None]]]:
-    empty = True
-    for line, row in enumerate(rows, start=2):
-        if not row:
-            continue
-        where = f"{path}, line {line}"
-        if len(row) != len(header):
-            raise ListError(f"{where}: has {len(row)} cells; expected {len(header)}: {','.join(header)}.")
-        cells = dict(zip(header, row, strict=True))
-        if not cells["picture"]:
-            raise ListError(f"{where}: names no picture.")
-        yield where, cells["picture"], [_label(cells[task], task, where) for task in tasks]
-        empty = False
-    if empty:
-        raise ListError(f"{path}: holds no pictures. Expected a line for each, after the header.")
-
-
-def _label(cell: str, task: str, where: str) -> float | None:
-    if not cell.strip():
-        return None
-    try:
-        value = float(cell)
-    except ValueError:
-        value = float("nan")
-    if not abs(value) <= _LARGEST:
-        raise ListError(
-            f'{where}: the label "{task}" is {cell!r}; expected a number up to {_LARGEST}, or an empty cell.'
-        )
-    return value

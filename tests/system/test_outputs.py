@@ -62,7 +62,7 @@ def inputs(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_mean(Path("mean.binaryproto"), np.zeros((3, 4, 4), np.float32))
     cv2.imwrite("face.png", one_colour((1, 2, 3)))
     Path("list.txt").write_text("face.png 0\n")
-    Path("table.csv").write_text("picture,smile\nface.png,0\n")
+    Path("table.csv").write_text("picture,person,smile\nface.png,,0\n")
     write_graph(working_folder / "cards", card_of())
     return working_folder
 

@@ -11,7 +11,7 @@ from caffe_io.datum import datum_to_array
 from caffe_io.errors import DatabaseError
 from common.errors import OutputExists, UsageError
 from kits.lmdb_build import command, picture, records, snapshot, verb, write_picture
-from lmdb_build.errors import ListError, LmdbBuildError
+from lmdb_build.errors import LmdbBuildError, TableError
 from lmdb_build.labels import create_lmdb
 
 BOTH = ["pictures_lmdb", "labels_lmdb"]
@@ -128,7 +128,7 @@ WORDS = ["--table", "faces.csv", "--tasks", "gender", "--absent=-1"]
         (["--table", "faces.csv", "--tasks", "smile", "--absent=-1"], UsageError, "--tasks smile: no table .*gender, years"),
         (["--table", "faces.csv:0", "--tasks", "gender"], UsageError, "--table faces.csv:0: its pictures would be left out"),
         (["--table", "faces.csv", "--tasks", "gender,,years"], UsageError, "expected different names"),
-        (["--table", "none.csv", "--tasks", "gender"], ListError, "none.csv: cannot be read"),
+        (["--table", "none.csv", "--tasks", "gender"], TableError, "none.csv: cannot be read"),
         ([*WORDS, "--resize_height=8"], UsageError, "give both"),
     ],
 )  # fmt: skip
@@ -144,23 +144,25 @@ def test_what_is_wrong_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "line 1: '' is no header"),
-        ("picture,person\nx,y\n", "is no header"),
-        ("picture,a,a\nx,1,1\n", "is no header"),
-        ("picture,a\n", "holds no pictures"),
-        ("picture,a\nx\n", "line 2: has 1 cell"),
-        ("picture,a\nx,1\ny,1,2\n", "line 3: has 3 cells"),
-        ("picture,a\n,1\n", "line 2: names no picture"),
-        ("picture,a\nx,1\ny,two\n", "line 3: .*'two'"),
-        ("picture,a\nx,nan\n", "line 2: .*'nan'"),
-        ("picture,a\nx,1e30\n", "line 2: .*'1e30'"),
-        ("picture,a\nx,\ny,\n", "a: not one picture has this label"),
+        ("picture,person,gender\nx,,1\ny,,1,2\n", "x.csv, line 3: has 4 cells"),
+        ("picture,person,gender\nx,,2\n", "x.csv, line 2: gender is '2'"),
+        ("picture,person,gender\nx,,\ny,,\n", "gender: not one picture has this label"),
     ],
 )
 def test_a_wrong_table(working_folder: Path, text: str, message: str) -> None:
     Path("x.csv").write_text(text)
     with pytest.raises(LmdbBuildError, match=message):
-        main(["--table", "x.csv", "--tasks", "a", "--absent=-1", *BOTH])
+        main(["--table", "x.csv", "--tasks", "gender", "--absent=-1", *BOTH])
+
+
+def test_two_tables_with_other_classes_of_one_task(tables: Path) -> None:
+    Path("imdb").mkdir()
+    Path("imdb/train.csv").write_text("picture,person,gender\npictures/0.png,,1\n")
+    Path("imdb/tasks.json").write_text('{"gender": {"classes": ["female", "male"], "ordered": false}}')
+    with pytest.raises(
+        TableError, match=r"imdb/train.csv: its gender is female, male, but in faces.csv it is male, female"
+    ):
+        main(["--table", "faces.csv", "--table", "imdb/train.csv", "--tasks", "gender", "--absent=-1", *BOTH])
 
 
 def test_a_known_task_that_no_table_has_is_absent_for_all(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:

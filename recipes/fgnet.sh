@@ -38,12 +38,11 @@ step "Faces of FG-NET, turned upright and cut out by their landmarks"
 show "$moka" cut_faces --images "$images" --landmarks points --margin 0.05 --size 64 --out data/faces
 
 step "Five folds by person: tables, databases, training, figures"
-iterations="$([ -n "$quick" ] && echo 60 || echo 300)"
+iterations="$([ -n "$quick" ] && echo 100 || echo 300)"
 weights="$weights" folds FaceRes years,gender finetune_solver "$iterations" --dataset fgnet --divide person
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
-[ -e graph/FaceRes.json ] ||
-    show "$moka" compile --net FaceRes --weights "folds/fold_0/models/FaceRes/FaceRes_iter_$iterations.caffemodel"
+compile_fold FaceRes
 
 step "Asking the compiled net about one face"
 show "$moka" infer --image_path "$(first_picture)" --device auto --output answer.png --force

@@ -99,6 +99,12 @@ END
     show "$moka" cross_validate folds.json --out folds --jobs "$(nproc)"
 }
 
+# Compiles the net of fold 0 there, because compile reads from its databases how large pictures were. Usage: compile_fold NET
+compile_fold() {
+    [ -e "graph/$1.json" ] && return
+    (cd folds/fold_0 && show "../../$moka" compile --net "$1" --out ../../graph)
+}
+
 # Prints the path of the first test picture of fold 0.
 first_picture() {
     echo "folds/fold_0/$(sed -n 2p folds/fold_0/data/DEF/test.csv | cut -d, -f1)"

@@ -19,12 +19,11 @@ step "Faces, found and cut out"
 show "$moka" cut_faces --images "$images" --faces blazeface --margin 0.05 --size 64 --out data/faces
 
 step "Five folds: tables, databases, training, figures"
-iterations="$([ -n "$quick" ] && echo 150 || echo 1000)"
+iterations="$([ -n "$quick" ] && echo 400 || echo 1000)"
 folds SmileRes smile solver "$iterations" --dataset genki4k
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
-[ -e graph/SmileRes.json ] ||
-    show "$moka" compile --net SmileRes --weights "folds/fold_0/models/SmileRes/SmileRes_iter_$iterations.caffemodel"
+compile_fold SmileRes
 
 step "Asking the compiled net about one picture"
 show "$moka" infer --image_path "$(first_picture)" --device auto --output answer.png --force

@@ -95,9 +95,10 @@ def read_label_set(
                 numbers.append(_number(value, absent, name, f"{source.path}, line {line}"))
         order += list(range(first, len(paths))) * source.repeats
     for name, count in zip(tasks, known, strict=True):
-        if name not in named:
+        if name not in named and (name not in TASKS or len(tasks) == 1):
             raise UsageError(f"--tasks {name}: no table has such a column. {known_names(name, named)}")
-        if not count:
+        # A net of several tasks may be trained further on a set that knows fewer of them.
+        if not count and len(tasks) == 1:
             raise LmdbBuildError(
                 f"{name}: not one picture has this label. Leave it out of --tasks, or check the tables."
             )

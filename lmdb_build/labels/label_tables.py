@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from common.errors import UsageError
 from common.messages import known_names
-from common.tasks import Task
+from common.tasks import TASKS, Task
 
 from ..errors import LmdbBuildError, TableError
 from ..lists import Entry

@@ -27,7 +27,8 @@ from .archive import add_limit_option, unpack
 from .datasets import DATASETS, ReaderOptions, find_dataset, read_dataset
 from .datasets.options import add_reader_options, reader_options
 from .divide.balancing import Copy, draw_copy, plan_copies
-from .divide.division import WAYS, Division, Parts, divide
+from .divide.division import Division, Parts, divide
+from .divide.options import add_division_options, division_of
 from .divide.outputs import REPORT, leftovers, part_files
 from .divide.report import make_report, report_json, report_text
 from .divide.weights import class_weights, infogain_matrix, plan_repeats
@@ -192,7 +193,11 @@ def write(build: Build) -> None:
 def report_counts(build: Build) -> None:
     """Print the report: notes, the class counts of all parts, and what is in two parts."""
     print("\n" + report_text(build.report, build.tasks, _columns(build)))
-    print("\n".join(map(str, build.lists)) + ("\nNext: ./create_lmdb.sh" if build.out == LISTS else ""))
+    print("\n".join(map(str, build.lists)))
+    one_net_a_task = {LISTS / "age_train.txt", LISTS / "gender_train.txt"} <= set(build.lists)
+    tasks = ",".join(build.tasks)
+    table = f"./moka create_lmdb --table {build.out / 'train.csv'} --tasks {tasks} PICTURE_DB LABEL_DB"
+    print(f"Next: {'./create_lmdb.sh' if one_net_a_task else table}")
 
 
 STEPS: list[Callable[[Build], None]] = [
@@ -237,29 +242,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset", default="utkface", help=f"the data set: {', '.join(sorted(DATASETS))} (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=230, help="seed of the split (default: %(default)s)")
-    parser.add_argument("--split", type=float, default=0.8, help="share for training, 0 to 1 (default: %(default)s)")
-    parser.add_argument(
-        "--divide",
-        default="picture",
-        metavar="HOW",
-        help=f"what stays together: {', '.join(WAYS)} (the set's own folds or parts), or a .csv with the columns file and part "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--folds",
-        default="",
-        metavar="K",
-        help="divide into K folds with equal shares of each class; persons: one for each",
-    )
-    parser.add_argument("--fold", type=int, metavar="N", help="the fold that is the test part; the first is 0")
-    parser.add_argument(
-        "--val",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="share of the training part for a validation part (default: 0)",
-    )
+    add_division_options(parser)
     parser.add_argument(
         "--task", default="", help="the task that is balanced and spread over folds (default: the first)"
     )
@@ -281,8 +264,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Run the steps in turn."""
-    division = Division(options.divide, options.split, options.seed, options.folds, options.fold, options.val)
-    division.check()
+    division = division_of(options)
     dataset = find_dataset(options.dataset)
     build = Build(
         options.images,

@@ -67,6 +67,11 @@ def cases(size: float = 1.0) -> dict[str, Case]:
             _lister(pictures, old), (*convert, *["--force"] * old), ".faces_lmdb.*", "faces_lmdb", _check_lmdb,
             _with_force_if_needed, ("faces_lmdb/data.mdb",),
         )  # fmt: skip
+    cut = ("lmdb_build", "cut_faces", "--images", "../inputs/faces", "--landmarks", "points", "--size", "64")
+    table["faces"] = Case(
+        _album(round(2000 * size)), (*cut, "--out", "out/faces"), "faces.json", "ended", _check_faces, _same_command,
+        ("faces.json",),
+    )  # fmt: skip
     table["mean"] = Case(
         _means, mean, ".mean.*", "mean.npy", _check_mean, _with_force_if_needed, ("mean.binaryproto", "mean.npy")
     )
@@ -168,6 +173,34 @@ def _check_lmdb(out: Path, undisturbed: Path, before: Path) -> str:
         if file.exists() and file.read_bytes() == data:
             return word
     raise Broken("faces_lmdb: neither the new database nor the old one")
+
+
+def _album(pictures: int) -> Callable[[Path, Path], None]:
+    """Return what writes noise with files of landmarks: 68 points, of which numbers 31 and 36 are the eyes."""
+
+    def prepare(inputs: Path, before: Path) -> None:
+        import cv2
+
+        (inputs / "faces/points").mkdir(parents=True)
+        chance = np.random.default_rng(0)
+        points = ["10 10"] * 31 + ["30 40"] + ["50 40"] * 36
+        text = "version: 1\nn_points: 68\n{\n" + "\n".join(points) + "\n}\n"
+        for index in range(pictures):
+            cv2.imwrite(str(inputs / f"faces/{index}.png"), chance.integers(0, 256, (80, 80, 3), np.uint8))
+            (inputs / f"faces/points/{index}.pts").write_text(text)
+
+    return prepare
+
+
+def _check_faces(out: Path, undisturbed: Path, before: Path) -> str:
+    """Expect faces of the undisturbed run; if the record says that it is complete, all of them."""
+    found = [path for path in (out / "faces").glob("*") if not path.name.startswith(".")]
+    for path in found:
+        _check_same(path, undisturbed / "faces" / path.name)
+    every = len(found) == len(list((undisturbed / "faces").iterdir()))
+    if _contents(out / "faces.json") == _contents(undisturbed / "faces.json") and not every:
+        raise Broken(f"faces.json is complete, but there are only {len(found)} faces")
+    return "all faces" if every else "some faces" if found else "nothing"
 
 
 def _means(inputs: Path, before: Path) -> None:

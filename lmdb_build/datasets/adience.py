@@ -87,8 +87,8 @@ def read_faces(folder: Path, names: Sequence[str]) -> Iterator[Face]:
     files = [name for name in names if _FOLD_FILE.fullmatch(name.rpartition("/")[2])]
     if len({name.rpartition("/")[2] for name in files}) != len(files) or not files:
         raise DatasetError(
-            f"{folder}: found {len(files)} fold files of Adience ({', '.join(files[:6])}), expected one each of "
-            "fold_0_data.txt to fold_4_data.txt."
+            f"{folder}: found {len(files)} fold files of Adience{': ' if files else ''}{', '.join(files[:6])}. Expected one "
+            "each of fold_0_data.txt to fold_4_data.txt."
         )
     for file in files:
         fold = file[-len("0_data.txt")]

@@ -6,7 +6,10 @@ here are the other way round, as everywhere in Moka.
 
 from __future__ import annotations
 
+import io
 import math
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
@@ -19,9 +22,12 @@ from common.tasks import FEMALE, MALE, OLDEST
 from ..errors import DatasetError
 from ..folders import files_below
 from ..samples import Found, Note, Sample
+from . import mat_worker
 from .options import ReaderOptions
 
-_FIELDS = ("dob", "photo_taken", "full_path", "gender", "name", "face_location", "face_score", "second_face_score")
+_FIELDS = (*mat_worker.NUMBERS, *mat_worker.TEXTS, mat_worker.BOXES)
+# The whole imdb.mat takes some seconds.
+_MOST_SECONDS = 600
 # Matlab counts days from the year 0, Python from the year 1.
 _MATLAB_DAYS = 366
 _JULY = 7
@@ -70,48 +76,44 @@ def _read_mat(folder: Path, mat: str, there: set[str], options: ReaderOptions, n
         labels = _labels(entry, options, notes, place)
         if labels is None:
             continue
-        name = f"{where}{slash}{_text(entry['full_path'])}"
+        name = f"{where}{slash}{entry['full_path']}"
         if name not in there:
             notes["pictures that are not there"] += 1
             continue
         box = _box(entry["face_location"]) if whole else None
-        samples.append(Sample(folder / name, name, labels, person=_text(entry["name"]), box=box))
+        samples.append(Sample(folder / name, name, labels, person=entry["name"], box=box))
     return samples
 
 
 def _load(path: Path) -> dict[str, Sequence[Any]]:
     """Return the fields of the .mat, each with one entry for each picture."""
-    from scipy.io import loadmat
+    import numpy as np
 
-    kind = path.stem
     try:
-        content = loadmat(check_input(path), variable_names=[kind])
-    except MemoryError:
-        raise
-    # scipy raises whatever its parts raise at a damaged file.
-    except Exception as error:
-        raise DatasetError(f"{path}: cannot be read as a Matlab file ({error}). Download it again.") from error
-    if kind not in content:
-        raise DatasetError(f"{path}: holds no variable {kind}. Expected the {path.name} of IMDB-WIKI.")
-    record = content[kind]
-    present = record.dtype.names or ()
-    missing = [name for name in _FIELDS if name not in present]
-    if missing:
-        raise DatasetError(
-            f"{path}: {kind} has no field {missing[0]}. Found {', '.join(present) or 'none'}; expected {', '.join(_FIELDS)}."
-        )
-    if record.size != 1:
-        raise DatasetError(f"{path}: {kind} has {record.size} records, expected one.")
-    fields = {name: record.reshape(-1)[0][name].reshape(-1) for name in _FIELDS}
-    sizes = {name: len(values) for name, values in fields.items()}
-    if len(set(sizes.values())) != 1:
-        raise DatasetError(f"{path}: the fields of {kind} have different numbers of entries: {sizes}.")
+        command = [sys.executable, "-I", mat_worker.__file__, str(check_input(path).resolve()), path.stem]
+        run = subprocess.run(command, capture_output=True, timeout=_MOST_SECONDS, check=False)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
+    except subprocess.TimeoutExpired as error:
+        raise DatasetError(f"{path}: could not be read in {_MOST_SECONDS} seconds. Download it again.") from error
+    last = (
+        run.stderr.decode("utf-8", "replace").strip().splitlines() or [f"scipy's reader ended with {run.returncode}"]
+    )[-1]
+    if run.returncode == mat_worker.REFUSED:
+        raise DatasetError(f"{path}: {last}.")
+    if run.returncode != 0:
+        raise DatasetError(f"{path}: cannot be read as a Matlab file ({last}). Download it again.")
+    with np.load(io.BytesIO(run.stdout), allow_pickle=False) as arrays:
+        fields: dict[str, Sequence[Any]] = {name: arrays[name].tolist() for name in mat_worker.NUMBERS}
+        for name in mat_worker.TEXTS:
+            fields[name] = arrays[name].tobytes().decode("utf-8", "surrogatepass").split("\0")
+        fields[mat_worker.BOXES] = arrays[mat_worker.BOXES].tolist()
     return fields
 
 
 def _labels(entry: dict[str, Any], options: ReaderOptions, notes: Counter[str], place: str) -> dict[str, float] | None:
     """Return the labels of an entry, or None, with a note, if the rules leave it out."""
-    score, second = _number(entry["face_score"], place), _number(entry["second_face_score"], place)
+    score, second = entry["face_score"], entry["second_face_score"]
     # -inf says that no face was found.
     if score == -math.inf or math.isnan(score):
         return _dropped(notes, "pictures without a face")
@@ -120,13 +122,13 @@ def _labels(entry: dict[str, Any], options: ReaderOptions, notes: Counter[str], 
     if second > options.max_second_face_score:
         return _dropped(notes, f"second faces with a score above {options.max_second_face_score:g}")
     try:
-        age = age_in_photo(_number(entry["dob"], place), _number(entry["photo_taken"], place))
+        age = age_in_photo(entry["dob"], entry["photo_taken"])
     except (ValueError, OverflowError):
         return _dropped(notes, "birth days that are no day")
     first, last = options.ages
     if not first <= age <= min(last, OLDEST):
         return _dropped(notes, f"ages outside {first}-{last}")
-    gender = _number(entry["gender"], place)
+    gender = entry["gender"]
     if math.isnan(gender):
         return {"years": age} if options.unknown_gender else _dropped(notes, "genders unknown")
     if gender not in (0, 1):
@@ -139,22 +141,9 @@ def _dropped(notes: Counter[str], text: str) -> dict[str, float] | None:
     return None
 
 
-def _number(value: Any, place: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise DatasetError(f"{place}: found {str(value)[:60]!r} where a number was expected.") from error
-
-
-def _text(value: Any) -> str:
-    """Return the text of a cell, which is an array of one string, or an empty array."""
-    return str(value.reshape(-1)[0]) if getattr(value, "size", 0) else ""
-
-
-def _box(value: Any) -> tuple[int, int, int, int] | None:
+def _box(corners: Sequence[float]) -> tuple[int, int, int, int] | None:
     """Return left, top, width, height of a face_location, which is x1, y1, x2, y2 counted from 1."""
-    corners = [float(each) for each in getattr(value, "reshape", lambda _: [])(-1)]
-    if len(corners) != 4 or not all(map(math.isfinite, corners)):
+    if not all(map(math.isfinite, corners)):
         return None
     left, top, right, bottom = (round(each) for each in corners)
     return left - 1, top - 1, right - left + 1, bottom - top + 1

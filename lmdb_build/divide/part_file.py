@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from common.commands import LOGGER
 
 from ..datasets.text import read_text
 from ..errors import DatasetError
@@ -38,11 +41,27 @@ def apply_part_file(samples: Sequence[Sample], path: Path) -> tuple[list[Sample]
             f"{path}: none of its {len(parts)} names is a picture of this set. The first is {next(iter(parts))}; a picture of "
             f"the set is {samples[0].name}. Expected a division of the same set."
         )
+    _warn_about_persons(named, path)
     notes = [
         Note(f"pictures that {path.name} does not name, in no part", len(samples) - len(named)),
         Note(f"lines of {path.name} whose picture is not there", len(parts) - len(used)),
     ]
     return named, [note for note in notes if note.times]
+
+
+def _warn_about_persons(samples: Sequence[Sample], path: Path) -> None:
+    """Warn if the file puts one person into two parts: whoever published it may have meant that, so it is no error."""
+    first: dict[str, Sample] = {}
+    both = [
+        sample for sample in samples if sample.person and first.setdefault(sample.person, sample).fold != sample.fold
+    ]
+    if both:
+        one, other = first[both[0].person], both[0]
+        logging.getLogger(LOGGER).warning(
+            "%s: person %s is in %s (%s) and in %s (%s); so it is with %d persons. Figures on people seen in training are too "
+            "good. Expected each person in one part, as --divide person makes it.",
+            *(path, one.person, one.fold, one.name, other.fold, other.name, len({sample.person for sample in both})),
+        )
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from caffe_io.blobs import array_to_blob
 from common.tasks import Task
 
 from ..samples import Sample
@@ -36,4 +33,8 @@ def class_weights(train: Sequence[Sample], task: Task) -> list[float]:
 
 def infogain_matrix(weights: Sequence[float]) -> bytes:
     """Return the matrix of an InfogainLoss as a binaryproto, 1x1xCxC: the weights on its diagonal."""
+    import numpy as np
+
+    from caffe_io.blobs import array_to_blob
+
     return array_to_blob(np.diag(weights), legacy_shape=True).SerializeToString()

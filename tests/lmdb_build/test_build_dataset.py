@@ -336,4 +336,6 @@ def test_adience_from_its_fold_files_to_parts(working_folder: Path, capsys: pyte
     assert {row.person for row in parts["test"].rows} == {"20", "21", "22", "23"}
     assert not {row.person for row in parts["train"].rows} & {row.person for row in parts["val"].rows}
     assert Path("data/DEF/adience_age_val.txt").is_file()
-    assert "15 ages (25, 23) read as (25, 32)" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "15 ages (25, 23) read as (25, 32)" in out
+    assert "Next: ./moka create_lmdb --table data/DEF/train.csv --tasks gender,adience_age" in out

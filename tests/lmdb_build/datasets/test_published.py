@@ -186,7 +186,7 @@ def test_imdb_wiki_without_a_field(tmp_path: Path, field: str) -> None:
         read_dataset("imdb_wiki", wiki(tmp_path, *RULES, without=field))
 
 
-def test_imdb_wiki_that_is_damaged_or_missing(tmp_path: Path) -> None:
+def test_imdb_wiki_that_is_damaged_or_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DatasetError, match=r"neither imdb\.mat nor wiki\.mat"):
         read_dataset("imdb_wiki", tmp_path)
     mat = wiki(tmp_path, *RULES) / "wiki_crop/wiki.mat"
@@ -195,6 +195,12 @@ def test_imdb_wiki_that_is_damaged_or_missing(tmp_path: Path) -> None:
         mat.write_bytes(damaged)
         with pytest.raises(DatasetError, match=r"wiki\.mat: (cannot be read as a Matlab file|holds no variable wiki)"):
             read_dataset("imdb_wiki", tmp_path)
+    # scipy's reader crashes at some damaged files, and takes its process with it.
+    monkeypatch.setattr("lmdb_build.datasets.imdb_wiki.mat_worker.__file__", str(tmp_path / "crash.py"))
+    (tmp_path / "crash.py").write_text("import os; os.kill(os.getpid(), 11)")
+    with pytest.raises(DatasetError, match=r"scipy's reader ended with -11"):
+        read_dataset("imdb_wiki", tmp_path)
+    monkeypatch.undo()
     wiki(tmp_path, entry("00/1.jpg", gender=2))
     with pytest.raises(DatasetError, match=r"wiki\.mat, entry 1: the gender is 2"):
         read_dataset("imdb_wiki", tmp_path)

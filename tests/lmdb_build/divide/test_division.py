@@ -167,6 +167,16 @@ def test_a_published_division(tmp_path: Path) -> None:
     assert names(divide(everyone, Division(str(path), fold=1), SMILE)[0])["test"] == ["00001.jpg"]
 
 
+def test_a_file_that_puts_a_person_into_two_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "split.csv"
+    path.write_text("file,part\n00000.jpg,train\n00001.jpg,test\n00002.jpg,test\n")
+    everyone = [replace(one, person="ann" if one.name != "00002.jpg" else "bob") for one in samples(3)]
+    run(everyone, how=str(path))
+    assert (
+        "split.csv: person ann is in train (00000.jpg) and in test (00001.jpg); so it is with 1 persons" in caplog.text
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

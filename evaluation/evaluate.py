@@ -176,13 +176,13 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
     classifier = read_classifier(net, str(model), outputs, unfiltered, deploy)
     people = people_of(options.table, classifier.keys) if options.table else []
     runs = []
+    lacking: list[str] = []
     found = ENGINES[engine](classifier, model, weights, ir, options.looks)
     for question, (probabilities, labels) in zip(classifier.questions, found, strict=True):
         counts = np.ones(len(labels), bool) if question.ignored is None else labels != question.ignored
         if not counts.any():
-            raise EvaluationError(
-                f"{classifier.source}: holds no record that counts: all have the ignore_label {question.ignored}."
-            )
+            lacking.append(question.output.task)
+            continue
         runs.append(
             Predictions(
                 keys=[key for key, count in zip(classifier.keys, counts, strict=True) if count],
@@ -197,6 +197,12 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
                 engine=engine,
             )
         )
+    if not runs:
+        raise EvaluationError(
+            f"{classifier.source}: holds no record that counts: all labels of {', '.join(lacking)} are the ignore_label."
+        )
+    if lacking:
+        print(f"not measured, because no record has such a label: {', '.join(lacking)}")
     return runs
 
 

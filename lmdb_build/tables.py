@@ -13,6 +13,7 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from .errors import TableError
 
 TASKS_FILE = "tasks.json"
 FIRST_COLUMNS = ("picture", "person")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def open_table(path: str | os.PathLike[str]) -> tuple[dict[str, Task], Iterator[
         text = read_list_text(path)
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror}). Make the tables with build_dataset.") from error
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    # One by one, because StringIO and splitlines would hold the text again, and several times its size.
+    lines = csv.reader((found[0] for found in _LINE.finditer(text)), strict=True)
     with _csv_errors(path, lines):
         tasks = _tasks_of(next(lines, []), Path(path))
     return tasks, _rows(path, lines, tasks)

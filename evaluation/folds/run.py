@@ -125,14 +125,17 @@ def _run_step(fold: Fold, step: str, words: list[str], log: Path) -> str:
 
 def _wait(process: subprocess.Popen[bytes], fold: Fold) -> bool:
     """Wait for the end of a step. Returns False if the folder no longer belongs to our run: then the step was ended."""
-    while True:
-        try:
-            process.wait(SECONDS_TO_LOOK)
-            return True
-        except subprocess.TimeoutExpired:
-            if not _is_ours(fold):
-                _end(process)
-                return False
+    try:
+        while _is_ours(fold):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(SECONDS_TO_LOOK)
+                return True
+    except BaseException:
+        # In the main thread, a signal may come here first.
+        _end(process)
+        raise
+    _end(process)
+    return False
 
 
 def _is_ours(fold: Fold) -> bool:

@@ -1,25 +1,29 @@
 """Spreads folds over processes of this machine, or over the machines of a Dask scheduler.
 
-joblib gives both one form: the same call runs in threads here, each of which waits for the processes of its fold, or on the
-workers of a scheduler. Dask needs nothing but Python on each machine, and a worker that joins late gets folds as well.
+Here joblib does it, over machines Dask: it needs nothing but Python packages on each, a worker that joins late gets folds as
+well, and a fold whose worker dies goes to another.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from common.errors import MokaError
+from common.messages import last_line
 
 from ..errors import EvaluationError
 from .plan import Plan
 from .run import RUNNING, Ended, Fold, run_fold, wait_until_ended
 
 SECONDS_TO_CONNECT = 20
+_EXPECTED_OF_WORKERS = (
+    "Dask could not run it. Scheduler and workers need PYTHONPATH set to the checkout, and its packages"
+)
 
 
 def run_folds(plan: Plan, out: Path, jobs: int, scheduler: str = "") -> Iterator[Ended]:
@@ -34,23 +38,37 @@ def run_folds(plan: Plan, out: Path, jobs: int, scheduler: str = "") -> Iterator
     threads = 0 if scheduler else max(1, (os.cpu_count() or 1) // jobs)
     steps = {step: (words, marks[step]) for step, words in plan.steps.items()}
     folds = [Fold(name, out / f"fold_{name}", Path.cwd(), steps, run, threads) for name in plan.names]
-    with _running(out, run), _on(scheduler):
-        from joblib import Parallel, delayed
+    with _running(out, run):
+        try:
+            yield from _on_workers(folds, scheduler) if scheduler else _here(folds, jobs)
+        except BaseException:
+            # Whatever ends the waiting ends the steps too.
+            (out / RUNNING).unlink(missing_ok=True)
+            wait_until_ended()
+            raise
 
-        # Under a scheduler, jobs is the number of folds that are handed out, and its workers take as many as they can.
-        options: dict[str, Any] = {"n_jobs": -1} if scheduler else {"n_jobs": jobs, "backend": "threading"}
-        parallel = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all", **options)
-        yield from _ended(parallel(delayed(run_fold)(fold) for fold in folds), out)
+
+def _here(folds: Sequence[Fold], jobs: int) -> Iterator[Ended]:
+    """Run the folds in threads: each waits for the processes of its fold."""
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=jobs, backend="threading", batch_size=1, return_as="generator_unordered")
+    yield from parallel(delayed(run_fold)(fold) for fold in folds)
 
 
-def _ended(found: Iterator[Ended], out: Path) -> Iterator[Ended]:
-    """Yield what joblib yields. Whatever ends the waiting ends the steps too, before joblib cleans up after itself."""
-    try:
-        yield from found
-    except BaseException:
-        (out / RUNNING).unlink(missing_ok=True)
-        wait_until_ended()
-        raise
+def _on_workers(folds: Sequence[Fold], scheduler: str) -> Iterator[Ended]:
+    """Hand the folds to the workers of a Dask scheduler. If one of them dies, another goes on with its fold."""
+    with _client(scheduler) as client:
+        from distributed import as_completed
+
+        futures = {client.submit(run_fold, fold, pure=False): fold.name for fold in folds}
+        completed: Any = as_completed
+        for future in completed(futures):
+            try:
+                yield future.result()
+            except Exception as error:
+                name = futures[future]
+                yield Ended(name, f"fold {name}: {_EXPECTED_OF_WORKERS} ({last_line(error)}).", [])
 
 
 @contextmanager
@@ -69,18 +87,12 @@ def _running(out: Path, run: str) -> Iterator[None]:
                 file.unlink()
 
 
-def _on(scheduler: str) -> AbstractContextManager[Any]:
-    return _dask(scheduler) if scheduler else nullcontext()
-
-
 @contextmanager
-def _dask(scheduler: str) -> Iterator[None]:
+def _client(scheduler: str) -> Iterator[Any]:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
         raise MokaError('--scheduler needs the package distributed: .venv/bin/pip install "distributed"') from error
-    from joblib import parallel_config
-
     try:
         # Dask has no types.
         connect: Any = Client
@@ -90,7 +102,6 @@ def _dask(scheduler: str) -> Iterator[None]:
             f"--scheduler {scheduler}: no Dask scheduler answers there ({error}). Start one: dask scheduler"
         ) from error
     try:
-        with parallel_config("dask"):
-            yield
+        yield client
     finally:
         client.close()

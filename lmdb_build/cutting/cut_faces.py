@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from common.errors import OutputExists, PictureError, UsageError
-from common.files import atomic_file, refuse_existing
+from common.errors import PictureError, UsageError
+from common.files import atomic_file, refuse_existing, refuse_existing_folder
 from common.inputs import read_input
 from faces.align import LARGEST, cut
 from faces.detectors import DETECTORS, Detector, open_detector
@@ -160,10 +160,9 @@ def main(options: argparse.Namespace) -> None:
     points = read_folder_of_points(options.landmarks, images) if options.landmarks else {}
     settings = {"faces": options.faces, "margin": options.margin, "size": options.size}
     record_path = out.with_name(f"{out.name}.json")
-    if out.exists() and not record_path.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputExists(
-            f"{out}: is already there, and {record_path} does not say that this command made it. Name another --out."
-        )
+    if out.is_symlink() or not out.is_dir() or not record_path.exists():
+        # Nothing, or an empty folder: without the record nothing else is known to be ours.
+        refuse_existing_folder(out, True, lambda names: False)
     record = read_record(record_path, settings, options.force)
     if options.faces:
         # Before anything is written, to say what is missing.

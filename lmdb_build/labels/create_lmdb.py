@@ -51,8 +51,8 @@ def label_record(values: Sequence[float] | np.typing.NDArray[np.float32]) -> byt
 def _write_both(pictures: str, labels: str, force: bool) -> Iterator[tuple[LmdbWriter, LmdbWriter]]:
     """Write two databases that appear together.
 
-    The old labels go before the new pictures appear, and the new labels come after them. So whenever the command is
-    killed, there are never pictures with the labels of others.
+    The old ones go when both new ones are complete: first the labels, so that there are never pictures with the labels of
+    others. Only two renames are left then, with hardly any time for a kill between them.
     """
     pictures_there = False
     try:
@@ -61,13 +61,23 @@ def _write_both(pictures: str, labels: str, force: bool) -> Iterator[tuple[LmdbW
                 yield picture_db, label_db
                 picture_db.finish()
                 label_db.finish()
-                refuse_existing_folder(labels, force, is_lmdb)
-                shutil.rmtree(labels, ignore_errors=True)
+                for old in (labels, pictures):
+                    refuse_existing_folder(old, force, is_lmdb)
+                for old in (labels, pictures):
+                    _remove(Path(old))
             pictures_there = True
     except BaseException:
         if pictures_there:
             shutil.rmtree(pictures, ignore_errors=True)
         raise
+
+
+def _remove(database: Path) -> None:
+    """Remove an LMDB so that whatever a kill leaves of it is still known as one, or is an empty folder."""
+    if database.exists():
+        for name in ("lock.mdb", "data.mdb"):
+            (database / name).unlink(missing_ok=True)
+        database.rmdir()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from common.errors import UsageError
 from common.messages import known_names
-from common.tasks import Task
+from common.tasks import TASKS, Task
 
 from ..errors import LmdbBuildError, TableError
 from ..lists import Entry
@@ -74,8 +74,8 @@ def read_label_set(
 ) -> LabelSet:
     """Read the tables, one after the other, each as often as its source says; with `seed`, in a random order.
 
-    Raises TableError for a wrong line; UsageError for a task that no table has; LmdbBuildError for a task without a single
-    label, for a label that is absent while `absent` is None, and for one that is as large as `absent`.
+    Raises TableError for a wrong line; UsageError for a task that no table has; LmdbBuildError if there is one task and not
+    a single label, for a label that is absent while `absent` is None, and for one that is as large as `absent`.
     """
     paths: list[str] = []
     numbers = array("f")
@@ -95,9 +95,10 @@ def read_label_set(
                 numbers.append(_number(value, absent, name, f"{source.path}, line {line}"))
         order += list(range(first, len(paths))) * source.repeats
     for name, count in zip(tasks, known, strict=True):
-        if name not in named:
+        if name not in named and (name not in TASKS or len(tasks) == 1):
             raise UsageError(f"--tasks {name}: no table has such a column. {known_names(name, named)}")
-        if not count:
+        # A net of several tasks may be trained further on a set that knows fewer of them.
+        if not count and len(tasks) == 1:
             raise LmdbBuildError(
                 f"{name}: not one picture has this label. Leave it out of --tasks, or check the tables."
             )

@@ -162,14 +162,30 @@ def test_a_signal_ends_the_steps_and_the_next_run_goes_on(tmp_path: Path, number
     assert count(tmp_path) == before == ["data 0", "data 1", "evaluate 0", "evaluate 1"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.timeout(120)
+def test_a_signal_ends_the_only_step(tmp_path: Path, number: signal.Signals) -> None:
+    """With one job, the step is waited for in the main thread, where the signal comes."""
+    write_plan(tmp_path, steps={"wait": ["sh", "-c", "echo $$ > pid; sleep 100"]})
+    words = [sys.executable, ROOT / "moka", "cross_validate", "folds.json", "--out", "out"]
+    process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    pid = tmp_path / "out/fold_0/pid"
+    wait_for(lambda: pid.exists() and bool(pid.read_text().strip()))
+    process.send_signal(number)
+    assert process.communicate(timeout=60)[1] == "stopped\n"
+    assert not Path(f"/proc/{pid.read_text().strip()}").exists()
+    assert not (tmp_path / "out/fold_1").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.filterwarnings("ignore")
 def test_folds_on_the_workers_of_a_scheduler(tmp_path: Path) -> None:
     from distributed import LocalCluster
 
-    write_plan(tmp_path)
-    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
+    write_plan(tmp_path, steps={**STEPS, "who": ["sh", "-c", "echo $PPID > parent"]})
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         done = validate(tmp_path, "--scheduler", cluster.scheduler_address)
     assert done.code == 0, done.err
     assert count(tmp_path) == ["data 0", "data 1", "data 2", "evaluate 0", "evaluate 1", "evaluate 2"]
+    assert int((tmp_path / "out/fold_0/parent").read_text()) != os.getpid()

@@ -91,3 +91,14 @@ def test_a_path_with_a_line_break_is_not_written(tmp_path: Path) -> None:
 def test_a_missing_table(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="cannot be read"):
         read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_end_of_a_line_and_a_line_break_within_quotes(tmp_path: Path, end: str) -> None:
+    lines = ["picture,person,gender", 'a.png,"two\nlines",1', "", "b.png,,0"]
+    (tmp_path / "x.csv").write_bytes(end.join(lines).encode())
+    table = read_table(tmp_path / "x.csv")
+    assert [(row.picture, row.person) for row in table.rows] == [("a.png", "two\nlines"), ("b.png", "")]
+    (tmp_path / "x.csv").write_bytes(end.join([*lines, "c.png,,7"]).encode())
+    with pytest.raises(TableError, match=r"x\.csv, line 6: gender is '7'"):
+        read_table(tmp_path / "x.csv")

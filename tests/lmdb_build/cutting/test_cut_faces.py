@@ -211,7 +211,7 @@ def test_an_archive(images: Path, run_command: Run) -> None:
         ({"0.1": "-0.5"}, "--margin -0.5: expected more than -0.5"),
         ({"out": "set/faces"}, "one is inside the other"),
         ({"out": "."}, "one is inside the other"),
-        ({"out": "mine"}, "mine.json does not say that this command made it"),
+        ({"out": "mine"}, "mine: is a folder that this command did not write"),
         ({"--faces": "--landmarks", "told": "nowhere"}, "--landmarks nowhere: no such folder, neither here nor in set"),
         ({"--faces": "--landmarks", "told": "mine"}, "--landmarks mine: holds no .pts file"),
     ],

@@ -165,6 +165,14 @@ def test_two_tables_with_other_classes_of_one_task(tables: Path) -> None:
         main(["--table", "faces.csv", "--table", "imdb/train.csv", "--tasks", "gender", "--absent=-1", *BOTH])
 
 
+def test_a_known_task_that_no_table_has_is_absent_for_all(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A net of several tasks is trained further on a set that knows fewer of them."""
+    main(["--table", "smiles.csv", "--tasks", "smile,years", "--absent=-1", *BOTH])
+    assert "1 years: known 0 times" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="--tasks yeras: no table has such a column"):
+        main(["--force", "--table", "smiles.csv", "--tasks", "smile,yeras", "--absent=-1", *BOTH])
+
+
 def test_both_appear_or_none(tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old databases stay until both new ones are complete, whatever goes wrong before."""
     main([*WORDS, *BOTH])

@@ -21,7 +21,9 @@ from .plan import Plan
 from .run import RUNNING, Ended, Fold, run_fold, wait_until_ended
 
 SECONDS_TO_CONNECT = 20
-_EXPECTED_OF_WORKERS = "the worker failed; it needs PYTHONPATH set to this checkout, and the same packages"
+_EXPECTED_OF_WORKERS = (
+    "Dask could not run it. Scheduler and workers need PYTHONPATH set to the checkout, and its packages"
+)
 
 
 def run_folds(plan: Plan, out: Path, jobs: int, scheduler: str = "") -> Iterator[Ended]:

@@ -70,7 +70,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> None:
-    """Print the figures; write report, confusion matrices and predictions."""
+    """Print the figures; write report (JSON and HTML), confusion matrices and predictions."""
+    from .page.extras import gather
+    from .page.page import page
     from .predictions import SUFFIX, write_predictions
 
     if options.predictions:
@@ -93,8 +95,10 @@ def main(options: argparse.Namespace) -> None:
     report = make_report(runs, files)
     with atomic_file(out / f"{stem}.json", force=True) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n")
+    with atomic_file(out / f"{stem}.html", force=True) as temporary:
+        temporary.write_text(page(report, runs, gather(report, runs)), encoding="utf-8")
     pictures = _plot(runs, out, stem)
-    print(f"written: {', '.join([f'{out / stem}.json', *pictures])}")
+    print(f"written: {', '.join([f'{out / stem}.json', f'{out / stem}.html', *pictures])}")
 
 
 def make_report(runs: Sequence[Predictions], files: Sequence[Path]) -> dict[str, Any]:

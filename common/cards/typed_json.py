@@ -69,8 +69,8 @@ class KnownKeys(JsonObject):
 
 def rule(message: str) -> PydanticCustomError:
     """Return the error of a validator that looks at several keys together. `message` is its whole sentence."""
-    # Pydantic would read braces as a template.
-    return PydanticCustomError("rule", message.replace("{", "{{").replace("}", "}}"))
+    # Without a context, pydantic takes the message as it is.
+    return PydanticCustomError("rule", message)
 
 
 def read_model(model: type[Model], path: Path, next_step: str) -> Model:

@@ -552,13 +552,18 @@ def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
 def test_a_slip_in_a_key_is_said_and_a_note_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "card.json"
     card = {**GOOD, "crop_margn": 1}
-    card["outputs"] = [{**GOOD["outputs"][0], "remark": "mine"}]
+    card["outputs"] = [{**GOOD["outputs"][0], "comment": "mine"}]
     path.write_text(json.dumps(card))
     read_net_card(path)
     assert f'{path}: "crop_margn" is no known key, so it changes nothing. Did you mean "crop_margin"?' in warnings(
         caplog
     )
     assert len(warnings(caplog)) == 1
+
+
+def test_a_rule_is_said_as_it_was_written() -> None:
+    """Braces are no template."""
+    assert rule("{x} and {{y}}").message() == "{x} and {{y}}"
 
 
 # The schema

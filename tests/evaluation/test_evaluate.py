@@ -127,6 +127,7 @@ def test_other_files_and_another_place(folder: Path, tmp_path: Path) -> None:
     done = command("evaluate", *words, folder=folder, room=ROOM)
     assert done.code == 0, done.err
     assert sorted(path.name for path in (tmp_path / "deep/er").iterdir()) == [
+        "Small_iter_9_test_torch.html",
         "Small_iter_9_test_torch.json",
         "Small_iter_9_test_torch_confusion.png",
         "Small_iter_9_test_torch_predictions.npz",

@@ -39,7 +39,7 @@ from common.card import (
     schema,
     write_card,
 )
-from common.cards.typed_json import MAX_BYTES
+from common.cards.typed_json import MAX_BYTES, rule
 from common.commands import LOGGER
 from common.errors import CardError
 from common.places import ROOT, net_files

@@ -119,6 +119,13 @@ def write_hdf5_state(
             group.create_dataset(str(index), data=values, dtype="<f4")
 
 
+def write_hdf5_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], force: bool = False) -> None:
+    """Write float32 datasets by name, atomically, as HDF5Data reads them."""
+    with _created(path, force) as file:
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values, dtype="<f4")
+
+
 @contextmanager
 def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
     import h5py

@@ -1,11 +1,37 @@
-"""Filters the layers of a net by its include and exclude rules, for a phase, a level and stages."""
+"""Filters the layers of a net by its include and exclude rules, for a phase, a level and stages; the options that name them."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable
 
 from .caffe_pb2 import NetParameter, NetState, NetStateRule, Phase
 from .errors import NetError
+
+
+def add_state_options(parser: argparse.ArgumentParser, phase: str | None) -> None:
+    """Declare --level and --stage; with a `phase`, also --phase with that default.
+
+    The level is 0 unless the option says otherwise, whatever the net's own `state` says, as in Caffe's program.
+    """
+    state = parser.add_argument_group("the state of the net, which include and exclude rules ask for")
+    if phase:
+        state.add_argument("--phase", choices=Phase.keys(), default=phase, help=f"phase (default {phase})")
+    state.add_argument("--level", type=_int32, default=0, metavar="N", help="level (default 0)")
+    state.add_argument("--stage", default="", metavar="NAME[,NAME...]", help="stages")
+
+
+def stages_of(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the names given with --stage."""
+    return tuple(filter(None, options.stage.split(",")))
+
+
+def _int32(text: str) -> int:
+    """Read the value of an option that Caffe keeps in 32 bits."""
+    number = int(text)
+    if not -(2**31) <= number < 2**31:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of at most {2**31 - 1}")
+    return number
 
 
 def filter_net(

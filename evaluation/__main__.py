@@ -14,6 +14,13 @@ ROOM = Room(
         "evaluate": Verb(
             "evaluation.evaluate", "measure a trained net in each of its tasks: accuracy, errors, confusion matrix"
         ),
+        "compare": Verb(
+            "evaluation.compare", "compare runs on the same records: figures, and whether differences are chance"
+        ),
+        "cross_validate": Verb(
+            "evaluation.cross_validate", "run the folds of a recipe; mean and deviation of their figures"
+        ),
+        "report": Verb("evaluation.report", "show the figures of a run as one HTML page, with its hardest pictures"),
     },
 )
 

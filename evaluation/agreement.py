@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from common.messages import COMPILE_AGAIN
 from ncs.inputs.preprocessing import SAME_MEAN, SAME_SCALE
 
 from .errors import EngineError
@@ -28,7 +29,7 @@ def check_agreement(card: ModelCard, transform: Transform) -> None:
         )
         raise EngineError(
             f"{card.path}: the network has {mean or transform.mean_text} and {scale or 'no scale'} inside, but {transform.place} "
-            f"has {transform.mean_text} and {transform.scale_text}. Compile the net again: ./moka compile --force"
+            f"has {transform.mean_text} and {transform.scale_text}. {COMPILE_AGAIN}"
         )
 
 

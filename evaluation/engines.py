@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import MokaError, UsageError
 from common.helper import Helper, HelperError
-from common.messages import last_line, shape_text
+from common.messages import COMPILE_AGAIN, last_line, shape_text
 from common.places import require_toolchain
 
 from .errors import EngineError
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 PYCAFFE_WORKER = Path(__file__).with_name("pycaffe_worker.py")
 SECONDS_TO_LOAD = 300.0
 SECONDS_FOR_A_BATCH = 600.0
-_AGAIN = "Compile the net again: ./compile2Movidius.sh --force"
 # glog prints a stack trace after the message that matters.
 HARMLESS = ("    @ ", "*** Check failure stack trace", "*** Aborted at", "PC: @")
 
@@ -116,7 +115,7 @@ def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path
             run()
     except RuntimeError as error:
         raise EngineError(
-            f"{ir}: OpenVINO cannot run it on the records of {classifier.source}: {last_line(error)}. {_AGAIN}"
+            f"{ir}: OpenVINO cannot run it on the records of {classifier.source}: {last_line(error)}. {COMPILE_AGAIN}"
         ) from error
     finally:
         device.close()
@@ -236,7 +235,7 @@ def _model_card(ir: Path) -> ModelCard:
         shapes = {port.any_name: tuple(port.shape) for port in model.inputs}
         outputs = output_shapes(model, next(iter(shapes.values()))[0] if shapes else 1)
     except RuntimeError as error:
-        raise EngineError(f"{ir}: OpenVINO cannot read it: {last_line(error)}. {_AGAIN}") from error
+        raise EngineError(f"{ir}: OpenVINO cannot read it: {last_line(error)}. {COMPILE_AGAIN}") from error
     if len(shapes) != 1:
         raise EngineError(f"{ir}: takes {len(shapes)} inputs, expected one. Give the IR of a classifier.")
     inputs = [describe_input(blob, shape, str(ir)) for blob, shape in shapes.items()]

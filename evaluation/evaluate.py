@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from caffe_io.net_state import add_state_options, stages_of
 from common.errors import UsageError
 from common.files import atomic_file
 from common.places import net_files
-from ncs.compile_options import add_state_options, stages_of
 
 from .engines import ENGINES
 from .errors import EvaluationError
@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--card", type=Path, metavar="FILE", help="JSON card with the tasks, and the names of their classes"
     )
     parser.add_argument("--ir", type=Path, metavar="FILE", help="OpenVINO IR (.xml), for --engine openvino")
-    add_state_options(parser)
+    add_state_options(parser, "TEST")
     parser.add_argument(
         "--looks",
         choices=LOOKS,
@@ -70,7 +70,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> None:
-    """Print the figures; write report, confusion matrices and predictions."""
+    """Print the figures; write report (JSON and HTML), confusion matrices and predictions."""
+    from .page.extras import gather
+    from .page.page import page
     from .predictions import SUFFIX, write_predictions
 
     if options.predictions:
@@ -93,8 +95,10 @@ def main(options: argparse.Namespace) -> None:
     report = make_report(runs, files)
     with atomic_file(out / f"{stem}.json", force=True) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n")
+    with atomic_file(out / f"{stem}.html", force=True) as temporary:
+        temporary.write_text(page(report, runs, gather(report, runs)), encoding="utf-8")
     pictures = _plot(runs, out, stem)
-    print(f"written: {', '.join([f'{out / stem}.json', *pictures])}")
+    print(f"written: {', '.join([f'{out / stem}.json', f'{out / stem}.html', *pictures])}")
 
 
 def make_report(runs: Sequence[Predictions], files: Sequence[Path]) -> dict[str, Any]:
@@ -176,13 +180,13 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
     classifier = read_classifier(net, str(model), outputs, unfiltered, deploy)
     people = people_of(options.table, classifier.keys) if options.table else []
     runs = []
+    lacking: list[str] = []
     found = ENGINES[engine](classifier, model, weights, ir, options.looks)
     for question, (probabilities, labels) in zip(classifier.questions, found, strict=True):
         counts = np.ones(len(labels), bool) if question.ignored is None else labels != question.ignored
         if not counts.any():
-            raise EvaluationError(
-                f"{classifier.source}: holds no record that counts: all have the ignore_label {question.ignored}."
-            )
+            lacking.append(question.output.task)
+            continue
         runs.append(
             Predictions(
                 keys=[key for key, count in zip(classifier.keys, counts, strict=True) if count],
@@ -197,6 +201,12 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
                 engine=engine,
             )
         )
+    if not runs:
+        raise EvaluationError(
+            f"{classifier.source}: holds no record that counts: all labels of {', '.join(lacking)} are the ignore_label."
+        )
+    if lacking:
+        print(f"not measured, because no record has such a label: {', '.join(lacking)}")
     return runs
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from faces.face import Face
+
     from .answer import Answer
 
 MIN_WIDTH, MAX_SIDE = 480, 1200
@@ -27,10 +29,10 @@ PAPER, INK, SOFT, TRACK = (250, 248, 246), (40, 32, 28), (140, 128, 120), (228, 
 ACCENT = (148, 110, 24)
 
 
-def annotate(picture: NDArray[np.uint8], answers: Sequence[Answer]) -> NDArray[np.uint8]:
+def annotate(picture: NDArray[np.uint8], answers: Sequence[Answer], found: Face | None = None) -> NDArray[np.uint8]:
     """Return the face with a row below it for each answer: task, class, probability and a bar.
 
-    Both pictures are BGR uint8, height x width x 3.
+    Both pictures are BGR uint8, height x width x 3. With `found`, a frame shows which face of the picture it is.
     """
     import cv2
     import numpy as np
@@ -43,6 +45,9 @@ def annotate(picture: NDArray[np.uint8], answers: Sequence[Answer]) -> NDArray[n
         if scale != 1
         else picture
     )
+    if found:
+        left, top, across, down = (round(value * scale) for value in found.box)
+        face = cv2.rectangle(face.copy(), (left, top), (left + across, top + down), ACCENT, 2, cv2.LINE_AA)
     sheet_width = max(MIN_WIDTH, size[0])
     sheet = np.empty((size[1] + ROW * len(answers) + MARGIN, sheet_width, 3), np.uint8)
     sheet[:] = PAPER

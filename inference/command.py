@@ -6,11 +6,18 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from common.errors import UsageError
+from common.errors import PictureError, UsageError
 from common.files import refuse_existing
+from faces.detectors import DETECTORS
 
 from .devices import PRECISIONS
+
+if TYPE_CHECKING:
+    from faces.detectors import Detector
+    from faces.face import Face
+    from faces.pictures import Picture
 
 EXAMPLE = "python run_inference.py --image_path face.jpg"
 
@@ -18,6 +25,11 @@ EXAMPLE = "python run_inference.py --image_path face.jpg"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--image_path", required=True, metavar="FACE.jpg", help="the picture: one face, cropped")
+    parser.add_argument(
+        "--faces",
+        metavar="DETECTOR",
+        help=f"find the face in the picture first: {', '.join(DETECTORS)} (docs/faces.md)",
+    )
     parser.add_argument(
         "--mean_file", type=Path, metavar="MEAN.npy", help="only compared: the mean is already inside the network"
     )
@@ -37,6 +49,7 @@ def main(options: argparse.Namespace) -> None:
         _check_output(options.output, options.force)
     _shorten_imports()
 
+    from faces.detectors import open_detector
     from faces.pictures import read_picture
 
     from .annotate import annotate, write_png
@@ -44,16 +57,31 @@ def main(options: argparse.Namespace) -> None:
     from .report import as_json, as_text
     from .runner import Runner
 
+    detector = open_detector(options.faces) if options.faces else None
     picture = read_picture(options.image_path)
+    face = _find_face(detector, picture, options) if detector else None
     with Runner(options.graph, options.device, options.precision) as runner:
         if options.mean_file:
             check_mean(options.mean_file, runner.cards)
-        result = runner.answer(picture)
+        result = runner.answer(picture, face)
     size = (picture.shape[1], picture.shape[0])
-    print((as_json if options.json else as_text)(options.image_path, size, runner, result))
+    print((as_json if options.json else as_text)(options.image_path, size, runner, result, face))
     if options.output:
-        write_png(options.output, annotate(picture, result.answers), options.force)
+        write_png(options.output, annotate(picture, result.answers, face), options.force)
         print(f"wrote {options.output}", file=sys.stderr if options.json else sys.stdout)
+
+
+def _find_face(detector: Detector, picture: Picture, options: argparse.Namespace) -> Face:
+    """Return the picture's main face. Raises PictureError if there is none."""
+    from faces.face import main_face
+
+    found = detector.detect(picture)
+    if not found:
+        raise PictureError(
+            f"{options.image_path}: {options.faces} finds no face. Try another detector, or leave --faces out if the face "
+            "fills the picture."
+        )
+    return main_face(found, picture.shape[0], picture.shape[1])
 
 
 def _shorten_imports() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from faces.face import Face
+
     from .answer import Answer
     from .runner import Result, Runner
 
@@ -14,7 +16,7 @@ RUNNERS_UP = 2
 """How many classes the text names after the most probable one."""
 
 
-def as_text(image_path: str, size: tuple[int, int], runner: Runner, result: Result) -> str:
+def as_text(image_path: str, size: tuple[int, int], runner: Runner, result: Result, face: Face | None = None) -> str:
     """Return one line for each answer, between the picture and the device. `size` is (width, height)."""
     device = runner.device
     tasks = task_labels(result.answers)
@@ -22,6 +24,9 @@ def as_text(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
     # A text with nothing after it does not move the others.
     label = max((len(answer.text) for answer in result.answers if _note(answer)), default=0)
     rows = [("picture", f"{image_path} ({size[0]} x {size[1]})")]
+    if face:
+        left, top, across, down = face.rounded_box()
+        rows.append(("face", f"{across} x {down} pixels, {left} from the left, {top} from the top"))
     rows += [
         (task, f"{answer.text:{label}}{_note(answer)}".rstrip())
         for task, answer in zip(tasks, result.answers, strict=True)
@@ -33,10 +38,11 @@ def as_text(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
     return "\n".join(f"{name:{width}}{text}" for name, text in rows)
 
 
-def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Result) -> str:
+def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Result, face: Face | None = None) -> str:
     """Return the same as one JSON object, with the probabilities of all classes and all numbers."""
     content = {
         "picture": {"path": image_path, "width": size[0], "height": size[1]},
+        **({"face": {"box": face.rounded_box(), "score": _rounded(face.score)}} if face else {}),
         "answers": [
             {
                 "network": answer.network,

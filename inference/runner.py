@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from faces.crop import Box
+    from faces.face import Face
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,11 @@ class Runner:
         self.load = (loaded - start) * 1e3
         self.warm_up = (time.perf_counter() - loaded) * 1e3
 
-    def answer(self, picture: NDArray[np.uint8], box: Box | None = None) -> Result:
+    def answer(self, picture: NDArray[np.uint8], box: Box | Face | None = None) -> Result:
         """Return the answers of all networks about the face in `picture` (BGR uint8, height x width x 3).
 
-        `box` (left, top, width, height) says where the face is. Without it the whole picture is the face.
+        `box` says where the face is: left, top, width, height, or what a detector found, which is turned upright.
+        Without it the whole picture is the face.
         A network that gives no answer is left out with a warning; if none gives one, this raises CardError or UsageError.
         """
         check_picture(picture)

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from faces.align import cut
 from faces.crop import Box, centre, crop
+from faces.face import Face
 from faces.pictures import resize
 
 if TYPE_CHECKING:
@@ -16,17 +18,20 @@ if TYPE_CHECKING:
     from faces.pictures import Picture
 
 
-def to_tensor(picture: Picture, card: ModelCard, box: Box | None = None) -> Picture:
+def to_tensor(picture: Picture, card: ModelCard, box: Box | Face | None = None) -> Picture:
     """Turn BGR uint8, height x width x 3, into the uint8 1 x channels x height x width that `card` describes.
 
-    `box` is the face in the picture. Without it the whole picture is the face. A network that was trained on the centres of
-    larger pictures gets the centre of a face of their size, as in phase TEST.
+    `box` says where the face is. A box is cut out as it is. A Face of a detector is turned upright and made square, as
+    `./moka cut_faces` does. Without it the whole picture is the face. A network that was trained on the centres of larger
+    pictures gets the centre of a face of their size, as in phase TEST.
     """
     import numpy as np
 
     _, _, height, width = card.input.shape
-    face = crop(picture, box, card.crop_margin)
-    face = RESIZES[card.resize](face, *(card.input.resize_to or (height, width)))
+    size = card.input.resize_to or (height, width)
+    margin = card.crop_margin
+    face = cut(picture, box, max(size), margin) if isinstance(box, Face) else crop(picture, box, margin)
+    face = RESIZES[card.resize](face, *size)
     face = centre(face, height, width)
     face = CHANNEL_ORDERS[card.channel_order](face)
     return np.ascontiguousarray(face.reshape(*face.shape[:2], -1).transpose(2, 0, 1)[None])

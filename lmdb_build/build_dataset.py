@@ -1,7 +1,9 @@
-"""Verb build_dataset: a folder or archive of labelled faces → balanced training set, test set, four list files.
+"""Verb build_dataset: a folder or archive of labelled faces → training part and test part, as tables and as lists.
 
-Writes data/DEF/{age,gender}_{train,test}.txt (lines of "path label", with paths relative to the current folder) and the
-extra training pictures in data/augmented. The same files give the same lists, and a second run changes nothing.
+Writes below data/DEF, with paths relative to the current folder: a table train.csv, test.csv for each part and tasks.json
+(tables.py), for each task with classes the lists TASK_train.txt, TASK_test.txt with lines of "path label", and report.json
+and report.txt. The extra training pictures are in data/augmented. The same files give the same lists, and a second run
+changes nothing.
 """
 
 from __future__ import annotations
@@ -14,26 +16,33 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from common.errors import PictureError
-from common.tasks import TASKS
+from common.errors import PictureError, UsageError
+from common.messages import known_names
+from common.tasks import TASKS, Task
 from faces.pictures import decode, read_bytes
 
 from .archive import add_limit_option, unpack
-from .balancing import Copy, draw_copy, plan_copies
-from .counts import count_table
-from .datasets import DATASETS, read_dataset
+from .datasets import DATASETS, ReaderOptions, find_dataset, read_dataset
+from .datasets.options import add_reader_options, reader_options
+from .divide.balancing import Copy, draw_copy, plan_copies
+from .divide.division import Division, Parts, divide
+from .divide.options import add_division_options, division_of
+from .divide.outputs import REPORT, leftovers, part_files
+from .divide.report import make_report, report_json, report_text
+from .divide.weights import class_weights, infogain_matrix, plan_repeats
 from .errors import DatasetError
-from .lists import Entry, list_text, refuse_other_lists, write_lists
+from .lists import refuse_other_lists, write_lists
 from .parallel import in_order, with_progress
-from .samples import LeftOut, Sample, shuffled
-from .splitting import check_split, split_samples
+from .samples import Found, LeftOut, Sample, shuffled
 
 EXAMPLE = "python build_dataset.py --images data/UTKFace"
 
 DATA = Path("data")
 LISTS = DATA / "DEF"
 AUGMENTED = DATA / "augmented"
+BALANCES = ("none", "copies", "repeats", "weights")
 
 
 @dataclass
@@ -42,27 +51,43 @@ class Build:
 
     images: Path
     dataset: str
-    seed: int
-    split: float
-    force: bool
+    division: Division
+    force: bool = False
     max_unpacked_mb: int | None = None
+    reader: ReaderOptions = field(default_factory=ReaderOptions)
+    main_task: str = ""
+    balance: str = ""
+    out: Path = LISTS
     folder: Path = Path()
-    samples: list[Sample] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-    train: list[Sample] = field(default_factory=list)
-    test: list[Sample] = field(default_factory=list)
+    found: Found = field(default_factory=Found)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    parts: Parts = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
+    added: list[Sample] = field(default_factory=list)
+    report: dict[str, Any] = field(default_factory=dict)
     lists: dict[Path, bytes] = field(default_factory=dict)
+    stale: list[Path] = field(default_factory=list)
+
+    @property
+    def task(self) -> Task:
+        """The task whose classes are balanced, and have equal shares in all folds."""
+        return self.tasks[self.main_task or next(iter(self.tasks))]
+
+    @property
+    def augmented(self) -> Path:
+        """The folder of the extra pictures."""
+        return AUGMENTED if self.out == LISTS else self.out / "augmented"
 
 
 def open_images(build: Build) -> None:
     """Take a folder as it is, or unpack an archive below data/."""
-    build.folder = build.images if build.images.is_dir() else unpack(build.images, DATA, build.max_unpacked_mb)
+    as_it_is = build.images.is_dir() or find_dataset(build.dataset).is_file
+    build.folder = build.images if as_it_is else unpack(build.images, DATA, build.max_unpacked_mb)
 
 
 def read_labels(build: Build) -> None:
-    """Read the labels from the names of the files."""
-    build.samples, build.left_out = read_dataset(build.dataset, build.folder)
+    """Read what the data set says of its pictures."""
+    build.found = read_dataset(build.dataset, build.folder, build.reader)
 
 
 def leave_out_unreadable(build: Build) -> None:
@@ -76,61 +101,103 @@ def leave_out_unreadable(build: Build) -> None:
             return LeftOut(sample.name, str(error))
         return dataclasses.replace(sample, digest=hashlib.sha256(data).hexdigest())
 
-    found = list(with_progress(in_order(inspect, build.samples), len(build.samples), "looked at"))
-    build.samples = [item for item in found if isinstance(item, Sample)]
-    build.left_out += [item for item in found if isinstance(item, LeftOut)]
+    samples = build.found.samples
+    seen = list(with_progress(in_order(inspect, samples), len(samples), "looked at"))
+    build.found.samples = [item for item in seen if isinstance(item, Sample)]
+    build.found.left_out += [item for item in seen if isinstance(item, LeftOut)]
 
 
 def report_left_out(build: Build) -> None:
     """Name every file that is not used. Raises DatasetError if no picture is left."""
-    for name, reason in build.left_out:
+    for name, reason in build.found.left_out:
         print(f"left out: {name}: {reason}", file=sys.stderr)
-    print(f"{build.folder}: {len(build.samples)} labelled pictures, {len(build.left_out)} files left out")
-    if not build.samples:
+    samples = build.found.samples
+    print(f"{build.folder}: {len(samples)} labelled pictures, {len(build.found.left_out)} files left out")
+    if not samples:
         raise DatasetError(f"{build.folder}: none of its pictures can be read.")
-    repeated = len(build.samples) - len({sample.digest for sample in build.samples})
-    if repeated:
+    repeated = len(samples) - len({sample.digest for sample in samples})
+    if repeated and build.division.how in ("picture", "person"):
         print(f"{repeated} of them repeat another file byte for byte; such files go to the same side of the split")
 
 
+def choose_tasks(build: Build) -> None:
+    """Take the tasks that the labels say anything about: the set's own, and those of Moka."""
+    for name, task in {**build.found.tasks, **TASKS}.items():
+        if any(sample.value(task) is not None for sample in build.found.samples):
+            build.tasks[name] = task
+    if not build.tasks:
+        raise DatasetError(f"{build.folder}: none of its pictures has a label.")
+    if build.main_task and build.main_task not in build.tasks:
+        raise UsageError(
+            f"--task {build.main_task}: the set has no such task. {known_names(build.main_task, build.tasks)}"
+        )
+
+
 def split(build: Build) -> None:
-    """Divide the pictures into a training and a test set."""
-    build.train, build.test = split_samples(build.samples, build.split, build.seed)
+    """Divide the pictures into parts."""
+    build.parts, notes = divide(build.found.samples, build.division, build.task)
+    build.found.notes += notes
 
 
 def balance(build: Build) -> None:
-    """Plan copies of training pictures only, so that no copy of a test picture gets into training."""
-    build.copies = plan_copies(build.train)
+    """Plan what training gets in addition. No copy of a test picture gets into training."""
+    train = build.parts["train"]
+    if build.balance == "copies":
+        build.copies = plan_copies(train, build.task)
+        build.added = [copy.sample(build.augmented) for copy in build.copies]
+    elif build.balance == "repeats":
+        build.added = plan_repeats(train, build.task)
 
 
 def plan_lists(build: Build) -> None:
-    """Make the lists from this run's split and plan, never from the files that are in data/augmented."""
-    everything = {"train": shuffled([*build.train, *_copied(build)], build.seed), "test": build.test}
-    for task in TASKS:
-        for part, samples in everything.items():
-            entries = (Entry(os.path.relpath(sample.path), sample.label(task)) for sample in samples)
-            build.lists[LISTS / f"{task}_{part}.txt"] = list_text(entries)
-    refuse_other_lists(build.lists, build.force)
+    """Make the files from this run's split and plan, never from the files that are in data/augmented."""
+    everything = dict(build.parts)
+    everything["train"] = shuffled([*build.parts["train"], *build.added], build.division.seed)
+    paths = {sample.path: os.path.relpath(sample.path) for samples in everything.values() for sample in samples}
+    files = part_files(everything, build.tasks, lambda sample: paths[sample.path])
+    report = make_report(build.found, build.tasks, build.parts, lambda sample: paths[sample.path])
+    build.report = {"dataset": build.dataset, "options": _options(build), **report, "added_to_train": len(build.added)}
+    if build.balance == "weights":
+        build.report["class_weights"] = {}
+        for name, task in build.tasks.items():
+            if task.classes:
+                weights = class_weights(build.parts["train"], task)
+                files[f"{name}_infogain.binaryproto"] = infogain_matrix(weights)
+                build.report["class_weights"][name] = dict(zip(task.classes, weights, strict=True))
+    files["report.txt"] = report_text(build.report, build.tasks, _columns(build)).encode("utf-8", "surrogateescape")
+    build.report["files"] = sorted(files)
+    files[REPORT] = report_json(build.report)
+    build.lists = {build.out / name: content for name, content in files.items()}
+    # A report says more than the division: files that were left out may come and go.
+    fixed = {path: text for path, text in build.lists.items() if path.stem != "report"}
+    refuse_other_lists(fixed, build.force)
+    build.stale = leftovers(build.out, files, build.force)
 
 
 def draw_copies(build: Build) -> None:
     """Write the extra pictures."""
-    drawn = in_order(lambda copy: draw_copy(copy, AUGMENTED), build.copies)
+    if not build.copies:
+        return
+    drawn = in_order(lambda copy: draw_copy(copy, build.augmented), build.copies)
     new = sum(with_progress(drawn, len(build.copies), "drawn"))
-    print(f"{AUGMENTED}: {len(build.copies)} extra training pictures, {new} of them newly written")
+    print(f"{build.augmented}: {len(build.copies)} extra training pictures, {new} of them newly written")
 
 
 def write(build: Build) -> None:
     """Write the lists last, so that they never name a picture that does not exist."""
     write_lists(build.lists)
+    for path in build.stale:
+        path.unlink(missing_ok=True)
 
 
 def report_counts(build: Build) -> None:
-    """Print the class counts of the training set before and after balancing, and of the test set."""
-    after = [*build.train, *_copied(build)]
-    for task in TASKS:
-        print("\n" + count_table(task, {"train before": build.train, "after": after, "test": build.test}))
-    print("\n" + "\n".join(map(str, build.lists)) + "\nNext: ./create_lmdb.sh")
+    """Print the report: notes, the class counts of all parts, and what is in two parts."""
+    print("\n" + report_text(build.report, build.tasks, _columns(build)))
+    print("\n".join(map(str, build.lists)))
+    one_net_a_task = {LISTS / "age_train.txt", LISTS / "gender_train.txt"} <= set(build.lists)
+    tasks = ",".join(build.tasks)
+    table = f"./moka create_lmdb --table {build.out / 'train.csv'} --tasks {tasks} PICTURE_DB LABEL_DB"
+    print(f"Next: {'./create_lmdb.sh' if one_net_a_task else table}")
 
 
 STEPS: list[Callable[[Build], None]] = [
@@ -138,6 +205,7 @@ STEPS: list[Callable[[Build], None]] = [
     read_labels,
     leave_out_unreadable,
     report_left_out,
+    choose_tasks,
     split,
     balance,
     plan_lists,
@@ -147,27 +215,67 @@ STEPS: list[Callable[[Build], None]] = [
 ]
 
 
-def _copied(build: Build) -> list[Sample]:
-    return [copy.sample(AUGMENTED) for copy in build.copies]
+def _columns(build: Build) -> dict[str, list[Sample]]:
+    if not build.added:
+        return build.parts
+    before = {"train before": build.parts["train"], "after": [*build.parts["train"], *build.added]}
+    return before | {part: samples for part, samples in build.parts.items() if part != "train"}
+
+
+def _options(build: Build) -> dict[str, Any]:
+    """Return what the division depends on, for the report. Not where the pictures lie: that changes nothing."""
+    own = find_dataset(build.dataset).options
+    reader = {name: value for name, value in dataclasses.asdict(build.reader).items() if name in own}
+    division = dataclasses.asdict(build.division)
+    return {**reader, **division, "task": build.task.name, "balance": build.balance}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR|TAR", help="folder or .tar(.gz) of faces")
+    parser.add_argument(
+        "--images",
+        type=Path,
+        required=True,
+        metavar="DIR|TAR|CSV",
+        help="folder or .tar(.gz) of faces, or a .csv of them",
+    )
     parser.add_argument(
         "--dataset", default="utkface", help=f"the data set: {', '.join(sorted(DATASETS))} (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=230, help="seed of the split (default: %(default)s)")
-    parser.add_argument("--split", type=float, default=0.8, help="share for training, 0 to 1 (default: %(default)s)")
+    add_division_options(parser)
+    parser.add_argument(
+        "--task", default="", help="the task that is balanced and spread over folds (default: the first)"
+    )
+    parser.add_argument(
+        "--balance",
+        choices=BALANCES,
+        help="make the training classes equal: copies (flipped or noisy), repeats, weights (for InfogainLoss); "
+        "default: copies for utkface, otherwise none",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=LISTS, metavar="DIR", help="folder to write to (default: %(default)s)"
+    )
     parser.add_argument(
         "--force", action="store_true", help="replace lists that were made from other pictures or with other options"
     )
     add_limit_option(parser)
+    add_reader_options(parser)
 
 
 def main(options: argparse.Namespace) -> None:
     """Run the steps in turn."""
-    check_split(options.split)
-    build = Build(options.images, options.dataset, options.seed, options.split, options.force, options.max_unpacked_mb)
+    division = division_of(options)
+    dataset = find_dataset(options.dataset)
+    build = Build(
+        options.images,
+        options.dataset,
+        division,
+        options.force,
+        options.max_unpacked_mb,
+        reader_options(options, options.dataset, dataset.options),
+        options.task,
+        options.balance or dataset.balance,
+        options.out,
+    )
     for step in STEPS:
         step(build)

@@ -11,15 +11,13 @@ import argparse
 from collections.abc import Sequence
 
 from caffe_io.databases.backends import BACKENDS
-from common.errors import PictureError, UsageError
+from common.errors import UsageError
 from common.files import refuse_existing_folder
 from common.gflags import add_log_options
 from common.pictures.header import most_pixels
 
-from .errors import LmdbBuildError
 from .lists import Entry, read_list, refuse_several_labels
-from .parallel import in_order, say, with_progress
-from .records import Recipe, Record, make_record, record_key
+from .records import Recipe, readable_records
 from .samples import shuffled
 
 EXAMPLE = (
@@ -35,33 +33,12 @@ def convert(
 
     Raises LmdbBuildError and leaves no database if no picture can be read or sizes differ.
     """
-    prefix = with_slash(root)
-
-    def work(item: tuple[int, Entry]) -> tuple[int, Entry, Record | PictureError]:
-        index, entry = item
-        try:
-            return index, entry, make_record(prefix + entry.path, entry, recipe)
-        except PictureError as error:
-            return index, entry, error
-
-    first: tuple[Entry, Record] | None = None
-    skipped = 0
+    written = 0
     with BACKENDS[backend].write(database, force) as db:
-        results = in_order(work, enumerate(entries))
-        for index, entry, record in with_progress(results, len(entries), "converted"):
-            if isinstance(record, PictureError):
-                say(f"skipped: {prefix}{entry.path}: {record}")
-                skipped += 1
-                continue
-            first = first or (entry, record)
-            _check_same_size(entry, record, *first)
-            db.put(record_key(index, entry), record.value)
-        if first is None:
-            raise LmdbBuildError(
-                f"{database}: not written, because none of the {len(entries)} pictures could be read. The first is "
-                f"{prefix}{entries[0].path}. Check ROOTFOLDER and the paths in the list."
-            )
-    return skipped
+        for _, key, value in readable_records(with_slash(root), entries, len(entries), recipe, database):
+            db.put(key, value)
+            written += 1
+    return len(entries) - written
 
 
 def with_slash(root: str) -> str:
@@ -69,26 +46,13 @@ def with_slash(root: str) -> str:
     return root if not root or root.endswith("/") else f"{root}/"
 
 
-def _check_same_size(entry: Entry, record: Record, first_entry: Entry, first: Record) -> None:
-    if (record.height, record.width) != (first.height, first.width):
-        raise LmdbBuildError(
-            f"{entry.path}: is {record.height}x{record.width} (height x width), but the pictures before it are "
-            f"{first.height}x{first.width}; the first is {first_entry.path}. No database was written. "
-            "Give --resize_height and --resize_width."
-        )
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of Caffe's convert_imageset, and --seed and --force."""
     parser.add_argument("root", metavar="ROOTFOLDER/", help="folder that the paths in the list are relative to")
     parser.add_argument("list", metavar="LISTFILE", help='one picture a line: "path label"')
     parser.add_argument("database", metavar="DB_NAME", help="folder to write")
-    parser.add_argument("--gray", action="store_true", help="one channel instead of three")
-    parser.add_argument("--shuffle", action="store_true", help="write the pictures in a random order")
-    parser.add_argument("--seed", type=int, default=0, help="seed of that order (default: %(default)s)")
+    add_picture_options(parser)
     parser.add_argument("--backend", choices=BACKENDS, default="lmdb", help="kind of DB_NAME (default: %(default)s)")
-    parser.add_argument("--resize_height", type=int, default=0, metavar="N", help="stretch to this many rows")
-    parser.add_argument("--resize_width", type=int, default=0, metavar="N", help="stretch to this many columns")
     parser.add_argument("--check_size", action="store_true", help="accepted for old scripts: sizes are always checked")
     parser.add_argument("--encoded", action="store_true", help="store compressed pictures instead of raw bytes")
     parser.add_argument(
@@ -98,8 +62,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_log_options(parser)
 
 
-def main(options: argparse.Namespace) -> None:
-    """Write the database that the options describe."""
+def add_picture_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what create_lmdb has too: the order of the pictures, their size and their channels."""
+    parser.add_argument("--gray", action="store_true", help="one channel instead of three")
+    parser.add_argument("--shuffle", action="store_true", help="write the pictures in a random order")
+    parser.add_argument("--seed", type=int, default=0, help="seed of that order (default: %(default)s)")
+    parser.add_argument("--resize_height", type=int, default=0, metavar="N", help="stretch to this many rows")
+    parser.add_argument("--resize_width", type=int, default=0, metavar="N", help="stretch to this many columns")
+
+
+def check_size(options: argparse.Namespace) -> None:
+    """Raise UsageError for a size that pictures cannot be given."""
     if (options.resize_height > 0) != (options.resize_width > 0) or min(
         options.resize_height, options.resize_width
     ) < 0:
@@ -112,6 +85,11 @@ def main(options: argparse.Namespace) -> None:
             f"--resize_height {options.resize_height} --resize_width {options.resize_width}: at most {most_pixels()} "
             "pixels. A network takes some hundred a side."
         )
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write the database that the options describe."""
+    check_size(options)
     refuse_existing_folder(options.database, options.force, BACKENDS[options.backend].recognise)
     entries = read_list(options.list)
     refuse_several_labels(options.list, with_slash(options.root), entries)

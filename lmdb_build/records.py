@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from caffe_io.caffe_pb2 import Datum
 from caffe_io.datum import raw_record
+from common.errors import PictureError
 from faces.pictures import decode, read_bytes, resize
 
 from .errors import LmdbBuildError
 from .lists import Entry
+from .parallel import in_order, say, with_progress
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,50 @@ def make_record(path: str, entry: Entry, recipe: Recipe) -> Record:
     else:
         datum = Datum(data=data, label=entry.label, encoded=True)
     return Record(datum.SerializeToString(), height, width)
+
+
+def readable_records(
+    prefix: str, entries: Iterable[Entry], count: int, recipe: Recipe, database: str
+) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield index, key and value of the record of each picture that can be read, in order, and show progress.
+
+    `prefix` is put before the paths of the `count` entries. A picture that cannot be read is named on stderr, once even
+    if several entries name it; its index stays unused.
+    Raises LmdbBuildError, which says that `database` was not written, if no picture can be read or sizes differ.
+    """
+
+    def work(item: tuple[int, Entry]) -> tuple[int, Entry, Record | PictureError]:
+        index, entry = item
+        try:
+            return index, entry, make_record(prefix + entry.path, entry, recipe)
+        except PictureError as error:
+            return index, entry, error
+
+    first: tuple[Entry, Record] | None = None
+    skipped: dict[str, None] = {}
+    for index, entry, record in with_progress(in_order(work, enumerate(entries)), count, "converted"):
+        if isinstance(record, PictureError):
+            if entry.path not in skipped:
+                say(f"skipped: {prefix}{entry.path}: {record}")
+            skipped[entry.path] = None
+            continue
+        first = first or (entry, record)
+        _check_same_size(entry, record, *first)
+        yield index, record_key(index, entry), record.value
+    if first is None:
+        raise LmdbBuildError(
+            f"{database}: not written, because none of the {count} pictures could be read. The first is "
+            f"{prefix}{next(iter(skipped), '')}. Check the paths, and the folder that they are relative to."
+        )
+
+
+def _check_same_size(entry: Entry, record: Record, first_entry: Entry, first: Record) -> None:
+    if (record.height, record.width) != (first.height, first.width):
+        raise LmdbBuildError(
+            f"{entry.path}: is {record.height}x{record.width} (height x width), but the pictures before it are "
+            f"{first.height}x{first.width}; the first is {first_entry.path}. No database was written. "
+            "Give --resize_height and --resize_width."
+        )
 
 
 def encoding_of(path: str, recipe: Recipe) -> str:

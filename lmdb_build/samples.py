@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
-from common.tasks import age_class
+from common.tasks import Task
+from faces.crop import Box
 
 T = TypeVar("T")
 
@@ -18,31 +20,32 @@ class Sample:
     """One picture of one person.
 
     `name` is the path below the folder of its set, with "/". Order and random choices depend on it alone, so moving the
-    set changes nothing. `age` is in years, 0 to 120. `gender` is 0 (male) or 1 (female). `digest` is a hash of the
+    set changes nothing. `labels` holds what the set says of the picture, under the names of LABELS in common/tasks.py or of
+    the set's own tasks; a label that is not there is absent. `person` is "" where nobody knows who it is. `fold` is the
+    set's own fold or part: "0", "4", "train", "valid", "test". `landmarks` are x, y in pixels. `digest` is a hash of the
     file's bytes, or "" before the file is read.
     """
 
     path: Path
     name: str
-    age: int
-    gender: int
+    labels: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    person: str = ""
+    fold: str = ""
+    box: Box | None = None
+    landmarks: tuple[tuple[float, float], ...] = ()
     digest: str = ""
 
-    @property
-    def age_class(self) -> int:
-        """The class of the age: 0 for 0-9, 1 for 10-19, ..., 8 for 80-120."""
-        return age_class(self.age)
+    def __post_init__(self) -> None:
+        """Keep the labels from being changed."""
+        object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
 
-    def label(self, task: str) -> int:
-        """Return the class of this sample in a task of common/tasks.py."""
-        return LABELS[task](self)
+    def __hash__(self) -> int:
+        """Return the hash of the name: a mapping has none."""
+        return hash(self.name)
 
-
-LABELS: dict[str, Callable[[Sample], int]] = {
-    "age": lambda sample: sample.age_class,
-    "gender": lambda sample: sample.gender,
-}
-"""Task -> the class of a sample."""
+    def value(self, task: Task) -> float | None:
+        """Return the class or number of this sample in a task, or None if it is absent."""
+        return task.value(self.labels)
 
 
 class LeftOut(NamedTuple):
@@ -50,6 +53,23 @@ class LeftOut(NamedTuple):
 
     name: str
     reason: str
+
+
+class Note(NamedTuple):
+    """Something that a reader repaired or dropped, in words, and how often."""
+
+    text: str
+    times: int
+
+
+@dataclass
+class Found:
+    """What a reader found in a data set. `tasks` are the set's own, in addition to those of common/tasks.py."""
+
+    samples: list[Sample] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    tasks: dict[str, Task] = field(default_factory=dict)
 
 
 def shuffled(items: Iterable[T], seed: int) -> list[T]:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from caffe_io.net_state import add_state_options, stages_of
 from common.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Wishes:
 
     preprocessing: Options
     phase: str = "TEST"
-    level: int | None = None
+    level: int = 0
     stages: tuple[str, ...] = ()
     shapes: tuple[tuple[int, ...], ...] = ()
     batch: int | None = None
@@ -54,20 +55,7 @@ def add_net_options(parser: argparse.ArgumentParser) -> None:
     size.add_argument("--batch", type=int, metavar="N", help="how many pictures the network takes at once")
     shapes.add_argument("--output", metavar="NAME[,NAME...]", help="end the net at these layers")
     shapes.add_argument("--data_type", choices=sorted(PRECISIONS), default="FP16", help="of the IR (default FP16)")
-    add_state_options(parser)
-
-
-def add_state_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the state of the net."""
-    state = parser.add_argument_group("the state of the net, which include and exclude rules ask for")
-    state.add_argument("--phase", choices=("TRAIN", "TEST"), default="TEST", help="phase (default TEST)")
-    state.add_argument("--level", type=int, metavar="N", help="level (default: the net's own)")
-    state.add_argument("--stage", default="", metavar="NAME[,NAME...]", help="stages")
-
-
-def stages_of(options: argparse.Namespace) -> tuple[str, ...]:
-    """Return the names given with --stage."""
-    return _names(options.stage)
+    add_state_options(parser, "TEST")
 
 
 def read_net_options(options: argparse.Namespace) -> Wishes:

@@ -58,6 +58,9 @@ momentum: 0.9 weight_decay: 0.0005 solver_type: NESTEROV snapshot_prefix: "model
 net_param { layers { name: "a" type: RELU bottom: "a" top: "a" } }
 """
 
+# Bytes of a page of an LMDB.
+_PAGE = 4096
+
 
 def texts() -> list[bytes]:
     """Return nets as text: those of the project, and two that use rarer parts of the format."""
@@ -220,3 +223,17 @@ def _splice(data: bytearray, valid: list[bytes], chance: random.Random) -> None:
 
 
 _CHANGES: tuple[_Change, ...] = (_flip, _flip, _set, _set, _cut, _insert, _repeat, _splice)
+
+
+def cut_short(valid: bytes, chance: random.Random) -> bytes:
+    """Return the beginning of a file."""
+    return valid[: chance.randrange(len(valid) + 1)]
+
+
+def damaged_pages(valid: bytes, chance: random.Random) -> bytes:
+    """Return a data.mdb with other bytes, most of them in the headers of pages and the nodes behind, which LMDB trusts."""
+    data = bytearray(valid)
+    for _ in range(chance.randint(1, 8)):
+        at = chance.randrange(0, len(data), _PAGE) + chance.randrange(chance.choice([32, 200, _PAGE]))
+        data[at] = chance.randrange(256)
+    return bytes(data)

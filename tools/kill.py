@@ -115,7 +115,7 @@ def _kill_once(
         return
     tally.kills += 1
     tally.found[found] += 1
-    tally.during_a_write += any(any(out.glob(pattern)) for pattern in _TEMPORARY)
+    tally.during_a_write += any(any(out.rglob(pattern)) for pattern in _TEMPORARY)
     code = _Running(case.go_on(place, case.command), place).code()
     if code:
         raise Broken(f"found {found}; going on ended with exit code {code}: {_printed(place)}")

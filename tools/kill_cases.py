@@ -67,6 +67,17 @@ def cases(size: float = 1.0) -> dict[str, Case]:
             _lister(pictures, old), (*convert, *["--force"] * old), ".faces_lmdb.*", "faces_lmdb", _check_lmdb,
             _with_force_if_needed, ("faces_lmdb/data.mdb",),
         )  # fmt: skip
+    create = ("lmdb_build", "create_lmdb", "--table", "../inputs/faces.csv", "--tasks", "gender", "--force")
+    pair = ("faces_lmdb", "labels_lmdb")
+    table["pictures and labels over others"] = Case(
+        _lister(pictures, True), (*create, *(f"out/{name}" for name in pair)), ".faces_lmdb.*", pair[1], _check_pair,
+        _same_command, tuple(f"{name}/data.mdb" for name in pair),
+    )  # fmt: skip
+    cut = ("lmdb_build", "cut_faces", "--images", "../inputs/faces", "--landmarks", "points", "--size", "64")
+    table["faces"] = Case(
+        _album(round(2000 * size)), (*cut, "--out", "out/faces"), "faces.json", "ended", _check_faces, _same_command,
+        ("faces.json",),
+    )  # fmt: skip
     table["mean"] = Case(
         _means, mean, ".mean.*", "mean.npy", _check_mean, _with_force_if_needed, ("mean.binaryproto", "mean.npy")
     )
@@ -146,28 +157,67 @@ def _lister(pictures: int, old: bool) -> Callable[[Path, Path], None]:
             cv2.imwrite(str(inputs / f"faces/{index}.png"), chance.integers(0, 256, (64, 64, 3), np.uint8))
         lines = [f"{index % 50}.png {index % 7}" for index in range(pictures)]
         (inputs / "faces.txt").write_text("\n".join(lines) + "\n")
-        if old:
-            with write_lmdb(before / "faces_lmdb") as database:
+        rows = [f"../inputs/faces/{index % 50}.png,,{index % 2}" for index in range(pictures)]
+        (inputs / "faces.csv").write_text("\n".join(["picture,person,gender", *rows]) + "\n")
+        for name in ("faces_lmdb", "labels_lmdb") if old else ():
+            with write_lmdb(before / name) as database:
                 for index in range(pictures):
                     database.put(b"old %08d" % index, bytes(12_000))
 
     return prepare
 
 
-def _check_lmdb(out: Path, undisturbed: Path, before: Path) -> str:
+def _check_lmdb(out: Path, undisturbed: Path, before: Path, name: str = "faces_lmdb") -> str:
     """Expect no database, that of the undisturbed run, or the one that should be replaced."""
-    if not (out / "faces_lmdb").exists():
+    if not (out / name / "data.mdb").exists():
         return "nothing"
-    with LmdbReader(out / "faces_lmdb") as reader:
+    with LmdbReader(out / name) as reader:
         count = sum(1 for _ in reader.items())
         if count != len(reader):
-            raise Broken(f"faces_lmdb: {count} records of {len(reader)}")
-    data = (out / "faces_lmdb/data.mdb").read_bytes()
+            raise Broken(f"{name}: {count} records of {len(reader)}")
+    data = (out / name / "data.mdb").read_bytes()
     for place, word in ((undisturbed, "the new one"), (before, "the old one")):
-        file = place / "faces_lmdb/data.mdb"
+        file = place / name / "data.mdb"
         if file.exists() and file.read_bytes() == data:
             return word
-    raise Broken("faces_lmdb: neither the new database nor the old one")
+    raise Broken(f"{name}: neither the new database nor the old one")
+
+
+def _check_pair(out: Path, undisturbed: Path, before: Path) -> str:
+    """Expect pictures and labels of one run. One of them may be alone, which no net takes for both."""
+    pictures = _check_lmdb(out, undisturbed, before)
+    labels = _check_lmdb(out, undisturbed, before, "labels_lmdb")
+    if "nothing" not in (pictures, labels) and pictures != labels:
+        raise Broken(f"pictures: {pictures}, labels: {labels}")
+    return pictures if pictures == labels else f"pictures: {pictures}, labels: {labels}"
+
+
+def _album(pictures: int) -> Callable[[Path, Path], None]:
+    """Return what writes noise with files of landmarks: 68 points, of which numbers 31 and 36 are the eyes."""
+
+    def prepare(inputs: Path, before: Path) -> None:
+        import cv2
+
+        (inputs / "faces/points").mkdir(parents=True)
+        chance = np.random.default_rng(0)
+        points = ["10 10"] * 31 + ["30 40"] + ["50 40"] * 36
+        text = "version: 1\nn_points: 68\n{\n" + "\n".join(points) + "\n}\n"
+        for index in range(pictures):
+            cv2.imwrite(str(inputs / f"faces/{index}.png"), chance.integers(0, 256, (80, 80, 3), np.uint8))
+            (inputs / f"faces/points/{index}.pts").write_text(text)
+
+    return prepare
+
+
+def _check_faces(out: Path, undisturbed: Path, before: Path) -> str:
+    """Expect faces of the undisturbed run; if the record says that it is complete, all of them."""
+    found = [path for path in (out / "faces").glob("*") if not path.name.startswith(".")]
+    for path in found:
+        _check_same(path, undisturbed / "faces" / path.name)
+    every = len(found) == len(list((undisturbed / "faces").iterdir()))
+    if _contents(out / "faces.json") == _contents(undisturbed / "faces.json") and not every:
+        raise Broken(f"faces.json is complete, but there are only {len(found)} faces")
+    return "all faces" if every else "some faces" if found else "nothing"
 
 
 def _means(inputs: Path, before: Path) -> None:
@@ -227,14 +277,16 @@ def _check_networks(out: Path, undisturbed: Path, before: Path) -> str:
     from common.card import read_cards
 
     try:
-        CpuDevice(read_cards(out)).close()
+        device = CpuDevice(read_cards(out))
+        device.close()
+        refused = list(device.refused.values())
     except MokaError as error:
-        if word:
-            raise Broken(f"{word} is refused: {error}") from error
-        return "a mixed set, which is refused"
-    if not word:
+        refused = [error]
+    if refused and word:
+        raise Broken(f"{word} is refused: {refused[0]}") from refused[0]
+    if not refused and not word:
         raise Broken("a mixed set, which the runner accepts")
-    return word
+    return word or "a mixed set, which is refused"
 
 
 def _contents(path: Path) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from ..commands import LOGGER
 from ..errors import CardError
 from ..inputs import read_input
 from ..messages import did_you_mean, known_names
@@ -27,6 +29,7 @@ from ..messages import did_you_mean, known_names
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+_logger = logging.getLogger(LOGGER)
 MAX_BYTES = 16 << 20
 """Far more than any card needs. It keeps a wrong file from filling the memory."""
 MAX_DEPTH = 50
@@ -66,8 +69,8 @@ class KnownKeys(JsonObject):
 
 def rule(message: str) -> PydanticCustomError:
     """Return the error of a validator that looks at several keys together. `message` is its whole sentence."""
-    # Pydantic would read braces as a template.
-    return PydanticCustomError("rule", message.replace("{", "{{").replace("}", "}}"))
+    # Without a context, pydantic takes the message as it is.
+    return PydanticCustomError("rule", message)
 
 
 def read_model(model: type[Model], path: Path, next_step: str) -> Model:
@@ -80,9 +83,13 @@ def read_model(model: type[Model], path: Path, next_step: str) -> Model:
     except OSError as error:
         raise CardError(f"{path}: cannot be read ({error.strerror}). {next_step}") from error
     try:
-        content = json.loads(data.decode("utf-8"))
+        content = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_keys)
     except UnicodeDecodeError as error:
         raise CardError(f"{path}: is not JSON, nor any text in UTF-8. {next_step}") from error
+    except _RepeatedKey as error:
+        raise CardError(
+            f'{path}: the key "{error}" is there twice in one object. Keep one of them. {next_step}'
+        ) from error
     except json.JSONDecodeError as error:
         raise CardError(f"{path}:{error.lineno}:{error.colno}: is not JSON: {error.msg}. {next_step}") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
@@ -97,14 +104,44 @@ def parse(model: type[Model], content: object, file: str, next_step: str) -> Mod
     if not isinstance(content, dict):
         raise CardError(f"{file}: holds {_shown(content)}; expected a JSON object. {next_step}")
     try:
-        return model.model_validate(content)
+        found = model.model_validate(content)
     except ValidationError as error:
         problems = _problems(error, model, content)
+    else:
+        for key, known in _other_keys(found):
+            # Others may be a user's own notes.
+            if hint := did_you_mean(key, known):
+                _logger.warning('%s: "%s" is no known key, so it changes nothing.%s', file, key, hint)
+        return found
     # A file of another format has other keys too, so its format is named first.
     key = "format" if "format" in problems else next(iter(problems))
     others = [f'"{name}"' for name in problems if name != key]
     more = f" Also wrong: {', '.join(others)}." if others else ""
     raise CardError(f"{file}: {problems[key]}{more} {next_step}") from None
+
+
+class _RepeatedKey(ValueError):
+    """A key that an object has twice. Readers of JSON differ in which of them they take."""
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKey(next(key for key in keys if keys.count(key) > 1))
+    return found
+
+
+def _other_keys(value: object) -> Iterator[tuple[str, list[str]]]:
+    """The keys that a model and the models in it keep without knowing them, each with those that it knows."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _other_keys(item)
+    elif isinstance(value, BaseModel):
+        known = list(type(value).model_fields)
+        yield from ((key, known) for key in value.model_extra or ())
+        for name in known:
+            yield from _other_keys(getattr(value, name))
 
 
 def _problems(error: ValidationError, model: type[BaseModel], content: dict[str, Any]) -> dict[str, str]:

@@ -8,9 +8,12 @@ from pathlib import Path
 from common.tasks import OLDEST
 
 from ..folders import files_below
-from ..samples import LeftOut, Sample
+from ..samples import Found, LeftOut, Note, Sample
+from .options import ReaderOptions
 
-_PICTURE_NAME = re.compile(r"(?P<fields>.+?)\s*(\.jpe?g)?(\.chip)?\.(jpe?g|png)", re.IGNORECASE)
+_PICTURE_NAME = re.compile(r"(?P<fields>.+?)\s*(\.?jpe?g)?(\.chip)?\.(jpe?g|png)", re.IGNORECASE)
+# A published name lacks the dot: 55_0_0_20170116232725357jpg.chip.jpg.
+_NO_DOT = re.compile(r"[0-9]jpe?g\.", re.IGNORECASE)
 # Name of the field, what it may be, and the same in words.
 _FIELDS = (
     ("age", re.compile(r"[0-9]{1,3}"), f"0-{OLDEST}"),
@@ -20,18 +23,20 @@ _FIELDS = (
 )
 
 
-def read(folder: Path) -> tuple[list[Sample], list[LeftOut]]:
+def read(folder: Path, options: ReaderOptions) -> Found:
     """Read names such as age_gender_race_datetime.jpg, or age_gender_race_datetime.jpg.chip.jpg of the aligned crops."""
-    samples = []
-    left_out = []
+    found = Found()
     for name in files_below(folder):
         try:
             age, gender = labels(name)
         except ValueError as error:
-            left_out.append(LeftOut(name, str(error)))
+            found.left_out.append(LeftOut(name, str(error)))
         else:
-            samples.append(Sample(folder / name, name, age, gender))
-    return samples, left_out
+            found.samples.append(Sample(folder / name, name, {"years": age, "gender": gender}))
+    repaired = sum(_NO_DOT.search(sample.name) is not None for sample in found.samples)
+    if repaired:
+        found.notes.append(Note("names without a dot before jpg, read as if it were there", repaired))
+    return found
 
 
 def labels(name: str) -> tuple[int, int]:

@@ -124,7 +124,7 @@ def find_train_test(net: str | None, deploy: Path) -> Path | None:
 
 
 def read_transforms(
-    net: NetParameter, file: str, pictures: Sequence[str], level: int | None = None, stages: Sequence[str] = ()
+    net: NetParameter, file: str, pictures: Sequence[str], level: int = 0, stages: Sequence[str] = ()
 ) -> dict[str, Transform]:
     """Return what the train_test net in `file` does to the inputs `pictures` of the deploy net, by input.
 
@@ -138,7 +138,7 @@ def read_transforms(
     return {name: transform for name, transform in found.items() if transform is not None}
 
 
-def _find(net: NetParameter, file: str, blob: str, level: int | None, stages: Sequence[str]) -> Transform | None:
+def _find(net: NetParameter, file: str, blob: str, level: int, stages: Sequence[str]) -> Transform | None:
     test, train = (
         _transform(filter_net(net, phase, level, stages).layer, file, blob, phase) for phase in (TEST, TRAIN)
     )

@@ -79,8 +79,8 @@ def main(argv: Sequence[str]) -> None:
         "--iterations", type=int, required=True, metavar="N", help="of AgeNet; GenderNet gets two thirds of them"
     )
     options: argparse.Namespace = parser.parse_args(argv)
-    if options.iterations < 1:
-        raise UsageError(f"--iterations {options.iterations}: expected at least 1.")
+    if not 1 <= options.iterations < 2**31:
+        raise UsageError(f"--iterations {options.iterations}: expected 1 to {2**31 - 1}, which a solver can hold.")
     write_nets(options.iterations)
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 if __name__ == "__main__":
     import common.process.start  # noqa: F401 (what it does has to come first)
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.commands import Parser, run
 from common.errors import MokaError
 
+if TYPE_CHECKING:
+    from common.card import BlobEntry
+
 NO_BLOB = "NO BLOB"
+_AGAIN = "Run demo.sh to its end first."
 NETS = ("AgeNet", "GenderNet")
 FOLDERS = {
     "models": "caffemodels, curves (*_curves.png), confusion matrices (*_confusion.png)",
@@ -28,16 +31,21 @@ NEXT = "your own faces: ./demo.sh --images DIR; the stick: run_inference.py --de
 
 def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
     """Return the rows of the table, read from the lists, the reports of the two tests and the cards in graph/."""
+    from common.card import ModelCard
+    from common.cards.typed_json import read_model
+
     train, test = (len(_read(folder / f"data/DEF/age_{part}.txt").splitlines()) for part in ("train", "test"))
     blobs = []
     table = [("pictures", f"{train} to train (after balancing), {test} to test; {what}")]
     for net in NETS:
-        report = _read_json(next((folder / "models" / net).glob("*_test_torch.json"), folder / f"models/{net}/report"))
-        card = _read_json(folder / f"graph/{net}.json")
-        blobs.append(card["blob"])
+        report = _read_report(
+            next((folder / "models" / net).glob("*_test_torch.json"), folder / f"models/{net}/report")
+        )
+        card = read_model(ModelCard, folder / f"graph/{net}.json", _AGAIN)
+        blobs.append(card.blob)
         (figures,) = report["tasks"].values()
         table.append((net, accuracy_text(figures)))
-        table.append(("", f"{report['weights']}; blob: {blob_text(card['blob'])}"))
+        table.append(("", f"{report['weights']}; blob: {blob_text(card.blob)}"))
     table.append(("one face", f"{face}: answer above, picture in {(folder / 'answer.png').resolve()}"))
     for name, contents in FOLDERS.items():
         table.append((f"{name}/", f"{contents}: {(folder / name).resolve()}"))
@@ -55,21 +63,41 @@ def accuracy_text(figures: dict[str, Any]) -> str:
     return f"{text}; always the commonest: {figures['majority_baseline']:.1%}"
 
 
-def blob_text(blob: dict[str, Any] | None) -> str:
+def blob_text(blob: BlobEntry | None) -> str:
     """Describe a blob by its entry in the card."""
-    return f"{blob['bytes']:,} bytes for {blob['shaves']} shaves" if blob else "none (no tool chain)"
+    return f"{blob.bytes or 0:,} bytes for {blob.shaves or 0} shaves" if blob else "none (no tool chain)"
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
-        return path.read_text()
+        return path.read_bytes()
     except OSError as error:
-        raise MokaError(f"{path}: cannot be read ({error.strerror}). Run demo.sh to its end first.") from error
+        raise MokaError(f"{path}: cannot be read ({error.strerror}). {_AGAIN}") from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(_read(path))
-    return content
+def _read_report(path: Path) -> dict[str, Any]:
+    """Read what `evaluate` wrote. Raises MokaError if it is damaged, or lacks what the table shows."""
+    from pydantic import Field
+
+    from common.cards.outputs import Number
+    from common.cards.typed_json import JsonObject, read_model
+
+    class Figures(JsonObject):
+        classes: list[Any] = Field(description="a list with an object for each class")
+        pictures: int = Field(description="a number of pictures")
+        accuracy: Number = Field(description="a number from 0 to 1")
+        majority_baseline: Number = Field(description="a number from 0 to 1")
+        one_off_accuracy: Number = Field(default=0, description="a number from 0 to 1")
+
+    class Report(JsonObject):
+        weights: str = Field(description="a file name")
+        tasks: dict[str, Figures] = Field(
+            min_length=1, max_length=1, description="an object with the figures of one task"
+        )
+
+    # Pydantic looks for Figures among the names of this module.
+    Report.model_rebuild(_types_namespace={"Figures": Figures, "Any": Any, "Number": Number})
+    return read_model(Report, path, _AGAIN).model_dump(exclude_unset=True)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -39,7 +39,7 @@ from common.card import (
     schema,
     write_card,
 )
-from common.cards.typed_json import MAX_BYTES
+from common.cards.typed_json import MAX_BYTES, rule
 from common.commands import LOGGER
 from common.errors import CardError
 from common.places import ROOT, net_files
@@ -539,6 +539,31 @@ def test_a_blob_without_a_name() -> None:
         describe_input(" ", [1, 3, 24, 20], "N.prototxt")
     with pytest.raises(CardError, match=r'N: "outputs\[0\]\.blob" is " "; expected a name'):
         plain_card("N", 3, {" ": [1, 2]})
+
+
+def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
+    """Readers of JSON differ in which of the two they take."""
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps(GOOD).replace('"name"', '"name": "x", "name"', 1))
+    with pytest.raises(CardError, match=r'card\.json: the key "name" is there twice'):
+        read_net_card(path)
+
+
+def test_a_slip_in_a_key_is_said_and_a_note_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "card.json"
+    card = {**GOOD, "crop_margn": 1}
+    card["outputs"] = [{**GOOD["outputs"][0], "comment": "mine"}]
+    path.write_text(json.dumps(card))
+    read_net_card(path)
+    assert f'{path}: "crop_margn" is no known key, so it changes nothing. Did you mean "crop_margin"?' in warnings(
+        caplog
+    )
+    assert len(warnings(caplog)) == 1
+
+
+def test_a_rule_is_said_as_it_was_written() -> None:
+    """Braces are no template."""
+    assert rule("{x} and {{y}}").message() == "{x} and {{y}}"
 
 
 # The schema

@@ -34,7 +34,32 @@ def test_gender_is_numbered_as_in_utkface() -> None:
 
 
 def test_only_an_ordered_task_has_a_one_off() -> None:
-    assert {name: task.ordered for name, task in TASKS.items()} == {"age": True, "gender": False}
+    assert {name for name, task in TASKS.items() if task.ordered and task.classes} == {"age", "adience_age"}
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "value"),
+    [
+        ("age", {"years": 34.9}, 3),
+        ("age", {"gender": 1}, None),
+        ("years", {"years": 34.9}, 34.9),
+        ("years", {"years": 116}, 100),
+        ("gender", {"years": 3, "gender": 1}, 1),
+        ("adience_age", {"years": 32.5}, 4),
+        ("adience_age", {"years": 33}, None),
+        ("adience_age", {"years": 101}, None),
+        ("adience_age", {"years": 3, "adience_age": 7}, 7),
+        ("apparent_years", {"years": 3}, None),
+        ("smile", {}, None),
+    ],
+)
+def test_what_labels_say_about_a_task(task: str, labels: dict[str, float], value: float | None) -> None:
+    assert TASKS[task].value(labels) == value
+
+
+def test_adience_has_its_published_classes() -> None:
+    assert TASKS["adience_age"].classes[1::6] == ("(4-6)", "(60-100)")
+    assert len(TASKS["adience_age"].classes) == 8
 
 
 @pytest.mark.parametrize("net", ["AgeNet", "GenderNet"])

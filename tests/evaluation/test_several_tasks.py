@@ -111,6 +111,21 @@ def test_each_task_is_measured_and_absent_labels_do_not_count(folder: Path, tmp_
     assert (tmp_path / "Two_iter_1_test_torch_age_confusion.png").exists()
 
 
+def test_a_task_without_a_label_in_this_set_is_left_out_and_said(folder: Path, tmp_path: Path) -> None:
+    with write_lmdb(tmp_path / "labels") as labels:
+        for i in range(RECORDS):
+            datum = Datum(channels=2, height=1, width=1, float_data=[-1.0, float(YEARS[i])])
+            labels.put(b"%08d_face %d.jpg" % (i, i), datum.SerializeToString())
+    text = (folder / "prototxt/Two/train_test.prototxt").read_text().replace(f"{folder}/labels", f"{tmp_path}/labels")
+    (tmp_path / "net.prototxt").write_text(text)
+    words = ["--net", "Two", "--model", tmp_path / "net.prototxt", "--out", tmp_path]
+    done = command("evaluate", *words, folder=folder, room="evaluation")
+    assert done.code == 0, done.err
+    assert "not measured, because no record has such a label: gender" in done.out
+    report = json.loads((tmp_path / "Two_iter_1_test_torch.json").read_text())
+    assert list(report["tasks"]) == ["age", "age by decade"]
+
+
 def test_errors_are_given_by_gender_and_by_decade(folder: Path, tmp_path: Path) -> None:
     command("evaluate", "--net", "Two", "--out", tmp_path, folder=folder, room="evaluation")
     tasks = json.loads((tmp_path / "Two_iter_1_test_torch.json").read_text())["tasks"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from common.errors import MokaError, OutputExists
+from faces.face import Face
 from inference.annotate import ACCENT, INK, MARGIN, MAX_SIDE, MIN_WIDTH, ROW, TRACK, annotate, write_png
 from inference.answer import Answer
 from kits.inference import one_colour
@@ -114,3 +115,12 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MokaError, match="cannot be written"):
         write_png(tmp_path / "file/a.png", one_colour((1, 2, 3)))
+
+
+def test_a_frame_shows_which_face_it_is() -> None:
+    picture = np.full((300, 600, 3), 90, np.uint8)
+    plain, framed = annotate(picture, []), annotate(picture, [], Face((100.2, 50, 80, 90)))
+    changed = np.argwhere((plain != framed).any(axis=2))
+    assert changed.min(axis=0) == pytest.approx([50, 100], abs=2)
+    assert changed.max(axis=0) == pytest.approx([140, 180], abs=2)
+    assert not picture[picture != 90].size

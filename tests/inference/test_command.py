@@ -14,9 +14,11 @@ import pytest
 
 from common.messages import known_names
 from common.places import ROOT
+from faces.detectors import open_detector
 from inference import command
 from inference.__main__ import ROOM
 from kits.commands import run_process
+from kits.faces import portrait
 from kits.inference import COLOURS, card_of, one_colour, with_mean, write_card, write_graph
 
 
@@ -171,3 +173,29 @@ def test_stopped_by_the_user(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 )
 def test_known_names(name: str, text: str) -> None:
     assert known_names(name, ["CPU", "A"]) == text
+
+
+def test_a_face_is_found_first(here: Path) -> None:
+    """The face is green and the rest of the picture is not: without --faces the answer is another."""
+    picture = portrait()
+    (face,) = open_detector("haar").detect(picture)
+    left, top, width, height = face.rounded_box()
+    large = np.full((500, 600, 3), (220, 40, 40), np.uint8)
+    large[180:480, 220:580] = picture
+    cv2.imwrite(str(here / "large.png"), large)
+    assert run(here, "--image_path", "large.png").stdout.splitlines()[1].split()[1] == "blue"
+    done = run(here, "--image_path", "large.png", "--faces", "haar", "--json", "--output", "a.png")
+    assert done.returncode == 0, done.stderr
+    content = json.loads(done.stdout)
+    assert content["face"]["box"] == pytest.approx([left + 220, top + 180, width, height], abs=25)
+    assert content["answers"][0]["answer"] != "blue"
+    text = run(here, "--image_path", "large.png", "--faces", "haar").stdout.splitlines()[1]
+    assert text.split()[0] == "face" and text.endswith("from the top")
+
+
+def test_no_face_is_found(here: Path) -> None:
+    done = run(here, "--image_path", "face.png", "--faces", "haar")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: face.png: haar finds no face. Try another detector, or leave --faces out")
+    done = run(here, "--image_path", "face.png", "--faces", "harr")
+    assert done.returncode == 2 and "--faces harr: no such detector" in done.stderr

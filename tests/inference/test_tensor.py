@@ -11,6 +11,8 @@ import pytest
 
 from caffe_io.caffe_pb2 import TEST
 from common.card import ModelCard, read_card
+from faces.align import cut
+from faces.face import Face, Landmarks
 from inference.tensor import to_tensor
 from kits.inference import card_of, one_colour, write_card
 from kits.training_layers import layer_of
@@ -98,3 +100,14 @@ def test_an_older_card_of_a_net_that_crops_stretches(card: ModelCard) -> None:
     picture = np.random.default_rng(2).integers(0, 256, (61, 50, 3), dtype=np.uint8)
     older = changed(card, input=card.input.model_copy(update={"shape": [1, 3, 20, 20], "crop_size": 20}))
     assert np.array_equal(to_tensor(picture, older)[0].transpose(1, 2, 0), cv2.resize(picture, (20, 20)))
+
+
+def test_a_face_of_a_detector_is_cut_as_cut_faces_does(card: ModelCard) -> None:
+    """Turned until its eyes are level, with the card's margin, and brought to the net's size."""
+    picture = np.random.default_rng(2).integers(0, 256, (120, 130, 3), dtype=np.uint8)
+    face = Face((30, 30, 50, 55), 1.0, Landmarks((45, 50), (65, 58)))
+    wide = changed(card, crop_margin=0.2)
+    expected = cv2.resize(cut(picture, face, 24, 0.2), (20, 24))
+    assert np.array_equal(to_tensor(picture, wide, face)[0].transpose(1, 2, 0), expected)
+    square = wide.model_copy(update={"input": card.input.model_copy(update={"shape": [1, 3, 20, 20]})})
+    assert np.array_equal(to_tensor(picture, square, face)[0].transpose(1, 2, 0), cut(picture, face, 20, 0.2))

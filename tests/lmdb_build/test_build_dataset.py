@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tarfile
@@ -11,10 +12,12 @@ import pytest
 
 from common.errors import OutputExists, UsageError
 from common.places import ROOT
-from kits.lmdb_build import command, picture, snapshot, truncate, verb, write_faces
+from kits.data_sets import write_adience
+from kits.lmdb_build import command, picture, snapshot, truncate, verb, write_faces, write_picture
 from lmdb_build.datasets import utkface
 from lmdb_build.errors import DatasetError
 from lmdb_build.lists import read_list
+from lmdb_build.tables import read_table
 
 main = verb("build_dataset")
 
@@ -239,3 +242,100 @@ def test_what_is_no_picture_is_left_out_with_a_reason(working_folder: Path, caps
 def test_a_split_is_checked_before_anything_is_read(working_folder: Path, split: str) -> None:
     with pytest.raises(UsageError, match=f"--split {split}: expected a number between 0 and 1"):
         main(["--images", "none", f"--split={split}"])
+
+
+def test_the_tables_hold_every_task_and_can_be_built_upon(working_folder: Path) -> None:
+    write_faces(working_folder / "faces", PEOPLE)
+    main(["--images", "faces", "--seed", "3"])
+    train = read_table("data/DEF/train.csv")
+    assert list(train.tasks) == ["age", "gender", "adience_age", "years"]
+    assert [(row.picture, row.values["age"]) for row in train.rows] == lists()["age_train"]
+    assert {row.values["years"] for row in train.rows} == {3, 15, 25, 34, 66, 90}
+    assert {row.values["adience_age"] for row in train.rows if row.values["years"] in (34, 90)} == {None, 7}
+    assert not Path("data/DEF/adience_age_train.txt").exists()
+    shutil.copytree("data/DEF", "first")
+    shutil.rmtree("data/DEF")
+    main(["--images", "first/test.csv", "--dataset", "csv", "--split", "0.5"])
+    again = [*read_table("data/DEF/train.csv").rows, *read_table("data/DEF/test.csv").rows]
+    assert sorted(again, key=str) == sorted(read_table("first/test.csv").rows, key=str)
+
+
+def test_the_report_counts_parts_copies_and_persons(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(12):
+        write_picture(Path(f"set/{number:03d}A{number + 1:02d}.JPG"), number)
+        write_picture(Path(f"set/{number:03d}A{number + 30:02d}.JPG"), 100 + number)
+    shutil.copy("set/000A01.JPG", "set/000A01b.JPG")
+    main(["--images", "set", "--dataset", "fgnet", "--val", "0.25"])
+    report = json.loads(Path("data/DEF/report.json").read_text())
+    assert {part: figures["pictures"] for part, figures in report["parts"].items()} == {
+        "train": 15,
+        "val": 5,
+        "test": 5,
+    }
+    assert report["parts"]["test"]["tasks"]["years"]["labelled"] == 5
+    assert sum(report["parts"][part]["tasks"]["age"]["classes"]["0-9"] for part in report["parts"]) == 10
+    assert report["repeats"] == {"pictures_that_repeat_another": 1, "across_parts": []}
+    assert report["persons_across_parts"]
+    assert report["options"]["balance"] == "none"
+    text = Path("data/DEF/report.txt").read_text()
+    assert text in capsys.readouterr().out
+    assert f"persons in several parts: {len(report['persons_across_parts'])}" in text
+    assert list(read_table("data/DEF/val.csv").tasks) == ["age", "adience_age", "years"]
+
+    # A division of another's may put one picture into two parts. That is said.
+    Path("split.csv").write_text("file,part\n000A01.JPG,train\n000A01b.JPG,test\n001A02.JPG,test\n")
+    main(["--images", "set", "--dataset", "fgnet", "--divide", "split.csv", "--out", "other"])
+    found = json.loads(Path("other/report.json").read_text())
+    assert found["repeats"]["across_parts"] == [
+        [{"part": "test", "picture": "set/000A01b.JPG"}, {"part": "train", "picture": "set/000A01.JPG"}]
+    ]
+    assert found["persons_across_parts"] == {"000": {"train": 1, "test": 1}}
+
+
+def test_what_an_earlier_division_left_is_deleted_only_if_forced(working_folder: Path) -> None:
+    write_faces(working_folder / "faces", PEOPLE)
+    main(["--images", "faces", "--balance", "weights", "--val", "0.2"])
+    assert Path("data/DEF/age_infogain.binaryproto").is_file()
+    Path("data/DEF/notes.txt").write_text("mine")
+    before = snapshot(working_folder)
+    with pytest.raises(OutputExists, match="--force"):
+        main(["--images", "faces", "--balance", "repeats"])
+    assert snapshot(working_folder) == before
+    main(["--images", "faces", "--balance", "repeats", "--force"])
+    assert not [name for name in map(str, Path("data/DEF").iterdir()) if "val" in name or "infogain" in name]
+    assert Path("data/DEF/notes.txt").read_text() == "mine"
+    train = read_table("data/DEF/train.csv").rows
+    assert len(set(Counter(row.values["age"] for row in train).values())) == 1
+    assert not Path("data/augmented").exists()
+
+
+def test_readers_options_belong_to_their_data_set(working_folder: Path) -> None:
+    write_faces(working_folder / "faces", PEOPLE)
+    with pytest.raises(UsageError, match="--nearest_range: is no option of --dataset utkface"):
+        main(["--images", "faces", "--nearest-range"])
+    with pytest.raises(UsageError, match="expected two ages"):
+        main(["--images", "faces", "--dataset", "imdb_wiki", "--ages", "9-5"])
+    with pytest.raises(UsageError, match=r"--task smile: the set has no such task\. Known: .*age"):
+        main(["--images", "faces", "--task", "smile"])
+
+
+def test_adience_from_its_fold_files_to_parts(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ages = ("(0, 2)", "(25, 32)", "(25, 23)", "None")
+    folds = [
+        [
+            (f"u{fold}", f"{person}_{number}.jpg", 10 * fold + person, ages[(person + number) % 4], "mf"[person % 2])
+            for person in range(4)
+            for number in range(3)
+        ]
+        for fold in range(5)
+    ]
+    write_adience(Path("adience"), folds)
+    main(["--images", "adience", "--dataset", "adience", "--divide", "own", "--fold", "2", "--val", "0.1"])
+    parts = {part: read_table(f"data/DEF/{part}.csv") for part in ("train", "val", "test")}
+    assert list(parts["test"].tasks) == ["gender", "adience_age"]
+    assert {row.person for row in parts["test"].rows} == {"20", "21", "22", "23"}
+    assert not {row.person for row in parts["train"].rows} & {row.person for row in parts["val"].rows}
+    assert Path("data/DEF/adience_age_val.txt").is_file()
+    out = capsys.readouterr().out
+    assert "15 ages (25, 23) read as (25, 32)" in out
+    assert "Next: ./moka create_lmdb --table data/DEF/train.csv --tasks gender,adience_age" in out

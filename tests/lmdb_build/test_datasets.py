@@ -18,6 +18,7 @@ from lmdb_build.folders import files_below
         ("1_0_4_20161219154842205.jpg.chip.jpg", (1, 0)),
         ("116_1_0_20170120134921760.JPG", (116, 1)),
         ("24_0_1_20170116220224657 .jpg", (24, 0)),  # the published set has such a blank
+        ("55_0_0_20170116232725357jpg.chip.jpg", (55, 0)),  # and such a name
         ("part 1/0_0_3_20170110220644400.jpeg", (0, 0)),
         ("120_0_0_1.png", (120, 0)),
     ],
@@ -55,13 +56,13 @@ def test_reads_a_folder_and_names_what_it_leaves_out(tmp_path: Path) -> None:
     write_faces(tmp_path / "b", [(30, 1)])
     write_faces(tmp_path / "a", [(5, 0)], chip=True)
     (tmp_path / "readme.txt").write_text("faces")
-    samples, left_out = read_dataset("utkface", tmp_path)
-    assert [(sample.name, sample.age, sample.gender) for sample in samples] == [
-        ("a/5_0_2_20170000000000000.jpg.chip.jpg", 5, 0),
-        ("b/30_1_2_20170000000000000.jpg", 30, 1),
+    found = read_dataset("utkface", tmp_path)
+    assert [(sample.name, dict(sample.labels)) for sample in found.samples] == [
+        ("a/5_0_2_20170000000000000.jpg.chip.jpg", {"years": 5, "gender": 0}),
+        ("b/30_1_2_20170000000000000.jpg", {"years": 30, "gender": 1}),
     ]
-    assert all(sample.path.is_file() for sample in samples)
-    assert [name for name, _ in left_out] == ["readme.txt"]
+    assert all(sample.path.is_file() for sample in found.samples)
+    assert [name for name, _ in found.left_out] == ["readme.txt"]
 
 
 def test_the_order_is_that_of_the_names(tmp_path: Path) -> None:

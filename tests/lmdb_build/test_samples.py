@@ -6,31 +6,29 @@ import pytest
 
 from common.tasks import TASKS
 from kits.lmdb_build import AGE_NAMES
-from lmdb_build.samples import LABELS, Sample, shuffled
+from lmdb_build.samples import Sample, shuffled
 
 
 def sample(age: int, gender: int = 0) -> Sample:
-    return Sample(Path("x.jpg"), "x.jpg", age, gender)
+    return Sample(Path("x.jpg"), "x.jpg", {"years": age, "gender": gender})
 
 
 @pytest.mark.parametrize(("age", "name"), AGE_NAMES)
 def test_age_class(age: int, name: str) -> None:
-    assert TASKS["age"].classes[sample(age).label("age")] == name
+    assert TASKS["age"].classes[int(sample(age).value(TASKS["age"]) or 0)] == name
 
 
 def test_tasks_have_the_published_classes() -> None:
     assert len(TASKS["age"].classes) == 9
     assert TASKS["gender"].classes == ("male", "female")  # UTKFace: 0 male, 1 female
-    assert sample(30, 1).label("gender") == 1
-
-
-def test_every_task_has_a_label() -> None:
-    assert set(LABELS) == set(TASKS)
+    assert sample(30, 1).value(TASKS["gender"]) == 1
 
 
 def test_a_sample_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        sample(3).age = 4  # type: ignore[misc]
+        sample(3).person = "ann"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        sample(3).labels["years"] = 4  # type: ignore[index]
 
 
 def test_shuffled_is_a_fixed_order() -> None:

@@ -78,7 +78,10 @@ def test_what_is_there_is_replaced_and_the_stock_files_are_not(tmp_path: Path, m
     assert len([path for path in Path("prototxt").rglob("*") if path.is_file()]) == 8
 
 
-@pytest.mark.parametrize("words", [[], ["--iterations", "0"], ["--iterations", "-3"], ["--iterations", "many"]])
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--iterations", "0"], ["--iterations", "-3"], ["--iterations", "many"], ["--iterations", "2147483648"]],
+)
 def test_wrong_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from common.commands import run
+from kits.inference import card_of
 from recipes.demo.report import main, rows
 
 FIGURES = {"accuracy": 0.5, "pictures": 80, "majority_baseline": 0.25}
+
+BLOB = {"file": "x.blob", "shaves": 8, "sha256": "0" * 64}
 
 
 @pytest.fixture
@@ -16,14 +19,14 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the table is made from: lists, reports, cards; AgeNet with a blob, GenderNet without."""
     monkeypatch.chdir(tmp_path)
     for net, more, blob in (
-        ("AgeNet", {"classes": ["0-9"] * 9, "one_off_accuracy": 0.75}, {"bytes": 1234567, "shaves": 8}),
+        ("AgeNet", {"classes": ["0-9"] * 9, "one_off_accuracy": 0.75}, {"bytes": 1234567, **BLOB}),
         ("GenderNet", {"classes": ["male", "female"]}, None),
     ):
         (tmp_path / "models" / net).mkdir(parents=True)
         report = {"weights": "Net_iter_20.caffemodel", "tasks": {"task": {**FIGURES, **more}}}
         (tmp_path / "models" / net / "x_test_torch.json").write_text(json.dumps(report))
         (tmp_path / "graph").mkdir(exist_ok=True)
-        (tmp_path / "graph" / f"{net}.json").write_text(json.dumps({"blob": blob}))
+        (tmp_path / "graph" / f"{net}.json").write_text(json.dumps(card_of(net, blob=blob)))
     (tmp_path / "data/DEF").mkdir(parents=True)
     (tmp_path / "data/DEF/age_train.txt").write_text("a 1\nb 2\nc 3\n")
     (tmp_path / "data/DEF/age_test.txt").write_text("d 1\n")
@@ -50,7 +53,7 @@ def test_the_command(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_demo_with_all_blobs(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (demo / "graph/GenderNet.json").write_text(json.dumps({"blob": {"bytes": 1, "shaves": 8}}))
+    (demo / "graph/GenderNet.json").write_text(json.dumps(card_of("GenderNet", blob={"bytes": 1, **BLOB})))
     assert main(["--what", "drawn faces", "--face", "d"]) == 0
     assert "NO BLOB" not in capsys.readouterr().out
 
@@ -65,3 +68,23 @@ def test_a_demo_that_did_not_end(demo: Path, capsys: pytest.CaptureFixture[str],
     assert ended.value.code == 1
     err = capsys.readouterr().err
     assert err.startswith("error: ") and err.count("\n") == 1 and "Run demo.sh to its end first." in err
+
+
+@pytest.mark.parametrize("file", ["graph/GenderNet.json", "models/AgeNet/x_test_torch.json"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{", "is not JSON"),
+        (b"\xff\xfe", "is not JSON, nor any text in UTF-8"),
+        (b"[]", "holds []; expected a JSON object"),
+        (b"{}", "is missing; expected "),
+        (b'{"name": 1, "accuracy": "half"}', "is missing; expected "),
+    ],
+)
+def test_damaged_json(demo: Path, capsys: pytest.CaptureFixture[str], file: str, content: bytes, words: str) -> None:
+    (demo / file).write_bytes(content)
+    with pytest.raises(SystemExit) as ended:
+        run(main, ["--what", "x", "--face", "d"])
+    assert ended.value.code == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {file}:") and words in err and "Run demo.sh to its end first." in err

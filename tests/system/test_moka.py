@@ -13,7 +13,15 @@ from kits.commands import python_first
 
 MOKA = ROOT / "moka"
 VERBS = {
-    "lmdb_build": ["build_dataset", "convert_imageset", "compute_image_mean", "unpack"],
+    "lmdb_build": [
+        "build_dataset",
+        "cut_faces",
+        "convert_imageset",
+        "create_lmdb",
+        "soft_labels",
+        "compute_image_mean",
+        "unpack",
+    ],
     "training": ["train", "test", "time", "upgrade", "draw", "extract_features", "device_query"],
     "ncs": ["compile", "mean", "types"],
     "inference": ["infer"],

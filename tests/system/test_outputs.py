@@ -15,6 +15,7 @@ from caffe_io.mean import write_mean
 from common.commands import run
 from common.places import ROOT
 from kits.commands import Done
+from kits.faces import portrait
 from kits.inference import card_of, one_colour, write_graph
 from kits.ncs import write_small_net
 from kits.training import make_lmdb
@@ -29,6 +30,9 @@ COMMANDS = {
     "upgrade": ["training", "upgrade", DEPLOY, "OUT"],
     "extract_features": ["training", "extract_features", "w.caffemodel", DEPLOY, "prob", "OUT", "1"],
     "convert_imageset": ["lmdb_build", "convert_imageset", "./", "list.txt", "OUT"],
+    "create_lmdb, pictures": ["lmdb_build", "create_lmdb", "--table", "table.csv", "--tasks", "smile", "OUT", "labels"],
+    "create_lmdb, labels": ["lmdb_build", "create_lmdb", "--table", "table.csv", "--tasks", "smile", "pictures", "OUT"],
+    "soft_labels": ["lmdb_build", "soft_labels", "--bins", "0:3", "--sigma", "1", "OUT"],
     "compute_image_mean": ["lmdb_build", "compute_image_mean", "records_lmdb", "OUT"],
     "compute_image_mean --npy": ["lmdb_build", "compute_image_mean", "records_lmdb", "--npy", "OUT"],
     "mean": ["ncs", "mean", "mean.binaryproto", "OUT"],
@@ -45,10 +49,11 @@ COMMANDS = {
         "CPU",
     ],
     "compile": ["ncs", "compile", "--net", "SmallNet", "--out", "graph"],
+    "cut_faces": ["lmdb_build", "cut_faces", "--images", "portraits", "--faces", "haar", "--size", "8", "--out", "OUT"],
     "sample_faces --out": ["--out", "OUT", "--count", "2"],
     "sample_faces --sheet": ["--sheet", "OUT"],
 }
-NAMES = {"infer": "out.png", "compile": "graph/SmallNet.xml"}
+NAMES = {"infer": "out.png", "soft_labels": "out.h5", "compile": "graph/SmallNet.xml"}
 
 
 @pytest.fixture
@@ -58,7 +63,10 @@ def inputs(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_lmdb(working_folder / "records_lmdb", 3, 8, 2)
     write_mean(Path("mean.binaryproto"), np.zeros((3, 4, 4), np.float32))
     cv2.imwrite("face.png", one_colour((1, 2, 3)))
+    Path("portraits").mkdir()
+    cv2.imwrite("portraits/face.png", portrait())
     Path("list.txt").write_text("face.png 0\n")
+    Path("table.csv").write_text("picture,person,smile\nface.png,,0\n")
     write_graph(working_folder / "cards", card_of())
     return working_folder
 
@@ -131,7 +139,7 @@ def test_force_replaces_nothing_of_others(
 
 
 @pytest.mark.parametrize(
-    "verb", ["draw", "upgrade", "convert_imageset", "compute_image_mean", "mean", "infer", "compile"]
+    "verb", ["draw", "upgrade", "convert_imageset", "compute_image_mean", "mean", "infer", "compile", "cut_faces"]
 )
 def test_force_replaces_what_the_verb_wrote(inputs: Path, run_command: Run, verb: str) -> None:
     out = NAMES.get(verb, "out")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tools import fuzz, fuzz_inputs
 
 @pytest.mark.timeout(120)
 def test_only_our_own_errors(tmp_path: Path) -> None:
-    tallies = fuzz.fuzz(1100, seed=1, failures=tmp_path / "failures")
+    tallies = fuzz.fuzz(1200, seed=1, failures=tmp_path / "failures")
     assert [failure for tally in tallies.values() for failure in tally.failures] == []
     assert not (tmp_path / "failures").exists()
     for kind, tally in tallies.items():
@@ -26,7 +27,8 @@ def test_the_undamaged_files_are_valid(kind: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(fuzz_inputs, "damaged", lambda valid, chance: valid[chance.randrange(len(valid))])
     monkeypatch.setattr(fuzz_inputs, "damaged_text", lambda valid, chance: valid[chance.randrange(len(valid))])
     monkeypatch.setattr(fuzz_inputs, "with_other_sizes", lambda message, chance: message.SerializeToString())
-    monkeypatch.setattr(fuzz, "_cut_short", lambda valid: lambda chance: valid)
+    for name in ("cut_short", "damaged_pages"):
+        monkeypatch.setattr(fuzz_inputs, name, lambda valid, chance: valid)
     make, read = fuzz.kinds()[kind]
     for seed in range(30):
         (tmp_path / "input").write_bytes(make(random.Random(seed)))
@@ -64,3 +66,10 @@ def test_the_same_seed_gives_the_same_inputs() -> None:
     one, two = ([fuzz_inputs.damaged_text(valid, random.Random(f"{i}")) for i in range(50)] for _ in range(2))
     assert one == two
     assert len(set(one)) > 45
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "os._exit(1)", "1 / 0"])
+def test_a_fork_that_ends_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setattr(fuzz, "_read_cut_database", lambda path: exec(end, {"os": os}))
+    with pytest.raises(AssertionError, match="the reading process ended with"):
+        fuzz._read_damaged_pages(tmp_path)

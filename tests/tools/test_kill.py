@@ -5,6 +5,7 @@ tests/training/solvers/test_workers.py kills a training.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tools import kill, kill_cases
 
 @pytest.mark.slow
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("name", ["LMDB", "LMDB over another", "mean"])
+@pytest.mark.parametrize("name", ["LMDB", "LMDB over another", "pictures and labels over others", "mean", "faces"])
 def test_outputs_are_complete_or_missing_and_the_command_can_go_on(tmp_path: Path, name: str) -> None:
     lines: list[str] = []
     tally = kill.kill(name, kill_cases.cases(0.1)[name], 2, 0, tmp_path / "work", lines.append)
@@ -63,3 +64,17 @@ def test_an_unknown_case() -> None:
         UsageError, match=r'^lmdb: no such case\. Known: training, BINARYPROTO; .*Did you mean "LMDB"\?$'
     ):
         kill.main(["lmdb"])
+
+
+@pytest.mark.slow
+def test_a_mixed_set_of_compiled_files_is_refused(tmp_path: Path) -> None:
+    """The runner leaves a network out whose files are not its card's, so nothing is raised."""
+    inputs, old, new = (tmp_path / name for name in ("inputs", "old", "new"))
+    for folder in (inputs, old):
+        folder.mkdir()
+    case = kill_cases.cases()["ncs"]
+    case.prepare(inputs, old)
+    shutil.copytree(old, new)
+    (new / "Net.bin").write_bytes((new / "Net.bin").read_bytes()[::-1])
+    assert case.check(new, old, old) == "a mixed set, which is refused"
+    assert case.check(old, new, old) == "the old set"

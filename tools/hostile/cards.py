@@ -46,6 +46,8 @@ _CARDS: dict[str, Callable[[Card], object]] = {
     "name that is a path": _set(name="../x\0y"),
     "unknown key": _set(frobnicate=1),
 }
+# It may be a note of the user's own.
+_READ = "unknown key"
 _MODEL_CARDS: dict[str, Callable[[Card], object]] = {
     "NUL in the file's name": lambda card: card["ir"].update(xml="a\0b"),
     "file in another folder": lambda card: card["ir"].update(xml="../graph/Tiny.xml"),
@@ -107,10 +109,11 @@ def cases() -> list[Case]:
     infer = ("infer", "--device", "CPU", "--image_path", "face.jpg")
     found = []
     for name, change in _CARDS.items():
-        found.append(Case(f"compile card/{name}", compile_, prepare=_changed(change)))
+        ends = Ends.EITHER if name == _READ else Ends.REFUSED
+        found.append(Case(f"compile card/{name}", compile_, ends, _changed(change)))
         # Some of it is no business of evaluate's.
         found.append(Case(f"evaluate card/{name}", evaluate, Ends.EITHER, _changed(change)))
-        found.append(Case(f"infer card/{name}", infer, prepare=_compiled(change)))
+        found.append(Case(f"infer card/{name}", infer, ends, _compiled(change)))
     for name, change in _MODEL_CARDS.items():
         found.append(Case(f"infer card/{name}", infer, prepare=_compiled(change)))
     for name, text in _TEXTS.items():

@@ -5,6 +5,7 @@ A fork behaves like a new process of `./moka` but for the loading of modules. Ca
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -122,6 +123,8 @@ def serve() -> None:
     os.dup2(null, 0)
     os.dup2(2, 1)
     _load_everything()
+    # Otherwise a fork that ends would first copy every page of the libraries' objects, which takes a second.
+    gc.freeze()
     for line in jobs:
         job = json.loads(line)
         sys.stdout.flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .cases import Case, Ends
 from .world import WEIGHTS
 
@@ -42,7 +44,9 @@ def cases() -> list[Case]:
     for name in ("types", "mean", "test", "infer"):
         # As Caffe does, test writes to stderr alone.
         ends = Ends.DONE if name == "test" else Ends.REFUSED
-        found.append(_case(f"{name}/full disk as stdout", f"$MOKA {_COMMANDS[name]} > /dev/full", ends))
+        # By the time that the line about new.npy is lost, the file is complete.
+        lost = _case(f"{name}/full disk as stdout", f"$MOKA {_COMMANDS[name]} > /dev/full", ends)
+        found.append(replace(lost, may_change=("work/new.npy",)))
         gone = f"mkdir gone && cd gone && rmdir ../gone && $MOKA {_COMMANDS[name]}"
         found.append(_case(f"{name}/folder that is gone", gone, Ends.EITHER))
     full = f"$MOKA {_COMMANDS['test']} 2> /dev/full || {{ echo error: code $? >&2; exit 1; }}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .net_options import add_net_options, stages_of
+from caffe_io.net_state import stages_of
+
+from .net_options import add_net_options
 
 EXAMPLE = "./moka draw --model prototxt/AgeNet/train_test.prototxt --out AgeNet.svg"
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from caffe_io.net_state import add_state_options, stages_of
 from caffe_io.prototxt import read_net
 from common.commands import LOGGER
 from common.errors import UsageError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from ..layers import PythonCode
     from ..nets.net import Net
 
-_PHASES = ("TRAIN", "TEST")
 # Caffe's program takes the options of all its actions in each of them.
 _CAFFE_OPTIONS = (
     *("solver", "model", "phase", "level", "stage", "snapshot", "weights", "iterations"),
@@ -30,30 +30,9 @@ _CAFFE_OPTIONS = (
 
 
 def add_net_options(parser: argparse.ArgumentParser, phase: str | None = None) -> None:
-    """Add --model and the options of add_state_options; with a `phase`, also --phase with that default."""
+    """Add --model and the state of the net; with a `phase`, also --phase with that default."""
     parser.add_argument("--model", required=True, metavar="FILE", help="net prototxt")
-    if phase:
-        parser.add_argument("--phase", choices=_PHASES, default=phase, help=f"phase of the net (default {phase})")
-    add_state_options(parser)
-
-
-def int32(text: str) -> int:
-    """Read the value of an option that Caffe keeps in 32 bits."""
-    number = int(text)
-    if not -(2**31) <= number < 2**31:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number of at most {2**31 - 1}")
-    return number
-
-
-def add_state_options(parser: argparse.ArgumentParser) -> None:
-    """Add --level and --stage."""
-    parser.add_argument("--level", type=int32, default=0, metavar="N", help="level of the net's state (default 0)")
-    parser.add_argument("--stage", default="", metavar="NAME[,NAME...]", help="stages of the net's state")
-
-
-def stages_of(options: argparse.Namespace) -> tuple[str, ...]:
-    """Return the names given with --stage."""
-    return tuple(filter(None, options.stage.split(",")))
+    add_state_options(parser, phase)
 
 
 def add_iterations(parser: argparse.ArgumentParser) -> None:

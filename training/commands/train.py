@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caffe_io.caffe_pb2 import SolverParameter
+from caffe_io.net_state import add_state_options, stages_of
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import snapshots
 from common.commands import LOGGER
@@ -20,7 +21,7 @@ from common.errors import UsageError
 
 from ..solvers.precision import PRECISIONS
 from ..solvers.signals import EFFECTS, Stop
-from .net_options import add_caffe_options, add_python_layers, add_state_options, python_code, select_gpu, stages_of
+from .net_options import add_caffe_options, add_python_layers, python_code, select_gpu
 
 if TYPE_CHECKING:
     from caffe_io.caffe_pb2 import NetParameter
@@ -46,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     start.add_argument(
         "--weights", default="", metavar="FILE[,FILE...]", help="start with the weights of these .caffemodel files"
     )
-    add_state_options(parser)
+    add_state_options(parser, None)
     for name, default in (("sigint", "stop"), ("sighup", "snapshot")):
         parser.add_argument(
             f"--{name}_effect", choices=EFFECTS, default=default, help=f"what {name.upper()} does (default {default})"

@@ -28,7 +28,7 @@ Shape = tuple[int, ...]
 
 # Caffe's own limits.
 _MOST_AXES = 32
-_MOST_NUMBERS = 2**31 - 1
+MOST_NUMBERS = 2**31 - 1
 
 
 class PythonCode(Enum):
@@ -134,9 +134,9 @@ class Layer:
             raise self.error(f"{what} would have {len(shape)} axes; expected at most {_MOST_AXES}.")
         if min(shape, default=0) < 0:
             raise self.error(f"{what} would be {shape_text(shape)}; expected sizes of 0 or more.")
-        if count > _MOST_NUMBERS:
+        if count > MOST_NUMBERS:
             raise self.error(
-                f"{what} would be {shape_text(shape)}, which is {count} numbers; a blob holds at most {_MOST_NUMBERS}. "
+                f"{what} would be {shape_text(shape)}, which is {count} numbers; a blob holds at most {MOST_NUMBERS}. "
                 "Correct the sizes."
             )
         if not self.only_shapes and 4 * count > _memory():

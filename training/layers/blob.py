@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from caffe_io.blobs import Array
+from common.messages import shape_text
 
-from .base import Shape
+from ..errors import TrainingError
+from .base import MOST_NUMBERS, Shape
 
 
 class Blob:
@@ -56,7 +58,12 @@ class Blob:
 
         The layers that read it adapt at the next `forward` or `reshape` of the net.
         """
-        self._resize(tuple(int(size) for size in shape))
+        sizes = tuple(int(size) for size in shape)
+        if min(sizes, default=0) < 0 or math.prod(sizes) > MOST_NUMBERS:
+            raise TrainingError(
+                f"reshape to {shape_text(sizes)}: expected sizes of 0 or more, and at most {MOST_NUMBERS} numbers, as in Caffe."
+            )
+        self._resize(sizes)
 
     def _legacy(self, axis: int) -> int:
         return self.shape[axis] if axis < len(self.shape) else 1

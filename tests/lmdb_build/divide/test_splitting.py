@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
+from lmdb_build.divide.splitting import split_samples
 from lmdb_build.errors import DatasetError
 from lmdb_build.samples import Sample
-from lmdb_build.splitting import split_samples
 
 
 def samples(count: int) -> list[Sample]:
-    return [Sample(Path(f"{number}.jpg"), f"{number:05d}.jpg", number % 100, 0, str(number)) for number in range(count)]
+    return [
+        Sample(Path(f"{number}.jpg"), f"{number:05d}.jpg", {"years": number % 100, "gender": 0}, digest=str(number))
+        for number in range(count)
+    ]
 
 
 def test_parts_are_disjoint_complete_and_of_the_right_size() -> None:
@@ -24,7 +27,7 @@ def test_parts_are_disjoint_complete_and_of_the_right_size() -> None:
 
 def test_the_order_of_the_samples_and_their_place_do_not_matter() -> None:
     everyone = samples(200)
-    elsewhere = [Sample(Path("/other") / one.path, one.name, one.age, one.gender, one.digest) for one in everyone]
+    elsewhere = [Sample(Path("/other") / one.path, one.name, one.labels, digest=one.digest) for one in everyone]
     random.Random(1).shuffle(elsewhere)
     here, there = split_samples(everyone, 0.7, 1), split_samples(elsewhere, 0.7, 1)
     assert [[one.name for one in part] for part in here] == [[one.name for one in part] for part in there]
@@ -36,7 +39,7 @@ def test_another_seed_is_another_split() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_files_with_the_same_bytes_stay_together(seed: int) -> None:
-    twins = [Sample(one.path, one.name, one.age, one.gender, str(int(one.digest) // 3)) for one in samples(60)]
+    twins = [Sample(one.path, one.name, one.labels, digest=str(int(one.digest) // 3)) for one in samples(60)]
     train, test = split_samples(twins, 0.5, seed)
     assert not {one.digest for one in train} & {one.digest for one in test}
     assert len(train) == 30

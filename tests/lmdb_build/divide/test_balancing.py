@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 
 from common.errors import MokaError, PictureError
+from common.tasks import TASKS
 from kits.lmdb_build import picture, snapshot, write_faces
-from lmdb_build.balancing import Copy, add_noise, draw_copy, flip, plan_copies
+from lmdb_build.divide.balancing import Copy, add_noise, draw_copy, flip, plan_copies
 from lmdb_build.samples import Sample
+
+AGE = TASKS["age"]
 
 
 def samples(*counts: int) -> list[Sample]:
     """`counts[n]` samples of age class n."""
     return [
-        Sample(Path(f"{age}/{number}.jpg"), f"{age}/{number}.jpg", age * 10, 0)
+        Sample(Path(f"{age}/{number}.jpg"), f"{age}/{number}.jpg", {"years": age * 10, "gender": 0})
         for age, count in enumerate(counts)
         for number in range(count)
     ]
@@ -27,12 +30,14 @@ def samples(*counts: int) -> list[Sample]:
 )
 def test_every_class_gets_exactly_the_largest_count(counts: tuple[int, ...]) -> None:
     train = samples(*counts)
-    after = Counter(sample.age_class for sample in [*train, *(copy.sample(Path("x")) for copy in plan_copies(train))])
+    after = Counter(
+        sample.value(AGE) for sample in [*train, *(copy.sample(Path("x")) for copy in plan_copies(train, AGE))]
+    )
     assert after == {age: max(counts) for age, count in enumerate(counts) if count}
 
 
 def test_flip_and_noise_alternate_and_cycle_through_the_class() -> None:
-    copies = plan_copies(samples(9, 2))
+    copies = plan_copies(samples(9, 2), AGE)
     assert [copy.name for copy in copies] == [
         "1/0.jpg.flip1.jpg",
         "1/0.jpg.noise1.jpg",
@@ -45,7 +50,7 @@ def test_flip_and_noise_alternate_and_cycle_through_the_class() -> None:
 
 
 def test_names_are_never_used_twice() -> None:
-    copies = plan_copies(samples(500, 3, 1, 77))
+    copies = plan_copies(samples(500, 3, 1, 77), AGE)
     assert len({copy.name for copy in copies}) == len(copies)
 
 
@@ -72,7 +77,7 @@ def test_noise_is_clipped_and_not_wrapped() -> None:
 
 def test_a_copy_is_drawn_once_and_left_alone_after_that(tmp_path: Path) -> None:
     (face,) = write_faces(tmp_path / "faces", [(30, 0)])
-    original = Sample(face, face.name, 30, 0)
+    original = Sample(face, face.name, {"years": 30, "gender": 0})
     for kind in ("flip", "noise"):
         assert draw_copy(Copy(original, kind, 1), tmp_path / "out")
     before = snapshot(tmp_path / "out")
@@ -86,7 +91,7 @@ def test_a_copy_is_drawn_once_and_left_alone_after_that(tmp_path: Path) -> None:
 
 def test_a_damaged_copy_is_drawn_again(tmp_path: Path) -> None:
     (face,) = write_faces(tmp_path / "faces", [(30, 0)])
-    copy = Copy(Sample(face, face.name, 30, 0), "noise", 1)
+    copy = Copy(Sample(face, face.name, {"years": 30, "gender": 0}), "noise", 1)
     draw_copy(copy, tmp_path / "out")
     good = (tmp_path / "out" / copy.name).read_bytes()
     (tmp_path / "out" / copy.name).write_bytes(good[:100])
@@ -98,10 +103,10 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_leaves_nothing(tmp_pat
     (face,) = write_faces(tmp_path / "faces", [(30, 0)])
     (tmp_path / "out").write_text("a file where the folder should be")
     with pytest.raises(MokaError, match="cannot be written"):
-        draw_copy(Copy(Sample(face, face.name, 30, 0), "flip", 1), tmp_path / "out")
+        draw_copy(Copy(Sample(face, face.name, {"years": 30, "gender": 0}), "flip", 1), tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["faces", "out"]
 
 
 def test_an_original_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="no such file"):
-        draw_copy(Copy(Sample(tmp_path / "gone.jpg", "gone.jpg", 30, 0), "flip", 1), tmp_path)
+        draw_copy(Copy(Sample(tmp_path / "gone.jpg", "gone.jpg", {"years": 30, "gender": 0}), "flip", 1), tmp_path)

@@ -1,9 +1,10 @@
-"""Makes extra training pictures, so that every age class has as many as the largest."""
+"""Makes extra training pictures, so that every class has as many as the largest."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,10 +12,10 @@ import cv2
 import numpy as np
 
 from common.files import atomic_file
-from common.tasks import TASKS
+from common.tasks import Task
 from faces.pictures import decode, read_bytes
 
-from .samples import Sample
+from ..samples import Sample
 
 if TYPE_CHECKING:
     from faces.pictures import Picture
@@ -56,27 +57,35 @@ class Copy(NamedTuple):
 
     def sample(self, folder: Path) -> Sample:
         """Return the copy as a sample, to be drawn in `folder`."""
-        return Sample(folder / self.name, self.name, self.original.age, self.original.gender)
+        return replace(self.original, path=folder / self.name, name=self.name, box=None, landmarks=(), digest="")
 
 
-def plan_copies(train: Sequence[Sample]) -> list[Copy]:
-    """Return the copies that make every age class as large as the largest.
+def plan_copies(train: Sequence[Sample], task: Task) -> list[Copy]:
+    """Return the copies that make every class of `task` as large as the largest.
 
     Pictures take turns in the order of `train`, and each gives one copy of every kind before the next picture's turn.
-    A class without pictures stays empty.
+    A class without pictures stays empty. Pictures whose class is absent get no copies.
     """
-    classes: list[list[Sample]] = [[] for _ in TASKS["age"].classes]
-    for sample in train:
-        classes[sample.age_class].append(sample)
-    largest = max(map(len, classes))
+    classes = by_class(train, task)
+    largest = max(map(len, classes), default=0)
     kinds = list(KINDS)
     copies = []
-    for members in filter(None, classes):
+    for members in classes:
         for index in range(largest - len(members)):
             turn, kind = divmod(index, len(kinds))
             round_, member = divmod(turn, len(members))
             copies.append(Copy(members[member], kinds[kind], round_ + 1))
     return copies
+
+
+def by_class(samples: Iterable[Sample], task: Task) -> list[list[Sample]]:
+    """Return the samples of each class of `task` that has any, in the order of the classes."""
+    classes: dict[float, list[Sample]] = {}
+    for sample in samples:
+        value = sample.value(task)
+        if value is not None:
+            classes.setdefault(value, []).append(sample)
+    return [classes[value] for value in sorted(classes)]
 
 
 def draw_copy(copy: Copy, folder: Path) -> bool:

@@ -1,0 +1,1 @@
+"""The report of evaluate as one HTML page that needs no other file."""

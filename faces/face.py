@@ -1,0 +1,61 @@
+"""A face in a picture, as a detector or a file of landmarks describes it.
+
+All coordinates are in pixels, and (0, 0) is the outer corner of the top left pixel. The centre of that pixel is at
+(0.5, 0.5), and a picture of 100x80 pixels ends at (100, 80).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+Point = tuple[float, float]
+"""x, y in pixels."""
+
+
+class Landmarks(NamedTuple):
+    """Points of a face. "Left" is the left of the picture when the face is upright. Nose and mouth may be unknown."""
+
+    left_eye: Point
+    right_eye: Point
+    nose: Point | None = None
+    mouth: Point | None = None
+
+
+class Face(NamedTuple):
+    """A face. `box` is left, top, width, height in pixels and may reach beyond the picture.
+
+    `score` says how sure the detector is; scores of two detectors cannot be compared. `landmarks` is None if the detector
+    finds none.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float = 1.0
+    landmarks: Landmarks | None = None
+
+    @property
+    def centre(self) -> Point:
+        """The middle of the box."""
+        left, top, width, height = self.box
+        return left + width / 2, top + height / 2
+
+    def rounded_box(self) -> tuple[int, int, int, int]:
+        """Return the box in whole pixels: left, top, width, height."""
+        left, top, width, height = self.box
+        return round(left), round(top), max(1, round(width)), max(1, round(height))
+
+
+def main_face(faces: Sequence[Face], height: int, width: int) -> Face:
+    """Return the face that a picture of height x width shows most likely: large, and near the middle.
+
+    It is the face with the largest area times 1 - d, where d is the distance from the middle of the picture to the middle
+    of the box, as a share of half the picture's diagonal. Of equal faces the first is returned.
+    """
+
+    def weight(face: Face) -> float:
+        x, y = face.centre
+        away = math.hypot(x - width / 2, y - height / 2) / (math.hypot(width, height) / 2)
+        return face.box[2] * face.box[3] * max(0.0, 1 - away)
+
+    return max(faces, key=weight)

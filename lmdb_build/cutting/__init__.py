@@ -1,0 +1,1 @@
+"""Faces cut out of the pictures of a data set: the verb cut_faces and its record."""

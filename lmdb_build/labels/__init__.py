@@ -1,0 +1,1 @@
+"""Several labels for each picture: their database, and labels that are distributions."""

@@ -1,0 +1,24 @@
+"""The face of a picture, among several."""
+
+from __future__ import annotations
+
+from faces.face import Face, main_face
+
+
+def test_the_largest_face_is_taken() -> None:
+    faces = [Face((10, 10, 20, 20)), Face((40, 20, 50, 50)), Face((70, 70, 30, 30))]
+    assert main_face(faces, 100, 100) is faces[1]
+
+
+def test_of_equal_faces_the_one_near_the_middle_is_taken() -> None:
+    faces = [Face((0, 0, 30, 30), 9.0), Face((35, 35, 30, 30), 1.0)]
+    assert main_face(faces, 100, 100) is faces[1]
+
+
+def test_of_faces_that_weigh_the_same_the_first_is_taken() -> None:
+    faces = [Face((10, 40, 20, 20)), Face((70, 40, 20, 20))]
+    assert main_face(faces, 100, 100) is faces[0]
+
+
+def test_the_box_in_whole_pixels() -> None:
+    assert Face((1.6, -2.4, 10.5, 0.2)).rounded_box() == (2, -2, 10, 1)

@@ -1,0 +1,84 @@
+"""The small nets of the recipes: the files are the program's, both phases run, absent labels count in no loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from caffe_io.caffe_pb2 import TEST, TRAIN, Datum
+from caffe_io.databases.lmdb_store import write_lmdb
+from caffe_io.datum import array_to_datum
+from caffe_io.mean import write_mean
+from caffe_io.prototxt import read_solver
+from common.card import read_net_card
+from common.places import ROOT
+from common.tasks import TASKS
+from kits.commands import inside
+from recipes.face_nets import BATCH, NETS, SIDE, FaceNet, files, train_test
+from training.nets.net import Net
+from training.solvers.training_file import read_training_file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Databases of all nets with three pictures each; the second has no labels."""
+    random = np.random.default_rng(0)
+    with inside(tmp_path):
+        for net in NETS:
+            for part in ("train", "test"):
+                with write_lmdb(f"{net.data}_{part}") as pictures, write_lmdb(f"{net.data}_{part}_labels") as labels:
+                    for i in range(3):
+                        picture = random.integers(0, 256, (3, SIDE, SIDE), dtype=np.uint8)
+                        pictures.put(b"%d" % i, array_to_datum(picture, 0).SerializeToString())
+                        values = [-1.0 if i == 1 else 1.0] * len(net.losses)
+                        datum = Datum(channels=len(values), height=1, width=1, float_data=values)
+                        labels.put(b"%d" % i, datum.SerializeToString())
+        write_mean(Path("data/soft/years.binaryproto"), np.eye(101, dtype=np.float32)[None])
+    return tmp_path
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+def test_the_files_are_the_program_s(net: FaceNet) -> None:
+    """Written by python -m recipes.face_nets."""
+    for name, text in files(net).items():
+        assert (ROOT / "prototxt" / net.name / name).read_text() == text, name
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+def test_the_card_and_the_training_file_are_right(net: FaceNet) -> None:
+    card = read_net_card(ROOT / "prototxt" / net.name / "card.json")
+    assert [output.task for output in card.outputs] == list(net.losses)
+    for output in card.outputs:
+        assert output.size == len(TASKS[output.task].classes or TASKS[output.task].bins)
+    assert read_training_file(ROOT / "prototxt" / net.name / "training.json").average
+    assert read_solver(ROOT / "prototxt" / net.name / "solver.prototxt").max_iter == net.iterations
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+def test_both_phases_run_and_the_net_is_small(net: FaceNet, folder: Path) -> None:
+    with inside(folder):
+        for phase in (TRAIN, TEST):
+            made = Net(train_test(net), phase)
+            loss = made.forward()
+            made.close()
+            # Untrained, the statistics of BatchNorm are 0, so in TEST a score may be certain.
+            assert float(loss.detach()) > 0 or phase == TEST
+            assert bool(loss.isfinite())
+    # A BatchNorm's own three blobs hold statistics.
+    learnt = sum(parameter.values.numel() for parameter in made.parameters if "_bn" not in parameter.layer)
+    assert 300_000 < learnt < 1_000_000
+
+
+def test_absent_labels_give_no_loss_and_no_gradient(folder: Path) -> None:
+    """Records 0, 1, 2, 0, 1, ...: a third of each batch is absent, and its loss would be that of label -1."""
+    net = NETS[0]
+    with inside(folder):
+        made = Net(train_test(net), TRAIN, seed=1)
+        made.forward()
+        scores = made.blobs["gender_scores"].detach()
+        made.close()
+    known = [i for i in range(BATCH) if i % 3 != 1]
+    expected = -scores.log_softmax(1)[known, 1].mean()
+    assert float(made.blobs["gender_loss"].detach()) == pytest.approx(float(expected), rel=1e-5)

@@ -1,0 +1,44 @@
+"""The recipes as scripts: their help, and what they say when they are used wrongly. What they do is tried on real faces."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from common.places import ROOT
+
+SCRIPTS = sorted(path for path in (ROOT / "recipes").glob("*.sh") if path.name != "road.sh")
+
+
+def run(script: Path, *words: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", script, *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_help_names_the_options(script: Path, tmp_path: Path) -> None:
+    done = run(script, "--help", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    for word in ("--images", "--quick", "--out DIR", "docs/recipes.md", script.name):
+        assert word in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--images is missing"),
+        (["--images"], "--images needs a value"),
+        (["--images", "nowhere.tar"], "--images nowhere.tar: not found"),
+        (["--fast"], "unknown option --fast"),
+    ],
+)
+def test_wrong_use(script: Path, tmp_path: Path, words: list[str], message: str) -> None:
+    done = run(script, *words, folder=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())

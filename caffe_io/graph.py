@@ -1,6 +1,7 @@
 """The graph of a net: which layer produces each blob, and which layers consume it.
 
-A layer in place writes new values under an old name. A blob therefore has one `Version` for each layer that writes it.
+A layer in place writes new values under an old name. A blob therefore has one `Version` for each layer that writes it. The
+versions of a blob are in one `Memory`, and so are blobs that Caffe lets share their numbers, as Flatten's bottom and top do.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ class Node:
         """Whether its first top overwrites its first bottom."""
         return bool(self.bottoms and self.tops) and self.tops[0].previous is self.bottoms[0]
 
+    @property
+    def passes_on(self) -> bool:
+        """Whether its tops are its only bottom's memory, under other names and in other shapes."""
+        layer = self.layer
+        alone = len(layer.bottom) == 1 and (len(layer.top) == 1 or layer.type == "Split")
+        return alone and layer_type(layer.type).passes_on
+
 
 class Port(NamedTuple):
     """One end of an edge: a node, and which of its tops or bottoms."""
@@ -39,20 +47,42 @@ class Port(NamedTuple):
 
 
 @dataclass(eq=False)
+class Memory:
+    """What a blob's numbers are stored in, and those of the blobs that share them in Caffe.
+
+    `writers` are the layers in place on one of these blobs, in order. `shared_from` is the index of the first layer that shares
+    it: between its bottom and its top, or between two forward passes.
+    """
+
+    writers: list[Node] = field(default_factory=list)
+    shared_from: int | None = None
+
+    @property
+    def spreads(self) -> bool:
+        """Whether a layer in place writes more than its own blob."""
+        return self.shared_from is not None and any(writer.index > self.shared_from for writer in self.writers)
+
+    def share(self, index: int) -> None:
+        """Note that the layer of this index shares it."""
+        if self.shared_from is None:
+            self.shared_from = index
+
+
+@dataclass(eq=False)
 class Version:
     """The content of blob `name` from one layer that writes it to the next.
 
     `producer` is None if no layer above a consumer has such a top; `net_check` refuses those nets.
-    `loss_weight` is the one that the prototxt gives, 0 without. `previous` and `next` are the same blob's versions before
-    and after this one.
+    `loss_weight` is the one that the prototxt gives, 0 without. `previous` is the same blob's version before this
+    one.
     """
 
     name: str
     producer: Port | None
     loss_weight: float = 0.0
     previous: Version | None = None
-    next: Version | None = None
     consumers: list[Port] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def is_split(self) -> bool:
@@ -65,13 +95,10 @@ class Version:
         node, top = self.producer
         return f"{self.name}_{node.layer.name}_{top}_split_{copy}"
 
-    def overwriters(self) -> Iterator[Node]:
-        """The later layers that write the same blob, in order."""
-        version = self.next
-        while version is not None:
-            if version.producer is not None:
-                yield version.producer.node
-            version = version.next
+    def overwriters(self) -> list[Node]:
+        """The later layers in place that overwrite it, in order."""
+        made = -1 if self.producer is None else self.producer.node.index
+        return [writer for writer in self.memory.writers if writer.index > made]
 
 
 class NetGraph:
@@ -118,7 +145,13 @@ class NetGraph:
         for index, name in enumerate(node.layer.top):
             version = Version(name, Port(node, index), weights.get(index, 0.0), self.blobs.get(name))
             if version.previous is not None:
-                version.previous.next = version
+                version.memory = version.previous.memory
+                version.memory.writers.append(node)
+            elif node.passes_on:
+                version.memory = node.bottoms[0].memory
+                version.memory.share(node.index)
+            elif layer_type(node.layer.type).keeps_top:
+                version.memory.share(node.index)
             self.blobs[name] = version
             node.tops.append(version)
         if not node.tops and layer_type(node.layer.type).is_loss:

@@ -53,6 +53,21 @@ class LayerType:
     backward_reads_top: bool = False
     """Caffe's backward pass computes with the numbers that its top holds by then."""
 
+    backward_reads_bottom: bool = False
+    """Caffe's backward pass computes with the numbers that its bottom holds by then, and so does ours."""
+
+    unfollowed_top: int | None = None
+    """The top whose numbers Caffe's backward pass reads and ours does not, so that they differ if a later layer overwrites it."""
+
+    unfollowed_bottom: int | None = None
+    """The same of a bottom."""
+
+    passes_on: bool = False
+    """With one bottom and one top, these share their memory: it computes nothing. So do all tops of a Split."""
+
+    keeps_top: bool = False
+    """Its tops are not filled again in each forward pass, or are its weight: what a layer in place writes there stays."""
+
     top_overwritable: bool = False
     """Our backward pass reads neither its top nor a view of it, so a later layer may overwrite the top."""
 
@@ -132,7 +147,14 @@ def _refused(fork: str, reason: str, device_reason: str = "") -> LayerType:
 
 
 _DATA = LayerType(_NONE, _SOME, not_converted=_NO_FILES)
-_CONVOLUTION = LayerType(_SOME, _SOME, in_place=InPlace.SPOILT, top_overwritable=True, multiply_adds=_convolution_adds)
+_CONVOLUTION = LayerType(
+    _SOME,
+    _SOME,
+    in_place=InPlace.SPOILT,
+    backward_reads_bottom=True,
+    top_overwritable=True,
+    multiply_adds=_convolution_adds,
+)
 _DEPTHWISE = replace(_CONVOLUTION, fork="MobileNet", in_place=InPlace.WORKS)
 _LOSS = LayerType((2, 2), is_loss=True, predictions=1, force_backward_skips=1)
 _RECURRENT = _refused("", _NO_RECURRENT, _NO_RECURRENT_DEVICE)
@@ -140,12 +162,12 @@ _RECURRENT = _refused("", _NO_RECURRENT, _NO_RECURRENT_DEVICE)
 LAYER_TYPES: dict[str, LayerType] = {
     # Data
     "Data": replace(_DATA, tops=(1, 2), transforms=True),
-    "DummyData": _DATA,
+    "DummyData": replace(_DATA, keeps_top=True),
     "HDF5Data": _DATA,
     "ImageData": replace(_DATA, tops=(2, 2), transforms=True),
     "Input": LayerType(_NONE, _SOME),
     "MemoryData": replace(_DATA, tops=(2, 2), transforms=True),
-    "Parameter": LayerType(_NONE),
+    "Parameter": LayerType(_NONE, keeps_top=True),
     "WindowData": replace(_DATA, tops=(2, 2), transforms=True),
     "AnnotatedData": _refused(
         "SSD",
@@ -161,57 +183,57 @@ LAYER_TYPES: dict[str, LayerType] = {
     "ConvolutionDepthwise": _DEPTHWISE,
     "Deconvolution": replace(_CONVOLUTION, multiply_adds=_deconvolution_adds),
     "DepthwiseConvolution": _DEPTHWISE,
-    "Embed": LayerType(not_converted=_NO_INDICES),
-    "InnerProduct": LayerType(top_overwritable=True, multiply_adds=_inner_product_adds),
-    "PReLU": LayerType(),
-    "Scale": LayerType((1, 2), top_overwritable=True),
+    "Embed": LayerType(unfollowed_bottom=0, not_converted=_NO_INDICES),
+    "InnerProduct": LayerType(backward_reads_bottom=True, top_overwritable=True, multiply_adds=_inner_product_adds),
+    "PReLU": LayerType(backward_reads_bottom=True),
+    "Scale": LayerType((1, 2), backward_reads_bottom=True, top_overwritable=True),
     "LSTM": _RECURRENT,
     "LSTMUnit": _RECURRENT,
     "RNN": _RECURRENT,
     "Recurrent": replace(_RECURRENT, fork="Caffe's recurrent branch"),
     # Windows
     "Im2col": LayerType(in_place=InPlace.SPOILT, not_converted="it is a step of Convolution. Write the Convolution."),
-    "Pooling": LayerType(tops=(1, 2), in_place=InPlace.SPOILT),
+    "Pooling": LayerType(tops=(1, 2), in_place=InPlace.SPOILT, unfollowed_top=1),
     "SPP": LayerType(not_converted="write its pyramid as Pooling, Flatten and Concat layers."),
     # Each number by itself
-    "AbsVal": LayerType(in_place=InPlace.REFUSED),
-    "BNLL": LayerType(),
-    "Clip": LayerType(),
+    "AbsVal": LayerType(in_place=InPlace.REFUSED, backward_reads_bottom=True),
+    "BNLL": LayerType(backward_reads_bottom=True),
+    "Clip": LayerType(backward_reads_bottom=True),
     "Dropout": LayerType(),
-    "ELU": LayerType(backward_reads_top=True),
+    "ELU": LayerType(backward_reads_top=True, backward_reads_bottom=True),
     "Exp": LayerType(backward_reads_top=True),
-    "Log": LayerType(),
-    "Power": LayerType(backward_reads_top=True),
-    "ReLU": LayerType(),
+    "Log": LayerType(backward_reads_bottom=True),
+    "Power": LayerType(backward_reads_top=True, backward_reads_bottom=True),
+    "ReLU": LayerType(backward_reads_bottom=True),
     "ReLU6": LayerType(fork="MobileNet"),
     "Sigmoid": LayerType(backward_reads_top=True),
-    "Swish": LayerType(),
+    "Swish": LayerType(unfollowed_top=0),
     "TanH": LayerType(backward_reads_top=True),
     "Threshold": LayerType(),
     # Normalisation
     "BatchNorm": LayerType(),
-    "LRN": LayerType(in_place=InPlace.SPOILT),
-    "MVN": LayerType(in_place=InPlace.SPOILT),
+    "LRN": LayerType(in_place=InPlace.SPOILT, unfollowed_top=0, unfollowed_bottom=0),
+    "MVN": LayerType(in_place=InPlace.SPOILT, unfollowed_top=0),
     "Softmax": LayerType(backward_reads_top=True),
     # Several blobs to one, and one number of many
     "ArgMax": LayerType(),
-    "Eltwise": LayerType((2, None), in_place=InPlace.SPOILT),
-    "Reduction": LayerType(),
+    "Eltwise": LayerType((2, None), in_place=InPlace.SPOILT, backward_reads_bottom=True),
+    "Reduction": LayerType(backward_reads_bottom=True),
     # Arrangement
     "BatchReindex": LayerType((2, 2), not_converted=_NO_INDICES),
-    "Concat": LayerType(_SOME),
+    "Concat": LayerType(_SOME, passes_on=True),
     "Crop": LayerType((2, 2)),
     "Filter": LayerType(
         (2, None),
         _SOME,
         not_converted="the size of its tops depends on the numbers in its bottoms, and a compiled net has fixed sizes.",
     ),
-    "Flatten": LayerType(in_place=InPlace.REFUSED),
+    "Flatten": LayerType(in_place=InPlace.REFUSED, passes_on=True),
     "Permute": LayerType(fork="SSD"),
-    "Reshape": LayerType(in_place=InPlace.REFUSED),
+    "Reshape": LayerType(in_place=InPlace.REFUSED, passes_on=True),
     "Silence": LayerType(_SOME, _NONE),
-    "Slice": LayerType(tops=_SOME),
-    "Split": LayerType(tops=_SOME, in_place=InPlace.REFUSED),
+    "Slice": LayerType(tops=_SOME, passes_on=True),
+    "Split": LayerType(tops=_SOME, in_place=InPlace.REFUSED, passes_on=True),
     "Tile": LayerType(),
     # Losses, and Accuracy
     "Accuracy": LayerType((2, 2), (1, 2), predictions=1),
@@ -219,7 +241,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "EuclideanLoss": replace(_LOSS, force_backward_skips=None),
     "HingeLoss": _LOSS,
     "InfogainLoss": replace(_LOSS, bottoms=(2, 3), tops=(1, 2)),
-    "MultinomialLogisticLoss": _LOSS,
+    "MultinomialLogisticLoss": replace(_LOSS, unfollowed_bottom=0),
     "SigmoidCrossEntropyLoss": _LOSS,
     "SoftmaxWithLoss": replace(_LOSS, tops=(1, 2)),
     # Code and files

@@ -31,14 +31,39 @@ def test_a_layer_in_place_makes_a_new_version() -> None:
     graph = wired_graph("in: > a", "relu: a > a", "drop: a > a", "x: a > b")
     first = graph.nodes[0].tops[0]
     assert ends(first) == ("in.0", ["relu.0"])
-    assert first.next is graph.nodes[1].tops[0]
     assert first.previous is None
     assert graph.nodes[1].tops[0].previous is first
     assert graph.blobs["a"] is graph.nodes[2].tops[0]
     assert ends(graph.blobs["a"]) == ("drop.0", ["x.0"])
     assert [node.layer.name for node in first.overwriters()] == ["relu", "drop"]
-    assert list(graph.blobs["a"].overwriters()) == []
+    assert graph.blobs["a"].overwriters() == []
     assert [node.in_place for node in graph.nodes] == [False, True, True, False]
+
+
+def test_blobs_that_share_memory() -> None:
+    graph = wired_graph(
+        "in: > a",
+        "relu: a > a",
+        "Flatten f: a > b",
+        "Split s: b > c d",
+        "drop: d > d",
+        "Slice y: a > e g",
+        "Concat z: c e > h",
+    )
+    memory = graph.blobs["a"].memory
+    assert [name for name, version in graph.blobs.items() if version.memory is memory] == ["a", "b", "c", "d"]
+    assert [node.layer.name for node in graph.nodes[0].tops[0].overwriters()] == ["relu", "drop"]
+    assert [node.layer.name for node in graph.blobs["b"].overwriters()] == ["drop"]
+    assert memory.spreads
+    assert not graph.blobs["e"].memory.spreads
+    assert [node.layer.name for node in graph.nodes if node.passes_on] == ["f", "s"]
+
+
+def test_memory_that_spreads() -> None:
+    """A layer in place before a Flatten writes its own blob alone."""
+    assert not wired_graph("in: > a", "relu: a > a", "Flatten f: a > b").blobs["b"].memory.spreads
+    assert wired_graph("Parameter in: > a", "relu: a > a").blobs["a"].memory.spreads
+    assert not wired_graph("Data in: > a", "relu: a > a").blobs["a"].memory.spreads
 
 
 def test_in_place_is_of_the_first_bottom_and_top() -> None:

@@ -70,6 +70,13 @@ def test_what_backward_and_layers_in_place_read() -> None:
     assert those("backward_reads_top") == {"ELU", "Exp", "Power", "Sigmoid", "Softmax", "TanH"}
     convolutions = {"Convolution", "ConvolutionDepthwise", "Deconvolution", "DepthwiseConvolution"}
     assert those("top_overwritable") == convolutions | {"InnerProduct", "Scale"}
+    neurons = {"AbsVal", "BNLL", "Clip", "ELU", "Log", "Power", "PReLU", "ReLU"}
+    assert those("backward_reads_bottom") == convolutions | neurons | {"Eltwise", "InnerProduct", "Reduction", "Scale"}
+    assert those("unfollowed_top", 0) == {"LRN", "MVN", "Swish"}
+    assert those("unfollowed_top", 1) == {"Pooling"}
+    assert those("unfollowed_bottom", 0) == {"Embed", "LRN", "MultinomialLogisticLoss"}
+    assert those("passes_on") == {"Concat", "Flatten", "Reshape", "Slice", "Split"}
+    assert those("keeps_top") == {"DummyData", "Parameter"}
     spoilt = {"Convolution", "Deconvolution", "Eltwise", "Im2col", "LRN", "MVN", "Pooling"}
     assert those("in_place", InPlace.SPOILT) == spoilt
     assert those("in_place", InPlace.REFUSED) == {"AbsVal", "Flatten", "Reshape", "Split"}

@@ -94,6 +94,12 @@ NETS = {
     "Slice of one": neuron("Slice"),
     "SoftmaxWithLoss": net("SoftmaxWithLoss", **LOSS),
     "Tile": neuron("Tile", "tile_param { tiles: 2 }"),
+    "in place on shared memory": net(
+        "Sigmoid",
+        after='layer { name: "i" type: "InnerProduct" bottom: "y" top: "i" inner_product_param { num_output: 2 } }\n'
+        'layer { name: "f" type: "Flatten" bottom: "y" top: "f" }\n'
+        'layer { name: "n" type: "TanH" bottom: "f" top: "f" }\n' + power("y", "z"),
+    ),
     "two consumers": net("AbsVal", after=power("y", "a") + power("y", "b")),
     "a chain of the same memory": net(
         "Flatten",

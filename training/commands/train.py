@@ -70,7 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--caffe-bugs",
         choices=("on", "off"),
         default="on",
-        help="off: add up all gradients, also where Caffe keeps only the last (default on; BVLC/caffe#6604)",
+        help="off: keep all gradients, also where Caffe loses some (default on; BVLC/caffe#6604)",
     )
     parser.add_argument(
         "--force", action="store_true", help="replace the files of an earlier training with the same snapshot_prefix"

@@ -33,7 +33,7 @@ class Concat(Layer):
         return [(*first[: self.axis], sum(shape[self.axis] for shape in shapes), *first[self.axis + 1 :])]
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        return [torch.cat(bottoms, self.axis)]
+        return bottoms if len(bottoms) == 1 else [torch.cat(bottoms, self.axis)]
 
 
 class Slice(Layer):

@@ -4,17 +4,20 @@ A blob of Caffe has one data and one diff. A layer in place writes its top over 
 its top's. Later layers in place overwrite the values again. A backward pass may then read other values than its forward
 pass did. Clip in place finds every value inside its range, and lets every gradient pass. Power and Log in place find their
 own factor where the gradient was, and square it. Sigmoid with a Dropout in place on its top reads the values that Dropout
-has scaled up. Nets were trained so, and GRADIENTS reproduces it.
+has scaled up. Nets were trained so, and GRADIENTS reproduces it. `shared_memory` does for layers in place on a blob that shares
+its memory with others.
 
-Two cases differ from Caffe. Where its result depends on the build (MVN in place) or is spoilt (InPlace.SPOILT), the layer
-computes as if its top had a name of its own, and a warning says so. Swish and LRN before such layers keep their own
-gradient, too.
+Three cases differ from Caffe, and a warning names the layer. Where Caffe's result depends on the build (MVN in place) or is
+spoilt (InPlace.SPOILT), the layer computes as if its top had a name of its own. Layers whose backward pass we do not follow that
+far, such as Swish and LRN before layers in place, keep their own gradient. A loss_weight keeps its value, where a layer in place
+makes Caffe write the gradient over it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -97,19 +100,18 @@ GRADIENTS: dict[str, Gradient] = {
 }
 
 
+_OWN_TOPS = "Give the top of each layer in place a name of its own, and both compute the same."
+
+
 def find_overwritten(graph: NetGraph) -> dict[int, Gradient]:
     """Return the gradients of the layers that Caffe computes from overwritten values, by the index of the layer.
 
-    Warns of layers in place whose result in Caffe is spoilt.
+    Warns of layers that compute something else here than in Caffe.
     """
     found: dict[int, Gradient] = {}
     for node in graph.nodes:
-        if node.in_place and _is_spoilt(node.layer):
-            logging.getLogger(LOGGER).warning(
-                'layer "%s" (%s): in place, Caffe reads values here that it has overwritten. We compute as if its top had '
-                "a name of its own. Give it one, and both compute the same.",
-                *(node.layer.name, node.layer.type),
-            )
+        if difference := _difference(node):
+            logging.getLogger(LOGGER).warning('layer "%s" (%s): %s', node.layer.name, node.layer.type, difference)
         if node.layer.type in GRADIENTS and _reads_overwritten(node):
             found[node.index] = GRADIENTS[node.layer.type]
     return found
@@ -154,19 +156,55 @@ class _Overwritten(torch.autograd.Function):
         return ctx.gradient(ctx.layer, bottom, top, gradients[0]), None, None, None
 
 
+def _difference(node: Node) -> str:
+    """What Caffe computes here that we do not, and what to do about it; empty if both compute the same."""
+    if node.in_place and _is_spoilt(node.layer):
+        return (
+            "in place, Caffe reads values here that it has overwritten. We compute as if its top had a name of its own. "
+            "Give it one, and both compute the same."
+        )
+    row = layer_type(node.layer.type)
+    if _only_subtracts_mean(node.layer):
+        row = replace(row, unfollowed_top=None)
+    for blobs, number in ((node.tops, row.unfollowed_top), (node.bottoms, row.unfollowed_bottom)):
+        later = blobs[number].overwriters() if number is not None and number < len(blobs) else []
+        if others := [each for each in later if each is not node]:
+            return (
+                f'in Caffe, its backward pass reads "{blobs[number or 0].name}" after {_names(others)} in place has overwritten '
+                f"it. We compute with the numbers before. {_OWN_TOPS}"
+            )
+    for top in node.tops:
+        others = top.overwriters() if top.is_split else top.memory.writers
+        if top.loss_weight and others:
+            return (
+                f'its top "{top.name}" has a loss_weight, and {_names(others)} in place uses its memory. In Caffe, that changes '
+                f"the value or the weight of this loss; here it does not. {_OWN_TOPS}"
+            )
+    return ""
+
+
+def _names(nodes: Sequence[Node]) -> str:
+    return ", ".join(f'"{node.layer.name}" ({node.layer.type})' for node in nodes)
+
+
 def _is_spoilt(layer: LayerParameter) -> bool:
-    if layer.type == "MVN" and not layer.mvn_param.normalize_variance:
-        return False
-    return layer_type(layer.type).in_place is InPlace.SPOILT
+    return layer_type(layer.type).in_place is InPlace.SPOILT and not _only_subtracts_mean(layer)
+
+
+def _only_subtracts_mean(layer: LayerParameter) -> bool:
+    return layer.type == "MVN" and not layer.mvn_param.normalize_variance
 
 
 def _reads_overwritten(node: Node) -> bool:
     """Whether Caffe's gradient of a layer of GRADIENTS is another than that of its forward pass."""
-    layer = node.layer
-    reads_top = layer_type(layer.type).backward_reads_top
-    overwriters = list(node.tops[0].overwriters()) if node.tops else []
+    layer, row = node.layer, layer_type(node.layer.type)
+    reads_top = row.backward_reads_top
+    overwriters = node.tops[0].overwriters() if node.tops else []
     if not node.in_place:
-        return bool(overwriters) and reads_top
+        reads_bottom = row.backward_reads_bottom and any(
+            each.index > node.index for each in node.bottoms[0].overwriters()
+        )
+        return (bool(overwriters) and reads_top) or reads_bottom
     if layer.type == "Power":
         return True
     if layer.type == "ReLU":

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from caffe_io.graph import Node
-
 from ..layers import Layer
 from ..layers.base import Shape
 from ..layers.blob import Memory
@@ -137,15 +135,17 @@ class Layerwise:
     def _compute(self, index: int, layer: Layer) -> _Run:
         """Compute a layer's tops from its bottoms as they stand, and leave the blobs as they are."""
         need = self.net.needs[index]
-        bottoms = [
-            self.data[name].clone(memory_format=self._layouts[name]).requires_grad_(need.layer and needed)
-            for name, needed in zip(layer.param.bottom, need.bottoms, strict=True)
-        ]
+        bottoms = []
+        for number, (name, needed) in enumerate(zip(layer.param.bottom, need.bottoms, strict=True)):
+            # Without a copy, its backward pass reads what later layers write there.
+            reads_later = self.net.shared_memory.reads_later(index, number)
+            values = self.data[name].data if reads_later else self.data[name].clone(memory_format=self._layouts[name])
+            bottoms.append(values.requires_grad_(need.layer and needed))
         with torch.set_grad_enabled(need.layer):
             begun = self._now()
             tops = list(self.net.run(index, bottoms))
             self.forward_seconds[index] = self._now() - begun
-        return _Run(bottoms, tops)
+        return _Run(bottoms, [top.detach() for top in tops] if self.net.shared_memory.is_cut(index) else tops)
 
     def _run_back(self, index: int, layer: Layer, written: set[str]) -> None:
         p, objective = layer.param, self.net.objective
@@ -193,17 +193,21 @@ class Layerwise:
     def _share(self, index: int) -> None:
         """Let a layer that only passes numbers on show its bottom's memory in its tops, as in Caffe.
 
-        The tops of a Split have their own diffs. The top of a Parameter is its weight, but its diff is a copy.
+        The tops of a Split have their own diffs, and so has one whose bottom has several consumers, because a diff is their sum
+        in a net without Splits. The top of a Parameter is its weight, but its diff is a copy.
         """
         node, layer = self.net.graph.nodes[index], self.net.layers[index]
         bottoms, tops = layer.param.bottom, layer.param.top
         if layer.param.type == "Parameter":
             self.data[tops[0]] = layer.blobs[0].detach()
-        elif layer.param.type == "Split":
-            self.data.update(dict.fromkeys(tops, self.data[bottoms[0]]))
-        elif _passes_on(node):
-            for blobs in (self.data, self.diff):
-                blobs[tops[0]] = blobs[bottoms[0]].view(blobs[tops[0]].shape)
+        elif node.passes_on:
+            self.data.update((top, self.data[bottoms[0]].view(self.data[top].shape)) for top in tops)
+            if (
+                layer.param.type != "Split"
+                and len(node.bottoms[0].consumers) == 1
+                and not self.net.shared_memory.is_cut(index)
+            ):
+                self.diff[tops[0]] = self.diff[bottoms[0]].view(self.diff[tops[0]].shape)
 
     def _fill_once(self, layer: Source) -> None:
         for name, values in zip(layer.param.top, layer.filled_once, strict=False):
@@ -223,12 +227,3 @@ class Layerwise:
         if self.net.context.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter()
-
-
-def _passes_on(node: Node) -> bool:
-    """Whether a layer's only top is its only bottom in another shape, and the memory of the two can be the same."""
-    layer = node.layer
-    if layer.type not in ("Concat", "Flatten", "Reshape", "Slice") or len(layer.bottom) != 1 or len(layer.top) != 1:
-        return False
-    # In a net without Splits, a blob's diff is the sum over its consumers.
-    return len(node.bottoms[0].consumers) == 1

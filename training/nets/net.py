@@ -30,6 +30,7 @@ from .in_place import find_overwritten, overwrites_unread_top, run_overwritten
 from .loading import Loaded, check_complete, load_weights
 from .objective import Objective
 from .parameters import LearnableParameter, LearnableParameters
+from .shared_memory import SharedMemory
 from .splits import insert_splits
 
 
@@ -82,6 +83,7 @@ class Net:
         )
         self.objective.find_overwritten(self.needs)
         self.outputs = self.objective.outputs()
+        self.shared_memory = SharedMemory(self.graph, self.context)
         self._overwritten = find_overwritten(self.graph)
         for node, layer in zip(self.graph.nodes, self.layers, strict=True):
             layer.may_overwrite = overwrites_unread_top(node) and node.index not in self._overwritten
@@ -109,9 +111,11 @@ class Net:
             freed = self.graph.last_uses({*keep, *self._always_kept})
         for index, layer in enumerate(self.layers):
             if isinstance(layer, Source) and all(top in self.blobs for top in layer.param.top):
+                given = [self.blobs[top] for top in layer.param.top]
+                self.blobs.update(zip(layer.param.top, self.shared_memory.begin(index, given), strict=True))
                 continue
             try:
-                tops = self.run(index, self._bottoms(index))
+                tops = self.shared_memory.run(index, self._bottoms(index), self.run)
             except LayerError as error:
                 # Something in the data is wrong, so say where they come from.
                 sources = ", ".join(source.source for source in self.data_layers() if source.source)

@@ -23,9 +23,16 @@ from .training_file import Mixup
 
 
 def warn_of_lost_gradients(net: Net, param: SolverParameter) -> None:
-    """Warn of weights whose gradients do not add up, because Caffe does not add them either (layers.gradients)."""
+    """Warn of gradients that Caffe loses: those that do not add up (layers.gradients), and those that a Flatten cuts off."""
     if not net.context.caffe_bugs:
         return
+    for index, flatten in net.shared_memory.cut.items():
+        if net.needs[index].layer:
+            logging.getLogger(LOGGER).warning(
+                '%s: layer "%s" (Flatten): its gradient does not reach the layers before "%s" (%s), as in Caffe, because both '
+                "layers share memory. Remove one of the two layers, or give --caffe-bugs off.",
+                *(net.path, net.layers[flatten].name, net.layers[index].name, net.layers[index].param.type),
+            )
     uses = Counter(blob.untyped_storage().data_ptr() for layer in net.layers for blob in layer.blobs)
     lost = []
     for layer in net.layers:

@@ -37,10 +37,47 @@ def test_layers_that_read_overwritten_values() -> None:
 
 
 def test_a_warning_where_caffe_spoils_the_result(caplog: pytest.LogCaptureFixture) -> None:
-    assert overwritten("MVN x y", "MVN y y mvn_param { normalize_variance: false }") == []
+    plain = "mvn_param { normalize_variance: false }"
+    assert overwritten(f"MVN x y {plain}", f"MVN y y {plain}") == []
     assert not caplog.text
     assert overwritten("MVN x x") == []
     assert 'layer "0" (MVN): in place' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (["MVN x y", "Scale y y"], 'layer "0" (MVN): in Caffe, its backward pass reads "y" after "1" (Scale) in place'),
+        (["Swish x x", "Flatten x y", "TanH y y"], '(Swish): in Caffe, its backward pass reads "x" after "2" (TanH)'),
+        (["TanH x x loss_weight: 2"], 'its top "x" has a loss_weight, and "0" (TanH) in place uses its memory'),
+        (["TanH x x", "Flatten x y loss_weight: 2"], 'its top "y" has a loss_weight, and "0" (TanH) in place'),
+        (["Power x z loss_weight: 2", "Flatten z y", "TanH y y"], 'its top "z" has a loss_weight, and "2" (TanH)'),
+    ],
+)
+def test_a_warning_where_caffe_computes_something_else(
+    layers: list[str], message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    overwritten(*layers)
+    assert message in caplog.text
+    assert "name of its own, and both compute the same." in caplog.text
+
+
+def test_no_warning_for_usual_nets(caplog: pytest.LogCaptureFixture) -> None:
+    """A loss that another layer reads keeps its own memory, and the first top of Pooling may be overwritten."""
+    pool = "Pooling z y pooling_param { kernel_size: 1 }"
+    overwritten(
+        "Reshape x z reshape_param { shape { dim: 0 dim: 3 dim: 1 dim: 1 } }",
+        pool,
+        "ReLU y y",
+        "Reduction y l loss_weight: 2",
+    )
+    assert not caplog.text
+
+
+def test_layers_before_a_blob_that_shares_memory() -> None:
+    assert overwritten("Sigmoid x y", "Flatten y z", "TanH z z") == ["0"]
+    assert overwritten("ReLU x y", "AbsVal y w", "Flatten x z", "TanH z z") == ["0"]
+    assert overwritten("Sigmoid x x", "Flatten x z", "Power z w") == []
 
 
 HEAD = 'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 6 dim: 6 } } }'

@@ -128,9 +128,9 @@ def test_what_dummy_data_fills_once_is_the_callers() -> None:
 def test_layers_that_pass_numbers_on_share_their_bottom_s_memory() -> None:
     net = """force_backward: true
         layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 6 } } }
-        layer { name: "r" type: "Reshape" bottom: "x" top: "r" reshape_param { shape { dim: 0 dim: 2 dim: 3 } } }
-        layer { name: "f" type: "Flatten" bottom: "r" top: "f" }
-        layer { name: "end" type: "Power" bottom: "f" top: "end" power_param { scale: 3 } }"""
+        layer { name: "f" type: "Flatten" bottom: "x" top: "f" }
+        layer { name: "r" type: "Reshape" bottom: "f" top: "r" reshape_param { shape { dim: 0 dim: 2 dim: 3 } } }
+        layer { name: "end" type: "Power" bottom: "r" top: "end" power_param { scale: 3 } }"""
     passes = Layerwise(build_net(net))
     for rows in (2, 5, 1):
         passes.resize("x", (rows, 6))
@@ -138,7 +138,7 @@ def test_layers_that_pass_numbers_on_share_their_bottom_s_memory() -> None:
         passes.data["f"][-1, -1] = 7
         assert passes.data["r"][-1, 1, 2] == passes.data["x"][-1, -1] == 7
         passes.forward()
-        assert passes.data["end"][-1, -1] == 21
+        assert passes.data["end"][-1, -1, -1] == 21
         passes.diff["end"].fill_(1)
         passes.backward()
         assert (passes.diff["x"] == 3).all()

@@ -25,7 +25,7 @@ VERBS = {
     "training": ["train", "test", "time", "upgrade", "draw", "extract_features", "device_query"],
     "ncs": ["compile", "mean", "types"],
     "inference": ["infer"],
-    "evaluation": ["evaluate"],
+    "evaluation": ["evaluate", "compare", "cross_validate", "report"],
 }
 
 

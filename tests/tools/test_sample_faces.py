@@ -14,6 +14,7 @@ import pytest
 from common.errors import OutputExists, UsageError
 from common.tasks import FEMALE, MALE
 from lmdb_build.datasets import utkface
+from lmdb_build.datasets.options import ReaderOptions
 from tools.drawn_faces import beard, features, hair
 from tools.drawn_faces.canvas import Canvas, ellipse, smooth
 from tools.drawn_faces.person import Person, draw_person
@@ -96,9 +97,12 @@ def test_a_plan_has_as_many_faces_as_asked_for(count: int) -> None:
 
 def test_the_dataset_reader_takes_every_face(tmp_path: Path) -> None:
     write_faces(tmp_path / "faces", 20, 5)
-    samples, left_out = utkface.read(tmp_path / "faces")
+    found = utkface.read(tmp_path / "faces", ReaderOptions())
+    samples, left_out = found.samples, found.left_out
     assert not left_out
-    assert sorted((s.age, s.gender) for s in samples) == sorted((face.age, face.gender) for face in plan(20, 5))
+    assert sorted((s.labels["years"], s.labels["gender"]) for s in samples) == sorted(
+        (face.age, face.gender) for face in plan(20, 5)
+    )
 
 
 def test_faces_are_written_the_same_twice_and_read_as_drawn(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Ages, on FG-NET, in 5 folds by person, starting from a net that was trained on UTKFace.
-#   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar.gz            about 25 minutes on two cores
-#   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar.gz --quick    about 6 minutes
+#   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar.gz            about 15 minutes on two cores, by its pace
+#   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar.gz --quick    3 to 4 minutes
 #   --weights FILE.caffemodel                      start from this FaceRes instead of training one on UTKFace
 #   --out DIR                                      work in DIR (default fgnet_out)
 # docs/recipes.md has the figures.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Smiles, on GENKI-4K, in 5 folds: archive → faces cut out → tables → databases → nets → figures → IR and blob → an answer.
-#   recipes/smile.sh --images GENKI4K.tar            about 25 minutes on two cores
-#   recipes/smile.sh --images GENKI4K.tar --quick    about 8 minutes
+#   recipes/smile.sh --images GENKI4K.tar            about 15 minutes on two cores, by its pace
+#   recipes/smile.sh --images GENKI4K.tar --quick    about 5 minutes
 #   --out DIR                                        work in DIR (default smile_out)
 # docs/recipes.md has the figures.
 set -euo pipefail

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Age and gender from one small net, on UTKFace: archive → tables → databases → net → figures → IR and blob → an answer.
-#   recipes/utkface.sh --images UTKFace.tar.gz            about 15 minutes on two cores
-#   recipes/utkface.sh --images UTKFace.tar.gz --quick    about 3 minutes
+#   recipes/utkface.sh --images UTKFace.tar.gz            about 10 minutes on two cores, by its pace
+#   recipes/utkface.sh --images UTKFace.tar.gz --quick    2 to 5 minutes
 #   --out DIR                                             work in DIR (default utkface_out)
 # docs/recipes.md has the figures.
 set -euo pipefail

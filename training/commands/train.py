@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..solvers.signals import Signals
     from ..solvers.solver import Solver
+    from ..solvers.training_file import TrainingFile
 
 EXAMPLE = "./moka train --solver prototxt/AgeNet/solver.prototxt"
 
@@ -143,9 +144,24 @@ def rescale(param: SolverParameter, max_iter: int) -> None:
     param.max_iter = max_iter
 
 
+def training_file_of(solver: str | Path) -> Path | None:
+    """Return the training.json that belongs to a solver prototxt, or None if there is none."""
+    path = Path(solver)
+    if not path.name.endswith("solver.prototxt"):
+        return None
+    beside = path.with_name(path.name.removesuffix("solver.prototxt") + "training.json")
+    return beside if beside.exists() else None
+
+
+def _read_training_file(path: Path) -> TrainingFile:
+    # Its types take a third of a second to load, and few trainings have the file.
+    from ..solvers.training_file import read_training_file
+
+    return read_training_file(path)
+
+
 def _train_with_caffe(param: SolverParameter, options: argparse.Namespace) -> Stop | None:
     """Train with the tool chain's Caffe; return how to go on if a signal ended the training."""
-    from ..solvers.training_file import training_file_of
     from .caffe_engine import caffe_train
 
     if path := training_file_of(options.solver):
@@ -169,17 +185,17 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> St
     from ..solvers.precision import choose_precision
     from ..solvers.signals import Signals
     from ..solvers.solver import Solver
-    from ..solvers.training_file import CAFFES_OWN, read_training_file, training_file_of
     from ..solvers.workers import join_workers
 
     with join_workers() as (workers, device):
         precision = choose_precision(options.precision, device)
         try:
             path = training_file_of(options.solver)
-            file = read_training_file(path) if path else CAFFES_OWN
+            file = _read_training_file(path) if path else None
 
             def make_net(net: NetParameter, *settings: Any) -> Net:
-                weigh_losses(net, file)
+                if file:
+                    weigh_losses(net, file)
                 return partial(Net, python_code=python_code(options))(net, *settings)
 
             solver = Solver(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -26,6 +27,11 @@ class LearnableParameter:
     lr_mult: float
     decay_mult: float
     given: set[str] = field(default_factory=set)
+
+
+def layer_not_finite(parameters: Iterable[LearnableParameter]) -> str:
+    """Return the layer of the first weight that is NaN or infinite, or "" if there is none."""
+    return next((each.layer for each in parameters if not each.values.isfinite().all()), "")
 
 
 class LearnableParameters:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import math
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,13 +17,15 @@ from torch import Tensor
 
 from caffe_io.caffe_pb2 import NetParameter, SolverParameter
 from common.files import atomic_file
-from common.inputs import check_input
+from common.inputs import open_input
 from common.messages import known_names
 
 from ..errors import SolverError, TrainingError
 from ..nets.net import Net, OutputValue
 from .snapshot import save_weights
-from .training_file import TrainingFile
+
+if TYPE_CHECKING:
+    from .training_file import Freeze, Schedule, TrainingFile, Validation
 
 
 @dataclass
@@ -45,19 +48,29 @@ class Extras:
     """
 
     def __init__(
-        self, file: TrainingFile, param: SolverParameter, net: Net, test_nets: Sequence[Net], workers: int = 1
+        self, file: TrainingFile | None, param: SolverParameter, net: Net, test_nets: Sequence[Net], workers: int = 1
     ) -> None:
-        self.file = file
         self.progress = Progress()
         self.ended = False
         self._param = param
         self._net = net
         self._test_nets = test_nets
-        self._frozen = self._frozen_layers()
+        self._schedule: Schedule | None = None
+        self._validation: Validation | None = None
+        self._frozen: dict[str, int] = {}
+        self._decay = 0.0
         self._averages: list[Tensor] = []
-        net.context.augmentation = file.augment
+        if file:
+            self._take(file, workers)
+
+    def _take(self, file: TrainingFile, workers: int) -> None:
+        self._schedule = file.schedule
+        self._validation = file.validation
+        self._frozen = self._frozen_layers(file.freeze)
+        self._net.context.augmentation = file.augment
         if file.average:
-            self._averages = [blob.detach().clone() for blob in _blobs(net)]
+            self._decay = file.average.decay
+            self._averages = [blob.detach().clone() for blob in _blobs(self._net)]
         if file.validation and workers > 1:
             raise SolverError(
                 f"training.json has a validation, which only one process can follow; this training has {workers} workers."
@@ -67,7 +80,9 @@ class Extras:
 
     def rate(self, caffes: float, iteration: int) -> float:
         """Return the learning rate of `iteration`, given the one that Caffe's lr_policy says."""
-        schedule = self.file.schedule
+        schedule = self._schedule
+        if schedule is None:
+            return caffes
         warm = schedule.warm_up * self._param.max_iter
         rate = caffes
         if schedule.policy == "cosine":
@@ -97,16 +112,16 @@ class Extras:
 
     @torch.no_grad()
     def _average(self, iteration: int) -> None:
-        if self.file.average:
+        if self._averages:
             # Lower at first, so that the random weights of the beginning are forgotten.
-            decay = min(self.file.average.decay, (1 + iteration) / (10 + iteration))
+            decay = min(self._decay, (1 + iteration) / (10 + iteration))
             for average, blob in zip(self._averages, _blobs(self._net), strict=True):
                 average.lerp_(blob, 1 - decay)
 
     @contextmanager
     def testing(self) -> Iterator[None]:
         """Test the averages in the block. Validation measures the same records each time, so its net starts from the first."""
-        if self.file.validation:
+        if self._validation:
             self._test_nets[0].seek(0)
         with self.averaged():
             yield
@@ -122,8 +137,8 @@ class Extras:
 
     def judge(self, outputs: Sequence[OutputValue], iteration: int, report: Callable[[str], None]) -> None:
         """Take the results of the first test net, keep the best weights, and set `ended` if the training is to end."""
-        validation, progress = self.file.validation, self.progress
-        if not validation:
+        schedule, validation, progress = self._schedule, self._validation, self.progress
+        if schedule is None or validation is None:
             return
         value = next(output.value for output in outputs if output.name == validation.figure)
         better = progress.best_iteration < 0 or (
@@ -138,7 +153,6 @@ class Extras:
             return
         progress.tests_since += 1
         progress.tests_on_plateau += 1
-        schedule = self.file.schedule
         if schedule.policy == "plateau" and progress.tests_on_plateau >= schedule.patience:
             progress.factor *= schedule.factor
             progress.tests_on_plateau = 0
@@ -172,8 +186,7 @@ class Extras:
             return
         path = _state_path(state)
         try:
-            check_input(path)
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            with open_input(path) as stream, np.load(stream, allow_pickle=False) as file:
                 for name, value in vars(self.progress).items():
                     setattr(self.progress, name, type(value)(file[name]))
                 for i, (average, blob) in enumerate(
@@ -181,14 +194,14 @@ class Extras:
                 ):
                     average.copy_(blob)
                     blob.copy_(torch.from_numpy(file[f"weights_{i}"]))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise TrainingError(
                 f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}). training.json asks for validation, "
                 "plateau or an average, whose state is in this file. Resume from a snapshot that has one."
             ) from error
 
     def _has_state(self) -> bool:
-        return bool(self.file.validation or self.file.average)
+        return bool(self._validation or self._averages)
 
     @torch.no_grad()
     def _exchange(self) -> None:
@@ -197,11 +210,11 @@ class Extras:
             blob.copy_(average)
             average.copy_(values)
 
-    def _frozen_layers(self) -> dict[str, int]:
+    def _frozen_layers(self, freeze: Sequence[Freeze]) -> dict[str, int]:
         """Layer -> the first iteration in which its weights change."""
         layers = [parameter.layer for parameter in self._net.parameters]
         frozen: dict[str, int] = {}
-        for entry in self.file.freeze:
+        for entry in freeze:
             for pattern in entry.layers:
                 found = fnmatch.filter(layers, pattern)
                 if not found:

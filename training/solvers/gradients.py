@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,12 +15,15 @@ from caffe_io.caffe_pb2 import SolverParameter
 from common.commands import LOGGER
 
 from ..errors import TrainingError
+from ..layers.data.source import read_batch
 from ..nets.debug_info import debug_pass
 from ..nets.layerwise import Layerwise
 from ..nets.loading import names_text
 from ..nets.net import Net
 from .precision import autocast
-from .training_file import Mixup
+
+if TYPE_CHECKING:
+    from .training_file import Mixup
 
 
 def warn_of_lost_gradients(net: Net, param: SolverParameter) -> None:
@@ -121,9 +125,7 @@ class Gradients:
         context = self._net.context
         random = np.random.default_rng((context.seed, context.batch(number), _MIXUP))
         share = float(random.beta(alpha, alpha))
-        tops: dict[str, Tensor] = {}
-        for layer in self._net.data_layers():
-            tops.update(zip(layer.param.top, layer.forward([]), strict=True))
+        tops = read_batch(self._net.data_layers())
         order = torch.from_numpy(random.permutation(len(next(iter(tops.values()))))).to(context.device)
         mixed = {name: share * top + (1 - share) * top[order] for name, top in tops.items() if _is_picture(top)}
         others = {name: top for name, top in tops.items() if name not in mixed}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from tqdm import tqdm
@@ -16,6 +17,7 @@ from ..nets.debug_info import forward_reporter
 from ..nets.layerwise import Layerwise
 from ..nets.loading import layers_left_out, names_text
 from ..nets.net import Net
+from ..nets.parameters import layer_not_finite
 from .caffe_log import Display, log_line, output_lines
 from .extras import Extras
 from .gradients import Gradients, warn_of_lost_gradients
@@ -26,9 +28,11 @@ from .record import Record
 from .signals import Signals
 from .snapshot import read_snapshot, write_snapshot
 from .solver_nets import choose_seed, make_test_nets, make_train_net
-from .training_file import CAFFES_OWN, TrainingFile
 from .updates import apply_update, check_solver_type, make_histories
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from .training_file import TrainingFile
 
 
 class Solver:
@@ -41,8 +45,8 @@ class Solver:
     Random numbers depend on (random_seed, iteration) alone, and batch b of the data on b alone. A run resumed from a snapshot
     therefore ends with the same weights as one that was never interrupted.
 
-    Training ends with DivergedError as soon as the loss is NaN or infinite, and no such weights are written as a snapshot.
-    With `goes_on_diverged` it continues, as Caffe does. Without `caffe_bugs` all gradients add up (layers.gradients).
+    Training ends with DivergedError as soon as the loss is NaN or infinite, and no such weights are written as a snapshot;
+    with `goes_on_diverged` it continues, as Caffe does. Without `caffe_bugs` all gradients add up (layers.gradients).
     `training_file` holds what Caffe does not do (extras.py).
 
     Raises SolverError if the settings contradict each other, and the errors of the nets and files that they name.
@@ -58,7 +62,7 @@ class Solver:
         make_net: Callable[..., Net] = Net,
         goes_on_diverged: bool = False,
         caffe_bugs: bool = True,
-        training_file: TrainingFile = CAFFES_OWN,
+        training_file: TrainingFile | None = None,
     ) -> None:
         check_policy(param)
         check_solver_type(param)
@@ -84,7 +88,7 @@ class Solver:
         self.current_step = 0
         self.stopped = False
         self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
-        self._gradients = Gradients(self.net, param, precision, training_file.mixup)
+        self._gradients = Gradients(self.net, param, precision, training_file.mixup if training_file else None)
         self._test_passes: list[Layerwise] = []
         self._display = Display(param.average_loss, 0)
         self._record: Record | None = None
@@ -150,8 +154,7 @@ class Solver:
 
     def step(self, iterations: int, progress: Callable[[], object] = lambda: None) -> None:
         """Make `iterations` updates, or fewer if a signal asks to stop; call `progress` after each."""
-        p = self.param
-        end = self.iteration + iterations
+        p, end = self.param, self.iteration + iterations
         self._display = Display(p.average_loss, self.iteration)
         while self.iteration < end and not self.stopped and not self.extras.ended:
             if self._is_due(p.test_interval) and (self.iteration or p.test_initialization):
@@ -249,8 +252,7 @@ class Solver:
         """Average the gradients of several workers, and agree on what their signals request."""
         stop = snapshot = False
         if self._signals:
-            stop = self._signals.stop
-            snapshot = self._signals.snapshot
+            stop, snapshot = self._signals.stop, self._signals.snapshot
             self._signals.snapshot = False
         gradients = self._gradients.all() if self.workers.count > 1 else []
         self.stopped, self._snapshot_requested = self.workers.average(gradients, [stop, snapshot])
@@ -278,10 +280,9 @@ class Solver:
             self.test_all()
 
     def _check_weights(self) -> None:
-        """End the training if a weight is NaN or infinite: the last update may have done it, after the last loss."""
-        for parameter in self.net.parameters:
-            if not parameter.values.isfinite().all():
-                self._end_diverged(f'weights of layer "{parameter.layer}" are NaN or infinite')
+        """End the training if a weight is not finite: the last update may have done it, after the last loss."""
+        if layer := layer_not_finite(self.net.parameters):
+            self._end_diverged(f'weights of layer "{layer}" are NaN or infinite')
 
     def _end_diverged(self, what: str) -> None:
         if not self.goes_on_diverged:

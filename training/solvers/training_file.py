@@ -104,19 +104,6 @@ class TrainingFile(KnownKeys):
         return self
 
 
-CAFFES_OWN = TrainingFile()
-"""The file that asks for nothing."""
-
-
-def training_file_of(solver: str | Path) -> Path | None:
-    """Return the training.json that belongs to a solver prototxt, or None if there is none."""
-    path = Path(solver)
-    if not path.name.endswith("solver.prototxt"):
-        return None
-    beside = path.with_name(path.name.removesuffix("solver.prototxt") + "training.json")
-    return beside if beside.exists() else None
-
-
 def read_training_file(path: Path) -> TrainingFile:
     """Read a training.json. Raises CardError with the file, the key, what was found and what was expected."""
     return read_model(TrainingFile, path, _CORRECT)

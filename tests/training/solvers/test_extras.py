@@ -19,7 +19,7 @@ from training.errors import SolverError, TrainingError
 from training.nets.net import Net, OutputValue
 from training.solvers.extras import weigh_losses
 from training.solvers.solver import Solver
-from training.solvers.training_file import CAFFES_OWN, TrainingFile
+from training.solvers.training_file import TrainingFile
 
 VALIDATION = {"figure": "accuracy", "better": "higher"}
 
@@ -34,7 +34,7 @@ def solver(
         lines_left = [line for line in path.read_text().splitlines() if "test_i" not in line]
         path.write_text("\n".join(lines_left))
     log = lines.append if lines is not None else lambda line: None
-    training_file = TrainingFile.model_validate_json(json.dumps(file)) if file else CAFFES_OWN
+    training_file = TrainingFile.model_validate_json(json.dumps(file)) if file else None
     return Solver(read_solver(path), log=log, training_file=training_file)
 
 
@@ -160,14 +160,15 @@ def test_a_resumed_training_ends_with_the_weights_of_an_unbroken_one(tmp_path: P
     assert whole.extras.progress.factor < 1
 
 
-def test_a_lost_state_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [b"PK damaged", b"PK\x03\x04 the archive that numpy writes, cut short"])
+def test_a_lost_state_is_named(tmp_path: Path, damaged: bytes) -> None:
     made = solver(tmp_path, {"average": {"decay": 0.8}})
     made.step(1)
     made.snapshot()
     (tmp_path / "small_iter_1.trainingstate").unlink()
     with pytest.raises(TrainingError, match=r"small_iter_1.trainingstate: cannot be read \(No such file"):
         made.restore(f"{tmp_path}/small_iter_1.solverstate")
-    (tmp_path / "small_iter_1.trainingstate").write_bytes(b"PK damaged")
+    (tmp_path / "small_iter_1.trainingstate").write_bytes(damaged)
     with pytest.raises(TrainingError, match=r"small_iter_1.trainingstate: cannot be read"):
         made.restore(f"{tmp_path}/small_iter_1.solverstate")
 

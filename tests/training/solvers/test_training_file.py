@@ -9,7 +9,8 @@ import pytest
 from common.card import schema
 from common.errors import CardError
 from common.places import ROOT
-from training.solvers.training_file import CAFFES_OWN, TrainingFile, read_training_file, training_file_of
+from training.commands.train import training_file_of
+from training.solvers.training_file import TrainingFile, read_training_file
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_the_file_lies_beside_the_solver(tmp_path: Path, solver: str, file: str 
 def test_an_empty_file_asks_for_nothing(tmp_path: Path) -> None:
     path = tmp_path / "training.json"
     path.write_text("{}")
-    assert read_training_file(path) == CAFFES_OWN
+    assert read_training_file(path) == TrainingFile()
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,7 @@ def check_places(images: Path, out: Path, where: str) -> None:
     """Raise UsageError if one of the folders is inside the other. `where` says where `out` comes from."""
     here, there = images.resolve(), out.resolve()
     if here.is_relative_to(there) or there.is_relative_to(here):
-        raise UsageError(
-            f"{where} is the folder of the pictures, or one is inside the other. Name a folder elsewhere."
-        )
+        raise UsageError(f"{where} is the folder of the pictures, or one is inside the other. Name a folder elsewhere.")
 
 
 def read_folder_of_points(folder: Path, images: Path) -> dict[str, Path]:

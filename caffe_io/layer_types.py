@@ -66,7 +66,7 @@ class LayerType:
     """With one bottom and one top, these share their memory: it computes nothing. So do all tops of a Split."""
 
     keeps_top: bool = False
-    """Its tops are not filled again in each forward pass, or are its weight: what a layer in place writes there stays."""
+    """Its tops are not filled again in each forward pass, or are its weight or the caller's: what is written there stays."""
 
     top_overwritable: bool = False
     """Our backward pass reads neither its top nor a view of it, so a later layer may overwrite the top."""
@@ -166,7 +166,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "HDF5Data": _DATA,
     "ImageData": replace(_DATA, tops=(2, 2), transforms=True),
     "Input": LayerType(_NONE, _SOME),
-    "MemoryData": replace(_DATA, tops=(2, 2), transforms=True),
+    "MemoryData": replace(_DATA, tops=(2, 2), transforms=True, keeps_top=True),
     "Parameter": LayerType(_NONE, keeps_top=True),
     "WindowData": replace(_DATA, tops=(2, 2), transforms=True),
     "AnnotatedData": _refused(

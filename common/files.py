@@ -69,19 +69,28 @@ def atomic_file(path: str | os.PathLike[str], force: bool = False, one_of_many: 
 
 @contextmanager
 def atomic_folder(
-    path: str | os.PathLike[str], force: bool = False, ours: Recognise = lambda names: False
+    path: str | os.PathLike[str],
+    force: bool = False,
+    ours: Recognise = lambda names: False,
+    begun: Path | None = None,
+    keep: bool = False,
 ) -> Iterator[Path]:
     """Do the same for a folder, such as an LMDB: yield a new, empty folder beside `path`, renamed to `path` on success.
 
     With `force` an old folder that `ours` recognises, or an empty one, is moved away first, and deleted only after the
     new one has taken its place. Raises OutputExists as `refuse_existing_folder` does.
+
+    `begun` is what an earlier run left beside `path`; it is yielded in place of a new folder. With `keep`, Ctrl-C and other
+    signals leave the folder for a later run.
     """
     path = Path(path)
     refuse_existing_folder(path, force, ours)
     with _new_parents(path):
-        temporary = _make_beside(path, folder=True)
+        temporary = begun or _make_beside(path, folder=True)
+        stays = False
         try:
-            UNFINISHED.add(temporary)
+            if not keep:
+                UNFINISHED.add(temporary)
             yield temporary
             # Something may have appeared there meanwhile.
             refuse_existing_folder(path, force, ours)
@@ -91,8 +100,12 @@ def atomic_folder(
                 temporary.replace(path)
         except OSError as error:
             raise _write_error(error, path, temporary) from error
+        except (KeyboardInterrupt, SystemExit):
+            stays = keep
+            raise
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            if not stays:
+                shutil.rmtree(temporary, ignore_errors=True)
             UNFINISHED.discard(temporary)
 
 

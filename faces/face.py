@@ -46,6 +46,25 @@ class Face(NamedTuple):
         return round(left), round(top), max(1, round(width)), max(1, round(height))
 
 
+def face_at(faces: Sequence[Face], box: tuple[int, int, int, int]) -> Face | None:
+    """Return the face that agrees best with `box` (left, top, width, height), or None if no face has its middle in it."""
+    left, top, width, height = box
+
+    def overlap(face: Face) -> float:
+        x, y, w, h = face.box
+        across = min(x + w, left + width) - max(x, left)
+        down = min(y + h, top + height) - max(y, top)
+        both = max(0.0, across) * max(0.0, down)
+        return both / (w * h + width * height - both)
+
+    inside = []
+    for face in faces:
+        x, y = face.centre
+        if left <= x <= left + width and top <= y <= top + height:
+            inside.append(face)
+    return max(inside, key=overlap, default=None)
+
+
 def main_face(faces: Sequence[Face], height: int, width: int) -> Face:
     """Return the face that a picture of height x width shows most likely: large, and near the middle.
 

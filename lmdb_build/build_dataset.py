@@ -24,6 +24,8 @@ from common.tasks import TASKS, Task
 from faces.pictures import decode, read_bytes
 
 from .archive import add_limit_option, unpack
+from .cutting.of_samples import cut_samples
+from .cutting.options import CutOptions, add_cut_options, cut_options
 from .datasets import DATASETS, ReaderOptions, find_dataset, read_dataset
 from .datasets.options import add_reader_options, reader_options
 from .divide.balancing import Copy, draw_copy, plan_copies
@@ -58,6 +60,7 @@ class Build:
     main_task: str = ""
     balance: str = ""
     out: Path = LISTS
+    cut: CutOptions | None = None
     folder: Path = Path()
     found: Found = field(default_factory=Found)
     tasks: dict[str, Task] = field(default_factory=dict)
@@ -88,6 +91,12 @@ def open_images(build: Build) -> None:
 def read_labels(build: Build) -> None:
     """Read what the data set says of its pictures."""
     build.found = read_dataset(build.dataset, build.folder, build.reader)
+
+
+def cut_faces(build: Build) -> None:
+    """Cut the faces out, if the options say how, and go on with them in place of the pictures."""
+    if build.cut:
+        build.found = cut_samples(build.found, build.folder, DATA, build.cut, build.force)
 
 
 def leave_out_unreadable(build: Build) -> None:
@@ -203,6 +212,7 @@ def report_counts(build: Build) -> None:
 STEPS: list[Callable[[Build], None]] = [
     open_images,
     read_labels,
+    cut_faces,
     leave_out_unreadable,
     report_left_out,
     choose_tasks,
@@ -227,7 +237,13 @@ def _options(build: Build) -> dict[str, Any]:
     own = find_dataset(build.dataset).options
     reader = {name: value for name, value in dataclasses.asdict(build.reader).items() if name in own}
     division = dataclasses.asdict(build.division)
-    return {**reader, **division, "task": build.task.name, "balance": build.balance}
+    return {
+        **reader,
+        **division,
+        "task": build.task.name,
+        "balance": build.balance,
+        **(build.cut.settings() if build.cut else {}),
+    }
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -259,6 +275,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="replace lists that were made from other pictures or with other options"
     )
     add_limit_option(parser)
+    add_cut_options(parser, required=False)
     add_reader_options(parser)
 
 
@@ -276,6 +293,7 @@ def main(options: argparse.Namespace) -> None:
         options.task,
         options.balance or dataset.balance,
         options.out,
+        cut_options(options),
     )
     for step in STEPS:
         step(build)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import cv2
@@ -66,12 +67,19 @@ def make_record(path: str, entry: Entry, recipe: Recipe) -> Record:
 
 
 def readable_records(
-    prefix: str, entries: Iterable[Entry], count: int, recipe: Recipe, database: str
+    prefix: str,
+    entries: Iterable[Entry],
+    count: int,
+    recipe: Recipe,
+    database: str,
+    start: int = 0,
+    first: tuple[Entry, Record] | None = None,
 ) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield index, key and value of the record of each picture that can be read, in order, and show progress.
 
     `prefix` is put before the paths of the `count` entries. A picture that cannot be read is named on stderr, once even
-    if several entries name it; its index stays unused.
+    if several entries name it; its index stays unused. `start` leaves out the entries before that index, and `first` is
+    the first record of all if it is one of those.
     Raises LmdbBuildError, which says that `database` was not written, if no picture can be read or sizes differ.
     """
 
@@ -82,9 +90,9 @@ def readable_records(
         except PictureError as error:
             return index, entry, error
 
-    first: tuple[Entry, Record] | None = None
     skipped: dict[str, None] = {}
-    for index, entry, record in with_progress(in_order(work, enumerate(entries)), count, "converted"):
+    remaining = islice(enumerate(entries), start, None)
+    for index, entry, record in with_progress(in_order(work, remaining), count - start, "converted"):
         if isinstance(record, PictureError):
             if entry.path not in skipped:
                 say(f"skipped: {prefix}{entry.path}: {record}")

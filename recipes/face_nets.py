@@ -44,6 +44,9 @@ MEAN = (105.0, 118.0, 151.0)
 SCALE = 1 / 60
 BATCH, TEST_BATCH = 64, 50
 BASE_LR, FINETUNE_ITERATIONS = 0.05, 300
+STATISTICS_KEPT = 0.9
+"""The share of BatchNorm's sums that stays in each iteration. Caffe's 0.999 remembers a thousand iterations: after a short
+training the statistics would be those of weights long gone, and the answers much too flat."""
 _MATRIX = "data/soft/years.binaryproto"
 
 
@@ -89,7 +92,8 @@ class Layers:
         p.stride.append(stride)
         p.pad.append(size // 2)
         p.weight_filler.type = "msra"
-        self.add(f"{name}_bn", "BatchNorm", [name], [name])
+        norm = self.add(f"{name}_bn", "BatchNorm", [name], [name])
+        norm.batch_norm_param.moving_average_fraction = STATISTICS_KEPT
         free = ParamSpec(lr_mult=1, decay_mult=0)
         scale = self.add(f"{name}_scale", "Scale", [name], [name], param=[free, free])
         scale.scale_param.bias_term = True

@@ -1,17 +1,27 @@
-# Sourced by the recipes: their options, the environment, and how a step is shown.
-#   --images TAR   the data set, as an archive or a folder
-#   --out DIR      work in DIR
-#   --quick        shorter trainings: every step works, but less is learned
+# Sourced by the recipes: their options, the environment, how a step is shown, and the steps that they have in common.
+#   --images TAR     the data set, as an archive or a folder
+#   --out DIR        work in DIR
+#   --quick          shorter trainings: every step works, but less is learned
+#   --iterations N   N iterations in each training, shorter or longer than the recipe's own
 # Everything is written into the working folder. A recipe that was stopped goes on where it was.
 
-quick= out="${RECIPE}_out" images=
+recipes="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+quick= out="${RECIPE}_out" images= images_utkface= weights= own_iterations=
 usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
 while [ $# -gt 0 ]; do
     case "$1" in
-        --out | --images | --images_utkface | --weights)
+        --out | --images | --images_utkface | --weights | --iterations)
             [ $# -ge 2 ] || { echo "error: $1 needs a value" >&2; exit 2; }
-            name="${1#--}"
-            declare "${name//-/_}=$2"
+            case "$1" in
+                --out) out=$2 ;;
+                --images) images=$2 ;;
+                --images_utkface) images_utkface=$2 ;;
+                --weights) weights=$2 ;;
+                --iterations)
+                    [[ $2 =~ ^[1-9][0-9]{0,6}$ ]] || { echo "error: --iterations $2: expected a whole number from 1." >&2; exit 2; }
+                    own_iterations=$2
+                    ;;
+            esac
             shift 2
             ;;
         --quick) quick=1; shift ;;
@@ -27,6 +37,11 @@ data_set() {
     realpath "$2"
 }
 
+# Prints how many iterations a training has. Usage: how_long QUICK WHOLE
+how_long() {
+    if [ -n "$own_iterations" ]; then echo "$own_iterations"; elif [ -n "$quick" ]; then echo "$1"; else echo "$2"; fi
+}
+
 begun=$SECONDS
 step() { printf '\n\033[1m[%3d s] %s\033[0m\n' $((SECONDS - begun)) "$1"; }
 # Prints a command as a user would type it, then runs it.
@@ -35,12 +50,17 @@ show() {
     "$@"
 }
 
-# Makes the working folder and goes there. It must be new, or one that this recipe made.
-enter() {
+# Makes what the recipe needs, and the working folder, and goes there. It must be new, or one that this recipe made.
+# Usage: begin [DETECTOR...]
+begin() {
+    . "$recipes/../tools/env.sh" train
     if [ -d "$out" ] && [ -n "$(ls -A "$out")" ] && [ ! -e "$out/.made-by-$RECIPE" ]; then
         echo "error: $out: is not empty and was not made by this recipe. Nothing was changed. Give another folder: --out DIR" >&2
         exit 2
     fi
+    step "The tool chain that compiles for the stick"
+    "$MOKA_ROOT/tools/toolchain.sh" movidius || echo "  (going on without it: there will be no blob)"
+    [ $# = 0 ] || "$MOKA_ROOT/tools/detectors.sh" "$@"
     mkdir -p "$out"
     cd "$out"
     touch ".made-by-$RECIPE"
@@ -48,64 +68,79 @@ enter() {
     "$PYTHON" -m recipes.face_nets --out prototxt
 }
 
-# Writes the pictures and labels of a part into two databases, unless they are there. Usage: databases NET PART TASKS TABLE...
-databases() {
-    local net=$1 part=$2 tasks=$3 options=() table
-    shift 3
-    [ -d "data/lmdb/${net}_${part}_labels" ] && return
-    for table in "$@"; do options+=(--table "$table"); done
-    if [ "$part" = train ]; then options+=(--shuffle); fi
-    show "$moka" create_lmdb "${options[@]}" --tasks "$tasks" --absent -1 --resize_height 56 --resize_width 56 \
-        "data/lmdb/${net}_$part" "data/lmdb/${net}_${part}_labels"
+# Writes the distributions over ages, unless they are there.
+distributions() {
+    [ -e data/soft/years.binaryproto ] || show "$moka" soft_labels --bins 0:100 --sigma 3 data/soft/years.binaryproto
 }
 
-# Trains a net, or resumes its training. Usage: training NET SOLVER ITERATIONS [OPTION...]
+# Writes the pictures and labels of a part into two databases, unless they are there. Usage: databases NET PART TASKS
+databases() {
+    local net=$1 part=$2 tasks=$3 shuffle=()
+    [ -d "data/lmdb/${net}_${part}_labels" ] && return
+    if [ "$part" = train ]; then shuffle=(--shuffle); fi
+    show "$moka" create_lmdb --table "data/DEF/$part.csv" "${shuffle[@]}" --tasks "$tasks" --absent -1 \
+        --resize_height 56 --resize_width 56 "data/lmdb/${net}_$part" "data/lmdb/${net}_${part}_labels"
+}
+
+# Trains a net, or resumes its training, unless it is trained. A training of another length is not resumed.
+# Usage: training NET SOLVER ITERATIONS
 training() {
-    local net=$1 solver=$2 iterations=$3 state
-    shift 3
-    [ -e "models/$net/${net}_iter_$iterations.caffemodel" ] && return
+    local net=$1 solver=$2 iterations=$3 begun="models/$1/iterations" state resume=(--force)
+    mkdir -p "models/$net"
+    if [ "$(cat "$begun" 2>/dev/null)" != "$iterations" ]; then echo "$iterations" >"$begun"; fi
+    [ "models/$net/${net}_iter_$iterations.caffemodel" -nt "$begun" ] && return
     state="$(ls -t "models/$net/${net}"_iter_*.solverstate 2>/dev/null | head -n 1 || true)"
-    if [ -n "$state" ]; then set -- --snapshot "$state"; fi
-    show "$moka" train --solver "prototxt/$net/$solver.prototxt" --max_iter "$iterations" "$@" \
+    if [ "$state" -nt "$begun" ]; then resume=(--snapshot "$state"); fi
+    show "$moka" train --solver "prototxt/$net/$solver.prototxt" --max_iter "$iterations" "${resume[@]}" \
         2> >(tee -a "$net.log" | grep --line-buffered -E 'Iteration .*(loss|Test)|Test net output|rror' >&2)
 }
 
-# Runs five folds over data/faces with cross_validate. Those that are done are not repeated.
-# Usage: folds NET TASKS SOLVER ITERATIONS OPTION_OF_BUILD_DATASET...   ($weights: the caffemodel to start from, if any)
-folds() {
-    local net=$1 tasks=$2 solver=$3 iterations=$4 start= word dataset=
-    shift 4
-    for word in "$@"; do dataset+=", \"$word\""; done
-    [ -z "${weights:-}" ] || start=", \"--weights\", \"$weights\""
-    local run="\"$MOKA_ROOT/moka\"" size='"--resize_height", "56", "--resize_width", "56"'
-    cat >folds.json <<END
-{
-  "folds": 5,
-  "steps": {
-    "nets": ["$PYTHON", "-m", "recipes.face_nets", "--out", "prototxt"],
-    "matrix": [$run, "soft_labels", "--bins", "0:100", "--sigma", "3", "data/soft/years.binaryproto", "--force"],
-    "tables": [$run, "build_dataset", "--images", "{here}/data/faces", "--folds", "5", "--fold", "{fold}",
-      "--balance", "none", "--force"$dataset],
-    "train_data": [$run, "create_lmdb", "--table", "data/DEF/train.csv", "--tasks", "$tasks", "--absent", "-1", "--shuffle",
-      $size, "--force", "data/lmdb/${net}_train", "data/lmdb/${net}_train_labels"],
-    "test_data": [$run, "create_lmdb", "--table", "data/DEF/test.csv", "--tasks", "$tasks", "--absent", "-1",
-      $size, "--force", "data/lmdb/${net}_test", "data/lmdb/${net}_test_labels"],
-    "train": [$run, "train", "--solver", "prototxt/$net/$solver.prototxt", "--max_iter", "$iterations", "--force"$start],
-    "evaluate": [$run, "evaluate", "--net", "$net", "--looks", "mirror", "--table", "data/DEF/test.csv"]
-  },
-  "reports": ["models/$net/*_${iterations}_test_torch_mirror.json"]
+# Trains FaceRes on UTKFace, from the archive on, and sets weights to what came out. Usage: train_on_utkface IMAGES
+train_on_utkface() {
+    local iterations
+    iterations="$(how_long 300 2600)"
+    step "UTKFace, split into a training and a test part"
+    [ -e data/DEF/test.csv ] || show "$moka" build_dataset --images "$1" --balance none
+    step "Databases of pictures and labels, and the distributions over ages"
+    databases FaceRes train years,gender
+    databases FaceRes test years,gender
+    distributions
+    step "Training FaceRes on UTKFace"
+    training FaceRes solver "$iterations"
+    weights="models/FaceRes/FaceRes_iter_$iterations.caffemodel"
 }
-END
+
+# Prints the plan of cross_validate of this recipe: @NAME@ becomes the value of that variable, as a JSON string has it.
+# Usage: plan NAME...
+plan() {
+    local text name value
+    text="$(<"$recipes/plans/$RECIPE.json")"
+    for name in "$@"; do
+        value="${!name//\\/\\\\}"
+        value="${value//\"/\\\"}"
+        text="${text//@$name@/"$value"}"
+    done
+    printf '%s\n' "$text"
+}
+
+# Runs the five folds of plans/RECIPE.json over data/faces. Those that are done are not repeated. Usage: folds ITERATIONS
+folds() {
+    local checkout="$MOKA_ROOT" iterations=$1
+    plan checkout iterations weights >folds.json
     show "$moka" cross_validate folds.json --out folds --jobs "$(nproc)"
 }
 
-# Compiles the net of fold 0 there, because compile reads from its databases how large pictures were. Usage: compile_fold NET
-compile_fold() {
-    [ -e "graph/$1.json" ] && return
-    (cd folds/fold_0 && show "../../$moka" compile --net "$1" --out ../../graph)
+# Compiles NET, as it was trained in FOLDER, into graph/, unless that is newer. Usage: compile NET FOLDER WEIGHTS_IN_FOLDER
+compile() {
+    local graph="$PWD/graph"
+    [ "graph/$1.json" -nt "$2/$3" ] && return
+    # There, because compile reads from the databases how large pictures were.
+    (cd "$2" && show "$MOKA_ROOT/moka" compile --net "$1" --weights "$3" --out "$graph" --force)
 }
 
-# Prints the path of the first test picture of fold 0.
-first_picture() {
-    echo "folds/fold_0/$(sed -n 2p folds/fold_0/data/DEF/test.csv | cut -d, -f1)"
+# Asks the compiled net about the first test picture of a folder. Usage: ask FOLDER
+ask() {
+    local picture
+    picture="$1/$(sed -n 2p "$1/data/DEF/test.csv" | cut -d, -f1)"
+    show "$moka" infer --image_path "$picture" --device auto --output answer.png --force
 }

@@ -30,9 +30,13 @@ _LONGEST_KEY = 511
 
 
 class LmdbWriter:
-    """Takes records one by one; `write_lmdb` makes it. A thread writes them while the caller makes the next."""
+    """Takes records one by one; `write_lmdb` makes it. A thread writes them while the caller makes the next.
 
-    def __init__(self, environment: lmdb.Environment, thread: ThreadPoolExecutor) -> None:
+    `folder` is where the database lies until it is complete. Its length counts the records that are written.
+    """
+
+    def __init__(self, environment: lmdb.Environment, thread: ThreadPoolExecutor, folder: Path) -> None:
+        self.folder = folder
         self._environment = environment
         self._thread = thread
         self._pending: list[tuple[bytes, bytes]] = []
@@ -58,6 +62,21 @@ class LmdbWriter:
         """Write the remaining records and wait until all are written."""
         self._commit()
         self._wait()
+
+    def __len__(self) -> int:
+        return int(self._environment.stat()["entries"])
+
+    def keys(self, backwards: bool = False) -> Iterator[bytes]:
+        """Yield the keys that are written, in their order or backwards."""
+        with self._environment.begin() as transaction, transaction.cursor() as cursor:
+            steps = cursor.iterprev if backwards else cursor.iternext
+            yield from map(bytes, steps(keys=True, values=False))
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of a key that is written, or None."""
+        with self._environment.begin() as transaction:
+            value = transaction.get(key)
+        return None if value is None else bytes(value)
 
     def _commit(self) -> None:
         self._wait()
@@ -87,19 +106,28 @@ def is_lmdb(names: set[str]) -> bool:
 
 
 @contextmanager
-def write_lmdb(path: str | os.PathLike[str], force: bool = False) -> Iterator[LmdbWriter]:
+def write_lmdb(
+    path: str | os.PathLike[str], force: bool = False, begun: Path | None = None, keep: bool = False
+) -> Iterator[LmdbWriter]:
     """Write a database: `with write_lmdb("x_lmdb") as db: db.put(key, value)`.
 
     The folder appears when the block ends without an error. Raises OutputExists if `path` exists, unless `force` is true
     and it is a database; DatabaseError if the disk is full. Then nothing is left behind.
+
+    `begun` is the folder of a run that was killed, with the records that it wrote. With `keep`, a signal leaves such a
+    folder.
     """
-    with atomic_folder(path, force, is_lmdb) as folder:
+    if begun:
+        check_pages(begun)
+    # 0: as large as it was.
+    size = 0 if begun else _FIRST_MAP
+    with atomic_folder(path, force, is_lmdb, begun, keep) as folder:
         try:
             with (
-                closing(lmdb.open(str(folder), map_size=_FIRST_MAP, readahead=False)) as environment,
+                closing(lmdb.open(str(folder), map_size=size, readahead=False)) as environment,
                 ThreadPoolExecutor(1) as thread,
             ):
-                writer = LmdbWriter(environment, thread)
+                writer = LmdbWriter(environment, thread, folder)
                 yield writer
                 writer.finish()
         except lmdb.Error as error:

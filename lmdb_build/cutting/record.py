@@ -60,7 +60,7 @@ class Record:
 
 
 def _cut_from(values: dict[str, Any]) -> Cut:
-    """Return an entry of a record file. Raises TypeError if it is none."""
+    """Return an entry of a record file. Raises TypeError if it is not one."""
     cut = Cut(**values)
     for value, kind in ((cut.source, str), (cut.cut, str), (cut.reason, str), (cut.faces, int)):
         if not isinstance(value, kind):

@@ -74,8 +74,9 @@ def read_label_set(
 ) -> LabelSet:
     """Read the tables, one after the other, each as often as its source says; with `seed`, in a random order.
 
-    Raises TableError for a wrong line; UsageError for a task that no table has; LmdbBuildError if there is one task and not
-    a single label, for a label that is absent while `absent` is None, and for one that is as large as `absent`.
+    Raises TableError for a wrong line; UsageError for a task that no table has, unless it is one of Moka's and not the only
+    one; LmdbBuildError if there is one task and not a single label, for a label that is absent while `absent` is None, and
+    for one that is equal to `absent`.
     """
     paths: list[str] = []
     numbers = array("f")

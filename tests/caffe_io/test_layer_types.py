@@ -76,7 +76,7 @@ def test_what_backward_and_layers_in_place_read() -> None:
     assert those("unfollowed_top", 1) == {"Pooling"}
     assert those("unfollowed_bottom", 0) == {"Embed", "LRN", "MultinomialLogisticLoss"}
     assert those("passes_on") == {"Concat", "Flatten", "Reshape", "Slice", "Split"}
-    assert those("keeps_top") == {"DummyData", "Parameter"}
+    assert those("keeps_top") == {"DummyData", "MemoryData", "Parameter"}
     spoilt = {"Convolution", "Deconvolution", "Eltwise", "Im2col", "LRN", "MVN", "Pooling"}
     assert those("in_place", InPlace.SPOILT) == spoilt
     assert those("in_place", InPlace.REFUSED) == {"AbsVal", "Flatten", "Reshape", "Split"}

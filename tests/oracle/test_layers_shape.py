@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kits.oracle import saw
-from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, net_text, our_net
+from kits.oracle_layers import Array, CaffeRefuses, Judge, both_refuse, compare, net_text, our_net, run_ours
 from training.errors import LayerError
 
 pytestmark = pytest.mark.oracle
@@ -35,6 +35,20 @@ def test_eltwise(judge: Judge, settings: str, count: int) -> None:
     if "MAX" in settings:
         data = {name: np.round(values) for name, values in data.items()}
     compare(judge, text, data)
+
+
+@pytest.mark.parametrize("stable", [True, False])
+def test_a_product_with_a_zero(judge: Judge, stable: bool) -> None:
+    """Without stable_prod_grad, the product is divided by each bottom."""
+    data = {name: numbers((2, 3), seed) for seed, name in enumerate("abc")}
+    data["b"][0] = 0
+    text = layer("Eltwise", f"eltwise_param {{ operation: PROD stable_prod_grad: {str(stable).lower()} }}", "abc")
+    text = net_text(text, {name: values.shape for name, values in data.items()})
+    diffs = {"y": numbers((2, 3), 3)}
+    mine, theirs = run_ours(our_net(text), data, {}, diffs), judge.run(text, data, diffs=diffs)
+    for name in "abc":
+        np.testing.assert_allclose(mine.diff[name], theirs.diff[name], rtol=1e-5)
+    assert np.isnan(mine.diff["b"][0]).all() != stable
 
 
 def test_eltwise_of_a_blob_with_itself(judge: Judge) -> None:

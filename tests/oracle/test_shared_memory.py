@@ -55,6 +55,8 @@ READERS = [
     f"Deconvolution s d {CONVOLUTION}",
     "ELU s e",
     "Eltwise s,x m eltwise_param { operation: PROD }",
+    "Eltwise s,x,s v eltwise_param { operation: PROD }",
+    "Eltwise x,s v2 eltwise_param { operation: PROD stable_prod_grad: false }",
     "Eltwise s,x w eltwise_param { operation: MAX }",
     f"InnerProduct s i {IP}",
     "PReLU s p",
@@ -130,6 +132,23 @@ def test_what_is_written_into_constant_dummy_data_stays(judge: Judge) -> None:
     assert (ours.data["d"] == 2 * 3**3).all()
 
 
+def test_what_is_written_into_memory_data_stays(judge: Judge) -> None:
+    """It is written into the caller's array, and read from there when the array begins again."""
+    memory = """layer { name: "m" type: "MemoryData" top: "d" top: "l"
+        memory_data_param { batch_size: 2 channels: 3 height: 4 width: 4 } }"""
+    text = memory + layers("Power d d power_param { scale: 3 }", "ReLU d r")
+    net, given = our_net(text), np.concatenate([X, -X])
+    net.set_input_arrays(given, np.zeros(4, np.float32))
+    for forwards in range(1, 6):
+        theirs = judge.run(
+            text, backward=False, forwards=forwards, memory=(np.concatenate([X, -X]), np.zeros(4, np.float32))
+        )
+        net.forward()
+        np.testing.assert_allclose(net.blobs["d"], theirs.data["d"], rtol=1e-5)
+    np.testing.assert_allclose(net.blobs["d"], X * 27, rtol=1e-5)
+    np.testing.assert_allclose(given, np.concatenate([X * 27, -X * 9]), rtol=1e-5)
+
+
 CUT = ["Reshape " + RESHAPE, "Concat", "Slice"]
 
 
@@ -165,11 +184,16 @@ def test_gradients_that_caffe_keeps(judge: Judge) -> None:
     assert ours.weight_diffs["0", 0].any()
 
 
+DIVIDED = "Eltwise x,x s eltwise_param { operation: PROD stable_prod_grad: false }"
+
+
 @pytest.mark.parametrize(
     ("texts", "name"),
     [
         (["Swish x s", "Flatten s f", "TanH f f"], '"0" (Swish)'),
         (["MVN x s", "Flatten s f", "TanH f f"], '"0" (MVN)'),
+        ([DIVIDED, "Power s s power_param { scale: 3 }"], '"0" (Eltwise)'),
+        ([DIVIDED, "Flatten s f", "TanH f f"], '"0" (Eltwise)'),
         (["LRN x s", "Scale s s scale_param { filler { value: 2 } }"], '"0" (LRN)'),
         (["Power x s power_param { power: 2 }", "LRN s m", "Flatten s f", "TanH f f"], '"1" (LRN)'),
         (["Pooling x y pooling_param { kernel_size: 2 } top: \"m\"", "Power m m power_param { scale: 0 }"], '"0" (Pooling)'),

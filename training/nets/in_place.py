@@ -166,6 +166,8 @@ def _difference(node: Node) -> str:
     row = layer_type(node.layer.type)
     if _only_subtracts_mean(node.layer):
         row = replace(row, unfollowed_top=None)
+    if _divides_by_bottom(node.layer):
+        row = replace(row, unfollowed_top=0)
     for blobs, number in ((node.tops, row.unfollowed_top), (node.bottoms, row.unfollowed_bottom)):
         later = blobs[number].overwriters() if number is not None and number < len(blobs) else []
         if others := [each for each in later if each is not node]:
@@ -193,6 +195,11 @@ def _is_spoilt(layer: LayerParameter) -> bool:
 
 def _only_subtracts_mean(layer: LayerParameter) -> bool:
     return layer.type == "MVN" and not layer.mvn_param.normalize_variance
+
+
+def _divides_by_bottom(layer: LayerParameter) -> bool:
+    p = layer.eltwise_param
+    return layer.type == "Eltwise" and p.operation == p.PROD and not p.stable_prod_grad
 
 
 def _reads_overwritten(node: Node) -> bool:

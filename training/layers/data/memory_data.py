@@ -50,7 +50,8 @@ class MemoryData(Source):
     def set_arrays(self, data: npt.ArrayLike, labels: npt.ArrayLike) -> None:
         """Set N pictures (N x channels x height x width) and N labels; N is a multiple of batch_size.
 
-        Arrays of float32 are used without a copy. Raises LayerError for arrays that do not fit.
+        Arrays of float32 are used without a copy, and a layer in place on a top writes into them, as in Caffe. Raises
+        LayerError for arrays that do not fit.
         """
         pictures, numbers = np.asarray(data, np.float32), np.asarray(labels, np.float32).reshape(-1)
         size = self._shape[0]

@@ -116,6 +116,9 @@ def read_classifier(
     questions = _match(path, list(layers.values()), outputs, deploy)
     with open_database(data.data_param) as reader:
         keys = [key.decode("utf-8", "backslashreplace") for key in reader]
+    for layer in net.layer:
+        if layer.type == "Data":
+            _check_count(layer, path, data.data_param.source, len(keys))
     return Classifier(
         data=data.data_param,
         keys=keys,
@@ -124,6 +127,17 @@ def read_classifier(
         state=net.state,
         own_labels=all(question.label in data.top for question in questions),
     )
+
+
+def _check_count(layer: LayerParameter, path: str, source: str, records: int) -> None:
+    """Raise EvaluationError for a database that starts again before or after the pictures, so that labels shift."""
+    with open_database(layer.data_param) as reader:
+        count = len(reader)
+    if count != records:
+        raise EvaluationError(
+            f'{path}: layer "{layer.name}" reads {layer.data_param.source}, which has {count} records, but {source} has '
+            f"{records}. Make both again from one table: ./moka create_lmdb"
+        )
 
 
 def _match(
@@ -138,8 +152,8 @@ def _match(
         ]
         if found:
             questions.append(_question(output, found[0]))
-    if not questions and len(layers) in (1, len(outputs)):
-        questions = [_question(output, layer) for output, layer in zip(outputs, layers, strict=False)]
+    if not questions and len(layers) == len(outputs):
+        questions = [_question(output, layer) for output, layer in zip(outputs, layers, strict=True)]
     if not questions:
         raise EvaluationError(
             f"{path}: has {len(layers)} Accuracy layers, of {', '.join(layer.bottom[0] for layer in layers)}; the card has "

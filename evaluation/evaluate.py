@@ -21,6 +21,8 @@ from .looks import LOOKS
 from .run_report import add_published_option, make_report, write_page
 
 if TYPE_CHECKING:
+    from caffe_io.blobs import Array
+
     from .predictions import Predictions
 
 EXAMPLE = "./moka evaluate --net AgeNet"
@@ -152,6 +154,9 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
     deploy = read_net(files.deploy) if name and files.deploy.exists() else None
     classifier = read_classifier(net, str(model), outputs, unfiltered, deploy)
     people = people_of(options.table, classifier.keys) if options.table else []
+    measured = [question.output.task for question in classifier.questions]
+    if unjudged := [output.task for output in outputs if output.task not in measured]:
+        print(f"not measured, because no Accuracy layer judges it: {', '.join(unjudged)}")
     runs = []
     lacking: list[str] = []
     found = ENGINES[engine](classifier, model, weights, ir, options.looks)
@@ -160,6 +165,8 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
         if not counts.any():
             lacking.append(question.output.task)
             continue
+        if not question.output.bins:
+            _check_whole(labels[counts], f'{model}: blob "{question.label}"', question.output.task)
         runs.append(
             Predictions(
                 keys=[key for key, count in zip(classifier.keys, counts, strict=True) if count],
@@ -181,6 +188,16 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
     if lacking:
         print(f"not measured, because no record has such a label: {', '.join(lacking)}")
     return runs
+
+
+def _check_whole(labels: Array, where: str, task: str) -> None:
+    """Raise EvaluationError for labels that are no class numbers. Caffe would cut off their fractions."""
+    fractions = labels[labels != labels.round()]
+    if len(fractions):
+        raise EvaluationError(
+            f"{where} has {len(fractions)} labels of {task} that are no whole numbers, such as {fractions[0]:g}, so they name no "
+            'class. If the task is a number, the card should read it as "expected_value", with bins.'
+        )
 
 
 def _read(files: Sequence[Path], options: argparse.Namespace) -> list[Predictions]:

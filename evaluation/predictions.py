@@ -19,6 +19,8 @@ from common.inputs import open_input
 from .errors import EvaluationError
 
 SUFFIX = "_predictions.npz"
+_ROUNDING = 0.01
+"""Far more than the probabilities of a compiled network in f16 are off, and far less than scores without a Softmax."""
 _TEXTS = ("task", "weights", "lmdb", "engine")
 
 
@@ -97,6 +99,15 @@ class Predictions:
             raise EvaluationError(
                 f"the net gives NaN or infinite numbers for {wrong} of {len(self.keys)} records, so its figures would mean "
                 "nothing. Its training has diverged, or pictures are out of its range. Take an earlier snapshot."
+            )
+        sums = self.probabilities.sum(1)
+        odd = (abs(sums - 1) > _ROUNDING) | (self.probabilities < -_ROUNDING).any(1)
+        if odd.any():
+            row = int(odd.argmax())
+            raise EvaluationError(
+                f"the net's answers are no probabilities: the smallest for {self.keys[row]} is "
+                f"{self.probabilities[row].min():g}, and their sum is {sums[row]:g}; expected none below 0, and the sum 1. Give a "
+                "net whose output is that of a Softmax."
             )
 
     @cached_property

@@ -32,7 +32,7 @@ def make_report(
     Raises EvaluationError if `published` names a task or figure that the run does not have.
     """
     from .figures.groups import by_decade, figures_by_group, groups_of, why_no_decades
-    from .figures.intervals import intervals
+    from .figures.intervals import group_numbers, intervals, is_one_group
     from .figures.metrics import figures
     from .figures.published import beside_ours
     from .figures.text import as_text, published_text
@@ -48,7 +48,7 @@ def make_report(
                 continue
             name = each.task if each is run else f"{each.task} by decade"
             found, bounds = figures(each), intervals(each)
-            if not bounds:
+            if each is run and is_one_group(group_numbers(run)):
                 notes.append(f"{name}: there are no intervals, because all records are of one person or one picture.")
             if len(runs) > 1 or each is not run:
                 texts.append(f"\n{name}")

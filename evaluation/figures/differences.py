@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import EvaluationError
 from ..predictions import Predictions
-from .intervals import group_numbers, resampled_means
+from .intervals import group_numbers, is_one_group, resampled_means
 from .metrics import absolute_error, is_correct
 
 CHANCE = 0.05
@@ -101,7 +101,7 @@ def difference(first: Predictions, other: Predictions, comparisons: int = 1) -> 
     groups = group_numbers(first)
     low = high = None
     chance = True
-    if groups.max() > 0:
+    if not is_one_group(groups):
         (means,) = resampled_means((after - before)[None], groups)
         low, high = (float(bound) for bound in np.percentile(means, [100 * level / 2, 100 * (1 - level / 2)]))
         # A difference that is always the same has an interval without width, and is 0 for the same predictions.

@@ -16,11 +16,13 @@ _SEED = 0
 def intervals(predictions: Predictions) -> dict[str, list[float]]:
     """Return figure -> its lower and upper bound, for the figures that are means over records.
 
-    Where no person is known, pictures are drawn instead of people. With one person, or one picture, there are no intervals.
+    Where no person is known, pictures are drawn instead of people. There are no intervals for one person or one picture, nor
+    for a figure that is the same for all records: other pictures need not be like them, but no resample shows it.
     """
     values = {name: found for name, metric in RECORD_METRICS.items() if (found := metric(predictions)) is not None}
+    values = {name: each for name, each in values.items() if np.ptp(each) > 0}
     groups = group_numbers(predictions)
-    if groups.max() == 0:
+    if not values or is_one_group(groups):
         return {}
     tail = 100 * (1 - LEVEL) / 2
     bounds = np.percentile(resampled_means(np.stack([*values.values()]), groups), [tail, 100 - tail], axis=1)
@@ -43,6 +45,11 @@ def resampled_means(values: NDArray[np.float64], groups: NDArray[np.intp]) -> ND
         times = np.bincount(random.integers(0, count, count), minlength=count).astype(float)
         means[:, i] = sums @ times / (sizes @ times)
     return means
+
+
+def is_one_group(groups: NDArray[np.intp]) -> bool:
+    """Whether all records are of one person, or there is only one record: nothing can be drawn."""
+    return bool(groups.max() == 0)
 
 
 def group_numbers(predictions: Predictions) -> NDArray[np.intp]:

@@ -158,3 +158,15 @@ def test_the_files_of_one_run_are_read_together(tmp_path: Path) -> None:
     write_predictions(some_predictions(), tmp_path / "a")
     write_predictions(some_predictions(task="gender"), tmp_path / "b")
     assert [run.task for run in read_run([tmp_path / "a", tmp_path / "b"])] == ["age", "gender"]
+
+
+@pytest.mark.parametrize("row", [[0.5, 0.1, 0.1, 0.1], [2, 1, 0, -2], [0.9, 0.3, 0, -0.2]])
+def test_scores_that_are_no_probabilities(row: list[float]) -> None:
+    """An IR without its Softmax: the calibration and the expected value would be wrong without a word."""
+    probabilities = some_predictions().probabilities.copy()
+    probabilities[3] = row
+    with pytest.raises(
+        EvaluationError, match=r"no probabilities: the smallest for 00000003_face 3\.jpg is .*, and their sum is"
+    ):
+        some_predictions(probabilities=probabilities)
+    some_predictions(probabilities=some_predictions().probabilities.astype(np.float16).astype(np.float32))

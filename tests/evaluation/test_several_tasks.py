@@ -17,6 +17,7 @@ from caffe_io.weights import write_weights
 from evaluation.classifier import Output, read_classifier
 from evaluation.engines import ENGINES
 from evaluation.errors import EvaluationError
+from evaluation.figures.groups import people_of
 from evaluation.predictions import read_predictions
 from kits.training_commands import command
 from training.nets.net import Net
@@ -298,3 +299,68 @@ def test_a_card_of_other_tasks_does_not_rename_them(folder: Path, tmp_path: Path
     done = command("evaluate", "--predictions", *files, "--card", card, folder=folder, room="evaluation")
     assert (done.code, "gender_predictions.npz: is of the task gender. " in done.err) == (2, True), done.err
     assert "has age, smile." in done.err
+
+
+def net_with_labels(folder: Path, place: Path, labels: list[list[float]]) -> list[object]:
+    """Write the net of two tasks with other labels; return the words that evaluate it."""
+    with write_lmdb(place / "labels") as database:
+        for i, values in enumerate(labels):
+            datum = Datum(channels=2, height=1, width=1, float_data=values)
+            database.put(b"%08d_face %d.jpg" % (i, i), datum.SerializeToString())
+    text = (folder / "prototxt/Two/train_test.prototxt").read_text().replace(f"{folder}/labels", f"{place}/labels")
+    (place / "net.prototxt").write_text(text)
+    return ["--net", "Two", "--model", place / "net.prototxt", "--out", place / "out"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([[0.0, 5.0]] * (RECORDS - 1), 'layer "truth" reads {place}/labels, which has 9 records, but {folder}/pictures has 10'),
+        ([[0.5, 5.0]] * RECORDS, '{place}/net.prototxt: blob "true_gender" has 10 labels of gender that are no whole numbers, such as 0.5'),
+    ],
+)  # fmt: skip
+def test_labels_that_would_give_wrong_figures(
+    folder: Path, tmp_path: Path, labels: list[list[float]], message: str
+) -> None:
+    done = command("evaluate", *net_with_labels(folder, tmp_path, labels), folder=folder, room="evaluation")
+    assert done.code == 1
+    assert message.format(place=tmp_path, folder=folder) in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_class_alone(folder: Path, tmp_path: Path) -> None:
+    """No figure is NaN, and what means nothing is left out."""
+    words = net_with_labels(folder, tmp_path, [[1.0, 5.0]] * RECORDS)
+    done = command("evaluate", *words, folder=folder, room="evaluation")
+    assert (done.code, done.err) == (0, "")
+    text = (tmp_path / "out/Two_iter_1_test_torch.json").read_text()
+    gender = json.loads(text)["tasks"]["gender"]
+    assert "NaN" not in text and "auc" not in gender
+    assert gender["classes"][0] == {"name": "male", "pictures": 0, "recall": None}
+
+
+def test_an_output_that_no_accuracy_layer_judges_is_named(folder: Path, tmp_path: Path) -> None:
+    text = (folder / "prototxt/Two/train_test.prototxt").read_text()
+    (tmp_path / "net.prototxt").write_text(text[: text.index('layer { name: "a2"')])
+    words = ["--net", "Two", "--model", tmp_path / "net.prototxt", "--out", tmp_path]
+    done = command("evaluate", *words, folder=folder, room="evaluation")
+    assert done.code == 0, done.err
+    assert "not measured, because no Accuracy layer judges it: age\n" in done.out
+    assert list(json.loads((tmp_path / "Two_iter_1_test_torch.json").read_text())["tasks"]) == ["gender"]
+
+
+def test_one_accuracy_layer_is_not_taken_for_the_first_of_several_outputs(folder: Path) -> None:
+    path = folder / "prototxt/Two/train_test.prototxt"
+    net = filter_net(read_net(path), TEST)
+    del net.layer[-1]
+    with pytest.raises(
+        EvaluationError, match="has 1 Accuracy layers, of fc_gender; the card has outputs of smile, glasses"
+    ):
+        read_classifier(net, str(path), [Output("s", "smile"), Output("g", "glasses")])
+
+
+def test_people_of_pictures_whose_names_are_not_utf8(tmp_path: Path) -> None:
+    """A key of the database shows such bytes as \\\\xe9."""
+    (tmp_path / "t.csv").write_bytes(b"picture,person,gender\nfac\xe9.jpg,Andr\xe9,0\n")
+    key = b"00000000_fac\xe9.jpg".decode("utf-8", "backslashreplace")
+    assert people_of(tmp_path / "t.csv", [key]) == ["Andr\\xe9"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tracemalloc
 
 import numpy as np
@@ -130,7 +129,14 @@ def test_one_person_alone_has_no_interval() -> None:
     given = ages([30.0] * 4, [{30: 1.0}] * 4, ["a"] * 4)
     assert intervals(given) == {}
     assert intervals(ages([30.0], [{30: 1.0}])) == {}
-    assert intervals(dataclasses.replace(given, people=["a", "a", "b", "b"]))["mae"] == [0, 0]
+    two = ages([30.0, 40.0] * 2, [{30: 1.0}] * 4, ["a", "b"] * 2)
+    assert intervals(two)["mae"] == [0, 10]
+
+
+def test_a_figure_that_is_the_same_for_all_records_has_no_interval() -> None:
+    """Four of four right is not "between 100 % and 100 %"."""
+    found = intervals(ages([30.0, 32.0, 30.0, 30.0], [{30: 1.0}] * 4))
+    assert set(found) == {"mae", "mae_of_argmax"}
 
 
 def test_the_bootstrap_against_the_multinomial() -> None:

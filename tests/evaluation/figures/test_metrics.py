@@ -25,7 +25,7 @@ NAMES = ["0-9", "10-19", "20-29", "30-39"]
 def predictions_of(
     task: str = "age", classes: list[str] | None = None, actual: list[int] = ACTUAL, count: int = 4
 ) -> Predictions:
-    probabilities = np.full((len(actual), count), 0.1, np.float32)
+    probabilities = np.full((len(actual), count), 0.3 / (count - 1), np.float32)
     probabilities[np.arange(len(actual)), PREDICTED[: len(actual)]] = 0.7
     keys = [f"{number:08d}" for number in range(len(actual))]
     return Predictions(keys, np.array(actual), probabilities, NAMES if classes is None else classes, task)

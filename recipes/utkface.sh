@@ -15,6 +15,8 @@ train_on_utkface "$images"
 
 step "Figures on the test part"
 show "$moka" evaluate --net FaceRes --weights "$weights" --looks mirror --table data/DEF/test.csv
+show "$moka" report "${weights%.caffemodel}"_test_torch_mirror_{years,gender}_predictions.npz \
+    --published "$recipes/published/utkface.json" --out report.html --force >/dev/null
 
 step "Compiling for OpenVINO and for Myriad X"
 compile FaceRes . "$weights"

@@ -43,7 +43,7 @@ def main(options: argparse.Namespace) -> None:
         refuse_existing(options.out, options.force)
 
     from .figures.differences import aligned, difference
-    from .figures.metrics import figures
+    from .figures.metrics import figures, scalars
     from .predictions import read_predictions
 
     runs = aligned([read_predictions(file) for file in files], files)
@@ -70,13 +70,10 @@ def main(options: argparse.Namespace) -> None:
         print(f"\nwritten: {options.out}")
 
 
-def scalars(found: dict[str, Any]) -> dict[str, float]:
-    """Return the figures that are one number."""
-    return {name: value for name, value in found.items() if isinstance(value, (int, float))}
-
-
 def side_by_side(found: Sequence[dict[str, Any]]) -> str:
     """Return a table with a line for each figure and a column for each run."""
+    from .figures.metrics import scalars
+
     numbers = [scalars(each) for each in found]
     width = max(map(len, numbers[0]))
     lines = [" " * width + "".join(f"{_letter(number):>12}" for number in range(len(found)))]
@@ -95,10 +92,12 @@ def in_words(difference: Difference, name: str, comparisons: int = 1) -> str:
     what = "accuracy" if accuracy else "mean absolute error"
     level = f"{100 - 5 / comparisons:.3g} %"
     over = "people" if difference.by_people else "pictures"
-    lines = [
-        f"{name} against A: {what} {factor * gap:{form}}{unit} ({level} interval {factor * difference.low:{form}} to "
-        f"{factor * difference.high:{form}}, paired bootstrap over {over})."
-    ]
+    if difference.low is None or difference.high is None:
+        interval = "no interval, because all records are of one person or one picture"
+    else:
+        low, high = factor * difference.low, factor * difference.high
+        interval = f"{level} interval {low:{form}} to {high:{form}}, paired bootstrap over {over}"
+    lines = [f"{name} against A: {what} {factor * gap:{form}}{unit} ({interval})."]
     if accuracy:
         lines.append(
             f"A alone is right on {difference.only_first} records, {name} alone on {difference.only_other}: "

@@ -184,11 +184,11 @@ def _our_net(classifier: Classifier, model: Path, only: Collection[str] = ()) ->
     net = read_net(model)
     if only:
         net = filter_net(net, state.phase, state.level, tuple(state.stage))
-        wanted = set(only)
+        needed_blobs = set(only)
         kept = []
         for layer in reversed(net.layer):
-            if wanted & set(layer.top):
-                wanted.update(layer.bottom)
+            if needed_blobs & set(layer.top):
+                needed_blobs.update(layer.bottom)
                 kept.append(layer)
         del net.layer[:]
         net.layer.extend(reversed(kept))

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from caffe_io.net_state import add_state_options, stages_of
 from common.errors import UsageError
@@ -18,6 +18,7 @@ from common.places import net_files
 from .engines import ENGINES
 from .errors import EvaluationError
 from .looks import LOOKS
+from .run_report import add_published_option, make_report, write_page
 
 if TYPE_CHECKING:
     from .predictions import Predictions
@@ -61,6 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="report on the predictions that an earlier run saved (*_predictions.npz) instead of computing them",
     )
+    add_published_option(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -71,63 +73,34 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Print the figures; write report (JSON and HTML), confusion matrices and predictions."""
-    from .page.extras import gather
-    from .page.page import page
+    from .figures.published import read_published
     from .predictions import SUFFIX, write_predictions
 
+    # Before the net is run, which can take long.
+    published = read_published(options.published) if options.published else None
     if options.predictions:
         files: list[Path] = options.predictions
         runs = _read(files, options)
         stem = _common_stem(files)
-        out = Path(options.out or files[0].parent)
+        out: Path = options.out or files[0].parent
     else:
         runs = _compute(options)
         weights = Path(runs[0].weights)
         looks = "" if options.looks == "centre" else f"_{options.looks}"
         stem = f"{weights.stem}_test_{runs[0].engine}{looks}"
-        out = Path(options.out or weights.parent)
+        out = options.out or weights.parent
         names = [stem] if len(runs) == 1 else [f"{stem}_{file_name(run.task)}" for run in runs]
         files = [out / f"{name}{SUFFIX}" for name in names]
     print(f"{runs[0].weights} on {runs[0].lmdb}, computed by {runs[0].engine}")
     if not options.predictions:
         for run, file in zip(runs, files, strict=True):
             write_predictions(run, file)
-    report = make_report(runs, files)
+    report = make_report(runs, files, published)
     with atomic_file(out / f"{stem}.json", force=True) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n")
-    with atomic_file(out / f"{stem}.html", force=True) as temporary:
-        temporary.write_text(page(report, runs, gather(report, runs)), encoding="utf-8")
+    write_page(report, runs, out / f"{stem}.html", force=True)
     pictures = _plot(runs, out, stem)
     print(f"written: {', '.join([f'{out / stem}.json', f'{out / stem}.html', *pictures])}")
-
-
-def make_report(runs: Sequence[Predictions], files: Sequence[Path]) -> dict[str, Any]:
-    """Print the figures of each task, and return them for a JSON file. `files` are those with the predictions."""
-    from .figures.groups import by_decade, figures_by_group, groups_of
-    from .figures.intervals import intervals
-    from .figures.metrics import figures
-    from .figures.text import as_text
-
-    groups = groups_of(runs)
-    tasks: dict[str, Any] = {}
-    for run, file in zip(runs, files, strict=True):
-        for each in (run, by_decade(run)):
-            if each is None:
-                continue
-            name = each.task if each is run else f"{each.task} by decade"
-            bounds = intervals(each)
-            if len(runs) > 1 or each is not run:
-                print(f"\n{name}")
-            print(as_text(each, bounds))
-            others = {task: group for task, group in groups.items() if task != each.task or each.bins}
-            tasks[name] = {
-                **figures(each),
-                "intervals": bounds,
-                "by": figures_by_group(each, others),
-                "predictions": file.name,
-            }
-    first = runs[0]
-    return {"weights": first.weights, "lmdb": first.lmdb, "engine": first.engine, "tasks": tasks}
 
 
 def file_name(task: str) -> str:
@@ -169,10 +142,10 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
     if engine == "openvino" and not (name or options.ir):
         raise UsageError("--engine openvino: no IR was given. Give --ir FILE.xml, or --net NAME.")
     files = net_files(name or "")
-    model = Path(options.model or files.train_test)
-    weights = Path(options.weights) if options.weights else newest_snapshot(f"models/{name}")
-    card = Path(options.card or files.card)
-    ir = Path(options.ir or f"graph/{name}.xml")
+    model: Path = options.model or files.train_test
+    weights: Path = options.weights or newest_snapshot(f"models/{name}")
+    card: Path = options.card or files.card
+    ir: Path = options.ir or Path(f"graph/{name}.xml")
     unfiltered = read_net(model)
     net = filter_net(unfiltered, Phase.Value(options.phase), options.level, stages_of(options))
     outputs = read_outputs(card) if options.card or card.exists() else UNNAMED
@@ -214,28 +187,29 @@ def _read(files: Sequence[Path], options: argparse.Namespace) -> list[Prediction
     """Read saved predictions of one run. A card replaces their tasks and class names, a table their people."""
     from .classifier import read_outputs
     from .figures.groups import people_of
-    from .predictions import read_predictions
+    from .predictions import read_run
 
     for option in ("net", "model", "weights", "ir", "engine"):
         if getattr(options, option):
             raise UsageError(
                 f"--predictions and --{option} exclude each other: saved predictions are not computed again."
             )
-    runs = [read_predictions(file) for file in files]
-    for file, run in zip(files, runs, strict=True):
-        if (run.weights, run.lmdb) != (runs[0].weights, runs[0].lmdb):
-            raise UsageError(
-                f"{file}: is of {run.weights} on {run.lmdb}; the others are of {runs[0].weights} on {runs[0].lmdb}."
-            )
+    runs = read_run(files)
     if options.table:
         runs = [dataclasses.replace(run, people=people_of(options.table, run.keys)) for run in runs]
     if options.card:
         outputs = read_outputs(options.card)
         by_task = {output.task: output for output in outputs}
+        if len(runs) == len(outputs) == 1:
+            # The card may give the task another name.
+            by_task = {runs[0].task: outputs[0]}
+        for file, run in zip(files, runs, strict=True):
+            if run.task not in by_task:
+                raise UsageError(f"{file}: is of the task {run.task}. {options.card} has {', '.join(by_task)}.")
         runs = [
             dataclasses.replace(run, task=output.task, classes=output.classes, bins=output.bins)
             for run in runs
-            for output in [by_task.get(run.task, outputs[0])]
+            for output in [by_task[run.task]]
         ]
     return runs
 

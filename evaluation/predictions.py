@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import UsageError
 from common.files import atomic_file
 from common.inputs import open_input
 
@@ -44,6 +45,8 @@ class Predictions:
 
     def __post_init__(self) -> None:
         count = self.probabilities.shape[1]
+        if not any(self.people):
+            object.__setattr__(self, "people", ())
         if self.people and len(self.people) != len(self.keys):
             raise EvaluationError(
                 f"{len(self.people)} people for {len(self.keys)} keys; expected one for every record."
@@ -73,8 +76,17 @@ class Predictions:
             )
         if not np.isfinite(self.labels).all():
             raise EvaluationError("the labels are not all finite. Name the one that does not count: ignore_label.")
+        smallest, first = self.labels.min(), min(self.bins)
+        if smallest < first:
+            raise EvaluationError(
+                f"the LMDB has labels from {smallest:g}, but the bins begin at {first:g}. If {smallest:g} stands for an absent "
+                f"label, write it into the Accuracy layer: accuracy_param {{ ignore_label: {smallest:g} }}. Otherwise give the "
+                "database and the net of one task."
+            )
 
     def _check_rows(self) -> None:
+        if not len(self.keys):
+            raise EvaluationError("there are no records, so there is nothing to count.")
         if not len(self.keys) == len(self.labels) == len(self.probabilities):
             raise EvaluationError(
                 f"{len(self.keys)} keys, {len(self.labels)} labels and {len(self.probabilities)} rows of probabilities; "
@@ -148,6 +160,29 @@ def read_predictions(path: Path) -> Predictions:
         raise EvaluationError(f"{path}: cannot be read ({error.strerror or error}). {_EXPECTED}") from error
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise EvaluationError(f"{path}: holds no predictions, or is damaged ({error}). {_EXPECTED}") from error
+
+
+def read_run(files: Sequence[Path]) -> list[Predictions]:
+    """Read the predictions of one run, a file for each of its tasks.
+
+    Raises UsageError if they are of different runs, or two of one task.
+    """
+    runs = [read_predictions(file) for file in files]
+    first = runs[0]
+    place: dict[str, Path] = {}
+    for file, run in zip(files, runs, strict=True):
+        if (run.weights, run.lmdb, run.engine) != (first.weights, first.lmdb, first.engine):
+            raise UsageError(
+                f"{file}: is of {run.weights} on {run.lmdb}, computed by {run.engine}; {files[0]} is of {first.weights} on "
+                f"{first.lmdb}, computed by {first.engine}. Give the files of one run; ./moka compare takes several."
+            )
+        if run.task in place:
+            raise UsageError(
+                f"{file}: is of the task {run.task}, and so is {place[run.task]}. Give one file for each task; ./moka compare "
+                "takes several."
+            )
+        place[run.task] = file
+    return runs
 
 
 _EXPECTED = f"Expected a file NAME{SUFFIX} that `./moka evaluate` wrote."

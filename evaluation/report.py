@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from common.errors import UsageError
-from common.files import atomic_file, refuse_existing
+from common.files import refuse_existing
+
+from .run_report import add_published_option, make_report, write_page
 
 EXAMPLE = "./moka report models/AgeNet/AgeNet_iter_3000_test_torch_predictions.npz --out report.html"
 
@@ -21,12 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="*_predictions.npz that evaluate wrote: one for each task of a net",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", required=True, help="HTML file to write")
-    parser.add_argument(
-        "--published",
-        type=Path,
-        metavar="FILE",
-        help="JSON list of published figures to show beside ours: task, figure, value, source",
-    )
+    add_published_option(parser)
     parser.add_argument("--force", action="store_true", help="replace an existing --out")
 
 
@@ -34,20 +30,11 @@ def main(options: argparse.Namespace) -> None:
     """Print the figures and write the page."""
     refuse_existing(options.out, options.force)
 
-    from .evaluate import make_report
-    from .page.extras import gather
-    from .page.page import page
-    from .predictions import read_predictions
+    from .figures.published import read_published
+    from .predictions import read_run
 
-    files: list[Path] = options.predictions
-    runs = [read_predictions(file) for file in files]
-    for file, run in zip(files, runs, strict=True):
-        if (run.weights, run.lmdb) != (runs[0].weights, runs[0].lmdb):
-            raise UsageError(
-                f"{file}: is of {run.weights} on {run.lmdb}; the others are of {runs[0].weights} on {runs[0].lmdb}."
-            )
-    report = make_report(runs, files)
-    text = page(report, runs, gather(report, runs, options.published))
-    with atomic_file(options.out, options.force) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    published = read_published(options.published) if options.published else None
+    runs = read_run(options.predictions)
+    report = make_report(runs, options.predictions, published)
+    write_page(report, runs, options.out, options.force)
     print(f"written: {options.out}")

@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caffe_io.blobs import Array
+from training.layers.data.source import read_batch
+
 from .looks import centre
 from .records import read_looks
 
@@ -32,17 +35,15 @@ def shown(net: Net, classifier: Classifier, looks: str) -> Iterator[list[dict[st
     place = net.layers[[layer.param.type for layer in net.layers].index("Data")].param.top[0]
     records = _cycled(classifier, looks)
     for _ in range(batches):
-        tops: dict[str, Tensor] = {}
-        for layer in net.data_layers():
-            tops.update(zip(layer.param.top, layer.forward([]), strict=True))
+        tops = read_batch(net.data_layers())
         batch = [next(records) for _ in range(classifier.batch_size)]
         yield [{**tops, place: torch.from_numpy(np.stack(look))} for look in zip(*batch, strict=True)]
 
 
-def _cycled(classifier: Classifier, looks: str) -> Iterator[list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]]:
+def _cycled(classifier: Classifier, looks: str) -> Iterator[list[Array]]:
     """Yield the looks at each record as the net takes them, with mean and scale, and start again after the last."""
     transform = classifier.transform
-    mean: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None = None
+    mean: Array | None = None
     while True:
         for pictures, _ in read_looks(classifier, looks):
             if mean is None:

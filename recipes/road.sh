@@ -2,15 +2,16 @@
 #   --images TAR     the data set, as an archive or a folder
 #   --out DIR        work in DIR
 #   --quick          shorter trainings: every step works, but less is learned
-#   --iterations N   N iterations in each training, shorter or longer than the recipe's own
+#   --iterations N   N iterations in each training, fewer or more than the recipe's own
+#   --folds K        K folds, where a recipe has folds
 # Everything is written into the working folder. A recipe that was stopped goes on where it was.
 
 recipes="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
-quick= out="${RECIPE}_out" images= images_utkface= weights= own_iterations=
+quick= out="${RECIPE}_out" images= images_utkface= weights= own_iterations= folds=5
 usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
 while [ $# -gt 0 ]; do
     case "$1" in
-        --out | --images | --images_utkface | --weights | --iterations)
+        --out | --images | --images_utkface | --weights | --iterations | --folds)
             [ $# -ge 2 ] || { echo "error: $1 needs a value" >&2; exit 2; }
             case "$1" in
                 --out) out=$2 ;;
@@ -20,6 +21,10 @@ while [ $# -gt 0 ]; do
                 --iterations)
                     [[ $2 =~ ^[1-9][0-9]{0,6}$ ]] || { echo "error: --iterations $2: expected a whole number from 1." >&2; exit 2; }
                     own_iterations=$2
+                    ;;
+                --folds)
+                    [[ $2 =~ ^([2-9]|[1-9][0-9]{1,2})$ ]] || { echo "error: --folds $2: expected a number from 2 to 999." >&2; exit 2; }
+                    folds=$2
                     ;;
             esac
             shift 2
@@ -123,11 +128,14 @@ plan() {
     printf '%s\n' "$text"
 }
 
-# Runs the five folds of plans/RECIPE.json over data/faces. Those that are done are not repeated. Usage: folds ITERATIONS
-folds() {
+# Runs the folds of plans/RECIPE.json over data/faces, and sets published figures beside theirs. What is done is not repeated.
+# Usage: run_folds ITERATIONS
+run_folds() {
     local checkout="$MOKA_ROOT" iterations=$1
-    plan checkout iterations weights >folds.json
+    plan checkout folds iterations weights >folds.json
     show "$moka" cross_validate folds.json --out folds --jobs "$(nproc)"
+    echo
+    "$PYTHON" -m recipes.beside folds/folds.json "$recipes/published/$RECIPE.json" --out report.txt
 }
 
 # Compiles NET, as it was trained in FOLDER, into graph/, unless that is newer. Usage: compile NET FOLDER WEIGHTS_IN_FOLDER

@@ -8,23 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import EvaluationError
 from ..predictions import Predictions
-from .intervals import RESAMPLES, group_numbers
+from .intervals import group_numbers, resampled_means
 from .metrics import absolute_error, is_correct
 
 CHANCE = 0.05
 """A difference that chance alone gives less often than this is called real. Several comparisons share it."""
-_SEED = 0
 
 
 @dataclass(frozen=True)
 class Difference:
     """How a run differs from the first in `figure`, which is the accuracy, or the mean absolute error if there are bins.
 
-    `low` and `high` bound the difference by a paired bootstrap over people, or over pictures if no person is known.
+    `low` and `high` bound the difference by a paired bootstrap over people, or over pictures if no person is known. They are
+    None if all records are of one person or one picture.
     Of classes, `only_first` and `only_other` count the records that one of the two alone has right, and `p_value` is that of
     McNemar's exact test on them.
     """
@@ -32,8 +31,8 @@ class Difference:
     figure: str
     first: float
     other: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     by_people: bool
     chance: bool
     only_first: int | None = None
@@ -99,9 +98,14 @@ def difference(first: Predictions, other: Predictions, comparisons: int = 1) -> 
     metric = absolute_error if first.bins else is_correct
     before, after = metric(first), metric(other)
     assert before is not None and after is not None
-    low, high = _paired_bootstrap(after - before, group_numbers(first), level)
-    # A difference that is always the same has an interval without width, and is 0 for the same predictions.
-    chance = low <= 0 <= high
+    groups = group_numbers(first)
+    low = high = None
+    chance = True
+    if groups.max() > 0:
+        (means,) = resampled_means((after - before)[None], groups)
+        low, high = (float(bound) for bound in np.percentile(means, [100 * level / 2, 100 * (1 - level / 2)]))
+        # A difference that is always the same has an interval without width, and is 0 for the same predictions.
+        chance = low <= 0 <= high
     only_first = only_other = p_value = None
     if not first.bins:
         from scipy.stats import binomtest
@@ -124,17 +128,3 @@ def difference(first: Predictions, other: Predictions, comparisons: int = 1) -> 
         only_other=only_other,
         p_value=p_value,
     )
-
-
-def _paired_bootstrap(values: NDArray[np.float64], groups: NDArray[np.intp], level: float) -> tuple[float, float]:
-    """Return bounds of the mean of `values`: people are drawn with replacement, each with all of their pictures."""
-    count = int(groups.max()) + 1
-    sums = np.bincount(groups, weights=values, minlength=count)
-    sizes = np.bincount(groups, minlength=count)
-    random = np.random.default_rng(_SEED)
-    means = np.empty(RESAMPLES)
-    for i in range(RESAMPLES):
-        drawn = random.integers(0, count, count)
-        means[i] = sums[drawn].sum() / sizes[drawn].sum()
-    low, high = np.percentile(means, [100 * level / 2, 100 * (1 - level / 2)])
-    return float(low), float(high)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from common.inputs import read_input
-from common.tasks import AGE_RANGES, OLDEST, TASKS
+from common.tasks import AGE_RANGES, OLDEST, TASKS, age_class
 
 from ..errors import EvaluationError
 from ..predictions import Predictions
@@ -20,28 +18,35 @@ from .metrics import RECORD_METRICS
 YEARS = ("age", "years")
 """Tasks whose bins are ages in years."""
 _SHOWN = ("accuracy", "one_off_accuracy", "mae", "cs_5")
-_MOST_BYTES = 1 << 30
 
 
 def by_decade(predictions: Predictions) -> Predictions | None:
-    """Turn a distribution over years into the age classes: each gets the probability of its years. None for other tasks."""
-    if (
-        predictions.task not in YEARS
-        or not predictions.bins
-        or not 0 <= min(predictions.bins) <= max(predictions.bins) <= OLDEST
-    ):
+    """Turn a distribution over years into the age classes: each gets the probability of its years.
+
+    None for other tasks, and if a label is older than the classes.
+    """
+    if not _is_of_years(predictions) or why_no_decades(predictions):
         return None
-    which = np.array([_decade(value) for value in predictions.bins])
+    which = np.array([age_class(int(value)) for value in predictions.bins])
     count = len(AGE_RANGES)
     mass = np.stack([predictions.probabilities[:, which == i].sum(1) for i in range(count)], axis=1)
-    labels = np.array([_decade(value) for value in predictions.labels], np.int64)
+    labels = np.array([age_class(int(value)) for value in predictions.labels], np.int64)
     return dataclasses.replace(
         predictions, labels=labels, probabilities=mass, classes=TASKS["age"].classes, bins=(), task="age"
     )
 
 
-def _decade(years: float) -> int:
-    return next(i for i, (_, last) in enumerate(AGE_RANGES) if years < last + 1)
+def why_no_decades(predictions: Predictions) -> list[str]:
+    """Return the reason why a distribution over years has no age classes, if there is one."""
+    oldest = predictions.labels.max()
+    if not _is_of_years(predictions) or oldest < OLDEST + 1:
+        return []
+    return [f"{predictions.task} by decade is left out: a label is {oldest:g} years, and the classes end at {OLDEST}."]
+
+
+def _is_of_years(predictions: Predictions) -> bool:
+    bins = predictions.bins
+    return bool(bins) and predictions.task in YEARS and 0 <= min(bins) <= max(bins) <= OLDEST
 
 
 def figures_by_group(predictions: Predictions, others: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
@@ -76,21 +81,16 @@ def groups_of(runs: Sequence[Predictions]) -> dict[str, dict[str, str]]:
 
 
 def people_of(table: Path, keys: Sequence[str]) -> list[str]:
-    """Return the person of each record from the table that the database was made of (columns picture and person).
+    """Return the person of each record from the table that the database was made of.
 
-    A key is eight digits, "_" and the picture. Raises EvaluationError for a table that has not these columns or pictures.
+    A key is eight digits, "_" and the picture. Raises TableError for what is no table, EvaluationError for one without these
+    pictures.
     """
-    try:
-        lines = read_input(table, _MOST_BYTES).decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvaluationError(f"{table}: cannot be read ({getattr(error, 'strerror', error)}).") from error
-    rows = csv.DictReader(lines)
-    if not {"picture", "person"} <= set(rows.fieldnames or ()):
-        raise EvaluationError(
-            f"{table}, line 1: has the columns {', '.join(rows.fieldnames or ['none'])}; expected picture and person. Give a "
-            "table that build_dataset wrote."
-        )
-    person = {row["picture"]: row["person"] for row in rows}
+    from lmdb_build.tables import open_table
+
+    _, rows = open_table(table)
+    # Keys show bytes that are not UTF-8 in this way (classifier.py).
+    person = {_as_in_keys(row.picture): _as_in_keys(row.person) for _, row in rows}
     found = []
     for key in keys:
         picture = key.partition("_")[2]
@@ -100,3 +100,7 @@ def people_of(table: Path, keys: Sequence[str]) -> list[str]:
             )
         found.append(person[picture])
     return found
+
+
+def _as_in_keys(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

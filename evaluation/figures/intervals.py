@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..predictions import Predictions
 from .metrics import RECORD_METRICS
@@ -15,27 +16,38 @@ _SEED = 0
 def intervals(predictions: Predictions) -> dict[str, list[float]]:
     """Return figure -> its lower and upper bound, for the figures that are means over records.
 
-    People are drawn with replacement, each with all of their pictures, because pictures of one person are alike. Where no
-    person is known, pictures are drawn. The seed is fixed, so the same predictions give the same bounds.
+    Where no person is known, pictures are drawn instead of people. With one person, or one picture, there are no intervals.
     """
+    values = {name: found for name, metric in RECORD_METRICS.items() if (found := metric(predictions)) is not None}
     groups = group_numbers(predictions)
-    count = int(groups.max()) + 1
-    random = np.random.default_rng(_SEED)
-    # Resamples x people: how often each is drawn.
-    draws = random.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)
-    sizes = draws @ np.bincount(groups, minlength=count)
+    if groups.max() == 0:
+        return {}
     tail = 100 * (1 - LEVEL) / 2
-    found = {}
-    for name, metric in RECORD_METRICS.items():
-        values = metric(predictions)
-        if values is not None:
-            means = draws @ np.bincount(groups, weights=values, minlength=count) / sizes
-            found[name] = [float(bound) for bound in np.percentile(means, [tail, 100 - tail])]
-    return found
+    bounds = np.percentile(resampled_means(np.stack([*values.values()]), groups), [tail, 100 - tail], axis=1)
+    return {name: [float(low), float(high)] for name, low, high in zip(values, *bounds, strict=True)}
 
 
-def group_numbers(predictions: Predictions) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def resampled_means(values: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the mean of each row of `values` (figures x records) in each resample: figures x RESAMPLES.
+
+    A resample draws as many groups as there are, with replacement, each with all of its records: pictures of one person are
+    alike. The seed is fixed, so the same records give the same means.
+    """
+    count = int(groups.max()) + 1
+    sums = np.stack([np.bincount(groups, weights=row, minlength=count) for row in values])
+    sizes = np.bincount(groups, minlength=count).astype(float)
+    random = np.random.default_rng(_SEED)
+    means = np.empty((len(values), RESAMPLES))
+    # One resample at a time: all of them together would need RESAMPLES x people numbers.
+    for i in range(RESAMPLES):
+        times = np.bincount(random.integers(0, count, count), minlength=count).astype(float)
+        means[:, i] = sums @ times / (sizes @ times)
+    return means
+
+
+def group_numbers(predictions: Predictions) -> NDArray[np.intp]:
     """Return a number for each record, the same for those of one person; a record of nobody known has its own."""
-    people = predictions.people or [""] * len(predictions.keys)
-    names = [person or f"\0{number}" for number, person in enumerate(people)]
+    if not predictions.people:
+        return np.arange(len(predictions.keys))
+    names = [person or f"\0{number}" for number, person in enumerate(predictions.people)]
     return np.asarray(np.unique(names, return_inverse=True)[1]).reshape(-1)

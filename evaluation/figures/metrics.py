@@ -6,7 +6,7 @@ task: classes have accuracies, bins have errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -76,14 +76,20 @@ def argmax_error(predictions: Predictions) -> Values | None:
     return found
 
 
+def within(error: Values, most: float) -> Values:
+    """Return 1 for each error of at most `most`, else 0."""
+    # Sums of float32 probabilities are not exact.
+    found: Values = (error <= most + 1e-6).astype(float)
+    return found
+
+
 def _within(most: float) -> RecordMetric:
-    def within(predictions: Predictions) -> Values | None:
+    def is_within(predictions: Predictions) -> Values | None:
         """Cumulative score: share of records whose expected value is off by at most N."""
         error = absolute_error(predictions)
-        # Sums of float32 probabilities are not exact.
-        return None if error is None else (error <= most + 1e-6).astype(float)
+        return None if error is None else within(error, most)
 
-    return within
+    return is_within
 
 
 RECORD_METRICS: dict[str, RecordMetric] = {
@@ -172,16 +178,21 @@ def auc(predictions: Predictions) -> float | None:
     """Area under the ROC curve of the second of two classes, if both have records."""
     from sklearn.metrics import roc_auc_score
 
-    if predictions.bins or len(predictions.classes) != 2 or len(set(predictions.labels.tolist())) < 2:
+    if not _has_both_classes(predictions):
         return None
     return float(roc_auc_score(predictions.labels, predictions.probabilities[:, 1]))
+
+
+def _has_both_classes(predictions: Predictions) -> bool:
+    """Whether there are two classes, and records of both."""
+    return not predictions.bins and len(predictions.classes) == 2 and len(np.unique(predictions.labels)) == 2
 
 
 def roc(predictions: Predictions) -> list[list[float]] | None:
     """Points of the ROC curve of the second of two classes: false positive rate, true positive rate."""
     from sklearn.metrics import roc_curve
 
-    if auc(predictions) is None:
+    if not _has_both_classes(predictions):
         return None
     false_positives, true_positives, _ = roc_curve(predictions.labels, predictions.probabilities[:, 1])
     return [[round(float(x), 5), round(float(y), 5)] for x, y in zip(false_positives, true_positives, strict=True)]
@@ -250,3 +261,10 @@ def figures(predictions: Predictions) -> dict[str, Any]:
         if value is not None:
             result[name] = value
     return result
+
+
+def scalars(found: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures that are one number."""
+    return {
+        name: value for name, value in found.items() if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }

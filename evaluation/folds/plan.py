@@ -69,7 +69,7 @@ class Plan(KnownKeys):
         return [str(number) for number in range(self.folds)] if isinstance(self.folds, int) else self.folds
 
     def marks(self) -> dict[str, str]:
-        """Return step -> a hash of its command and of all before it: after a change, the steps behind it are run again.
+        """Return step -> a hash of its command and of all before it: after a change, the steps after it are run again.
 
         It is that of the words before {out} and {here} are filled in, so a folder may be moved.
         """

@@ -11,6 +11,7 @@ from typing import Any
 from common.inputs import read_input
 
 from ..errors import EvaluationError
+from ..figures.metrics import scalars
 
 _MOST_BYTES = 64 << 20
 Figures = dict[tuple[str, str], float]
@@ -45,7 +46,7 @@ def _read_report(path: Path) -> tuple[str, dict[str, dict[str, float]]]:
     """Return the engine, and task -> figure -> number."""
     try:
         report = json.loads(read_input(path, _MOST_BYTES))
-        tasks = {task: _numbers(figures) for task, figures in report["tasks"].items()}
+        tasks = {task: scalars(figures) for task, figures in report["tasks"].items()}
         return str(report.get("engine", "")), tasks
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be read ({error.strerror}).") from error
@@ -53,15 +54,6 @@ def _read_report(path: Path) -> tuple[str, dict[str, dict[str, float]]]:
         raise EvaluationError(
             f"{path}: is no report of evaluate. Expected a JSON object with tasks. Narrow the pattern."
         ) from error
-
-
-def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
-    found = {}
-    for name, value in figures.items():
-        number = value.get("value") if isinstance(value, dict) else value
-        if isinstance(number, (int, float)) and not isinstance(number, bool):
-            found[name] = float(number)
-    return found
 
 
 def summarise(folds: Mapping[str, Figures]) -> dict[str, Any]:

@@ -1,9 +1,8 @@
-"""What a page shows beside the figures: curves of the training, pictures, published figures, hashes."""
+"""What a page shows beside the figures: curves of the training, pictures, hashes."""
 
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
-from common.cards.typed_json import KnownKeys, parse
-from common.errors import CardError, MokaError
+from common.errors import MokaError
 from common.files import file_hash
-from common.inputs import read_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,17 +23,7 @@ HARDEST = 12
 _SIDE = 112
 """Pixels of the longer side of a thumbnail."""
 _QUALITY = 80
-_MOST_BYTES = 1 << 20
 _SNAPSHOT = re.compile(r"(.*?)(_iter_\d+|_best)?\.caffemodel(\.h5)?")
-
-
-class Published(KnownKeys):
-    """A figure that somebody else has published."""
-
-    task: str = Field(description="the name of a task")
-    figure: str = Field(description='the name of a figure, such as "accuracy"')
-    value: float = Field(description="a number; shares from 0 to 1")
-    source: str = Field(description="a text that says where it was published")
 
 
 @dataclass(frozen=True)
@@ -47,14 +33,13 @@ class Extras:
     `log` is (phase, name) -> the points of a curve: iteration, value.
     """
 
-    published: Sequence[Published] = ()
     log: dict[tuple[str, str], list[tuple[float, float]]] = field(default_factory=dict)
     thumbnails: dict[str, str] = field(default_factory=dict)
     hashes: Sequence[tuple[str, str]] = ()
     notes: Sequence[str] = ()
 
 
-def gather(report: dict[str, Any], runs: Sequence[Predictions], published: Path | None = None) -> Extras:
+def gather(report: dict[str, Any], runs: Sequence[Predictions]) -> Extras:
     """Collect what the files that a report names hold. What is missing is left out, with a note if it was to be expected."""
     database, weights = Path(report["lmdb"]), Path(report["weights"])
     notes = []
@@ -67,7 +52,7 @@ def gather(report: dict[str, Any], runs: Sequence[Predictions], published: Path 
     for path in (weights, database / "data.mdb"):
         if path.is_file():
             hashes.append((str(path), file_hash(path)))
-    return Extras(read_published(published) if published else (), read_log(weights), thumbnails, hashes, notes)
+    return Extras(read_log(weights), thumbnails, hashes, notes)
 
 
 def hardest(run: Predictions) -> list[int]:
@@ -128,17 +113,3 @@ def read_log(weights: Path) -> dict[tuple[str, str], list[tuple[float, float]]]:
         point = (float(row["iteration"]), float(row["value"]))
         curves.setdefault((row["phase"], row["name"]), []).append(point)
     return curves
-
-
-def read_published(path: Path) -> list[Published]:
-    """Read a JSON list of published figures. Raises CardError."""
-    expected = 'Expected a list of {"task": ..., "figure": ..., "value": ..., "source": ...}.'
-    try:
-        content = json.loads(read_input(path, _MOST_BYTES))
-    except OSError as error:
-        raise CardError(f"{path}: cannot be read ({error.strerror}). {expected}") from error
-    except (ValueError, RecursionError) as error:
-        raise CardError(f"{path}: is not JSON ({error}). {expected}") from error
-    if not isinstance(content, list):
-        raise CardError(f"{path}: holds no list. {expected}")
-    return [parse(Published, entry, f"{path}: entry {number}", expected) for number, entry in enumerate(content, 1)]

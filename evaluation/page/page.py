@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..figures.groups import by_decade
-from ..figures.metrics import METRICS, absolute_error
+from ..figures.metrics import METRICS, absolute_error, scalars, within
+from ..figures.text import shown
 from ..predictions import Predictions
 from .charts import Chart, Series, chart
 from .extras import Extras, hardest
@@ -15,22 +16,6 @@ from .extras import Extras, hardest
 TEMPLATE = "page.html.jinja"
 LARGEST_ERROR = 20
 FEW = 30
-_SHARES = {
-    "accuracy",
-    "one_off_accuracy",
-    "top_2_accuracy",
-    "top_3_accuracy",
-    "mean_recall",
-    "macro_f1",
-    "standard_error",
-    "majority_baseline",
-    "calibration_error",
-    "cs_3",
-    "cs_5",
-    "cs_10",
-}
-"""Figures that are shown in per cent."""
-_LOWER_IS_BETTER = {"mae", "mae_of_argmax", "median_error", "calibration_error"}
 
 
 def page(report: dict[str, Any], runs: Sequence[Predictions], extras: Extras | None = None) -> str:
@@ -53,10 +38,10 @@ def page(report: dict[str, Any], runs: Sequence[Predictions], extras: Extras | N
         report=report,
         title=Path(report["weights"]).stem or "A net",
         tasks=tasks,
-        published=_published(report, extras),
+        published=_published(report["published"]),
         curves=_curves(extras),
         hashes=extras.hashes,
-        notes=extras.notes,
+        notes=[*report["notes"], *extras.notes],
     )
 
 
@@ -69,8 +54,7 @@ def _task(name: str, found: dict[str, Any], run: Predictions | None, extras: Ext
             "interval": [shown(figure, bound) for bound in intervals.get(figure, ())],
             "definition": " ".join((METRICS[figure].__doc__ or "").split()) if figure in METRICS else "",
         }
-        for figure, value in found.items()
-        if isinstance(value, (int, float))
+        for figure, value in scalars(found).items()
     ]
     main = "mae" if "mae" in found else "accuracy"
     return {
@@ -85,13 +69,6 @@ def _task(name: str, found: dict[str, Any], run: Predictions | None, extras: Ext
         # The classes of a distribution have the pictures of the distribution, which are shown there.
         "hardest": _hardest(run, extras) if run is not None and run.task == name else [],
     }
-
-
-def shown(figure: str, value: float) -> str:
-    """Write a figure as people read it."""
-    if figure in _SHARES:
-        return f"{value:.1%}"
-    return f"{value:d}" if isinstance(value, int) else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
 def _matrix(counts: list[list[int]]) -> list[list[tuple[int, int]]]:
@@ -149,7 +126,7 @@ def _errors(run: Predictions | None) -> Chart | None:
     error = None if run is None else absolute_error(run)
     if error is None:
         return None
-    points = [(float(most), float((error <= most + 1e-6).mean())) for most in range(LARGEST_ERROR + 1)]
+    points = [(float(most), float(within(error, most).mean())) for most in range(LARGEST_ERROR + 1)]
     return chart(
         "Cumulative score",
         ("error of at most", "share of pictures"),
@@ -179,28 +156,17 @@ def _hardest(run: Predictions, extras: Extras) -> list[dict[str, Any]]:
     return found
 
 
-def _published(report: dict[str, Any], extras: Extras) -> list[dict[str, Any]]:
-    rows = []
-    for each in extras.published:
-        task = report["tasks"].get(each.task, {})
-        ours = task.get(each.figure)
-        row = {
-            "task": each.task,
-            "figure": each.figure.replace("_", " "),
-            "published": shown(each.figure, each.value),
-            "source": each.source,
-            "ours": "-",
-            "words": "not measured",
+def _published(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with their figures as people read them."""
+    return [
+        {
+            **row,
+            "figure": row["figure"].replace("_", " "),
+            "value": shown(row["figure"], row["value"]),
+            "ours": shown(row["figure"], row["ours"]),
         }
-        if isinstance(ours, (int, float)):
-            low, high = task.get("intervals", {}).get(each.figure, (ours, ours))
-            better = (ours < each.value) == (each.figure in _LOWER_IS_BETTER)
-            row["ours"] = shown(each.figure, ours)
-            row["words"] = (
-                "within our interval" if low <= each.value <= high else "ours is better" if better else "ours is worse"
-            )
-        rows.append(row)
-    return rows
+        for row in rows
+    ]
 
 
 def _curves(extras: Extras) -> list[Chart]:

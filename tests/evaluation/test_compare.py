@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evaluation.compare import in_words
 from evaluation.errors import EvaluationError
 from evaluation.figures.differences import aligned, difference
 from evaluation.predictions import Predictions, write_predictions
@@ -57,6 +58,13 @@ def test_many_pictures_of_one_person_are_no_evidence() -> None:
     assert not difference(of_classes("-" * 10 + "+" * 10), of_classes("+" * 20)).chance
 
 
+def test_one_person_alone_is_no_evidence() -> None:
+    found = difference(of_classes("-" * 20, ["one"] * 20), of_classes("+" * 20, ["one"] * 20))
+    assert (found.low, found.high, found.chance, found.by_people) == (None, None, True, True)
+    assert "no interval, because all records are of one person or one picture" in in_words(found, "B")
+    assert "can be chance" in in_words(found, "B")
+
+
 def test_the_mean_absolute_error_is_compared_in_pairs() -> None:
     """The errors vary by far more than the two runs differ; only in pairs the difference shows."""
     errors = [float(number) for number in range(40)]
@@ -65,6 +73,7 @@ def test_the_mean_absolute_error_is_compared_in_pairs() -> None:
     assert (found.low, found.high) == (pytest.approx(-1), pytest.approx(-1))
     assert not found.chance and found.p_value is None
     mixed = difference(of_years([5, 1] * 20), of_years([1, 5] * 20))
+    assert mixed.low is not None and mixed.high is not None
     assert mixed.low < 0 < mixed.high and mixed.chance
 
 

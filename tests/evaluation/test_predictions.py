@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import UsageError
 from evaluation.errors import EvaluationError
 from evaluation.figures.metrics import figures
-from evaluation.predictions import Predictions, read_predictions, write_predictions
+from evaluation.predictions import Predictions, read_predictions, read_run, write_predictions
 
 
 def some_predictions(**changes: Any) -> Predictions:
@@ -111,3 +112,49 @@ def test_a_fifo_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.npz")
     with pytest.raises(EvaluationError, match=r"a\.npz: cannot be read \(a FIFO, not an ordinary file\)"):
         read_predictions(tmp_path / "a.npz")
+
+
+def of_years(labels: list[float], first_bin: int = 0) -> Predictions:
+    count = len(labels)
+    bins = [float(number) for number in range(first_bin, 101)]
+    probabilities = np.full((count, len(bins)), 1 / len(bins), np.float32)
+    return Predictions([str(i) for i in range(count)], np.array(labels), probabilities, (), "years", bins=bins)
+
+
+@pytest.mark.parametrize(("first_bin", "label"), [(0, -1), (10, 9.5)])
+def test_labels_below_the_bins_are_refused(first_bin: int, label: float) -> None:
+    """An absent label must not count as an age of -1."""
+    assert len(of_years([first_bin, 200.0], first_bin).labels) == 2
+    words = rf"labels from {label:g}, but the bins begin at {first_bin}.*ignore_label: {label:g} "
+    with pytest.raises(EvaluationError, match=words):
+        of_years([30, label], first_bin)
+
+
+def test_no_person_known_is_no_people() -> None:
+    assert list(some_predictions(people=[""] * 25).people) == []
+    assert list(some_predictions(people=[""] * 24 + ["a"]).people)[-1] == "a"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"task": "gender", "weights": "b"},
+            r"b: is of b on .*computed by torch; .*a is of models/A.* Give the files of one",
+        ),
+        ({"task": "gender", "lmdb": "b"}, "b: is of models/A.* on b, computed by torch"),
+        ({"task": "gender", "engine": "caffe"}, "computed by caffe; .* computed by torch"),
+        ({}, r"b: is of the task age, and so is .*a\. Give one file for each task"),
+    ],
+)
+def test_files_of_several_runs_are_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    write_predictions(some_predictions(), tmp_path / "a")
+    write_predictions(some_predictions(**changes), tmp_path / "b")
+    with pytest.raises(UsageError, match=words):
+        read_run([tmp_path / "a", tmp_path / "b"])
+
+
+def test_the_files_of_one_run_are_read_together(tmp_path: Path) -> None:
+    write_predictions(some_predictions(), tmp_path / "a")
+    write_predictions(some_predictions(task="gender"), tmp_path / "b")
+    assert [run.task for run in read_run([tmp_path / "a", tmp_path / "b"])] == ["age", "gender"]

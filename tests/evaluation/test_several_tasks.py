@@ -81,8 +81,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Net(net, TEST, seed=4)
     write_weights(folder / "models/Two/Two_iter_1.caffemodel", net, made.weights())
     made.close()
-    rows = "".join(f"face {i}.jpg,person {i // 3}\n" for i in range(RECORDS))
-    (folder / "test.csv").write_text("picture,person\n" + rows)
+    rows = "".join(f"face {i}.jpg,person {i // 3},\n" for i in range(RECORDS))
+    (folder / "test.csv").write_text("picture,person,gender\n" + rows)
     return folder
 
 
@@ -230,9 +230,10 @@ def test_outputs_find_their_accuracy_layers(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("picture,who\n", "line 1: has the columns picture, who; expected picture and person"),
-        ("picture,person\nother.jpg,a\n", 'has no picture "face 0.jpg"'),
-        ("", "line 1: has the columns none"),
+        ("picture,who,gender\n", "t.csv, line 1: found 'picture,who,gender'. Expected picture,person,TASK,..."),
+        ("picture,person,gender\nother.jpg,a,0\n", 'has no picture "face 0.jpg"'),
+        ("picture,person,gender\nface 0.jpg,a\n", "t.csv, line 2: has 2 cells, expected 3"),
+        ("", "t.csv, line 1: found ''. Expected picture,person,TASK,..."),
     ],
 )
 def test_a_table_of_another_set_is_refused(folder: Path, tmp_path: Path, text: str, message: str) -> None:
@@ -241,3 +242,59 @@ def test_a_table_of_another_set_is_refused(folder: Path, tmp_path: Path, text: s
     done = command("evaluate", *words, folder=folder, room="evaluation")
     assert (done.code, message in done.err) == (1, True), done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_published_figures_in_text_report_and_page(folder: Path, tmp_path: Path) -> None:
+    entry = {"task": "gender", "figure": "accuracy", "value": 0.0, "source": "Nobody 2020"}
+    file = tmp_path / "p.json"
+    file.write_text(json.dumps([entry, {**entry, "task": "age by decade", "figure": "macro_f1", "value": 1}]))
+    words = ["--net", "Two", "--out", tmp_path / "a", "--published", file]
+    done = command("evaluate", *words, folder=folder, room="evaluation")
+    assert done.code == 0, done.err
+    stem = "Two_iter_1_test_torch"
+    report = json.loads((tmp_path / f"a/{stem}.json").read_text())
+    ours = report["tasks"]["gender"]["accuracy"]
+    assert report["published"][0] == {**entry, "ours": ours, "verdict": "ours is better"}
+    assert report["published"][1]["verdict"] == "ours is worse"
+    line = f"gender, accuracy: {ours:.1%}, published: 0.0%; ours is better (Nobody 2020)"
+    assert "published figures" in done.out and line in done.out
+    page = (tmp_path / f"a/{stem}.html").read_text()
+    assert "published: 0.0%; ours is better" in page
+    # The verb report shows the same.
+    files = [tmp_path / f"a/{stem}_{task}_predictions.npz" for task in ("age", "gender")]
+    words = [*files, "--published", file, "--out", tmp_path / "r.html"]
+    again = command("report", *words, folder=folder, room="evaluation")
+    assert again.code == 0, again.err
+    assert line in again.out
+    assert (tmp_path / "r.html").read_text() == page
+    file.write_text(json.dumps([{**entry, "task": "smile"}]))
+    for verb, others in (
+        ("evaluate", ["--predictions", *files, "--out", tmp_path / "b"]),
+        ("report", [*files, "--out", "b"]),
+    ):
+        done = command(verb, *others, "--published", file, folder=folder, room="evaluation")
+        assert (done.code, done.out.count("accuracy")) == (1, 0)
+        assert (
+            'p.json: entry 1: this run does not measure the task "smile". Known: age, age by decade, gender.'
+            in done.err
+        )
+    assert not (tmp_path / "b").exists() and not (folder / "b").exists()
+
+
+def test_a_wrong_file_of_published_figures_is_refused_before_the_net_is_run(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text("{}")
+    words = ["--net", "Two", "--out", tmp_path / "a", "--published", tmp_path / "p.json"]
+    done = command("evaluate", *words, folder=folder, room="evaluation")
+    assert (done.code, "p.json: holds no list" in done.err) == (1, True), done.err
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_card_of_other_tasks_does_not_rename_them(folder: Path, tmp_path: Path) -> None:
+    """Two tasks that both became the card's first one would overwrite each other in the report."""
+    command("evaluate", "--net", "Two", "--out", tmp_path, folder=folder, room="evaluation")
+    files = [tmp_path / f"Two_iter_1_test_torch_{task}_predictions.npz" for task in ("age", "gender")]
+    card = tmp_path / "other.json"
+    card.write_text(json.dumps(CARD).replace('"gender"', '"smile"'))
+    done = command("evaluate", "--predictions", *files, "--card", card, folder=folder, room="evaluation")
+    assert (done.code, "gender_predictions.npz: is of the task gender. " in done.err) == (2, True), done.err
+    assert "has age, smile." in done.err

@@ -1,4 +1,4 @@
-"""The recipes as scripts: their help, and what they say when they are used wrongly. What they do is tried on real faces."""
+"""The recipes as scripts: their help, and what they say when they are used wrongly. test_roads.py walks them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(script: Path, *words: object, folder: Path) -> subprocess.CompletedProce
 def test_help_names_the_options(script: Path, tmp_path: Path) -> None:
     done = run(script, "--help", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    for word in ("--images", "--quick", "--out DIR", "docs/recipes.md", script.name):
+    for word in ("--images", "--quick", "--iterations N", "--out DIR", "docs/recipes.md", script.name):
         assert word in done.stdout
     assert not list(tmp_path.iterdir())
 
@@ -34,6 +34,8 @@ def test_help_names_the_options(script: Path, tmp_path: Path) -> None:
         ([], "--images is missing"),
         (["--images"], "--images needs a value"),
         (["--images", "nowhere.tar"], "--images nowhere.tar: not found"),
+        (["--images", ".", "--iterations", "0"], "--iterations 0: expected a whole number"),
+        (["--images", ".", "--folds", "1"], "--folds 1: expected a number from 2"),
         (["--fast"], "unknown option --fast"),
     ],
 )

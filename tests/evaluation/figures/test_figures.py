@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 from common.places import ROOT
 from common.tasks import TASKS
-from evaluation.figures.groups import by_decade, figures_by_group
-from evaluation.figures.intervals import group_numbers, intervals
+from evaluation.figures.groups import by_decade, figures_by_group, why_no_decades
+from evaluation.figures.intervals import RESAMPLES, group_numbers, intervals, resampled_means
 from evaluation.figures.metrics import METRICS, figures
 from evaluation.predictions import Predictions
 
@@ -45,6 +48,15 @@ def test_decades_have_the_probability_of_their_years() -> None:
     assert found.probabilities.argmax(1).tolist() == [3, 7, 8]
     assert figures(found)["one_off_accuracy"] == 1
     assert figures(found)["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_labels_older_than_the_classes_leave_the_decades_out() -> None:
+    found = ages([34, 121], [{30: 1}, {100: 1}])
+    assert by_decade(found) is None
+    assert why_no_decades(found) == ["age by decade is left out: a label is 121 years, and the classes end at 120."]
+    assert figures(found)["mae"] == pytest.approx(12.5)
+    decades = by_decade(ages([34.9, 120.9], [{30: 1}, {100: 1}]))
+    assert decades is not None and decades.labels.tolist() == [3, 8]
 
 
 def random_predictions(classes: int, count: int = 300) -> Predictions:
@@ -111,6 +123,41 @@ def test_pictures_of_one_person_make_the_interval_wider() -> None:
     width = {name: np.diff(intervals(each)["mae"])[0] for name, each in (("1", one), ("10", ten), ("400", strangers))}
     assert width["10"] == pytest.approx(width["1"], rel=0.1)
     assert width["400"] == pytest.approx(width["1"] / 10**0.5, rel=0.15)
+
+
+def test_one_person_alone_has_no_interval() -> None:
+    """An interval without width would claim certainty."""
+    given = ages([30.0] * 4, [{30: 1.0}] * 4, ["a"] * 4)
+    assert intervals(given) == {}
+    assert intervals(ages([30.0], [{30: 1.0}])) == {}
+    assert intervals(dataclasses.replace(given, people=["a", "a", "b", "b"]))["mae"] == [0, 0]
+
+
+def test_the_bootstrap_against_the_multinomial() -> None:
+    """How often each person is drawn, for all resamples at once."""
+    random = np.random.default_rng(1)
+    groups = np.unique(random.integers(0, 50, 400), return_inverse=True)[1]
+    values = random.normal(size=(2, 400)) + groups / 10
+    found = resampled_means(values, groups)
+    draws = random.multinomial(50, np.full(50, 1 / 50), size=20000)
+    sums = np.stack([np.bincount(groups, weights=row) for row in values])
+    expected = sums @ draws.T / (np.bincount(groups) @ draws.T)
+    assert found.shape == (2, RESAMPLES)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.mean() == pytest.approx(theirs.mean(), abs=0.03)
+        assert ours.std() == pytest.approx(theirs.std(), rel=0.06)
+        assert np.percentile(ours, [2.5, 97.5]) == pytest.approx(np.percentile(theirs, [2.5, 97.5]), abs=0.07)
+    np.testing.assert_array_equal(found, resampled_means(values, groups))
+
+
+def test_the_bootstrap_needs_no_memory_for_all_resamples_at_once() -> None:
+    tracemalloc.start()
+    try:
+        resampled_means(np.ones((3, 5000)), np.arange(5000))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < RESAMPLES * 5000
 
 
 def test_records_of_nobody_known_are_groups_of_their_own() -> None:

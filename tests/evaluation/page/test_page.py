@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
-import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,12 +16,12 @@ import pytest
 
 from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
-from common.errors import CardError
-from evaluation.evaluate import make_report
+from evaluation.figures.published import Published, PublishedFile
 from evaluation.page.charts import Series, chart
-from evaluation.page.extras import Extras, gather, hardest, read_log, read_published
+from evaluation.page.extras import Extras, gather, hardest, read_log
 from evaluation.page.page import page
 from evaluation.predictions import Predictions, write_predictions
+from evaluation.run_report import make_report
 from kits.commands import run_command
 
 BAD = "<script>alert(1)</script>"
@@ -70,8 +69,8 @@ def of_two_tasks(**changes: Any) -> list[Predictions]:
     return [dataclasses.replace(gender, **changes), years]
 
 
-def report_of(runs: list[Predictions]) -> dict[str, Any]:
-    return make_report(runs, [Path(f"{run.task}.npz") for run in runs])
+def report_of(runs: list[Predictions], published: PublishedFile | None = None) -> dict[str, Any]:
+    return make_report(runs, [Path(f"{run.task}.npz") for run in runs], published)
 
 
 def test_the_page_shows_each_task_and_asks_nobody() -> None:
@@ -152,34 +151,23 @@ def test_without_the_files_the_page_says_what_is_missing(working_folder: Path) -
     assert "There are no pictures, because lmdb is no longer there." in page(report_of(runs), runs, found)
 
 
-def test_published_figures_stand_beside_ours(tmp_path: Path) -> None:
-    entries = [
-        {"task": "years", "figure": "mae", "value": 3.3, "source": "Somebody et al. 2018, table 2"},
-        {"task": "gender", "figure": "accuracy", "value": 0.01, "source": f"{BAD}"},
-        {"task": "smile", "figure": "accuracy", "value": 0.9, "source": "nobody"},
-    ]
-    path = tmp_path / "published.json"
-    path.write_text(json.dumps(entries))
+def test_published_figures_stand_beside_ours() -> None:
     runs = of_two_tasks()
-    text = page(report_of(runs), runs, Extras(published=read_published(path)))
-    for words in ("3.30", "ours is worse", "ours is better", "not measured", "table 2", "&lt;script&gt;"):
+    entries = [
+        Published(task="years", figure="mae", value=3.3, source="Somebody et al. 2018, table 2"),
+        Published(task="gender", figure="accuracy", value=0.01, source=BAD),
+    ]
+    report = report_of(runs, PublishedFile(Path("p.json"), entries))
+    text = page(report, runs)
+    assert f"<b>{report['tasks']['years']['mae']:.2f}</b>\n    published: 3.30; ours is worse" in text
+    for words in ("published: 1.0%; ours is better", "table 2", "&lt;script&gt;"):
         assert words in text
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("{}", "holds no list"),
-        ("[", "is not JSON"),
-        ("[1]", "entry 1: holds 1; expected a JSON object"),
-        ('[{"task": "a", "figure": "mae", "value": 1.0}]', 'entry 1: "source" is missing'),
-        ('[{"task": "a", "figure": "mae", "value": "1", "source": "b"}]', '"value" is "1"; expected a number'),
-    ],
-)
-def test_wrong_published_figures(tmp_path: Path, content: str, words: str) -> None:
-    (tmp_path / "p.json").write_text(content)
-    with pytest.raises(CardError, match=words):
-        read_published(tmp_path / "p.json")
+def test_the_notes_of_a_report_are_on_its_page() -> None:
+    runs = [dataclasses.replace(run, people=["one"] * 30) for run in of_two_tasks()]
+    text = page(report_of(runs), runs)
+    assert "gender: there are no intervals, because all records are of one person or one picture." in text
 
 
 def test_charts() -> None:
@@ -210,5 +198,6 @@ def test_the_verb_makes_the_page_of_saved_predictions(folder: Path) -> None:
     done = run_command("evaluation", "report", *files, "--out", "b.html", folder=folder)
     assert (
         done.code == 2
-        and "is of a_iter_1.caffemodel on other; the others are of a_iter_1.caffemodel on lmdb" in done.err
+        and "years_predictions.npz: is of a_iter_1.caffemodel on other, computed by ; gender_predictions.npz is of"
+        in done.err
     )

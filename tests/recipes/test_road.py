@@ -19,7 +19,7 @@ def road(folder: Path, script: str, *words: str, recipe: str = "smile") -> str:
     fake.chmod(0o755)
     text = f'set -euo pipefail; RECIPE={recipe}; . "$ROAD"; moka="$PWD/moka" MOKA_ROOT="$PWD" PYTHON=python\n{script}'
     done = subprocess.run(
-        ["bash", "-c", text, "road", *words],
+        ["bash", "-c", text, ROOT / f"recipes/{recipe}.sh", *words],
         cwd=folder, env={**os.environ, "ROAD": str(ROOT / "recipes/road.sh")},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
@@ -93,6 +93,13 @@ def test_a_net_is_compiled_again_when_it_was_trained_again(tmp_path: Path) -> No
     road(tmp_path, script)
     assert calls(tmp_path / "fold") == [command]
     touch(tmp_path / "graph/Net.json", 2000)
+    road(tmp_path, script)
+    assert calls(tmp_path / "fold") == []
+    # The tool chain came later, so now there can be a blob.
+    (tmp_path / ".toolchain/movidius").mkdir(parents=True)
+    road(tmp_path, script)
+    assert calls(tmp_path / "fold") == [command]
+    touch(tmp_path / "graph/Net.blob", 2000)
     road(tmp_path, script)
     assert calls(tmp_path / "fold") == []
     touch(tmp_path / "fold" / weights, 3000)

@@ -101,7 +101,7 @@ training() {
     state="$(ls -t "models/$net/${net}"_iter_*.solverstate 2>/dev/null | head -n 1 || true)"
     if [ "$state" -nt "$begun" ]; then resume=(--snapshot "$state"); fi
     show "$moka" train --solver "prototxt/$net/$solver.prototxt" --max_iter "$iterations" "${resume[@]}" \
-        2> >(tee -a "$net.log" | grep --line-buffered -E 'Iteration .*(loss|Test)|Test net output|rror' >&2)
+        2> >(tee -a "$net.log" | grep --line-buffered -E '^[^I]|Iteration .*(loss|Test)|Test net output' >&2)
 }
 
 # Trains FaceRes on UTKFace, from the archive on, and sets weights to what came out. Usage: train_on_utkface IMAGES
@@ -156,6 +156,8 @@ compile() {
 # Asks the compiled net about the first test picture of a folder. Usage: ask FOLDER
 ask() {
     local picture
-    picture="$1/$(sed -n 2p "$1/data/DEF/test.csv" | cut -d, -f1)"
+    picture="$("$PYTHON" -c 'import csv, sys; print(list(csv.reader(sys.stdin))[1][0])' <"$1/data/DEF/test.csv")"
+    # Its path is relative to that folder, or absolute.
+    picture="$(cd "$1" && realpath --no-symlinks "$picture")"
     show "$moka" infer --image_path "$picture" --device auto --output answer.png --force
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,18 +15,23 @@ from common.places import ROOT
 
 
 def road(folder: Path, script: str, *words: str, recipe: str = "smile") -> str:
-    """Run lines after road.sh was sourced with some options. `./moka` and its verbs write their words to calls.txt."""
+    """Run lines that must end well, as `shell` does, and return what they printed."""
+    done = shell(folder, script, *words, recipe=recipe)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def shell(folder: Path, script: str, *words: str, recipe: str = "smile") -> subprocess.CompletedProcess[str]:
+    """Run lines after road.sh was sourced with some options. `./moka` only writes its words to calls.txt."""
     fake = folder / "moka"
     fake.write_text('#!/bin/sh\necho "$@" >>calls.txt\n')
     fake.chmod(0o755)
     text = f'set -euo pipefail; RECIPE={recipe}; . "$ROAD"; moka="$PWD/moka" MOKA_ROOT="$PWD" PYTHON=python\n{script}'
-    done = subprocess.run(
-        ["bash", "-c", text, "road", *words],
+    return subprocess.run(
+        ["bash", "-c", text, ROOT / f"recipes/{recipe}.sh", *words],
         cwd=folder, env={**os.environ, "ROAD": str(ROOT / "recipes/road.sh")},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
 
 
 def calls(folder: Path) -> list[str]:
@@ -95,9 +102,38 @@ def test_a_net_is_compiled_again_when_it_was_trained_again(tmp_path: Path) -> No
     touch(tmp_path / "graph/Net.json", 2000)
     road(tmp_path, script)
     assert calls(tmp_path / "fold") == []
+    # The tool chain came later, so now there can be a blob.
+    (tmp_path / ".toolchain/movidius").mkdir(parents=True)
+    road(tmp_path, script)
+    assert calls(tmp_path / "fold") == [command]
+    touch(tmp_path / "graph/Net.blob", 2000)
+    road(tmp_path, script)
+    assert calls(tmp_path / "fold") == []
     touch(tmp_path / "fold" / weights, 3000)
     road(tmp_path, script)
     assert calls(tmp_path / "fold") == [command]
+
+
+def test_a_training_that_fails_ends_the_recipe_and_its_message_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "failing").write_text(
+        '#!/bin/sh\necho "I1 solver" >&2\nprintf "error: no such net\\nand what to do\\n" >&2\nexit 1\n'
+    )
+    (tmp_path / "failing").chmod(0o755)
+    script = 'moka="$PWD/failing"; training Net solver 20; echo "went on"'
+    done = shell(tmp_path, script)
+    assert done.returncode == 1
+    assert "went on" not in done.stdout
+    assert done.stderr == "error: no such net\nand what to do\n"
+    assert (tmp_path / "Net.log").read_text() == f"I1 solver\n{done.stderr}"
+
+
+@pytest.mark.parametrize("name", ["plain.jpg", "a, b.jpg", 'quo"te.jpg'])
+def test_the_compiled_net_is_asked_about_the_first_picture_of_the_table(tmp_path: Path, name: str) -> None:
+    (tmp_path / "fold/data/DEF").mkdir(parents=True)
+    with (tmp_path / "fold/data/DEF/test.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("picture", "person", "smile"), (f"../faces/{name}", "", 1), ("other.jpg", "", 0)])
+    road(tmp_path, f"PYTHON='{sys.executable}'; ask fold")
+    assert calls(tmp_path) == [f"infer --image_path {tmp_path}/faces/{name} --device auto --output answer.png --force"]
 
 
 def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path) -> None:

@@ -35,12 +35,29 @@ def test_help_names_the_options(script: Path, tmp_path: Path) -> None:
         (["--images"], "--images needs a value"),
         (["--images", "nowhere.tar"], "--images nowhere.tar: not found"),
         (["--images", ".", "--iterations", "0"], "--iterations 0: expected a whole number"),
-        (["--images", ".", "--folds", "1"], "--folds 1: expected a number from 2"),
         (["--fast"], "unknown option --fast"),
     ],
 )
 def test_wrong_use(script: Path, tmp_path: Path, words: list[str], message: str) -> None:
     done = run(script, *words, folder=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("smile", ["--folds", "1"], "--folds 1: expected a number from 2"),
+        ("smile", ["--weights", "."], "unknown option --weights"),
+        ("utkface", ["--folds", "2"], "unknown option --folds"),
+        ("fgnet", [], "--images_utkface is missing"),
+        ("fgnet", ["--images_utkface", "nowhere.tar"], "--images_utkface nowhere.tar: not found"),
+        ("fgnet", ["--weights", "nowhere.caffemodel"], "--weights nowhere.caffemodel: not found"),
+    ],
+)
+def test_wrong_use_of_one_recipe(tmp_path: Path, name: str, words: list[str], message: str) -> None:
+    done = run(ROOT / f"recipes/{name}.sh", "--images", ".", *words, folder=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert not list(tmp_path.iterdir())

@@ -45,8 +45,9 @@ wait
 running=()
 
 # One worker for each core, each with its share of threads (tests/conftest.py). A file stays with one worker, because its
-# costly fixtures are made once for it; tests/conftest.py puts the slow files first.
+# costly fixtures are made once for it; tests/conftest.py puts the slow files first. A worker that dies ends the run, which
+# names its test: pytest-xdist would replace the worker, and then wait for ever.
 workers=$(nproc)
-options=(-n "$((workers < 6 ? workers : 6))" --dist loadfile --no-loadscope-reorder)
+options=(-n "$((workers < 6 ? workers : 6))" --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
 [ "$lane" != fast ] || options+=(-m "not oracle and not slow" --ignore tests/oracle)
 exec "$PYTHON" -m pytest "${options[@]}" "$@"

@@ -194,9 +194,7 @@ def draw_copies(build: Build) -> None:
 
 def write(build: Build) -> None:
     """Write the lists last, so that they never name a picture that does not exist."""
-    write_lists(build.lists)
-    for path in build.stale:
-        path.unlink(missing_ok=True)
+    write_lists(build.lists, build.stale)
 
 
 def report_counts(build: Build) -> None:

@@ -96,9 +96,17 @@ def refuse_other_lists(lists: dict[Path, bytes], force: bool = False) -> None:
             )
 
 
-def write_lists(lists: dict[Path, bytes]) -> None:
-    """Write all files or none. A file that already has its contents is left alone."""
+def write_lists(lists: dict[Path, bytes], stale: Iterable[Path] = ()) -> None:
+    """Write all files or none, and delete the `stale` ones. A file that already has its contents is left alone.
+
+    A kill may leave only some of the files. So those that change are deleted before the first new one appears: old and new
+    lists are never side by side, because a picture could be in the old training part and in the new test part.
+    """
+    changed = {path: text for path, text in lists.items() if not path.exists() or path.read_bytes() != text}
     with ExitStack() as stack:
-        for path, text in lists.items():
-            if not path.exists() or path.read_bytes() != text:
-                stack.enter_context(atomic_file(path, force=True)).write_bytes(text)
+        # The last that is entered appears first.
+        for path, text in reversed(changed.items()):
+            stack.enter_context(atomic_file(path, force=True)).write_bytes(text)
+        for path in (*stale, *changed):
+            if path.is_file() and not path.is_symlink():
+                path.unlink()

@@ -5,6 +5,7 @@
 #   --weights FILE.caffemodel                      start from this FaceRes instead of training one on UTKFace
 #   --iterations N                                 N iterations in each training (2600 on UTKFace and 300 in each fold;
 #                                                  300 and 100 with --quick)
+#   --folds K                                      K folds in place of 5
 #   --out DIR                                      work in DIR (default fgnet_out)
 # docs/recipes.md has the figures.
 set -euo pipefail
@@ -28,9 +29,9 @@ fi
 step "Faces of FG-NET, turned upright and cut out by their landmarks"
 show "$moka" cut_faces --images "$images" --landmarks points --margin 0.05 --size 64 --out data/faces
 
-step "Five folds by person: tables, databases, training, figures"
+step "$folds folds by person: tables, databases, training, figures"
 iterations="$(how_long 100 300)"
-folds "$iterations"
+run_folds "$iterations"
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
 compile FaceRes folds/fold_0 "models/FaceRes/FaceRes_iter_$iterations.caffemodel"

@@ -2,15 +2,21 @@
 #   --images TAR     the data set, as an archive or a folder
 #   --out DIR        work in DIR
 #   --quick          shorter trainings: every step works, but less is learned
-#   --iterations N   N iterations in each training, shorter or longer than the recipe's own
+#   --iterations N   N iterations in each training, fewer or more than the recipe's own
+#   --folds K        K folds, where a recipe has folds
 # Everything is written into the working folder. A recipe that was stopped goes on where it was.
 
 recipes="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
-quick= out="${RECIPE}_out" images= images_utkface= weights= own_iterations=
+quick= out="${RECIPE}_out" images= images_utkface= weights= own_iterations= folds=5
 usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
 while [ $# -gt 0 ]; do
+    # A recipe has the options that its help names.
+    if [[ $1 != -h && $1 != --help && $(usage) != *" $1 "* ]]; then
+        echo "error: unknown option $1. See $0 --help" >&2
+        exit 2
+    fi
     case "$1" in
-        --out | --images | --images_utkface | --weights | --iterations)
+        --out | --images | --images_utkface | --weights | --iterations | --folds)
             [ $# -ge 2 ] || { echo "error: $1 needs a value" >&2; exit 2; }
             case "$1" in
                 --out) out=$2 ;;
@@ -21,12 +27,15 @@ while [ $# -gt 0 ]; do
                     [[ $2 =~ ^[1-9][0-9]{0,6}$ ]] || { echo "error: --iterations $2: expected a whole number from 1." >&2; exit 2; }
                     own_iterations=$2
                     ;;
+                --folds)
+                    [[ $2 =~ ^([2-9]|[1-9][0-9]{1,2})$ ]] || { echo "error: --folds $2: expected a number from 2 to 999." >&2; exit 2; }
+                    folds=$2
+                    ;;
             esac
             shift 2
             ;;
         --quick) quick=1; shift ;;
         -h | --help) usage; exit 0 ;;
-        *) echo "error: unknown option $1. See $0 --help" >&2; exit 2 ;;
     esac
 done
 
@@ -92,7 +101,7 @@ training() {
     state="$(ls -t "models/$net/${net}"_iter_*.solverstate 2>/dev/null | head -n 1 || true)"
     if [ "$state" -nt "$begun" ]; then resume=(--snapshot "$state"); fi
     show "$moka" train --solver "prototxt/$net/$solver.prototxt" --max_iter "$iterations" "${resume[@]}" \
-        2> >(tee -a "$net.log" | grep --line-buffered -E 'Iteration .*(loss|Test)|Test net output|rror' >&2)
+        2> >(tee -a "$net.log" | grep --line-buffered -E '^[^I]|Iteration .*(loss|Test)|Test net output' >&2)
 }
 
 # Trains FaceRes on UTKFace, from the archive on, and sets weights to what came out. Usage: train_on_utkface IMAGES
@@ -123,17 +132,23 @@ plan() {
     printf '%s\n' "$text"
 }
 
-# Runs the five folds of plans/RECIPE.json over data/faces. Those that are done are not repeated. Usage: folds ITERATIONS
-folds() {
+# Runs the folds of plans/RECIPE.json over data/faces, and sets published figures beside theirs. What is done is not repeated.
+# Usage: run_folds ITERATIONS
+run_folds() {
     local checkout="$MOKA_ROOT" iterations=$1
-    plan checkout iterations weights >folds.json
+    plan checkout folds iterations weights >folds.json
     show "$moka" cross_validate folds.json --out folds --jobs "$(nproc)"
+    echo
+    "$PYTHON" -m recipes.beside folds/folds.json "$recipes/published/$RECIPE.json" --out report.txt
 }
 
 # Compiles NET, as it was trained in FOLDER, into graph/, unless that is newer. Usage: compile NET FOLDER WEIGHTS_IN_FOLDER
 compile() {
     local graph="$PWD/graph"
-    [ "graph/$1.json" -nt "$2/$3" ] && return
+    if [ "graph/$1.json" -nt "$2/$3" ]; then
+        # Without the tool chain there was no blob.
+        if [ -e "graph/$1.blob" ] || [ ! -e "$MOKA_ROOT/.toolchain/movidius" ]; then return; fi
+    fi
     # There, because compile reads from the databases how large pictures were.
     (cd "$2" && show "$MOKA_ROOT/moka" compile --net "$1" --weights "$3" --out "$graph" --force)
 }
@@ -141,6 +156,8 @@ compile() {
 # Asks the compiled net about the first test picture of a folder. Usage: ask FOLDER
 ask() {
     local picture
-    picture="$1/$(sed -n 2p "$1/data/DEF/test.csv" | cut -d, -f1)"
+    picture="$("$PYTHON" -c 'import csv, sys; print(list(csv.reader(sys.stdin))[1][0])' <"$1/data/DEF/test.csv")"
+    # Its path is relative to that folder, or absolute.
+    picture="$(cd "$1" && realpath --no-symlinks "$picture")"
     show "$moka" infer --image_path "$picture" --device auto --output answer.png --force
 }

@@ -3,6 +3,7 @@
 #   recipes/smile.sh --images GENKI4K.tar            about 15 minutes on two cores, by its pace
 #   recipes/smile.sh --images GENKI4K.tar --quick    about 5 minutes
 #   --iterations N                                   train each fold for N iterations (1000, and 400 with --quick)
+#   --folds K                                        K folds in place of 5
 #   --out DIR                                        work in DIR (default smile_out)
 # docs/recipes.md has the figures.
 set -euo pipefail
@@ -14,9 +15,9 @@ begin blazeface
 step "Faces, found and cut out"
 show "$moka" cut_faces --images "$images" --faces blazeface --margin 0.05 --size 64 --out data/faces
 
-step "Five folds: tables, databases, training, figures"
+step "$folds folds: tables, databases, training, figures"
 iterations="$(how_long 400 1000)"
-folds "$iterations"
+run_folds "$iterations"
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
 compile SmileRes folds/fold_0 "models/SmileRes/SmileRes_iter_$iterations.caffemodel"

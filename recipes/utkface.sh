@@ -14,7 +14,8 @@ begin
 train_on_utkface "$images"
 
 step "Figures on the test part"
-show "$moka" evaluate --net FaceRes --weights "$weights" --looks mirror --table data/DEF/test.csv
+show "$moka" evaluate --net FaceRes --weights "$weights" --looks mirror --table data/DEF/test.csv \
+    --published "$recipes/published/utkface.json"
 
 step "Compiling for OpenVINO and for Myriad X"
 compile FaceRes . "$weights"

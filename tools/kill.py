@@ -121,7 +121,7 @@ def _kill_once(
         raise Broken(f"found {found}; going on ended with exit code {code}: {_printed(place)}")
     case.check(out, undisturbed / "out", before)
     for file in case.final:
-        if (out / file).read_bytes() != (undisturbed / "out" / file).read_bytes():
+        if case.read(out / file) != case.read(undisturbed / "out" / file):
             raise Broken(f"found {found}; after going on, {file} is not the file of an undisturbed run")
 
 
@@ -163,7 +163,13 @@ class _Running:
             self.kill()
 
     def _files(self, pattern: str) -> set[tuple[str, int]]:
-        return {(entry.name, entry.inode()) for entry in os.scandir(self._out) if fnmatch.fnmatch(entry.name, pattern)}
+        places = [place for place in (self._out, self._out.with_name("data")) if place.is_dir()]
+        return {
+            (entry.name, entry.inode())
+            for place in places
+            for entry in os.scandir(place)
+            if fnmatch.fnmatch(entry.name, pattern)
+        }
 
 
 def _printed(place: Path) -> str:

@@ -29,11 +29,14 @@ def read(folder: Path, options: ReaderOptions) -> Found:
     there = set(names)
     found = Found()
     ignored = _ignored(folder, names)
-    missing = 0
+    missing = repeated = 0
     for part in PARTS:
         table = find_one(folder, names, f"gt_avg_{part}.csv", "APPA-REAL")
         below = table[: -len(f"gt_avg_{part}.csv")]
-        for file_name, labels in _read_part(folder / table):
+        rows = _read_part(folder / table)
+        labels_of = _one_each(rows, folder / table)
+        repeated += len(rows) - len(labels_of)
+        for file_name, labels in labels_of.items():
             name = f"{below}{part}/{file_name}_face.jpg"
             if file_name in ignored or f"{part}/{file_name}" in ignored:
                 found.left_out.append(LeftOut(name, f"{_IGNORED} names it"))
@@ -43,6 +46,8 @@ def read(folder: Path, options: ReaderOptions) -> Found:
                 found.samples.append(Sample(folder / name, name, labels, fold=part))
     if missing:
         found.notes.append(Note("lines whose face (FILE_face.jpg) is not there", missing))
+    if repeated:
+        found.notes.append(Note("lines that repeat another line", repeated))
     if not found.samples:
         raise DatasetError(f"{folder}: its tables name {missing} pictures, and the face of none is there.")
     return found
@@ -73,6 +78,15 @@ def _read_part(path: Path) -> list[tuple[str, dict[str, float]]]:
     except csv.Error as error:
         raise DatasetError(f"{path}, line {lines.line_num}: is not CSV ({error}).") from error
     return rows
+
+
+def _one_each(rows: list[tuple[str, dict[str, float]]], path: Path) -> dict[str, dict[str, float]]:
+    """Return the labels of each file. Raises DatasetError if two lines of one file differ."""
+    found: dict[str, dict[str, float]] = {}
+    for file_name, labels in rows:
+        if found.setdefault(file_name, labels) != labels:
+            raise DatasetError(f"{path}: {file_name} has two lines with different ages. Expected one line a picture.")
+    return found
 
 
 def _age(text: str, column: str, where: str) -> float:

@@ -23,9 +23,7 @@ def read(folder: Path, options: ReaderOptions) -> Found:
     """Read labels.txt and the pictures file0001.jpg to file4000.jpg, wherever they lie below `folder`."""
     names = files_below(folder)
     labels_name = find_one(folder, names, _LABELS, "GENKI-4K")
-    smiles = [
-        _smile(line, f"{folder / labels_name}, line {number}") for number, line in read_lines(folder / labels_name)
-    ]
+    smiles = [_smile(line, f"{folder / labels_name}, line {number}") for number, line in _lines(folder / labels_name)]
     found = Found()
     numbers: set[int] = set()
     for name in names:
@@ -44,6 +42,18 @@ def read(folder: Path, options: ReaderOptions) -> Found:
     if len(smiles) > len(numbers):
         found.notes.append(Note(f"lines of {_LABELS} whose picture is not there", len(smiles) - len(numbers)))
     return found
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Return the numbers and texts of all lines. Raises DatasetError for an empty one in between: it would shift the labels."""
+    lines = list(read_lines(path))
+    for expected, (number, _) in enumerate(lines, start=1):
+        if number != expected:
+            raise DatasetError(
+                f"{path}, line {expected}: is empty. Expected smile (0 or 1), yaw, pitch and roll of the picture with that "
+                "number."
+            )
+    return lines
 
 
 def _smile(line: str, where: str) -> float:

@@ -70,6 +70,7 @@ def _read_mat(folder: Path, mat: str, there: set[str], options: ReaderOptions, n
     # face_location is about the whole picture, and not about the published crops.
     whole = not (folder / mat).resolve().parent.name.endswith("_crop")
     samples = []
+    seen: set[str] = set()
     for index in range(len(fields["dob"])):
         entry = {name: fields[name][index] for name in _FIELDS}
         place = f"{path}, entry {index + 1}"
@@ -80,6 +81,10 @@ def _read_mat(folder: Path, mat: str, there: set[str], options: ReaderOptions, n
         if name not in there:
             notes["pictures that are not there"] += 1
             continue
+        if name in seen:
+            notes["entries that name a picture again"] += 1
+            continue
+        seen.add(name)
         box = _box(entry["face_location"]) if whole else None
         samples.append(Sample(folder / name, name, labels, person=entry["name"], box=box))
     return samples

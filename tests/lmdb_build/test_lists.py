@@ -108,3 +108,23 @@ def test_a_list_is_only_written_if_it_changes(tmp_path: Path) -> None:
     write_lists({path: b"b 1\n"})
     assert path.read_bytes() == b"b 1\n"
     assert [file.name for file in path.parent.iterdir()] == ["list.txt"]
+
+
+def test_old_and_new_lists_are_never_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ends between two renames leaves some of the new lists, and none of an earlier division."""
+    paths = [tmp_path / name for name in ("train.csv", "test.csv", "same.json", "report.json")]
+    old = {path: b"same" if path.stem == "same" else b"old" for path in paths}
+    stale = tmp_path / "val.csv"
+    write_lists({**old, stale: b"old"})
+    replace, done = Path.replace, []
+
+    def stopped(path: Path, target: Path) -> Path:
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(target)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_lists({path: b"same" if path.stem == "same" else b"new" for path in paths}, [stale])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"train.csv": b"new", "same.json": b"same"}

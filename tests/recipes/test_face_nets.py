@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from caffe_io.caffe_pb2 import TEST, TRAIN, Datum
 from caffe_io.databases.lmdb_store import write_lmdb
@@ -82,3 +83,30 @@ def test_absent_labels_give_no_loss_and_no_gradient(folder: Path) -> None:
     known = [i for i in range(BATCH) if i % 3 != 1]
     expected = -scores.log_softmax(1)[known, 1].mean()
     assert float(made.blobs["gender_loss"].detach()) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_statistics_follow_the_weights_in_few_iterations(folder: Path) -> None:
+    """With Caffe's moving average of 1,000 iterations, answers after a short training are those of weights long gone."""
+    param = train_test(NETS[1])
+    for layer in param.layer:
+        if layer.type == "Data":
+            layer.data_param.batch_size = 3
+            layer.transform_param.mirror = False
+    with inside(folder):
+        made = Net(param, TRAIN, seed=1)
+        made.forward()
+        weights, means = (
+            next(each.values for each in made.parameters if each.layer == layer) for layer in ("stem", "stem_bn")
+        )
+        count = next(each.values for each in made.parameters if each.layer == "stem_bn" and each.values.numel() == 1)
+        first = (means / count).clone()
+        for _ in range(5):
+            made.forward()
+        with torch.no_grad():
+            weights.mul_(-1)
+        for _ in range(25):
+            made.forward()
+        now = means / count
+        made.close()
+    # The random crop changes a little, the sign everything.
+    assert float((now + first).norm()) < 0.25 * float(first.norm())

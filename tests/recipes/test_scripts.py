@@ -1,4 +1,4 @@
-"""The recipes as scripts: their help, and what they say when they are used wrongly. What they do is tried on real faces."""
+"""The recipes as scripts: their help, and what they say when they are used wrongly. test_roads.py walks them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(script: Path, *words: object, folder: Path) -> subprocess.CompletedProce
 def test_help_names_the_options(script: Path, tmp_path: Path) -> None:
     done = run(script, "--help", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    for word in ("--images", "--quick", "--out DIR", "docs/recipes.md", script.name):
+    for word in ("--images", "--quick", "--iterations N", "--out DIR", "docs/recipes.md", script.name):
         assert word in done.stdout
     assert not list(tmp_path.iterdir())
 
@@ -34,11 +34,30 @@ def test_help_names_the_options(script: Path, tmp_path: Path) -> None:
         ([], "--images is missing"),
         (["--images"], "--images needs a value"),
         (["--images", "nowhere.tar"], "--images nowhere.tar: not found"),
+        (["--images", ".", "--iterations", "0"], "--iterations 0: expected a whole number"),
         (["--fast"], "unknown option --fast"),
     ],
 )
 def test_wrong_use(script: Path, tmp_path: Path, words: list[str], message: str) -> None:
     done = run(script, *words, folder=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("smile", ["--folds", "1"], "--folds 1: expected a number from 2"),
+        ("smile", ["--weights", "."], "unknown option --weights"),
+        ("utkface", ["--folds", "2"], "unknown option --folds"),
+        ("fgnet", [], "--images_utkface is missing"),
+        ("fgnet", ["--images_utkface", "nowhere.tar"], "--images_utkface nowhere.tar: not found"),
+        ("fgnet", ["--weights", "nowhere.caffemodel"], "--weights nowhere.caffemodel: not found"),
+    ],
+)
+def test_wrong_use_of_one_recipe(tmp_path: Path, name: str, words: list[str], message: str) -> None:
+    done = run(ROOT / f"recipes/{name}.sh", "--images", ".", *words, folder=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert not list(tmp_path.iterdir())

@@ -17,7 +17,19 @@ from tools import kill, kill_cases
 
 @pytest.mark.slow
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("name", ["LMDB", "LMDB over another", "pictures and labels over others", "mean", "faces"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LMDB",
+        "LMDB over another",
+        "pictures and labels over others",
+        "pictures and labels, resumed",
+        "mean",
+        "faces",
+        "faces and their lists",
+        "lists over others",
+    ],
+)
 def test_outputs_are_complete_or_missing_and_the_command_can_go_on(tmp_path: Path, name: str) -> None:
     lines: list[str] = []
     tally = kill.kill(name, kill_cases.cases(0.1)[name], 2, 0, tmp_path / "work", lines.append)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from common.places import ROOT
-from common.process.signals import Terminated, ending_in_order
 
 # It writes two outputs, says so, and then waits in the state that the test asks for.
 COMMAND = """
@@ -109,9 +108,17 @@ def test_an_interrupt_before_the_command_has_begun_is_no_traceback(tmp_path: Pat
 
 
 def test_the_handlers_are_put_back() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    with pytest.raises(Terminated) as ended, ending_in_order():
-        os.kill(os.getpid(), signal.SIGTERM)
-        signal.pause()
-    assert ended.value.code == 143
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+    code = """
+import signal
+from common.process.signals import Terminated, ending_in_order
+numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+before = [signal.getsignal(number) for number in numbers]
+try:
+    with ending_in_order():
+        signal.raise_signal(signal.SIGTERM)
+except Terminated as ended:
+    print(ended.code)
+print(before == [signal.getsignal(number) for number in numbers])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("143\nTrue\n", "")

@@ -161,6 +161,12 @@ def test_imdb_wiki_by_the_published_rules(tmp_path: Path) -> None:
     }
 
 
+def test_imdb_wiki_takes_a_picture_once(tmp_path: Path) -> None:
+    found = read_dataset("imdb_wiki", wiki(tmp_path, *(entry("01/a.jpg", name=name) for name in ("Ann", "Bob"))))
+    assert [one.person for one in found.samples] == ["Ann"]
+    assert found.notes == [("entries that name a picture again", 1)]
+
+
 def test_imdb_wiki_with_other_rules(tmp_path: Path) -> None:
     options = ReaderOptions(min_face_score=0.5, max_second_face_score=2, ages=(0, 120), unknown_gender=True)
     found = read_dataset("imdb_wiki", wiki(tmp_path, *RULES, name="imdb/imdb.mat"), options)
@@ -233,9 +239,19 @@ def test_appa_real(tmp_path: Path) -> None:
     assert found.notes == [("lines whose face (FILE_face.jpg) is not there", 1)]
 
 
+def test_appa_real_takes_a_repeated_line_once(tmp_path: Path) -> None:
+    found = read_dataset("appa_real", appa(tmp_path, "000000.jpg,40,5.05,0.3,4\n" * 3))
+    assert [one.name for one in found.samples] == [f"{part}/000000.jpg_face.jpg" for part in ("train", "valid", "test")]
+    assert found.notes == [("lines that repeat another line", 6)]
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
+        (
+            "000000.jpg,40,5,0.3,4\n000000.jpg,40,5,0.3,7\n",
+            "gt_avg_train.csv: 000000.jpg has two lines with different ages",
+        ),
         ("000000.jpg,40,5.05,0.3\n", "gt_avg_train.csv, line 2: has another number of cells"),
         ("000000.jpg,40,5.05,0.3,4,9\n", "gt_avg_train.csv, line 2: has another number of cells"),
         ("000000.jpg,40,5.05,0.3,old\n", "gt_avg_train.csv, line 2: real_age is 'old', expected years from 0 to 120"),

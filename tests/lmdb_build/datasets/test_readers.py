@@ -61,6 +61,15 @@ def test_genki4k_names_a_wrong_line(tmp_path: Path, line: str) -> None:
         read_dataset("genki4k", tmp_path)
 
 
+def test_genki4k_does_not_pass_over_an_empty_line(tmp_path: Path) -> None:
+    """It would shift the labels of all pictures after it. At the end it does no harm."""
+    genki(tmp_path, "1 0 0 0\n\n0 0 0 0\n", 1, 2)
+    with pytest.raises(DatasetError, match=r"labels\.txt, line 2: is empty\. Expected smile"):
+        read_dataset("genki4k", tmp_path)
+    genki(tmp_path, "1 0 0 0\n0 0 0 0\n\n\n", 1, 2)
+    assert len(read_dataset("genki4k", tmp_path).samples) == 2
+
+
 def test_genki4k_without_its_labels(tmp_path: Path) -> None:
     genki(tmp_path, "1 0 0 0\n", 1).joinpath("genki4k/labels.txt").unlink()
     with pytest.raises(DatasetError, match=r"labels\.txt of GENKI-4K is not there"):

@@ -1,69 +1,87 @@
-"""What signals do to a training."""
+"""What signals do to a training. They are sent in a process of their own: one that goes astray would end the tests."""
 
 from __future__ import annotations
 
-import os
-import signal
+import json
+import subprocess
+import sys
+from typing import Any
 
-import pytest
+from common.places import ROOT
 
+# It takes the arguments of Signals and the numbers of the signals, and sends them to itself.
+PROGRAM = """
+import json, signal, sys
+sys.path.insert(0, sys.argv[1])
 from training.solvers.signals import Signals
 
-
-def sent(number: int, sigint: str = "stop", sighup: str = "snapshot") -> tuple[bool, bool, list[str]]:
-    """Send this process a signal; return whether a stop and a snapshot are then requested, and the log."""
-    lines: list[str] = []
-    signals = Signals(sigint, sighup, lines.append)
+asked = json.loads(sys.argv[2])
+for name in asked["ignored"]:
+    signal.signal(getattr(signal, name), signal.SIG_IGN)
+lines, ended = [], ""
+numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+before = [signal.getsignal(number) for number in numbers]
+signals = Signals(asked["sigint"], asked["sighup"], lines.append, asked["alone"])
+try:
     with signals.caught():
-        os.kill(os.getpid(), number)
-    return signals.stop, signals.snapshot, lines
+        caught = [signal.getsignal(number) not in old for number, old in zip(numbers, [[one] for one in before])]
+        for name in asked["sent"]:
+            signal.raise_signal(getattr(signal, name))
+except KeyboardInterrupt:
+    ended = "KeyboardInterrupt"
+print(json.dumps({
+    "stop": signals.stop, "snapshot": signals.snapshot, "code": signals.exit_code, "lines": lines, "ended": ended,
+    "caught": caught, "restored": before == [signal.getsignal(number) for number in numbers],
+}))
+"""
+
+
+def send(
+    *sent: str, sigint: str = "stop", sighup: str = "snapshot", alone: bool = True, ignored: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Send signals to a process that catches them; return what is then requested, the log, and how the block ended."""
+    asked = {"sigint": sigint, "sighup": sighup, "alone": alone, "ignored": ignored, "sent": sent}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(ROOT), json.dumps(asked)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["restored"], "the handlers of before"
+    return found
 
 
 def test_caffe_s_defaults() -> None:
-    stop, snapshot, lines = sent(signal.SIGINT)
-    assert (stop, snapshot) == (True, False)
-    assert lines == ["Stopping after this iteration, with a snapshot. Ctrl-C again stops at once."]
-    assert sent(signal.SIGHUP) == (False, True, [])
+    found = send("SIGINT")
+    assert (found["stop"], found["snapshot"], found["code"]) == (True, False, 130)
+    assert found["lines"] == ["Stopping after this iteration, with a snapshot. Ctrl-C again stops at once."]
+    found = send("SIGHUP")
+    assert (found["stop"], found["snapshot"], found["lines"]) == (False, True, [])
 
 
 def test_other_effects() -> None:
-    assert sent(signal.SIGINT, sigint="none") == (False, False, [])
-    assert sent(signal.SIGINT, sigint="snapshot") == (False, True, [])
-    assert sent(signal.SIGHUP, sighup="stop") == (True, False, ["Stopping after this iteration, with a snapshot."])
+    found = send("SIGINT", sigint="none")
+    assert (found["stop"], found["snapshot"], found["lines"]) == (False, False, [])
+    found = send("SIGINT", sigint="snapshot")
+    assert (found["stop"], found["snapshot"], found["lines"]) == (False, True, [])
+    found = send("SIGHUP", sighup="stop")
+    assert (found["stop"], found["snapshot"]) == (True, False)
+    assert found["lines"] == ["Stopping after this iteration, with a snapshot."]
 
 
 def test_a_second_ctrl_c() -> None:
-    signals = Signals("stop", "none", lambda line: None)
-    with pytest.raises(KeyboardInterrupt), signals.caught():
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
-    patient = Signals("stop", "none", lambda line: None, alone=False)
-    with patient.caught():
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
-    assert patient.stop
-
-
-def test_the_handlers_of_before_are_restored() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)]
-    sent(signal.SIGINT)
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)] == before
+    assert send("SIGINT", sighup="none")["ended"] == ""
+    assert send("SIGINT", "SIGINT", sighup="none")["ended"] == "KeyboardInterrupt"
+    patient = send("SIGINT", "SIGINT", sighup="none", alone=False)
+    assert (patient["ended"], patient["stop"]) == ("", True)
 
 
 def test_sigterm_stops_a_process_that_trains_alone() -> None:
     """As docker stop, Slurm and timeout send it. torchrun sends it to its processes when another has ended."""
-    signals = Signals("stop", "none", lambda line: None)
-    with signals.caught():
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert (signals.stop, signals.exit_code) == (True, 143)
-    before = signal.getsignal(signal.SIGTERM)
-    with Signals("stop", "none", lambda line: None, alone=False).caught():
-        assert signal.getsignal(signal.SIGTERM) is before
+    found = send("SIGTERM", sighup="none")
+    assert (found["stop"], found["code"], found["caught"]) == (True, 143, [True, True, True])
+    assert send(sighup="none", alone=False)["caught"] == [True, False, True]
 
 
 def test_what_nohup_ignores_stays_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        assert sent(signal.SIGHUP, sighup="stop") == (False, False, [])
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    found = send("SIGHUP", sighup="stop", ignored=("SIGHUP",))
+    assert (found["stop"], found["snapshot"], found["lines"]) == (False, False, [])

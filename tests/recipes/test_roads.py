@@ -1,0 +1,161 @@
+"""Each recipe from its archive to its answer, on a miniature of the archive and with two iterations of training."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.places import ROOT
+from kits.faces import need_files
+from kits.lmdb_build import snapshot, truncate
+from kits.recipes import fgnet, genki4k, run_recipe, utkface
+
+pytestmark = [pytest.mark.slow, pytest.mark.oracle, pytest.mark.timeout(300)]
+TOOLCHAIN = ROOT / ".toolchain/movidius/bin/python"
+MADE_ONCE = ("data/", "models/", "graph/", "folds/")
+WRITTEN_AGAIN = ("folds/folds.", "data/faces.json")
+
+
+UTKFACE = ("--images", "UTKFace_AsianOnly.tar.gz", "--iterations", 2)
+
+
+@pytest.fixture(autouse=True)
+def need_toolchain_of_movidius() -> None:
+    need_toolchain()
+
+
+def need_toolchain() -> None:
+    """Skip the test if there is no tool chain: a recipe would fetch it."""
+    if not TOOLCHAIN.exists():
+        pytest.skip("the movidius tool chain is not there; tools/toolchain.sh movidius makes it")
+
+
+def ended_well(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def made_once(out: Path) -> dict[str, tuple[bytes, int]]:
+    """Contents and time of what a second start must not make again: everything but the reports."""
+    return {
+        name: state
+        for name, state in snapshot(out).items()
+        if name.startswith(MADE_ONCE) and "_test_torch" not in name and not name.startswith(WRITTEN_AGAIN)
+    }
+
+
+def check_net(out: Path, name: str) -> None:
+    """The compiled net is there, and nothing half-written."""
+    for suffix in ("xml", "bin", "json", "blob"):
+        assert (out / f"graph/{name}.{suffix}").stat().st_size > 0
+    assert json.loads((out / f"graph/{name}.json").read_text())["blob"]
+    assert (out / "answer.png").stat().st_size > 0
+    assert not [path for path in out.rglob("*") if path.name.endswith((".part", ".tmp", ".new"))]
+
+
+def figures(report: Path) -> dict[str, Any]:
+    tasks: dict[str, Any] = json.loads(report.read_text())["tasks"]
+    return tasks
+
+
+@pytest.fixture(scope="module")
+def of_utkface(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which the recipe of UTKFace was run, and what it printed."""
+    need_toolchain()
+    folder = tmp_path_factory.mktemp("utkface")
+    utkface(folder / "UTKFace_AsianOnly.tar.gz")
+    return folder, ended_well(run_recipe("utkface", *UTKFACE, folder=folder))
+
+
+def test_utkface(of_utkface: tuple[Path, str]) -> None:
+    folder, first = of_utkface
+    out = folder / "utkface_out"
+    for verb in ("build_dataset", "create_lmdb", "soft_labels", "train", "evaluate", "compile", "infer"):
+        assert f"moka {verb} " in first
+    tasks = figures(out / "models/FaceRes/FaceRes_iter_2_test_torch_mirror.json")
+    # A fifth of 40.
+    assert tasks["years"]["pictures"] == tasks["gender"]["pictures"] == 8
+    assert tasks["years"]["mae"] > 0
+    assert 0 <= tasks["gender"]["accuracy"] <= 1
+    assert "tringn/AgeGenderPrediction" in first
+    assert "tringn/AgeGenderPrediction" in (out / "models/FaceRes/FaceRes_iter_2_test_torch_mirror.html").read_text()
+    check_net(out, "FaceRes")
+
+    before = made_once(out)
+    assert len(before) > 15
+    second = ended_well(run_recipe("utkface", *UTKFACE, folder=folder))
+    assert made_once(out) == before
+    for verb in ("build_dataset", "create_lmdb", "soft_labels", "train", "compile"):
+        assert f"moka {verb} " not in second
+
+
+def test_smile(tmp_path: Path) -> None:
+    need_files("blazeface")
+    tar = genki4k(tmp_path / "GENKI4K.tar")
+    out = tmp_path / "smile_out"
+    words = ["--images", tar.name, "--iterations", 2, "--folds", 2]
+    first = run_recipe("smile", *words, folder=tmp_path)
+    assert "21 pictures, 20 faces, 1 pictures left out" in ended_well(first)
+    assert "left out: files/file0021.jpg" in first.stderr
+    tasks = figures(out / "folds/folds.json")
+    assert tasks["smile"]["pictures"]["values"] == {"0": 10.0, "1": 10.0}
+    accuracy = tasks["smile"]["accuracy"]["mean"]
+    report = (out / "report.txt").read_text()
+    assert f"smile, accuracy: ours {100 * accuracy:.1f} %" in report
+    assert report in first.stdout
+    check_net(out, "SmileRes")
+
+    before = made_once(out)
+    second = ended_well(run_recipe("smile", *words, folder=tmp_path))
+    assert made_once(out) == before
+    assert second.count("done before: net, tables, train_data, test_data, train, evaluate") == 2
+    assert "moka compile" not in second
+
+
+def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
+    """What comes of UTKFace is there already, as after a run that was stopped."""
+    folder, _ = of_utkface
+    out = tmp_path / "fgnet_out"
+    for name in ("data", "models"):
+        shutil.copytree(folder / "utkface_out" / name, out / name)
+    (out / ".made-by-fgnet").touch()
+    words = ["--images", fgnet(tmp_path / "FGNET.tar").name, "--images_utkface", folder / "UTKFace_AsianOnly.tar.gz"]
+    words += ["--iterations", 2, "--folds", 2]
+    first = ended_well(run_recipe("fgnet", *words, folder=tmp_path))
+    for verb in ("build_dataset", "create_lmdb", "soft_labels", "train"):
+        assert f"moka {verb} " not in first
+    assert "data/FGNET: 20 pictures, 20 faces, 0 pictures left out" in first
+    # Every picture is tested once, in the fold of its person; there is no gender to measure.
+    tasks = figures(out / "folds/folds.json")
+    assert sum(tasks["years"]["pictures"]["values"].values()) == 20
+    assert list(tasks) == ["years", "age by decade"]
+    people = []
+    for fold in range(2):
+        table = (out / f"folds/fold_{fold}/data/DEF/test.csv").read_text().splitlines()[1:]
+        people += list({line.split(",")[1] for line in table})
+        log = (out / f"folds/fold_{fold}/steps/06_train.log").read_text()
+        assert f"Finetuning from {out}/models/FaceRes/FaceRes_iter_2.caffemodel" in log
+    assert sorted(people) == [f"{person:03d}" for person in range(1, 11)]
+    assert "years, mae: ours " in (out / "report.txt").read_text()
+    check_net(out, "FaceRes")
+
+    before = made_once(out)
+    second = ended_well(run_recipe("fgnet", *words, folder=tmp_path))
+    assert made_once(out) == before
+    assert second.count("done before: net, tables, train_data, test_data, distributions, train, evaluate") == 2
+    assert "moka compile" not in second
+
+
+def test_a_damaged_archive_is_said_and_mended(tmp_path: Path) -> None:
+    tar = truncate(utkface(tmp_path / "UTKFace_AsianOnly.tar.gz"))
+    done = run_recipe("utkface", "--images", tar.name, "--iterations", 1, folder=tmp_path)
+    assert done.returncode == 1
+    assert f"error: {tar}" in done.stderr
+    out = tmp_path / "utkface_out"
+    assert not (out / "models").exists()
+    assert not list(out.glob("data/*"))

@@ -106,8 +106,8 @@ class Predictions:
             row = int(odd.argmax())
             raise EvaluationError(
                 f"the net's answers are no probabilities: the smallest for {self.keys[row]} is "
-                f"{self.probabilities[row].min():g}, and their sum is {sums[row]:g}; expected none below 0, and the sum 1. Give a "
-                "net whose output is that of a Softmax."
+                f"{self.probabilities[row].min():g}, and their sum is {sums[row]:g}; expected none below 0, and the sum 1. "
+                "Give a net whose output is that of a Softmax."
             )
 
     @cached_property

@@ -14,10 +14,21 @@ from .caffe_pb2 import BlobProto
 from .errors import CaffeIOError
 
 Array = npt.NDArray[np.float32]
+
+MOST_NUMBERS = 2**31 - 1
+"""What a blob of Caffe holds at most."""
+
 _RAW_TYPES = {BlobProto.DOUBLE: "<f8", BlobProto.FLOAT: "<f4", BlobProto.FLOAT16: "<f2"}
 # The key of a protobuf field: its number, and wire type 2, "a length follows".
 _DATA_TAG = bytes([BlobProto.DATA_FIELD_NUMBER << 3 | 2])
 _DIFF_TAG = bytes([BlobProto.DIFF_FIELD_NUMBER << 3 | 2])
+
+
+def too_many_numbers(shape: Sequence[int]) -> str:
+    """Say that a blob of this shape is larger than Caffe's; empty if it is not."""
+    if (count := math.prod(shape)) <= MOST_NUMBERS:
+        return ""
+    return f"would be {shape_text(shape)}, which is {count} numbers; a blob holds at most {MOST_NUMBERS}. Correct the sizes."
 
 
 def array_to_blob(array: npt.ArrayLike, legacy_shape: bool = False) -> BlobProto:

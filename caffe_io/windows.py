@@ -15,6 +15,10 @@ from .caffe_pb2 import ConvolutionParameter, LayerParameter, PoolingParameter
 Pair = tuple[int, int]
 
 
+_LARGEST = 2**31 - 1
+"""Caffe counts in int: with more, its number of windows is any number."""
+
+
 class WindowError(ValueError):
     """Settings that contradict each other or do not fit the bottom; the caller adds which layer has them."""
 
@@ -123,6 +127,9 @@ def pooling_window(param: PoolingParameter, shape: Sequence[int]) -> PoolingWind
         )
     if pad[0] >= kernel[0] or pad[1] >= kernel[1]:
         raise WindowError(f"pad {shape_text(pad)} must be smaller than the kernel {shape_text(kernel)}.")
+    padded = (size[0] + 2 * pad[0], size[1] + 2 * pad[1])
+    if max(padded) > _LARGEST:
+        raise WindowError(f"pad {shape_text(pad)} makes the bottom {shape_text(padded)}; expected at most {_LARGEST}.")
     if any(pad) and param.pool == PoolingParameter.STOCHASTIC:
         raise WindowError(f"STOCHASTIC pooling takes no pad; found pad {shape_text(pad)}. Only MAX and AVE take one.")
     counts = []

@@ -65,6 +65,9 @@ def read_net_options(options: argparse.Namespace) -> Wishes:
     from .inputs.notation import parse_shapes, parse_values
     from .inputs.preprocessing import Options
 
+    outputs = tuple(filter(None, (options.output or "").split(",")))
+    if options.output is not None and not outputs:
+        raise UsageError(f'--output "{options.output}": names no layer. Give one, or leave --output out.')
     if options.batch is not None and not 1 <= options.batch < 2**31:
         raise UsageError(f"--batch {options.batch}: expected 1 or more.")
     for option, numbers in (("--mean_value", options.mean_value or []), ("--scale", [options.scale or 0])):
@@ -91,10 +94,6 @@ def read_net_options(options: argparse.Namespace) -> Wishes:
         stages=stages_of(options),
         shapes=tuple(shapes),
         batch=options.batch,
-        outputs=_names(options.output or ""),
+        outputs=outputs,
         precision=PRECISIONS[options.data_type],
     )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, text.split(",")))

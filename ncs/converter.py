@@ -10,7 +10,7 @@ import openvino.opset1 as op
 from openvino import Model, Node, Output
 
 from caffe_io import graph
-from caffe_io.blobs import Array
+from caffe_io.blobs import Array, too_many_numbers
 from caffe_io.caffe_pb2 import TEST, LayerParameter, NetParameter
 from caffe_io.graph import NetGraph, Version
 from caffe_io.layer_types import layer_type
@@ -90,12 +90,10 @@ class _Conversion:
         self.weights = _with_shared(net, weights)
         # In the order of production.
         self.outputs: dict[Version, Output] = {}
-        # By layers that are converted.
+        # By layers that are converted; and the tops of those that are not.
         self.consumed: set[Version] = set()
-        # Tops of layers that are not converted.
         self.left_out: set[Version] = set()
-        # What losses and Accuracy compare predictions with.
-        self.labels: set[Version] = set()
+        self.labels: set[Version] = set()  # what losses and Accuracy compare predictions with
         self.inputs: list[Node] = []
         # The outputs that were asked for; None for all that no layer consumes.
         self.wanted: list[Version] | None = None
@@ -239,6 +237,8 @@ class _Conversion:
         if len(tops) != len(node.layer.top):
             raise self._error(node.layer, f"has {len(node.layer.top)} tops; expected {len(tops)}.")
         for version, top in zip(node.tops, tops, strict=True):
+            if problem := too_many_numbers(shape(top)):
+                raise self._error(node.layer, f'its top "{version.name}" {problem}')
             self.outputs[version] = top
             self.layer_names.setdefault(top.get_node().get_name(), node.layer.name)
 

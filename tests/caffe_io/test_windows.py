@@ -102,6 +102,11 @@ def test_settings_of_a_pooling(text: str, window: tuple[tuple[int, int], ...]) -
     [
         ("", SHAPE, "^kernel_size 0x0 and stride 1x1 must be at least 1, down and across.$"),
         ("kernel_size: 3 stride: 0", SHAPE, "^kernel_size 3x3 and stride 0x0 must be"),
+        (
+            "kernel_size: 2147483647 pad: 2000000000",
+            SHAPE,
+            "^pad 2000000000x2000000000 makes the bottom 4000000009x4000000012; expected at most 2147483647.$",
+        ),
         ("kernel_size: 2 pad: 2", SHAPE, "^pad 2x2 must be smaller than the kernel 2x2.$"),
         ("kernel_size: 2 pad: 1 pool: STOCHASTIC", SHAPE, "^STOCHASTIC pooling takes no pad; found pad 1x1."),
         ("kernel_size: 11 round_mode: FLOOR", SHAPE, "^kernel 11x11 is larger than its bottom of 9x12 with pad 0x0.$"),

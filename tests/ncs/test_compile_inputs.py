@@ -266,6 +266,12 @@ def test_outputs_that_cannot_be(files: dict[str, Path], outputs: str, words: str
         compile_small("--output", outputs)
 
 
+@pytest.mark.parametrize("outputs", ["", ","])
+def test_no_output_at_all(files: dict[str, Path], outputs: str) -> None:
+    with pytest.raises(UsageError, match=f'--output "{outputs}": names no layer'):
+        compile_small("--output", outputs)
+
+
 def test_an_output_that_the_card_does_not_know(files: dict[str, Path]) -> None:
     with pytest.raises(CardError, match=r'names an output "prob", but the net has fc'):
         compile_small("--output", "fc")

@@ -98,6 +98,10 @@ def test_layers_of_training_are_left_out() -> None:
         ('layer { name: "x" type: "ReLU" top: "x" }', ["has no bottom; expected 1."]),
         ('layer { name: "x" type: "Python" bottom: "data" top: "x" }', ["a device runs no Python"]),
         ('layer { name: "x" type: "Silence" bottom: "data" }', ["has no output"]),
+        (
+            'layer { name: "x" type: "Tile" bottom: "data" top: "x" tile_param { tiles: 2000000000 } }',
+            ['its top "x" would be 1x6000000000x', "numbers; a blob holds at most 2147483647. Correct the sizes."],
+        ),
         ("", ['no layer uses the input "data"']),
     ],
 )

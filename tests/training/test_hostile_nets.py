@@ -46,9 +46,13 @@ NETS = {
         one("Convolution", "convolution_param { num_output: 2 kernel_size: 3 pad: 1000000000 }"),
         'its top "y" would be 1x2x2000000007x2000000007',
     ),
-    "huge pooling": (
+    "huge pooling pad": (
         one("Pooling", "pooling_param { kernel_size: 3000000000 pad: 2000000000 }"),
-        'its top "y" would be 1x3x1000000010x1000000010',
+        "pad 2000000000x2000000000 makes the bottom 4000000009x4000000009; expected at most 2147483647.",
+    ),
+    "huge pooling": (
+        one("Pooling", "pooling_param { kernel_size: 1000000000 pad: 999999999 }"),
+        'its top "y" would be 1x3x1000000008x1000000008',
     ),
     "huge columns": (one("Im2col", "convolution_param { kernel_size: 3 pad: 1000000 }"), 'its top "y" would be 1x27x2000007'),
     "huge batch": (

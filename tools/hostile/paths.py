@@ -158,7 +158,8 @@ _OTHER_ENDS: dict[str, Ends] = {
     # Caffe's scripts write --snapshot= if they have none. The training of the world is then done once more.
     "train/--snapshot/empty": Ends.DONE,
     "train/--weights/empty": Ends.DONE,
-    # A text without a setting is a solver, and upgrade runs none.
+    # A text without a layer is a net to Caffe's tool, and one without a setting a solver. upgrade runs none.
+    "upgrade/IN/empty file": Ends.DONE,
     "upgrade/IN, solver/empty file": Ends.DONE,
     # Its files have other names than the pictures.
     "compile/--out/folder of pictures": Ends.DONE,

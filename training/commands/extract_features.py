@@ -41,8 +41,8 @@ def main(options: argparse.Namespace) -> None:
     blobs, paths = options.blobs.split(","), options.databases.split(",")
     if len(blobs) != len(paths) or len(set(paths)) != len(paths):
         raise UsageError(f"{len(blobs)} blobs for {len(set(paths))} databases; expected a database for each blob.")
-    if options.batches < 1:
-        raise UsageError(f"{options.batches} batches; expected at least 1.")
+    if not 1 <= options.batches < 2**31:
+        raise UsageError(f"{options.batches} batches; expected 1 to {2**31 - 1}.")
     for path in paths:
         refuse_existing_folder(path, options.force, BACKENDS[options.backend].recognise)
     if options.mode == "GPU":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from caffe_io.blobs import too_many_numbers
 from caffe_io.caffe_pb2 import TRAIN, FillerParameter, LayerParameter, Phase
 from caffe_io.layer_types import InPlace, layer_type
 from caffe_io.parameters.fillers import made_by_prototxt
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
-# Caffe's own limits.
+# Caffe's own limit.
 _MOST_AXES = 32
-MOST_NUMBERS = 2**31 - 1
 
 
 class PythonCode(Enum):
@@ -134,11 +134,8 @@ class Layer:
             raise self.error(f"{what} would have {len(shape)} axes; expected at most {_MOST_AXES}.")
         if min(shape, default=0) < 0:
             raise self.error(f"{what} would be {shape_text(shape)}; expected sizes of 0 or more.")
-        if count > MOST_NUMBERS:
-            raise self.error(
-                f"{what} would be {shape_text(shape)}, which is {count} numbers; a blob holds at most {MOST_NUMBERS}. "
-                "Correct the sizes."
-            )
+        if problem := too_many_numbers(shape):
+            raise self.error(f"{what} {problem}")
         if not self.only_shapes and 4 * count > _memory():
             raise self.error(
                 f"{what} would be {shape_text(shape)}, which needs {4e-9 * count:.1f} GB of memory; this machine has "

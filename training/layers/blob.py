@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_io.blobs import Array
+from caffe_io.blobs import MOST_NUMBERS, Array
 from common.messages import shape_text
 
 from ..errors import TrainingError
-from .base import MOST_NUMBERS, Shape
+from .base import Shape
 
 
 class Blob:

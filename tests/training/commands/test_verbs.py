@@ -145,7 +145,8 @@ def test_extract_features_writes_what_the_net_computes(trained: Path) -> None:
         ("fc8,fc", "a,a", 1, 2, "2 blobs for 1 databases"),
         ("fc9", "a", 1, 1, 'has no blob "fc9". Known: accuracy, conv1, data'),
         ("loss", "a", 1, 1, 'blob "loss" is scalar'),
-        ("fc8", "a", 0, 2, "0 batches; expected at least 1"),
+        ("fc8", "a", 0, 2, "0 batches; expected 1 to 2147483647"),
+        ("fc8", "a", 10**20, 2, "100000000000000000000 batches; expected 1 to 2147483647"),
     ],
 )
 def test_extract_features_used_wrongly(

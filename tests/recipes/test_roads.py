@@ -144,12 +144,6 @@ def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     assert "years, mae: ours " in (out / "report.txt").read_text()
     check_net(out, "FaceRes")
 
-    before = made_once(out)
-    second = ended_well(run_recipe("fgnet", *words, folder=tmp_path))
-    assert made_once(out) == before
-    assert second.count("done before: net, tables, train_data, test_data, distributions, train, evaluate") == 2
-    assert "moka compile" not in second
-
 
 def test_a_damaged_archive_is_said_and_mended(tmp_path: Path) -> None:
     tar = truncate(utkface(tmp_path / "UTKFace_AsianOnly.tar.gz"))

@@ -1,27 +1,50 @@
 from __future__ import annotations
 
+import json
 import os
 import random
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from common.errors import MokaError
+from kits.commands import run_process
 from lmdb_build.samples import Found, Sample
 from tools import fuzz, fuzz_inputs
 from tools.fuzz_lmdb_build import data_sets
 
+# Damaged files, limits of time and memory: in a process of its own, which may die of them without the tests.
+FUZZ = """
+import dataclasses, json, sys
+from pathlib import Path
+from tools import fuzz
+{before}
+tallies = fuzz.fuzz({count}, seed={seed}, failures=Path("failures"), report=lambda line: None)
+print(json.dumps({{kind: dataclasses.asdict(tally) for kind, tally in tallies.items()}}))
+"""
 
-@pytest.mark.timeout(120)
+
+def run_fuzz(folder: Path, count: int, seed: int, before: str = "") -> dict[str, Any]:
+    """Return the counts of each kind, and its failures."""
+    code = FUZZ.format(before=textwrap.dedent(before), count=count, seed=seed)
+    done = run_process("-c", code, folder=folder)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.timeout(150)
 def test_only_our_own_errors(tmp_path: Path) -> None:
-    tallies = fuzz.fuzz(60 * len(fuzz.kinds()), seed=1, failures=tmp_path / "failures")
-    assert [failure for tally in tallies.values() for failure in tally.failures] == []
+    tallies = run_fuzz(tmp_path, 60 * len(fuzz.kinds()), 1)
+    assert [failure for tally in tallies.values() for failure in tally["failures"]] == []
     assert not (tmp_path / "failures").exists()
+    assert list(tallies) == list(fuzz.kinds())
     for kind, tally in tallies.items():
-        assert tally.inputs == 60
         # The inputs are neither all valid nor all nonsense.
-        assert tally.refused > 4, kind
-        assert tally.read > 1 or kind == "LMDB, cut", kind
+        assert tally["refused"] > 4, kind
+        assert tally["read"] > 1 or kind == "LMDB, cut", kind
+        assert tally["read"] + tally["refused"] == 60
 
 
 @pytest.mark.parametrize("kind", fuzz.kinds())
@@ -57,30 +80,34 @@ def test_wrong_counts_and_labels_are_failures(tmp_path: Path, monkeypatch: pytes
             data_sets._sound(Found(found), 2)
 
 
-def test_a_failure_is_counted_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(path: Path) -> None:
-        data = path.read_bytes()
-        if data == b"bug":
-            raise ZeroDivisionError
-        if data == b"hang":
-            while True:
-                pass
-        if data == b"huge":
-            bytearray(3 << 30)
-        if data == b"refused":
-            raise MokaError
+def test_a_failure_is_counted_and_kept(tmp_path: Path) -> None:
+    before = """
+        from common.errors import MokaError
 
-    inputs = iter([b"bug", b"hang", b"huge", b"refused", b"fine"])
-    monkeypatch.setattr(fuzz, "_SECONDS", 1)
-    monkeypatch.setattr(fuzz, "kinds", lambda: {"net, text": (lambda chance: next(inputs), fails)})
-    tally = fuzz.fuzz(5, seed=0, failures=tmp_path / "failures")["net, text"]
-    assert (tally.read, tally.refused, len(tally.failures)) == (1, 1, 3)
+        def fails(path):
+            data = path.read_bytes()
+            if data == b"bug":
+                raise ZeroDivisionError
+            while data == b"hang":
+                pass
+            if data == b"huge":
+                bytearray(3 << 30)
+            if data == b"refused":
+                raise MokaError
+
+        inputs = iter([b"bug", b"hang", b"huge", b"refused", b"fine"])
+        fuzz._SECONDS = 1
+        fuzz.kinds = lambda: {"net, text": (lambda chance: next(inputs), fails)}
+    """
+    tally = run_fuzz(tmp_path, 5, 0, before)["net, text"]
+    assert (tally["read"], tally["refused"], len(tally["failures"])) == (1, 1, 3)
     assert {path.name: path.read_bytes() for path in (tmp_path / "failures").iterdir()} == {
         "net_text_0_0": b"bug",
         "net_text_0_1": b"hang",
         "net_text_0_2": b"huge",
     }
-    assert [name in text for name, text in zip(("ZeroDivision", "_Hang", "MemoryError"), tally.failures, strict=True)]
+    for name, text in zip(("ZeroDivision", "_Hang", "MemoryError"), tally["failures"], strict=True):
+        assert name in text
 
 
 def test_the_same_seed_gives_the_same_inputs() -> None:

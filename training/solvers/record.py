@@ -8,11 +8,14 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from common.files import atomic_file
 
 from ..errors import TrainingError
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 _COLUMNS = ("iteration", "seconds", "learning_rate", "phase", "name", "value")
 # The lines with numbers in a log of Caffe. Ours and a real Caffe's look the same.
@@ -33,6 +36,7 @@ class Record:
 
         self.path = Path(f"{prefix}_log.csv")
         self._file: TextIO | None = None
+        self._board: SummaryWriter | None = None
         # Training values are buffered until the learning rate, which Caffe logs after them, is known.
         self._pending: list[dict[str, object]] = []
         self._rate = ""
@@ -61,6 +65,7 @@ class Record:
         """Add one number; `phase` is train or test."""
         seconds = f"{time.monotonic() - self._started:.2f}"
         self._pending.append(dict(zip(_COLUMNS, (iteration, seconds, "", phase, name, f"{value:g}"), strict=True)))
+        assert self._board is not None
         with self._errors_explained():
             self._board.add_scalar(f"{phase}/{name}", value, iteration)
         if phase == "test":
@@ -71,6 +76,7 @@ class Record:
         if self._file and not self._file.closed:
             self._write()
             self._file.close()
+        assert self._board is not None
         with self._errors_explained():
             self._board.close()
 
@@ -96,6 +102,10 @@ class Record:
                 # Closing tries to write once more.
                 with contextlib.suppress(OSError):
                     self._file.close()
+            if self._board:
+                # Its thread would write for ever.
+                with contextlib.suppress(OSError):
+                    self._board.close()
             raise TrainingError(
                 f"{self.path}: cannot be written ({error.strerror}). Free some room, then resume from the newest snapshot."
             ) from error

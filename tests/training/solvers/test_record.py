@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import threading
 from pathlib import Path
 
 import pytest
@@ -108,8 +109,10 @@ def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     (tmp_path / "net_log.csv").symlink_to("/dev/full")
+    before = threading.active_count()
     with pytest.raises(TrainingError, match=r"net_log\.csv: cannot be written \(No space left on device\)"):
         Record(str(tmp_path / "net"))
+    assert threading.active_count() == before, "TensorBoard's thread has ended"
 
 
 def test_a_folder_that_is_a_file_is_reported(tmp_path: Path) -> None:

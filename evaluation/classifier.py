@@ -117,7 +117,7 @@ def read_classifier(
     with open_database(data.data_param) as reader:
         keys = [key.decode("utf-8", "backslashreplace") for key in reader]
     for layer in net.layer:
-        if layer.type == "Data":
+        if layer.type == "Data" and layer.data_param.source != data.data_param.source:
             _check_count(layer, path, data.data_param.source, len(keys))
     return Classifier(
         data=data.data_param,

@@ -191,12 +191,12 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
 
 
 def _check_whole(labels: Array, where: str, task: str) -> None:
-    """Raise EvaluationError for labels that are no class numbers. Caffe would cut off their fractions."""
+    """Raise EvaluationError for labels that are not class numbers. Caffe would cut off their fractions."""
     fractions = labels[labels != labels.round()]
     if len(fractions):
         raise EvaluationError(
-            f"{where} has {len(fractions)} labels of {task} that are no whole numbers, such as {fractions[0]:g}, so they name no "
-            'class. If the task is a number, the card should read it as "expected_value", with bins.'
+            f"{where} has {len(fractions)} labels of {task} that are not whole numbers, such as {fractions[0]:g}, so they name "
+            'no class. If the task is a number, the card should read it as "expected_value", with bins.'
         )
 
 

@@ -105,7 +105,7 @@ class Predictions:
         if odd.any():
             row = int(odd.argmax())
             raise EvaluationError(
-                f"the net's answers are no probabilities: the smallest for {self.keys[row]} is "
+                f"the net's answers are not probabilities: the smallest for {self.keys[row]} is "
                 f"{self.probabilities[row].min():g}, and their sum is {sums[row]:g}; expected none below 0, and the sum 1. "
                 "Give a net whose output is that of a Softmax."
             )

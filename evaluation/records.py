@@ -25,7 +25,7 @@ def read_pictures(classifier: Classifier) -> Iterator[tuple[str, NDArray[np.uint
     """Yield each record of the test database, in the order of the keys: its name, picture and own label.
 
     A picture (channels x height x width) is decoded as transform_param says, but neither cropped nor scaled. Raises
-    EngineError for records that are no bytes.
+    EngineError for records that are not bytes.
     """
     transform = classifier.transform.param
     color = True if transform.force_color else False if transform.force_gray else None

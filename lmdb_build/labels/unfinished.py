@@ -7,10 +7,8 @@ pictures. It ends with the process, however that ends, so a folder without it be
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +22,7 @@ from common.errors import MokaError, UsageError
 from common.files import atomic_file
 from common.inputs import read_input
 
+from ..lock import lock_folder
 from ..parallel import say
 from ..records import Recipe
 from .label_tables import LabelSet
@@ -132,18 +131,10 @@ def _marks(path: Path) -> dict[str, tuple[dict[str, object], Path]]:
 @contextmanager
 def _locked(folder: Path, needed: bool = False) -> Iterator[None]:
     """Hold the lock of a folder. Raises MokaError if another run has it, or if `needed` and the file system has no locks."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise MokaError(f"{folder}: another run writes there now. Wait for it, or end it.") from error
-        except OSError as error:
-            if needed:
-                raise MokaError(
-                    f"{folder}: cannot be locked ({error.strerror}), so nobody knows whether its run has ended. Leave "
-                    "--resume out to start again."
-                ) from error
+    with lock_folder(folder, "Wait for it, or end it.") as lacking:
+        if lacking and needed:
+            raise MokaError(
+                f"{folder}: cannot be locked ({lacking.strerror}), so nobody knows whether its run has ended. Leave "
+                "--resume out to start again."
+            ) from lacking
         yield
-    finally:
-        os.close(descriptor)

@@ -166,7 +166,7 @@ def test_scores_that_are_no_probabilities(row: list[float]) -> None:
     probabilities = some_predictions().probabilities.copy()
     probabilities[3] = row
     with pytest.raises(
-        EvaluationError, match=r"no probabilities: the smallest for 00000003_face 3\.jpg is .*, and their sum is"
+        EvaluationError, match=r"are not probabilities: the smallest for 00000003_face 3\.jpg is .*, and their sum is"
     ):
         some_predictions(probabilities=probabilities)
     some_predictions(probabilities=some_predictions().probabilities.astype(np.float16).astype(np.float32))

@@ -316,7 +316,7 @@ def net_with_labels(folder: Path, place: Path, labels: list[list[float]]) -> lis
     ("labels", "message"),
     [
         ([[0.0, 5.0]] * (RECORDS - 1), 'layer "truth" reads {place}/labels, which has 9 records, but {folder}/pictures has 10'),
-        ([[0.5, 5.0]] * RECORDS, 'blob "true_gender" has 10 labels of gender that are no whole numbers, such as 0.5'),
+        ([[0.5, 5.0]] * RECORDS, 'blob "true_gender" has 10 labels of gender that are not whole numbers, such as 0.5'),
     ],
 )  # fmt: skip
 def test_labels_that_would_give_wrong_figures(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -49,13 +50,27 @@ _NO_MEMORY = (
     "Cannot allocate memory",
     "can't start new thread",
 )
+_NO_REASON = ("error return without exception set", "returned NULL without setting an exception")
+"""Python's own words for an extension module that failed and did not say why."""
 
 
 def is_lack_of_memory(error: BaseException) -> bool:
     """Whether there was no memory for Python or numpy, or, by the words of their own errors, for another library."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
+    if isinstance(error, SystemError) and any(words in str(error) for words in _NO_REASON):
+        # A library that gets no memory while it is loaded may end without a word. Only under a limit does that happen:
+        # without one the system ends the process itself.
+        return _memory_is_limited()
     return any(words in str(error) for words in _NO_MEMORY)
+
+
+def _memory_is_limited() -> bool:
+    if sys.platform == "win32":
+        return False
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 def printable(text: str) -> str:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import resource
+
 import pytest
 
-from common.messages import did_you_mean, known_names, last_line, shape_text
+from common.messages import did_you_mean, is_lack_of_memory, known_names, last_line, shape_text
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,15 @@ def test_known_names_are_sorted_without_regard_to_case() -> None:
 )
 def test_the_last_line_of_an_error(text: str, line: str) -> None:
     assert last_line(RuntimeError(text)) == line
+
+
+@pytest.mark.parametrize("limit", [1 << 40, resource.RLIM_INFINITY])
+def test_a_library_that_fails_without_a_word_had_no_memory_only_where_memory_is_limited(
+    monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limit, limit))
+    limited = limit != resource.RLIM_INFINITY
+    assert is_lack_of_memory(SystemError("error return without exception set")) == limited
+    assert is_lack_of_memory(SystemError("<class 'X'> returned NULL without setting an exception")) == limited
+    assert not is_lack_of_memory(SystemError("bad argument to internal function"))
+    assert is_lack_of_memory(MemoryError())

@@ -74,7 +74,7 @@ begin() {
     cd "$out"
     touch ".made-by-$RECIPE"
     moka="$(realpath --relative-to=. "$MOKA_ROOT")/moka"
-    "$PYTHON" -m recipes.face_nets --out prototxt
+    "$PYTHON" -m recipes.nets --out prototxt
 }
 
 # Writes the distributions over ages, unless they are there.

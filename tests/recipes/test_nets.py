@@ -15,9 +15,9 @@ from caffe_io.mean import write_mean
 from caffe_io.prototxt import read_solver
 from common.card import read_net_card
 from common.places import ROOT
-from common.tasks import TASKS
 from kits.commands import inside
-from recipes.face_nets import BATCH, NETS, SIDE, FaceNet, files, train_test
+from recipes.nets.face_net import BATCH, FaceNet, files, outputs, train_test
+from recipes.nets.table import NETS
 from training.nets.net import Net
 from training.solvers.training_file import read_training_file
 
@@ -27,11 +27,13 @@ def folder(tmp_path: Path) -> Path:
     """Databases of all nets with three pictures each; the second has no labels."""
     random = np.random.default_rng(0)
     with inside(tmp_path):
-        for net in NETS:
+        for net in NETS.values():
             for part in ("train", "test"):
                 with write_lmdb(f"{net.data}_{part}") as pictures, write_lmdb(f"{net.data}_{part}_labels") as labels:
                     for i in range(3):
-                        picture = random.integers(0, 256, (3, SIDE, SIDE), dtype=np.uint8)
+                        picture = random.integers(
+                            0, 256, (len(net.picture.mean), net.picture.side, net.picture.side), dtype=np.uint8
+                        )
                         pictures.put(b"%d" % i, array_to_datum(picture, 0).SerializeToString())
                         values = [-1.0 if i == 1 else 1.0] * len(net.losses)
                         datum = Datum(channels=len(values), height=1, width=1, float_data=values)
@@ -40,24 +42,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+@pytest.mark.parametrize("net", NETS.values(), ids=NETS)
 def test_the_files_are_the_program_s(net: FaceNet) -> None:
-    """Written by python -m recipes.face_nets."""
+    """Written by python -m recipes.nets."""
     for name, text in files(net).items():
         assert (ROOT / "prototxt" / net.name / name).read_text() == text, name
 
 
-@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+@pytest.mark.parametrize("net", NETS.values(), ids=NETS)
 def test_the_card_and_the_training_file_are_right(net: FaceNet) -> None:
     card = read_net_card(ROOT / "prototxt" / net.name / "card.json")
     assert [output.task for output in card.outputs] == list(net.losses)
     for output in card.outputs:
-        assert output.size == len(TASKS[output.task].classes or TASKS[output.task].bins)
+        assert output.size == outputs(output.task)
     assert read_training_file(ROOT / "prototxt" / net.name / "training.json").average
     assert read_solver(ROOT / "prototxt" / net.name / "solver.prototxt").max_iter == net.iterations
 
 
-@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+@pytest.mark.parametrize("net", NETS.values(), ids=NETS)
 def test_both_phases_run_and_the_net_is_small(net: FaceNet, folder: Path) -> None:
     with inside(folder):
         for phase in (TRAIN, TEST):
@@ -74,7 +76,7 @@ def test_both_phases_run_and_the_net_is_small(net: FaceNet, folder: Path) -> Non
 
 def test_absent_labels_give_no_loss_and_no_gradient(folder: Path) -> None:
     """Records 0, 1, 2, 0, 1, ...: a third of each batch is absent, and its loss would be that of label -1."""
-    net = NETS[0]
+    net = NETS["FaceRes"]
     with inside(folder):
         made = Net(train_test(net), TRAIN, seed=1)
         made.forward()
@@ -87,7 +89,7 @@ def test_absent_labels_give_no_loss_and_no_gradient(folder: Path) -> None:
 
 def test_the_statistics_follow_the_weights_in_few_iterations(folder: Path) -> None:
     """With Caffe's moving average of 1,000 iterations, answers after a short training are those of weights long gone."""
-    param = train_test(NETS[1])
+    param = train_test(NETS["SmileRes"])
     for layer in param.layer:
         if layer.type == "Data":
             layer.data_param.batch_size = 3

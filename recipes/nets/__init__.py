@@ -1,0 +1,9 @@
+"""The networks of the recipes, and the program that writes them into prototxt/.
+
+    table.py        name -> network
+    face_net.py     a network about faces, and its files
+    layers.py       adds layers to a NetParameter
+    residual.py     the layers of FaceRes and SmileRes
+
+Every other module holds the layers of one family.
+"""

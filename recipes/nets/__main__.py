@@ -1,0 +1,41 @@
+"""Writes the networks of the recipes: prototxt/NAME/{train_test,deploy,solver}.prototxt, card.json and training.json.
+
+python -m recipes.nets                            writes all into prototxt/
+python -m recipes.nets --out prototxt FaceRes     writes one
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":
+    import common.process.start  # noqa: F401 (what it does has to come first)
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.commands import Parser, run
+from common.errors import UsageError
+from common.files import atomic_file
+from common.messages import known_names
+from common.places import ROOT
+
+from .face_net import files
+from .table import NETS
+
+
+def main(argv: Sequence[str]) -> None:
+    """Write the files of the nets."""
+    parser = Parser("python -m recipes.nets", "python -m recipes.nets", "write the nets of the recipes")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="a net to write (default: all)")
+    parser.add_argument("--out", type=Path, default=ROOT / "prototxt", help="folder of the nets (default: %(default)s)")
+    options = parser.parse_args(argv)
+    for name in options.names:
+        if name not in NETS:
+            raise UsageError(f"no network is called {name}. {known_names(name, NETS)}")
+    for name in options.names or NETS:
+        for file, text in files(NETS[name]).items():
+            with atomic_file(options.out / name / file, force=True) as temporary:
+                temporary.write_text(text)
+
+
+if __name__ == "__main__":
+    run(main)

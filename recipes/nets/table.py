@@ -1,0 +1,18 @@
+"""Name -> network, for all networks that this program writes."""
+
+from __future__ import annotations
+
+from .face_net import FaceNet, Picture
+from .residual import residual
+
+_FACE = Picture(side=56, crop=48, mean=(105.0, 118.0, 151.0), scale=1 / 60)
+
+NETS: dict[str, FaceNet] = {
+    net.name: net
+    for net in (
+        FaceNet(
+            "FaceRes", {"years": 1.0, "gender": 0.5}, body=residual(24, 48, 96, 160), iterations=2600, picture=_FACE
+        ),
+        FaceNet("SmileRes", {"smile": 1.0}, body=residual(24, 48, 96, 128), iterations=1000, picture=_FACE),
+    )
+}

@@ -1,4 +1,4 @@
-"""The lock file of OpenVINO's MYRIAD plugin, which compiles blobs and drives sticks."""
+"""The lock file of OpenVINO's MYRIAD plugin, which it opens when it drives a stick."""
 
 from __future__ import annotations
 

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UsageError
-from common.helper import Helper, HelperEnded, HelperError, HelperRefused, HelperTimeout
+from common.helper import Helper, HelperError, HelperRefused, HelperTimeout
 from common.places import make_toolchain, toolchain_has, toolchain_program
 from myriad.blob import BlobHeader, read_header
-from myriad.lock import why_locked_out
 
 from .errors import CompilerError
 
 MAKE_TOOLCHAIN = make_toolchain("movidius")
 WORKER = Path(__file__).with_name("myriad_worker.py")
-# A compile takes 6 seconds, 5 of them a search for a stick that it does not need. Large nets take a minute.
+# A compile takes a second. Large nets take a minute.
 TIMEOUT = 600.0
 LONGEST = 1e6
 # Seconds between two lines that say that it is still at work.
@@ -42,7 +41,7 @@ class Resources:
     streams: int = 2
 
     def __post_init__(self) -> None:
-        """Raise UsageError for numbers that the compiler would refuse, but only after its 5 seconds."""
+        """Raise UsageError for numbers that the compiler would refuse, with the numbers that it would take."""
         for option, value, most in (
             ("--shaves", self.shaves, MAX_SHAVES),
             ("--cmx_slices", self.cmx_slices, MAX_CMX_SLICES),
@@ -88,7 +87,7 @@ def available() -> bool:
 def compile_blob(
     xml: Path, bin: Path, blob: Path, scratch: Path, resources: Resources, limit: float = TIMEOUT
 ) -> Compiled:
-    """Compile the IR for Myriad X into `blob`: inputs are bytes, outputs FP16. Takes about 6 seconds and needs no stick.
+    """Compile the IR for Myriad X into `blob`: inputs are bytes, outputs FP16. Needs no stick, and leaves one alone.
 
     `scratch` is a folder for the compiler's cache. Raises CompilerError if the compiler refuses the network, crashes, or
     takes longer than `limit` seconds.
@@ -124,8 +123,7 @@ def _run_compiler(request: dict[str, Any], limit: float) -> str:
             "end the net earlier with --output until it compiles."
         ) from error
     except HelperError as error:
-        locked_out = why_locked_out() if isinstance(error, HelperEnded) else ""
-        raise CompilerError(locked_out or f"{name}: {error}{again}") from error
+        raise CompilerError(f"{name}: {error}{again}") from error
     return str(answer.values["openvino"])
 
 

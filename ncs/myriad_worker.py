@@ -7,6 +7,9 @@ from pathlib import Path
 
 # Myriad X. The compiler asks a stick only if it does not know the platform.
 PLATFORM = "VPU_MYRIAD_2480"
+# The plugin opens a stick before it compiles, and searches for one for five seconds, at work all the while. It refuses a
+# time-out below 0 before it searches, and then compiles for the platform named. A stick that is there is left alone.
+NO_SEARCH = "-1"
 BLOB_START = b"\x7felf"
 # The Python binding always asks for an infer request, which needs the stick. By then the network is in the cache.
 EXPECTED = "there is no available devices with platform"
@@ -30,6 +33,7 @@ def compile_blob(values, arrays):
         output.precision = "FP16"
     config = {
         "VPU_MYRIAD_PLATFORM": PLATFORM,
+        "MYRIAD_DEVICE_CONNECT_TIMEOUT": NO_SEARCH,
         "MYRIAD_NUMBER_OF_SHAVES": str(values["shaves"]),
         "MYRIAD_NUMBER_OF_CMX_SLICES": str(values["cmx_slices"]),
         "MYRIAD_THROUGHPUT_STREAMS": str(values["streams"]),

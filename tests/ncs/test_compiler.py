@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
-from myriad import lock
 from myriad.blob import BlobError
 from ncs import compiler
 from ncs.errors import CompilerError
@@ -54,7 +53,6 @@ def compile_with(
     worker.write_text("\n".join(lines))
     monkeypatch.setattr(compiler, "toolchain_program", lambda *_: Path(sys.executable))
     monkeypatch.setattr(compiler, "WORKER", worker)
-    monkeypatch.setattr(lock, "LOCK", folder / "mvnc.mutex")
     files = [folder / f"net.{kind}" for kind in ("xml", "bin", "blob")]
     return compiler.compile_blob(*files, folder, compiler.Resources(6, 7, 2), limit)
 
@@ -88,15 +86,6 @@ def test_request_and_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_failures_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, words: str) -> None:
     with pytest.raises(CompilerError, match=words):
         compile_with(monkeypatch, tmp_path, code)
-
-
-def test_a_lock_of_another_user_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The plugin then ends its process with 1 and says nothing. A link to itself is one that root cannot open either."""
-    (tmp_path / "mvnc.mutex").symlink_to("mvnc.mutex")
-    with pytest.raises(CompilerError) as caught:
-        compile_with(monkeypatch, tmp_path, "sys.exit(1)")
-    assert str(caught.value).startswith(f"{tmp_path}/mvnc.mutex: the lock file of OpenVINO's MYRIAD plugin belongs to")
-    assert "tool chain" not in str(caught.value)
 
 
 def test_harmless_noise_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

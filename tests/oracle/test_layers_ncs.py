@@ -235,7 +235,7 @@ def compile_cases(names: list[str], weights: dict[str, list[Floats]], folder: Pa
 
 
 def test_myriad(both: tuple[dict[str, Floats], dict[str, Floats], dict[str, list[Floats]]], tmp_path: Path) -> None:
-    """Compile all of them in one net, because a compilation takes five seconds."""
+    """Compile all of them in one net."""
     import depthai
 
     movidius("python")

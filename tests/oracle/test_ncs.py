@@ -409,3 +409,28 @@ def test_compilers_own_words_reach_the_user(tmp_path: Path) -> None:
     files = [tmp_path / f"net.{kind}" for kind in ("xml", "bin", "blob")]
     with pytest.raises(CompilerError, match=r"net\.xml: the MYRIAD compiler says: "):
         compiler.compile_blob(*files, tmp_path, compiler.Resources())
+
+
+def test_no_stick_is_searched_for(tmp_path: Path) -> None:
+    """A search takes five seconds, and the plugin opens its lock file first, which it keeps open to its end."""
+    from ncs import compiler
+    from ncs.converter import convert
+    from ncs.ir import write_ir
+
+    net = net_of('layer { name: "r" type: "ReLU" bottom: "data" top: "r" }')
+    write_ir(convert(net, {}), tmp_path / "net.xml", tmp_path / "net.bin")
+    request = {kind: str(tmp_path / f"net.{kind}") for kind in ("xml", "bin", "blob")}
+    request.update(scratch=str(tmp_path), shaves=4, cmx_slices=4, streams=1)
+    lines = [
+        "import os, sys, myriad_worker",
+        f"myriad_worker.compile_blob({request!r}, {{}})",
+        "for number in os.listdir('/proc/self/fd'):",
+        "    if os.path.exists('/proc/self/fd/' + number): print(os.readlink('/proc/self/fd/' + number))",
+    ]
+    done = subprocess.run(
+        [movidius("python"), "-c", "\n".join(lines)],
+        cwd=compiler.WORKER.parent, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "mvnc.mutex" not in done.stdout
+    assert (tmp_path / "net.blob").exists()

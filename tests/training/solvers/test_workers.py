@@ -17,8 +17,9 @@ import pytest
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import read_solverstate, read_weights
 from common.places import ROOT
-from kits.commands import inside, run_process, start_process
+from kits.commands import inside, start_process
 from kits.training import make_lmdb, write_solver
+from kits.training_commands import command
 
 pytestmark = pytest.mark.slow
 
@@ -147,9 +148,8 @@ def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
     iteration = read_solverstate(tmp_path / message[1]).iter
     assert iteration >= 6
     solver = prepare(tmp_path, "net", 6, max_iter=iteration + 2)
-    words = ["train", "--solver", solver, "--snapshot", message[1]]
-    done = run_process(ROOT / "moka", *words, folder=tmp_path, variables=ONE_CPU_THREAD)
-    assert done.returncode == 0, done.stderr
+    done = command("train", "--solver", solver, "--snapshot", message[1], folder=tmp_path)
+    assert done.code == 0, done.err
     assert (tmp_path / f"net_iter_{iteration + 2}.caffemodel").exists()
 
 

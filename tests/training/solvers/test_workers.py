@@ -94,9 +94,10 @@ def children(parent: int) -> dict[int, int]:
     return found
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(path: Path, process: subprocess.Popen[str], lines: int = 0) -> None:
+    """Wait until a file is there and holds that many lines."""
     end = time.monotonic() + 200
-    while not path.exists():
+    while not path.exists() or (lines and path.read_bytes().count(b"\n") < lines):
         assert process.poll() is None, process.communicate()[1][-3000:]
         assert time.monotonic() < end, f"{path} did not appear"
         time.sleep(0.1)
@@ -157,8 +158,7 @@ def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
 def test_ctrl_c_stops_all_workers_after_the_same_iteration(tmp_path: Path) -> None:
     solver = prepare(tmp_path, "net", 6, max_iter=1_000_000, snapshot=1_000_000, test_interval=1_000_000)
     with started(tmp_path, solver, 2) as process:
-        wait_for(tmp_path / "net_log.csv", process)
-        time.sleep(3)
+        wait_for(tmp_path / "net_log.csv", process, lines=2)
         # A terminal sends Ctrl-C to all of them.
         for pid in [*children(process.pid).values(), process.pid]:
             os.kill(pid, signal.SIGINT)

@@ -44,7 +44,7 @@ EXAMPLE = "python build_dataset.py --images data/UTKFace"
 DATA = Path("data")
 LISTS = DATA / "DEF"
 AUGMENTED = DATA / "augmented"
-BALANCES = ("none", "copies", "repeats", "weights")
+BALANCES = ("none", "copies", "repeats", "half_repeats", "weights")
 
 
 @dataclass
@@ -154,8 +154,8 @@ def balance(build: Build) -> None:
     if build.balance == "copies":
         build.copies = plan_copies(train, build.task)
         build.added = [copy.sample(build.augmented) for copy in build.copies]
-    elif build.balance == "repeats":
-        build.added = plan_repeats(train, build.task)
+    elif build.balance in ("repeats", "half_repeats"):
+        build.added = plan_repeats(train, build.task, halfway=build.balance == "half_repeats")
 
 
 def plan_lists(build: Build) -> None:
@@ -263,8 +263,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--balance",
         choices=BALANCES,
-        help="make the training classes equal: copies (flipped or noisy), repeats, weights (for InfogainLoss); "
-        "default: copies for utkface, otherwise none",
+        help="make the training classes equal: copies (flipped or noisy), repeats, half_repeats (halfway to equal), "
+        "weights (for InfogainLoss); default: copies for utkface, otherwise none",
     )
     parser.add_argument(
         "--out", type=Path, default=LISTS, metavar="DIR", help="folder to write to (default: %(default)s)"

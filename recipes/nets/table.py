@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import bknet
 from .face_net import FaceNet, Picture
 from .residual import residual
 
@@ -20,6 +21,17 @@ NETS: dict[str, FaceNet] = {
             body=residual(24, 48, 96, 160),
             iterations=5200,
             picture=_FACE,
+        ),
+        FaceNet(
+            "BKNet",
+            {"smile": 1.0, "gender": 1.0, "years": 1.0},
+            picture=Picture(side=56, crop=48, mean=(128.0,), scale=1 / 255),
+            body=bknet.body,
+            head=bknet.head,
+            dropout=0,
+            iterations=bknet.ITERATIONS,
+            solver=bknet.SOLVER,
+            training=bknet.TRAINING,
         ),
         FaceNet("SmileRes", {"smile": 1.0}, body=residual(24, 48, 96, 128), iterations=1000, picture=_FACE),
     )

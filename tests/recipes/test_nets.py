@@ -1,4 +1,4 @@
-"""The small nets of the recipes: the files are the program's, both phases run, absent labels count in no loss."""
+"""The nets of the recipes: the files are the program's, both phases run, absent labels count in no loss."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from caffe_io.prototxt import read_solver
 from common.card import read_net_card
 from common.places import ROOT
 from kits.commands import inside
-from recipes.nets.face_net import BATCH, FaceNet, files, outputs, train_test
+from recipes.nets.face_net import BATCH, FaceNet, deploy, files, outputs, train_test
 from recipes.nets.table import NETS
 from training.nets.net import Net
 from training.solvers.training_file import read_training_file
@@ -55,12 +55,13 @@ def test_the_card_and_the_training_file_are_right(net: FaceNet) -> None:
     assert [output.task for output in card.outputs] == list(net.losses)
     for output in card.outputs:
         assert output.size == outputs(output.task)
-    assert read_training_file(ROOT / "prototxt" / net.name / "training.json").average
+    if net.training:
+        assert read_training_file(ROOT / "prototxt" / net.name / "training.json").augment
     assert read_solver(ROOT / "prototxt" / net.name / "solver.prototxt").max_iter == net.iterations
 
 
 @pytest.mark.parametrize("net", NETS.values(), ids=NETS)
-def test_both_phases_run_and_the_net_is_small(net: FaceNet, folder: Path) -> None:
+def test_both_phases_run(net: FaceNet, folder: Path) -> None:
     with inside(folder):
         for phase in (TRAIN, TEST):
             made = Net(train_test(net), phase)
@@ -69,6 +70,11 @@ def test_both_phases_run_and_the_net_is_small(net: FaceNet, folder: Path) -> Non
             # Untrained, the statistics of BatchNorm are 0, so in TEST a score may be certain.
             assert float(loss.detach()) > 0 or phase == TEST
             assert bool(loss.isfinite())
+
+
+@pytest.mark.parametrize("name", ["FaceRes", "FaceResSmile", "SmileRes"])
+def test_our_own_nets_are_small(name: str) -> None:
+    made = Net(deploy(NETS[name]), TEST)
     # A BatchNorm's own three blobs hold statistics.
     learnt = sum(parameter.values.numel() for parameter in made.parameters if "_bn" not in parameter.layer)
     assert 300_000 < learnt < 1_000_000

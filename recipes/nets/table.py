@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import bknet
+from . import bknet, resnet18
 from .face_net import FaceNet, Picture
 from .residual import residual
 
@@ -32,6 +32,18 @@ NETS: dict[str, FaceNet] = {
             iterations=bknet.ITERATIONS,
             solver=bknet.SOLVER,
             training=bknet.TRAINING,
+        ),
+        FaceNet(
+            "ResNet18",
+            {"years": 1.0, "gender": 0.5},
+            picture=Picture(side=256, crop=224, mean=resnet18.MEAN, scale=resnet18.SCALE),
+            body=resnet18.body,
+            head=resnet18.head,
+            dropout=0,
+            iterations=1000,
+            batch=resnet18.BATCH,
+            solver=resnet18.SOLVER,
+            training=resnet18.TRAINING,
         ),
         FaceNet("SmileRes", {"smile": 1.0}, body=residual(24, 48, 96, 128), iterations=1000, picture=_FACE),
     )

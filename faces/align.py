@@ -87,8 +87,9 @@ def cut(picture: Picture, face: Face, size: int, margin: float, eye_level: float
     """Return the face as a picture of size x size pixels, turned upright if its eyes are known.
 
     `picture` is uint8, height x width x channels (BGR, which is kept) or height x width (grey). `margin` is a share of the
-    square's side, added on each side; `eye_level` is the height of the eyes in the square without it. What lies outside the picture repeats its border. Pixels are resampled once, and
-    averaged over the area of a new pixel where the face gets smaller. Raises UsageError as `transform` does.
+    square's side, added on each side; `eye_level` is the height of the eyes in the square without it. What lies outside the
+    picture repeats its border. Pixels are resampled once, and averaged over the area of a new pixel where the face gets
+    smaller. Raises UsageError as `transform` does.
     """
     import cv2
     import numpy as np

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every step on this machine: faces → LMDB and mean → trained caffemodels → IR and Myriad X blobs → an answer.
 #   ./demo.sh                       with drawn faces (5 to 12 minutes on 2 cores, after the downloads)
-#   ./demo.sh --images DIR|TAR      with your own faces, named as in UTKFace (age_gender_race_datetime.jpg)
+#   ./demo.sh --images DIR|TAR      with your own faces, named as in UTKFace (age_gender_race_datetime.jpg); then FaceRes,
+#                                   our own small net, learns from them too (recipes/utkface.sh, some 15 minutes more)
 #   ./demo.sh --quick               in about 2 minutes: every step works, but little is learned
 #   ./demo.sh --iterations N        train AgeNet for N iterations (default 300) and GenderNet for two thirds of that
 #   ./demo.sh --out DIR             work in DIR (default demo_out)
@@ -9,7 +10,7 @@
 set -euo pipefail
 
 usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; }
-images= iterations= quick= out=demo_out
+images= iterations= quick= own_faces= out=demo_out
 while [ $# -gt 0 ]; do
     case "$1" in
         --images | --iterations | --out)
@@ -23,7 +24,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 [ -z "$images" ] || [ -e "$images" ] || { echo "error: --images $images: not found. Expected a folder or a tar archive of faces." >&2; exit 2; }
-[ -z "$images" ] || images="$(realpath "$images")"
+[ -z "$images" ] || own_faces="$(realpath "$images")" images="$(realpath "$images")"
 if [ -z "$iterations" ]; then
     if [ -n "$quick" ]; then iterations=20; else iterations=300; fi
 fi
@@ -80,6 +81,11 @@ show "$root/compile2Movidius.sh" --force
 step "Asking the compiled nets about one test face"
 face="$(head -n 1 data/DEF/age_test.txt)"
 show "$PYTHON" "$root/run_inference.py" --image_path "${face% *}" --mean_file graph/age_gender_mean.npy --device auto --output answer.png --force
+
+if [ -n "$own_faces" ]; then
+    step "FaceRes, our own net for age and gender, on the same faces"
+    show "$root/recipes/utkface.sh" --images "$own_faces" --out own_net ${quick:+--quick}
+fi
 
 step "What came out, in $out"
 "$PYTHON" -m recipes.demo.report --what "$what" --face "${face% *}"

@@ -27,7 +27,7 @@ else
 fi
 
 step "Faces of FG-NET, turned upright and cut out by their landmarks"
-show "$moka" cut_faces --images "$images" --landmarks points --margin 0.05 --size 64 --out data/faces
+show "$moka" cut_faces --images "$images" --landmarks points --margin 0.05 --size 96 --out data/faces
 
 step "$folds folds by person: tables, databases, training, figures"
 iterations="$(how_long 100 300)"

@@ -82,13 +82,14 @@ distributions() {
     [ -e data/soft/years.binaryproto ] || show "$moka" soft_labels --bins 0:100 --sigma 3 data/soft/years.binaryproto
 }
 
-# Writes the pictures and labels of a part into two databases, unless they are there. Usage: databases NET PART TASKS
+# Writes the pictures and labels of a part into two databases, unless they are there. Usage: databases NET PART
 databases() {
-    local net=$1 part=$2 tasks=$3 shuffle=()
+    local net=$1 part=$2 shuffle=() options
     [ -d "data/lmdb/${net}_${part}_labels" ] && return
     if [ "$part" = train ]; then shuffle=(--shuffle); fi
-    show "$moka" create_lmdb --table "data/DEF/$part.csv" "${shuffle[@]}" --tasks "$tasks" --absent -1 \
-        --resize_height 56 --resize_width 56 "data/lmdb/${net}_$part" "data/lmdb/${net}_${part}_labels"
+    read -ra options <<<"$("$PYTHON" -m recipes.nets --database_options "$net")"
+    show "$moka" create_lmdb --table "data/DEF/$part.csv" "${shuffle[@]}" "${options[@]}" \
+        "data/lmdb/${net}_$part" "data/lmdb/${net}_${part}_labels"
 }
 
 # Trains a net, or resumes its training, unless it is trained. A training of another length is not resumed.
@@ -107,12 +108,12 @@ training() {
 # Trains FaceRes on UTKFace, from the archive on, and sets weights to what came out. Usage: train_on_utkface IMAGES
 train_on_utkface() {
     local iterations
-    iterations="$(how_long 300 2600)"
+    iterations="$(how_long 700 5200)"
     step "UTKFace, split into a training and a test part"
-    [ -e data/DEF/test.csv ] || show "$moka" build_dataset --images "$1" --balance none
+    [ -e data/DEF/test.csv ] || show "$moka" build_dataset --images "$1" --balance half_repeats
     step "Databases of pictures and labels, and the distributions over ages"
-    databases FaceRes train years,gender
-    databases FaceRes test years,gender
+    databases FaceRes train
+    databases FaceRes test
     distributions
     step "Training FaceRes on UTKFace"
     training FaceRes solver "$iterations"

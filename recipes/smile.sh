@@ -13,7 +13,7 @@ images="$(data_set --images "$images")"
 begin blazeface
 
 step "Faces, found and cut out"
-show "$moka" cut_faces --images "$images" --faces blazeface --margin 0.05 --size 64 --out data/faces
+show "$moka" cut_faces --images "$images" --faces blazeface --margin 0.05 --size 96 --out data/faces
 
 step "$folds folds: tables, databases, training, figures"
 iterations="$(how_long 400 1000)"

@@ -19,6 +19,9 @@ ROOM = Room(
         "extract_features": Verb(
             "training.commands.extract_features", "write a net's blobs, batch by batch, to databases"
         ),
+        "import_torch": Verb(
+            "training.commands.import_torch", "write the weights of a torchvision net as a caffemodel"
+        ),
         "device_query": Verb("training.commands.device_query", "show the GPUs that PyTorch sees"),
     },
     moved={"evaluate": "evaluation"},

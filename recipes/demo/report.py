@@ -10,7 +10,7 @@ if __name__ == "__main__":
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from common.commands import Parser, run
 from common.errors import MokaError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NO_BLOB = "NO BLOB"
 _AGAIN = "Run demo.sh to its end first."
 NETS = ("AgeNet", "GenderNet")
+OWN = "own_net"
+"""The folder in which recipes/utkface.sh worked."""
 FOLDERS = {
     "models": "caffemodels, curves (*_curves.png), confusion matrices (*_confusion.png)",
     "graph": "IR (.xml, .bin), Myriad X blobs (.blob), cards (.json)",
@@ -34,18 +36,20 @@ def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
     from common.card import ModelCard
     from common.cards.typed_json import read_model
 
+    from .reports import OneTask
+
     train, test = (len(_read(folder / f"data/DEF/age_{part}.txt").splitlines()) for part in ("train", "test"))
     blobs = []
     table = [("pictures", f"{train} to train (after balancing), {test} to test; {what}")]
     for net in NETS:
-        report = _read_report(
-            next((folder / "models" / net).glob("*_test_torch.json"), folder / f"models/{net}/report")
-        )
+        path = next((folder / "models" / net).glob("*_test_torch.json"), folder / f"models/{net}/report")
+        report = read_model(OneTask, path, _AGAIN)
         card = read_model(ModelCard, folder / f"graph/{net}.json", _AGAIN)
         blobs.append(card.blob)
-        (figures,) = report["tasks"].values()
-        table.append((net, accuracy_text(figures)))
-        table.append(("", f"{report['weights']}; blob: {blob_text(card.blob)}"))
+        (figures,) = report.tasks.values()
+        table.append((net, figures.text()))
+        table.append(("", f"{report.weights}; blob: {blob_text(card.blob)}"))
+    table += own_net(folder)
     table.append(("one face", f"{face}: answer above, picture in {(folder / 'answer.png').resolve()}"))
     for name, contents in FOLDERS.items():
         table.append((f"{name}/", f"{contents}: {(folder / name).resolve()}"))
@@ -55,12 +59,23 @@ def rows(folder: Path, what: str, face: str) -> list[tuple[str, str]]:
     return table
 
 
-def accuracy_text(figures: dict[str, Any]) -> str:
-    """Say how good a net is, and how good it would be to answer the commonest class every time."""
-    text = f"{len(figures['classes'])} classes; {figures['accuracy']:.1%} of {figures['pictures']} right"
-    if "one_off_accuracy" in figures:
-        text += f", {figures['one_off_accuracy']:.1%} within one class"
-    return f"{text}; always the commonest: {figures['majority_baseline']:.1%}"
+def own_net(folder: Path) -> list[tuple[str, str]]:
+    """Return the rows of FaceRes, which demo.sh trains on the user's faces by recipes/utkface.sh. With drawn faces: none."""
+    from common.card import ModelCard
+    from common.cards.typed_json import read_model
+
+    from .reports import TwoTasks
+
+    home = folder / OWN / "models/FaceRes"
+    if not home.exists():
+        return []
+    report = read_model(TwoTasks, next(home.glob("*_test_torch_mirror.json"), home / "report"), _AGAIN)
+    card = read_model(ModelCard, folder / OWN / "graph/FaceRes.json", _AGAIN)
+    return [
+        ("FaceRes", f"age: {report.tasks.age.text()}"),
+        ("", f"gender: {report.tasks.gender.text()}"),
+        ("", f"{OWN}/{report.weights}; blob: {blob_text(card.blob)}"),
+    ]
 
 
 def blob_text(blob: BlobEntry | None) -> str:
@@ -73,31 +88,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise MokaError(f"{path}: cannot be read ({error.strerror}). {_AGAIN}") from error
-
-
-def _read_report(path: Path) -> dict[str, Any]:
-    """Read what `evaluate` wrote. Raises MokaError if it is damaged, or lacks what the table shows."""
-    from pydantic import Field
-
-    from common.cards.outputs import Number
-    from common.cards.typed_json import JsonObject, read_model
-
-    class Figures(JsonObject):
-        classes: list[Any] = Field(description="a list with an object for each class")
-        pictures: int = Field(description="a number of pictures")
-        accuracy: Number = Field(description="a number from 0 to 1")
-        majority_baseline: Number = Field(description="a number from 0 to 1")
-        one_off_accuracy: Number = Field(default=0, description="a number from 0 to 1")
-
-    class Report(JsonObject):
-        weights: str = Field(description="a file name")
-        tasks: dict[str, Figures] = Field(
-            min_length=1, max_length=1, description="an object with the figures of one task"
-        )
-
-    # Pydantic looks for Figures among the names of this module.
-    Report.model_rebuild(_types_namespace={"Figures": Figures, "Any": Any, "Number": Number})
-    return read_model(Report, path, _AGAIN).model_dump(exclude_unset=True)
 
 
 def main(argv: Sequence[str]) -> int:

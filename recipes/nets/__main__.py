@@ -18,7 +18,7 @@ from common.files import atomic_file
 from common.messages import known_names
 from common.places import ROOT
 
-from .face_net import files
+from .face_net import database_options, files
 from .table import NETS
 
 
@@ -27,11 +27,17 @@ def main(argv: Sequence[str]) -> None:
     parser = Parser("python -m recipes.nets", "python -m recipes.nets", "write the nets of the recipes")
     parser.add_argument("names", metavar="NAME", nargs="*", help="a net to write (default: all)")
     parser.add_argument("--out", type=Path, default=ROOT / "prototxt", help="folder of the nets (default: %(default)s)")
+    parser.add_argument(
+        "--database_options", action="store_true", help="write nothing, but print create_lmdb's options for the nets"
+    )
     options = parser.parse_args(argv)
     for name in options.names:
         if name not in NETS:
             raise UsageError(f"no network is called {name}. {known_names(name, NETS)}")
     for name in options.names or NETS:
+        if options.database_options:
+            print(*database_options(NETS[name]))
+            continue
         for file, text in files(NETS[name]).items():
             with atomic_file(options.out / name / file, force=True) as temporary:
                 temporary.write_text(text)

@@ -24,8 +24,8 @@ FINETUNE_ITERATIONS = 300
 _MATRIX = "data/soft/years.binaryproto"
 _AUGMENTED: dict[str, Any] = {
     "augment": {
-        "warp": {"rotate": 10, "scale": [0.9, 1.12], "shift": 0.05},
-        "light": {"brightness": 0.1, "contrast": 0.2, "colour": 0.1},
+        "warp": {"rotate": 15, "scale": [0.86, 1.18], "shift": 0.075},
+        "light": {"brightness": 0.15, "contrast": 0.3, "colour": 0.15},
         "grey": {"probability": 0.1},
         "erase": {"probability": 0.3, "area": [0.02, 0.2]},
     },
@@ -88,6 +88,14 @@ _SOLVER: dict[str, Any] = {
 def outputs(task: str) -> int:
     """Return how many scores a task has."""
     return len(TASKS[task].classes or TASKS[task].bins)
+
+
+def database_options(net: FaceNet) -> list[str]:
+    """Return the options of create_lmdb that make a database for the net."""
+    side = str(net.picture.side)
+    grey = ["--gray"] if len(net.picture.mean) == 1 else []
+    size = ["--resize_height", side, "--resize_width", side]
+    return ["--tasks", ",".join(net.losses), "--absent", str(ABSENT), *size, *grey]
 
 
 def train_test(net: FaceNet) -> NetParameter:

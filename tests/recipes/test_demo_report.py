@@ -58,6 +58,24 @@ def test_a_demo_with_all_blobs(demo: Path, capsys: pytest.CaptureFixture[str]) -
     assert "NO BLOB" not in capsys.readouterr().out
 
 
+def test_the_own_net_that_learnt_from_the_user_s_faces(demo: Path) -> None:
+    home = demo / "own_net"
+    (home / "models/FaceRes").mkdir(parents=True)
+    (home / "graph").mkdir()
+    tasks = {
+        "years": {"pictures": 80, "mae": 4.5},
+        "age by decade": {**FIGURES, "classes": ["0-9"] * 9, "one_off_accuracy": 0.75},
+        "gender": {**FIGURES, "classes": ["male", "female"]},
+    }
+    (home / "models/FaceRes/x_test_torch_mirror.json").write_text(json.dumps({"weights": "w", "tasks": tasks}))
+    (home / "graph/FaceRes.json").write_text(json.dumps(card_of("FaceRes", blob={"bytes": 1234567, **BLOB})))
+    assert rows(demo, "your faces", "d")[5:8] == [
+        ("FaceRes", "age: 9 classes; 50.0% of 80 right, 75.0% within one class; always the commonest: 25.0%"),
+        ("", "gender: 2 classes; 50.0% of 80 right; always the commonest: 25.0%"),
+        ("", "own_net/w; blob: 1,234,567 bytes for 8 shaves"),
+    ]
+
+
 @pytest.mark.parametrize(
     "missing", ["graph/GenderNet.json", "models/AgeNet/x_test_torch.json", "data/DEF/age_test.txt"]
 )

@@ -22,7 +22,7 @@ VERBS = {
         "compute_image_mean",
         "unpack",
     ],
-    "training": ["train", "test", "time", "upgrade", "draw", "extract_features", "device_query"],
+    "training": ["train", "test", "time", "upgrade", "draw", "extract_features", "import_torch", "device_query"],
     "ncs": ["compile", "mean", "types"],
     "inference": ["infer"],
     "evaluation": ["evaluate", "compare", "cross_validate", "report"],

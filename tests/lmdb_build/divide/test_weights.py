@@ -31,6 +31,14 @@ def test_repeats_make_every_class_as_large_as_the_largest() -> None:
     assert max(Counter(one.name for one in plan_repeats(train, ADIENCE)).values()) == 3
 
 
+def test_halfway_a_class_has_the_geometric_mean_of_its_size_and_the_largest() -> None:
+    train = samples(100, 25, 0, 1)
+    added = plan_repeats(train, ADIENCE, halfway=True)
+    assert Counter(one.value(ADIENCE) for one in [*train, *added]) == {0: 100, 1: 50, 3: 10}
+    # Every picture of a class has its turn before one comes again.
+    assert set(Counter(one.name for one in added if one.name.startswith("1/")).values()) == {1}
+
+
 def test_weights_are_one_on_average_and_make_classes_equal() -> None:
     counts = (10, 5, 0, 1)
     weights = class_weights(samples(*counts), ADIENCE)

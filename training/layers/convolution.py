@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +12,14 @@ from torch import Tensor
 from caffe_io.windows import Pair, WindowError, convolution_window
 
 from .base import Layer, Shape, shape_list
+
+_LARGE_WINDOW = 5
+
+
+@functools.cache
+def _has_avx512() -> bool:
+    """Whether the processor has AVX512. Without it oneDNN is slow in channels-last where windows overlap much."""
+    return "AVX512" in torch.backends.cpu.get_cpu_capability()
 
 
 class Windowed(Layer):
@@ -70,12 +79,20 @@ class Convolution(Windowed):
         """Return the shape of the weights in Caffe's files."""
         return (outputs, inputs // self.group, *self.window.kernel)
 
+    @property
+    def layout(self) -> torch.memory_format:
+        """The layout in memory with which this convolution is fastest; docs/training.md has the figures."""
+        dense = max(self.window.kernel) >= _LARGE_WINDOW and self.window.stride == (1, 1)
+        if dense and self.context.device.type == "cpu" and not _has_avx512():
+            return torch.contiguous_format
+        return torch.channels_last
+
     def make_blobs(self, inputs: int, outputs: int) -> None:
         """Make weights and bias, filled as the prototxt says."""
         p = self.param.convolution_param
         self.add_blob(self.weight_shape(inputs, outputs), p.weight_filler)
-        # oneDNN's kernels use this layout for blobs and weights; setting it here saves a reordering at each call.
-        weight = self.blobs[0].detach().contiguous(memory_format=torch.channels_last)
+        # The weight has the layout from the start, which saves a reordering at each call.
+        weight = self.blobs[0].detach().contiguous(memory_format=self.layout)
         self.blobs[0] = weight.requires_grad_(self.context.training)
         if p.bias_term:
             self.add_blob((outputs,), p.bias_filler)
@@ -83,9 +100,11 @@ class Convolution(Windowed):
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         weight, bias = self.blobs[0], self.blobs[1] if len(self.blobs) > 1 else None
         w = self.window
-        return [
-            F.conv2d(x, weight, bias, w.stride, w.pad, w.dilation, self.group) for x in map(self.filled_up, bottoms)
-        ]
+        filled = [self.filled_up(x) for x in bottoms]
+        if self.layout is torch.contiguous_format:
+            # PyTorch would take channels-last if the bottom had it.
+            filled = [x.contiguous() for x in filled]
+        return [F.conv2d(x, weight, bias, w.stride, w.pad, w.dilation, self.group) for x in filled]
 
 
 class DepthwiseConvolution(Convolution):

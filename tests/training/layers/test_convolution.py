@@ -8,6 +8,7 @@ import torch
 
 from kits.training_layers import in_double, layer_of, run, set_blobs
 from training.errors import LayerError
+from training.layers import convolution
 
 
 def by_loops(x, weights, bias, stride, pad, dilation, group):  # type: ignore[no-untyped-def]
@@ -191,3 +192,24 @@ def test_as_many_tops_as_bottoms() -> None:
             'type: "Convolution" bottom: "x" top: "y" top: "z" convolution_param { num_output: 2 kernel_size: 3 }',
             (1, 3, 5, 5),
         )
+
+
+@pytest.mark.parametrize(
+    ("avx512", "settings", "nchw"),
+    [
+        (False, "kernel_size: 5 pad: 2", True),
+        (False, "kernel_size: 5 stride: 2", False),
+        (False, "kernel_size: 3 pad: 1", False),
+        (True, "kernel_size: 5 pad: 2", False),
+    ],
+)
+def test_layout(monkeypatch: pytest.MonkeyPatch, avx512: bool, settings: str, nchw: bool) -> None:
+    """Large windows that overlap are convolved in NCHW where that is faster, whatever layout the bottom has."""
+    monkeypatch.setattr(convolution, "_has_avx512", lambda: avx512)
+    layer, _ = layer_of(
+        f'type: "Convolution" bottom: "x" top: "y" convolution_param {{ num_output: 6 {settings} }}', (2, 4, 8, 8)
+    )
+    bottom = torch.randn(2, 4, 8, 8).contiguous(memory_format=torch.channels_last)
+    for blob in (layer.blobs[0], layer.forward([bottom])[0]):
+        assert blob.is_contiguous() == nchw
+        assert blob.is_contiguous(memory_format=torch.channels_last) != nchw

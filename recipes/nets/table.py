@@ -22,6 +22,14 @@ NETS: dict[str, FaceNet] = {
             iterations=5200,
             picture=_FACE,
         ),
+        # Adience gives ranges of ages and no years.
+        FaceNet(
+            "FaceResAdience",
+            {"adience_age": 1.0, "gender": 0.5},
+            body=residual(24, 48, 96, 160),
+            iterations=5200,
+            picture=_FACE,
+        ),
         FaceNet(
             "BKNet",
             {"smile": 1.0, "gender": 1.0, "years": 1.0},
@@ -45,6 +53,5 @@ NETS: dict[str, FaceNet] = {
             solver=resnet18.SOLVER,
             training=resnet18.TRAINING,
         ),
-        FaceNet("SmileRes", {"smile": 1.0}, body=residual(24, 48, 96, 128), iterations=1000, picture=_FACE),
     )
 }

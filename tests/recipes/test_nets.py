@@ -85,7 +85,7 @@ def test_both_phases_run(net: FaceNet, folder: Path) -> None:
     assert bool(loss.isfinite()) and float(loss) > 0
 
 
-@pytest.mark.parametrize("name", ["FaceRes", "FaceResSmile", "SmileRes"])
+@pytest.mark.parametrize("name", ["FaceRes", "FaceResSmile", "FaceResAdience"])
 def test_our_own_nets_are_small(name: str) -> None:
     made = Net(deploy(NETS[name]), TEST)
     # A BatchNorm's own three blobs hold statistics.
@@ -108,7 +108,7 @@ def test_absent_labels_give_no_loss_and_no_gradient(folder: Path) -> None:
 
 def test_the_statistics_follow_the_weights_in_few_iterations(folder: Path) -> None:
     """With Caffe's moving average of 1,000 iterations, answers after a short training are those of weights long gone."""
-    param = with_batches(train_test(NETS["SmileRes"]), 3)
+    param = with_batches(train_test(NETS["FaceResAdience"]), 3)
     for layer in param.layer:
         if layer.type == "Data":
             layer.transform_param.mirror = False

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Adience's eight classes of ages, and gender, in five folds: on Adience itself, or on UTKFace with the same classes.
-#   recipes/adience.sh --images ADIENCE                               the five folds that Adience has
+#   recipes/adience.sh --images ADIENCE                               the five folds that Adience has; 2 of them with --quick
 #   recipes/adience.sh --images UTKFace.tar --dataset utkface         five folds drawn from UTKFace; some five hours on two cores
 #   recipes/adience.sh --images UTKFace.tar --dataset utkface --quick    about 8 minutes; 2 folds
 #   --images TAR                again, if UTKFace comes in several archives
 #   --prefix coarse_tilt_aligned_face    pictures of Adience with this prefix (default landmark_aligned_face)
 #   --net NAME                  LMTCNN-2-1, LMTCNN-1-1, LeviHassnerAge, LeviHassnerGender (default FaceResAdience, our own)
 #   --iterations N              train each fold for N iterations (5200, and 400 with --quick)
-#   --folds K                   K folds of UTKFace in place of 5
+#   --folds K                   K folds of UTKFace in place of 5; of Adience, only the first K of its five
 #   --out DIR                   work in DIR (default adience_out)
 # docs/recipes.md has the figures.
 set -euo pipefail
@@ -18,7 +18,7 @@ divisions=(--dataset adience --divide own --prefix "${prefix:-landmark_aligned_f
 case "$dataset" in
     '' | adience)
         data_set --images images
-        folds=5
+        [ "$folds" -le 5 ] || { echo "error: --folds $folds: Adience has five folds." >&2; exit 2; }
         ;;
     utkface) divisions=(--dataset utkface --folds "$folds" --task adience_age) ;;
     *) echo "error: --dataset $dataset: expected adience or utkface." >&2; exit 2 ;;

@@ -1,4 +1,4 @@
-"""Each recipe from its archive to its answer, on a miniature of the archive and with two iterations of training."""
+"""Each recipe from its archive to its answer, on a miniature of the archive and with one iteration of training."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kits.data_sets import write_adience
 from kits.faces import need_files
 from kits.lmdb_build import snapshot, truncate
 from kits.recipes import fgnet, genki4k, run_recipe, utkface
+from lmdb_build.tables import read_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.oracle, pytest.mark.timeout(300)]
 TOOLCHAIN = ROOT / ".toolchain/movidius/bin/python"
@@ -23,7 +24,7 @@ WRITTEN_AGAIN = ("/folds.json", "/folds.txt", "data/faces.json")
 
 
 ARCHIVE = "UTKFace_AsianOnly.tar.gz"
-UTKFACE = ("--images", ARCHIVE, "--iterations", 2)
+UTKFACE = ("--images", ARCHIVE, "--iterations", 1)
 
 
 @pytest.fixture(autouse=True)
@@ -79,13 +80,13 @@ def test_utkface(of_utkface: tuple[Path, str]) -> None:
     out = folder / "utkface_out"
     for verb in ("build_dataset", "create_lmdb", "soft_labels", "train", "evaluate", "compile", "infer"):
         assert f"moka {verb} " in first
-    tasks = figures(out / "models/FaceRes/FaceRes_iter_2_test_torch_mirror.json")
+    tasks = figures(out / "models/FaceRes/FaceRes_iter_1_test_torch_mirror.json")
     # A fifth of 40.
     assert tasks["years"]["pictures"] == tasks["gender"]["pictures"] == 8
     assert tasks["years"]["mae"] > 0
     assert 0 <= tasks["gender"]["accuracy"] <= 1
     assert "tringn/AgeGenderPrediction" in first
-    assert "tringn/AgeGenderPrediction" in (out / "models/FaceRes/FaceRes_iter_2_test_torch_mirror.html").read_text()
+    assert "tringn/AgeGenderPrediction" in (out / "models/FaceRes/FaceRes_iter_1_test_torch_mirror.html").read_text()
     check_net(out, "FaceRes")
 
     before = made_once(out)
@@ -101,7 +102,7 @@ def test_smile(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     need_files("blazeface")
     tar = genki4k(tmp_path / "GENKI4K.tar")
     out = tmp_path / "smile_out"
-    words = ["--images", tar.name, "--images_utkface", of_utkface[0] / ARCHIVE, "--iterations", 2, "--folds", 2]
+    words = ["--images", tar.name, "--images_utkface", of_utkface[0] / ARCHIVE, "--iterations", 1, "--folds", 2]
     first = run_recipe("smile", *words, folder=tmp_path)
     assert "21 pictures, 20 faces, 1 pictures left out" in ended_well(first)
     assert "left out: files/file0021.jpg" in first.stderr
@@ -137,16 +138,16 @@ def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
         shutil.copytree(folder / "utkface_out" / name, out / name)
     (out / ".made-by-fgnet").touch()
     words = ["--images", fgnet(tmp_path / "FGNET.tar").name, "--images_utkface", folder / ARCHIVE]
-    words += ["--iterations", 2, "--folds", 2]
+    words += ["--iterations", 1, "--folds", 2]
     first = ended_well(run_recipe("fgnet", *words, folder=tmp_path))
     for done in (f"build_dataset --images={folder / ARCHIVE}", "create_lmdb --table data/DEF", "soft_labels", "train"):
         assert f"moka {done} " not in first
     assert "data/FGNET: 20 pictures, 20 faces, 0 pictures left out" in first
     # Of the net that saw nothing of FG-NET: every picture, and no gender to measure.
-    unseen = figures(out / "unseen/FaceRes_iter_2_test_torch_mirror.json")
+    unseen = figures(out / "unseen/FaceRes_iter_1_test_torch_mirror.json")
     assert list(unseen) == ["years"]
     assert unseen["years"]["pictures"] == 20
-    assert "people are drawn" in (out / "unseen/FaceRes_iter_2_test_torch_mirror.html").read_text()
+    assert "people are drawn" in (out / "unseen/FaceRes_iter_1_test_torch_mirror.html").read_text()
     # And every picture once more, in the fold of its person.
     tasks = figures(out / "folds/FaceRes/folds.json")
     assert sum(tasks["years"]["pictures"]["values"].values()) == 20
@@ -156,7 +157,7 @@ def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
         table = (out / f"folds/FaceRes/fold_{fold}/data/DEF/test.csv").read_text().splitlines()[1:]
         people += list({line.split(",")[1] for line in table})
         log = (out / f"folds/FaceRes/fold_{fold}/steps/06_train.log").read_text()
-        assert f"Finetuning from {out}/models/FaceRes/FaceRes_iter_2.caffemodel" in log
+        assert f"Finetuning from {out}/models/FaceRes/FaceRes_iter_1.caffemodel" in log
     assert sorted(people) == [f"{person:03d}" for person in range(1, 11)]
     assert "years, mae: ours " in (out / "report.txt").read_text()
     check_net(out, "FaceRes")
@@ -165,39 +166,58 @@ def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
 def test_coral(tmp_path: Path) -> None:
     """The test part is in the table that names it and nowhere else, unless it is to be measured."""
     tar = utkface(tmp_path / ARCHIVE)
-    names = utkface_names(tmp_path / ARCHIVE)
+    names = sorted(path.name for path in (tmp_path / f"{ARCHIVE}.files/UTKFace_AsianOnly").iterdir())
     lines = [f"{name},{name.split('_')[0]},{'test' if i % 4 == 0 else 'train'}" for i, name in enumerate(names[:36])]
     (tmp_path / "split.csv").write_text("\n".join(["file,age,part", *lines]) + "\n")
     out = tmp_path / "coral_out"
-    words = ["--images", tar.name, "--division", "split.csv", "--iterations", 2]
-    first = ended_well(run_recipe("coral", *words, "--measure", "coral_out/data/DEF/test.csv", folder=tmp_path))
+    words = ["--images", tar.name, "--division", "split.csv", "--iterations", 1]
+    first = ended_well(run_recipe("coral", *words, folder=tmp_path))
     tests = {name for i, name in enumerate(names[:36]) if i % 4 == 0}
     tables = {part: (out / f"data/DEF/{part}.csv").read_text() for part in ("train", "val", "test")}
     assert [len(table.splitlines()) - 1 for table in tables.values()] == [22, 5, 9]
     assert not [name for name in tests if name in tables["train"] + tables["val"]]
     assert "FaceRes_train: 22 records" in first
     assert "FaceRes_test: 5 records" in first
-    held_back = figures(out / "models/FaceRes/FaceRes_iter_2_test_torch_mirror.json")
-    measured = figures(out / "measured/FaceRes_iter_2_test_torch_mirror.json")
+    held_back = figures(out / "models/FaceRes/FaceRes_iter_1_test_torch_mirror.json")
+    assert not (out / "measured").exists()
+    second = ended_well(run_recipe("coral", *words, "--measure", "coral_out/data/DEF/test.csv", folder=tmp_path))
+    for verb in ("build_dataset", "train", "compile"):
+        assert f"moka {verb} " not in second
+    measured = figures(out / "measured/FaceRes_iter_1_test_torch_mirror.json")
     assert (held_back["years"]["pictures"], measured["years"]["pictures"]) == (5, 9)
     assert "arXiv 1901.07884" in first
     check_net(out, "FaceRes")
 
 
 def test_adience(tmp_path: Path) -> None:
-    """Its own five folds, and one whose pictures are all of one fold."""
-    folder = write_adience(tmp_path / "adience")
-    words = ["--images", folder.name, "--iterations", 2]
+    """Two of its own five folds, and a part of it with pictures of one fold alone."""
+    ages = ("(0, 2)", "(25, 32)", "(60, 100)")
+    folds = [[(f"u{fold}", f"{i}.jpg", 10 * fold + i, ages[i], "mf"[i % 2]) for i in range(3)] for fold in range(5)]
+    folder = write_adience(tmp_path / "adience", folds)
+    words = ["--images", folder.name, "--iterations", 1, "--folds", 2]
     first = ended_well(run_recipe("adience", *words, folder=tmp_path))
     out = tmp_path / "adience_out"
     tasks = figures(out / "folds/FaceResAdience/folds.json")
     assert list(tasks) == ["adience_age", "gender"]
-    assert len(tasks["adience_age"]["pictures"]["values"]) == 5
+    assert tasks["adience_age"]["pictures"]["values"] == tasks["gender"]["pictures"]["values"] == {"0": 3.0, "1": 3.0}
+    for fold in range(2):
+        place = out / f"folds/FaceResAdience/fold_{fold}/data/DEF"
+        tested = {row.person for row in read_table(place / "test.csv").rows}
+        trained = {row.person for row in read_table(place / "train.csv").rows}
+        assert tested == {str(10 * fold + i) for i in range(3)}
+        assert trained == {str(10 * other + i) for other in range(5) if other != fold for i in range(3)}
     report = (out / "report.txt").read_text()
     assert f"adience_age, accuracy: ours {100 * tasks['adience_age']['accuracy']['mean']:.1f} %" in report
     assert "adience_age, one off accuracy: ours" in report
     assert report in first
     check_net(out, "FaceResAdience")
+
+    alone = write_adience(
+        tmp_path / "alone", [*folds[:1], *([(*row[:1], "gone.jpg", *row[2:])] for row, *_ in folds[1:])]
+    )
+    done = run_recipe("adience", "--images", alone.name, "--iterations", 1, "--out", "other", folder=tmp_path)
+    assert done.returncode == 1
+    assert "--fold 0: all 3 pictures that are there are in this fold, so none is left for training" in done.stderr
 
 
 def test_a_damaged_archive_is_said_and_mended(tmp_path: Path) -> None:

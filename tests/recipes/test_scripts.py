@@ -55,6 +55,7 @@ def test_wrong_use(script: Path, tmp_path: Path, words: list[str], message: str)
         ("coral", [], "--division is missing"),
         ("coral", ["--division", "nowhere.csv"], "--division nowhere.csv: not found"),
         ("coral", ["--division", ".", "--measure", "nowhere.csv"], "--measure nowhere.csv: not found"),
+        ("adience", ["--folds", "6"], "--folds 6: Adience has five folds"),
         ("adience", ["--dataset", "imdb"], "--dataset imdb: expected adience or utkface"),
         ("utkface", ["--folds", "2"], "unknown option --folds"),
         ("fgnet", [], "--images_utkface is missing"),

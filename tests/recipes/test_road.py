@@ -26,9 +26,11 @@ def shell(folder: Path, script: str, *words: str, recipe: str = "smile") -> subp
     fake = folder / "moka"
     fake.write_text('#!/bin/sh\necho "$@" >>calls.txt\n')
     fake.chmod(0o755)
-    text = f'set -euo pipefail; RECIPE={recipe} QUICK_FOLDS=2; . "$ROAD"; moka="$PWD/moka" MOKA_ROOT="$PWD" PYTHON=python\n{script}'
+    set_up = (
+        f'set -euo pipefail; RECIPE={recipe} QUICK_FOLDS=2; . "$ROAD"; moka="$PWD/moka" MOKA_ROOT="$PWD" PYTHON=python'
+    )
     return subprocess.run(
-        ["bash", "-c", text, ROOT / f"recipes/{recipe}.sh", *words],
+        ["bash", "-c", f"{set_up}\n{script}", ROOT / f"recipes/{recipe}.sh", *words],
         cwd=folder, env={**os.environ, "ROAD": str(ROOT / "recipes/road.sh")},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip

@@ -182,8 +182,9 @@ whole_table() {
 measure() {
     local folder=$1 table=$2 place="$1/data/lmdb/${net}_test" trained
     trained="$(realpath "$weights")"
-    mkdir -p "$folder"
+    mkdir -p "$folder/data"
     ln -sfn "$PWD/prototxt" "$folder/prototxt"
+    ln -sfn "$PWD/data/soft" "$folder/data/soft"
     [ "${place}_labels" -nt "$table" ] ||
         show "$moka" create_lmdb --table "$table" "${database_options[@]}" --force "$place" "${place}_labels"
     table="$(realpath "$table")"

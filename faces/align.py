@@ -45,23 +45,23 @@ class Square(NamedTuple):
     angle: float
 
 
-def square_of(face: Face) -> Square:
+def square_of(face: Face, eye_level: float = EYE_LEVEL) -> Square:
     """Return the square around a face: by its eyes if they are known, otherwise by its box, upright.
 
-    Raises UsageError if the box is empty.
+    With another `eye_level` the square is as large, but further up or down. Raises UsageError if the box is empty.
     """
     _, _, width, height = face.box
     longer = max(width, height)
     if not (min(width, height) > 0 and math.isfinite(longer)):
         raise UsageError(f"face box of {width:g}x{height:g} pixels: is empty. Give a box with a width and a height.")
     if face.landmarks is None:
-        return Square(face.centre, (0.5, 0.5), longer, 0.0)
+        return Square(face.centre, (0.5, 0.5 + eye_level - EYE_LEVEL), longer, 0.0)
     (x0, y0), (x1, y1) = face.landmarks.left_eye, face.landmarks.right_eye
     side = max(math.hypot(x1 - x0, y1 - y0) / EYE_DISTANCE, LEAST_OF_BOX * longer)
-    return Square(((x0 + x1) / 2, (y0 + y1) / 2), (0.5, EYE_LEVEL), side, math.atan2(y1 - y0, x1 - x0))
+    return Square(((x0 + x1) / 2, (y0 + y1) / 2), (0.5, eye_level), side, math.atan2(y1 - y0, x1 - x0))
 
 
-def transform(face: Face, size: int, margin: float) -> NDArray[np.float64]:
+def transform(face: Face, size: int, margin: float, eye_level: float = EYE_LEVEL) -> NDArray[np.float64]:
     """Return the 2x3 matrix that takes a point of the picture (x, y, 1) to its place in the cut of size x size pixels.
 
     `margin` times the side of the square is added on each side, as `crop` does. Both use the coordinates of faces/face.py.
@@ -73,7 +73,7 @@ def transform(face: Face, size: int, margin: float) -> NDArray[np.float64]:
         raise UsageError(f"size {size}: expected 1 to {LARGEST} pixels.")
     if not -0.5 < margin <= 10:
         raise UsageError(f"margin {margin:g}: expected more than -0.5 (nothing would be left) and at most 10.")
-    square = square_of(face)
+    square = square_of(face, eye_level)
     scale = size / (square.side * (1 + 2 * margin))
     cosine, sine = math.cos(square.angle) * scale, math.sin(square.angle) * scale
     x, y = square.pivot
@@ -83,17 +83,18 @@ def transform(face: Face, size: int, margin: float) -> NDArray[np.float64]:
     )
 
 
-def cut(picture: Picture, face: Face, size: int, margin: float) -> Picture:
+def cut(picture: Picture, face: Face, size: int, margin: float, eye_level: float = EYE_LEVEL) -> Picture:
     """Return the face as a picture of size x size pixels, turned upright if its eyes are known.
 
     `picture` is uint8, height x width x channels (BGR, which is kept) or height x width (grey). `margin` is a share of the
-    square's side, added on each side. What lies outside the picture repeats its border. Pixels are resampled once, and
-    averaged over the area of a new pixel where the face gets smaller. Raises UsageError as `transform` does.
+    square's side, added on each side; `eye_level` is the height of the eyes in the square without it. What lies outside the
+    picture repeats its border. Pixels are resampled once, and averaged over the area of a new pixel where the face gets
+    smaller. Raises UsageError as `transform` does.
     """
     import cv2
     import numpy as np
 
-    matrix = transform(face, size, margin)
+    matrix = transform(face, size, margin, eye_level)
     samples = min(_MOST_SAMPLES, max(1, math.ceil(1 / math.hypot(*matrix[:, 0]) - 1e-6)))
     matrix *= samples
     # OpenCV puts (0, 0) into the centre of the first pixel.

@@ -23,7 +23,7 @@ from common.messages import known_names
 from common.tasks import TASKS, Task
 from faces.pictures import decode, read_bytes
 
-from .archive import add_limit_option, unpack
+from .archive import add_limit_option
 from .cutting.of_samples import cut_samples
 from .cutting.options import CutOptions, add_cut_options, cut_options
 from .datasets import DATASETS, ReaderOptions, find_dataset, read_dataset
@@ -38,6 +38,7 @@ from .errors import DatasetError
 from .lists import refuse_other_lists, write_lists
 from .parallel import in_order, with_progress
 from .samples import Found, LeftOut, Sample, shuffled
+from .sources import merge, open_sources
 
 EXAMPLE = "python build_dataset.py --images data/UTKFace"
 
@@ -51,7 +52,7 @@ BALANCES = ("none", "copies", "repeats", "half_repeats", "weights")
 class Build:
     """The options of the command, followed by what its steps find, in the order of the steps."""
 
-    images: Path
+    images: list[Path]
     dataset: str
     division: Division
     force: bool = False
@@ -61,7 +62,7 @@ class Build:
     balance: str = ""
     out: Path = LISTS
     cut: CutOptions | None = None
-    folder: Path = Path()
+    folders: list[Path] = field(default_factory=list)
     found: Found = field(default_factory=Found)
     tasks: dict[str, Task] = field(default_factory=dict)
     parts: Parts = field(default_factory=dict)
@@ -77,26 +78,28 @@ class Build:
         return self.tasks[self.main_task or next(iter(self.tasks))]
 
     @property
+    def where(self) -> str:
+        """The folders of the pictures, for messages."""
+        return ", ".join(map(str, self.folders))
+
+    @property
     def augmented(self) -> Path:
         """The folder of the extra pictures."""
         return AUGMENTED if self.out == LISTS else self.out / "augmented"
 
 
 def open_images(build: Build) -> None:
-    """Take a folder as it is, or unpack an archive below data/."""
-    as_it_is = build.images.is_dir() or find_dataset(build.dataset).is_file
-    build.folder = build.images if as_it_is else unpack(build.images, DATA, build.max_unpacked_mb)
+    """Take folders as they are, or unpack archives below data/."""
+    build.folders = open_sources(build.images, find_dataset(build.dataset).is_file, DATA, build.max_unpacked_mb)
 
 
 def read_labels(build: Build) -> None:
-    """Read what the data set says of its pictures."""
-    build.found = read_dataset(build.dataset, build.folder, build.reader)
-
-
-def cut_faces(build: Build) -> None:
-    """Cut the faces out, if the options say how, and go on with them in place of the pictures."""
+    """Read what the data set says of its pictures. If the options say how, cut the faces out and go on with them."""
+    parts = [read_dataset(build.dataset, folder, build.reader) for folder in build.folders]
     if build.cut:
-        build.found = cut_samples(build.found, build.folder, DATA, build.cut, build.force)
+        pairs = zip(parts, build.folders, strict=True)
+        parts = [cut_samples(part, folder, DATA, build.cut, build.force) for part, folder in pairs]
+    build.found = merge(build.folders, parts)
 
 
 def leave_out_unreadable(build: Build) -> None:
@@ -121,9 +124,9 @@ def report_left_out(build: Build) -> None:
     for name, reason in build.found.left_out:
         print(f"left out: {name}: {reason}", file=sys.stderr)
     samples = build.found.samples
-    print(f"{build.folder}: {len(samples)} labelled pictures, {len(build.found.left_out)} files left out")
+    print(f"{build.where}: {len(samples)} labelled pictures, {len(build.found.left_out)} files left out")
     if not samples:
-        raise DatasetError(f"{build.folder}: none of its pictures can be read.")
+        raise DatasetError(f"{build.where}: none of its pictures can be read.")
     repeated = len(samples) - len({sample.digest for sample in samples})
     if repeated and build.division.how in ("picture", "person"):
         print(f"{repeated} of them repeat another file byte for byte; such files go to the same side of the split")
@@ -135,7 +138,7 @@ def choose_tasks(build: Build) -> None:
         if any(sample.value(task) is not None for sample in build.found.samples):
             build.tasks[name] = task
     if not build.tasks:
-        raise DatasetError(f"{build.folder}: none of its pictures has a label.")
+        raise DatasetError(f"{build.where}: none of its pictures has a label.")
     if build.main_task and build.main_task not in build.tasks:
         raise UsageError(
             f"--task {build.main_task}: the set has no such task. {known_names(build.main_task, build.tasks)}"
@@ -210,7 +213,6 @@ def report_counts(build: Build) -> None:
 STEPS: list[Callable[[Build], None]] = [
     open_images,
     read_labels,
-    cut_faces,
     leave_out_unreadable,
     report_left_out,
     choose_tasks,
@@ -249,9 +251,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images",
         type=Path,
+        action="append",
         required=True,
         metavar="DIR|TAR|CSV",
-        help="folder or .tar(.gz) of faces, or a .csv of them",
+        help="folder or .tar(.gz) of faces, or a .csv of them; give the option again for more of the same set",
     )
     parser.add_argument(
         "--dataset", default="utkface", help=f"the data set: {', '.join(sorted(DATASETS))} (default: %(default)s)"

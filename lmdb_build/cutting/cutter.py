@@ -106,7 +106,7 @@ class Cutter:
                 if not found:
                     return Done(name, Cut(digest.hexdigest(), reason=self._why_none(len(faces))), new=False)
                 face = found
-            png = _as_png(cut(picture, face, self.options.size, self.options.margin))
+            png = _as_png(cut(picture, face, self.options.size, self.options.margin, self.options.eye_level))
         except (PictureError, LandmarkError) as error:
             return Done(name, Cut(digest.hexdigest(), reason=str(error)), new=False)
         result = _entry(digest.hexdigest(), png, face, len(faces))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UsageError
-from faces.align import LARGEST
+from faces.align import EYE_LEVEL, LARGEST
 from faces.detectors import DETECTORS, open_detector
 from faces.landmarks import ENDING
 
@@ -22,10 +22,13 @@ class CutOptions:
     landmarks: Path | None
     margin: float
     size: int
+    eye_level: float = EYE_LEVEL
 
     def settings(self) -> dict[str, object]:
         """Return what the record of the cut faces keeps. Landmarks count as part of each picture's source."""
-        return {"faces": self.faces, "margin": self.margin, "size": self.size}
+        # Records of earlier versions have no eye level, and stay good.
+        level = {} if self.eye_level == EYE_LEVEL else {"eye_level": self.eye_level}
+        return {"faces": self.faces, "margin": self.margin, "size": self.size, **level}
 
 
 def add_cut_options(parser: argparse.ArgumentParser, required: bool) -> None:
@@ -36,6 +39,12 @@ def add_cut_options(parser: argparse.ArgumentParser, required: bool) -> None:
         "--landmarks", type=Path, metavar="DIR", help="folder of .pts files, used in place of a detector where one fits"
     )
     group.add_argument("--margin", type=float, help="added on each side, as a share of the face (default: 0)")
+    group.add_argument(
+        "--eye_level",
+        type=float,
+        metavar="SHARE",
+        help=f"height of the eyes in the cut, from its top, before the margin (default: {EYE_LEVEL}; UTKFace: 0.29)",
+    )
     group.add_argument("--size", type=int, required=required, metavar="N", help=f"pixels of the cut, 1 to {LARGEST}")
 
 
@@ -45,7 +54,7 @@ def cut_options(options: argparse.Namespace) -> CutOptions | None:
     Raises UsageError for options that do not go together or are out of range.
     """
     if not options.faces and not options.landmarks:
-        if options.size is None and options.margin is None:
+        if options.size is None and options.margin is None and options.eye_level is None:
             return None
         raise UsageError(f"nothing says where the faces are. Give --faces ({', '.join(DETECTORS)}) or --landmarks DIR.")
     if options.faces and options.faces not in DETECTORS:
@@ -58,7 +67,10 @@ def cut_options(options: argparse.Namespace) -> CutOptions | None:
     margin = options.margin or 0.0
     if not -0.5 < margin <= 10:
         raise UsageError(f"--margin {margin:g}: expected more than -0.5 and at most 10.")
-    return CutOptions(options.faces, options.landmarks, margin, options.size)
+    eye_level = EYE_LEVEL if options.eye_level is None else options.eye_level
+    if not 0 <= eye_level <= 1:
+        raise UsageError(f"--eye_level {eye_level:g}: expected a share from 0 to 1.")
+    return CutOptions(options.faces, options.landmarks, margin, options.size, eye_level)
 
 
 def check_places(images: Path, out: Path, where: str) -> None:

@@ -51,6 +51,15 @@ def test_eyes_are_level_and_at_their_places(
     assert np.linalg.det(turn) > 0
 
 
+@pytest.mark.parametrize("margin", [0.0, 0.25])
+def test_another_eye_level_moves_the_square_and_nothing_else(margin: float) -> None:
+    """As far for a box without landmarks as for eyes."""
+    eyes = face_with_eyes(120, 90, 40, 0.3)
+    for face in (eyes, eyes._replace(landmarks=None)):
+        usual, higher = transform(face, 64, margin), transform(face, 64, margin, 0.29)
+        assert np.allclose(higher - usual, [[0, 0, 0], [0, 0, -0.085 / (1 + 2 * margin) * 64]])
+
+
 @pytest.mark.parametrize("angle", [0.0, 0.4, -1.2, 3.0])
 @pytest.mark.parametrize(("distance", "size"), [(80, 64), (80, 200), (300, 64), (40, 96)])
 @pytest.mark.parametrize("margin", [0.0, 0.3, -0.1])

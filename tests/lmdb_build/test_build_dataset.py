@@ -309,6 +309,26 @@ def test_what_an_earlier_division_left_is_deleted_only_if_forced(working_folder:
     assert not Path("data/augmented").exists()
 
 
+def test_a_set_may_come_in_several_archives(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both have a picture of the same name, and the same picture is in both."""
+    for name, people in (("one", PEOPLE[:20]), ("two", PEOPLE[10:])):
+        write_faces(working_folder / name, people)
+    first = next(Path("one").iterdir())
+    shutil.copy(first, Path("two") / first.name)
+    with tarfile.open("two.tar", "w") as tar:
+        tar.add("two")
+    main(["--images", "one", "--images", "two.tar", "--balance", "none"])
+    said = capsys.readouterr().out
+    count = len(list(Path("one").iterdir())) + len(list(Path("two").iterdir()))
+    assert f"one, data/two: {count} labelled pictures, 0 files left out" in said
+    parts = {part: [row.picture for row in read_table(f"data/DEF/{part}.csv").rows] for part in ("train", "test")}
+    assert len({*parts["train"], *parts["test"]}) == count
+    both = {f"one/{first.name}", f"data/two/{first.name}"}
+    assert both <= set(parts["train"]) or both <= set(parts["test"])
+    with pytest.raises(UsageError, match="two of the folders are called one"):
+        main(["--images", "one", "--images", "two/../one", "--force"])
+
+
 def test_readers_options_belong_to_their_data_set(working_folder: Path) -> None:
     write_faces(working_folder / "faces", PEOPLE)
     with pytest.raises(UsageError, match="--nearest_range: is no option of --dataset utkface"):

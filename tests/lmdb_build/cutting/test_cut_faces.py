@@ -183,6 +183,17 @@ def test_landmarks_are_taken_where_they_fit(given: str, images: Path, run_comman
     assert not Path("out/sub/a.pts").exists()
 
 
+def test_the_eye_level_is_an_option_like_the_others(images: Path, run_command: Run) -> None:
+    """Given as the default, it is the same as not given: records of earlier versions do not have it."""
+    assert run_command(*CALL, "--eye_level", "0.375").code == 0
+    assert run_command(*CALL).code == 0
+    done = run_command(*CALL, "--eye_level", "0.29")
+    assert done.code == 2
+    assert "its faces were cut with other options (eye_level None)" in done.err
+    assert run_command(*CALL, "--eye_level", "0.29", "--force").code == 0
+    assert np.array_equal(decode(read_bytes("out/a.png")), cut(noise(1), FACE, 32, 0.1, 0.29))
+
+
 def test_landmarks_alone(images: Path, run_command: Run) -> None:
     words = [word for word in CALL if word not in ("--faces", "told")]
     done = run_command(*words, "--landmarks", "sub")
@@ -209,6 +220,7 @@ def test_an_archive(images: Path, run_command: Run) -> None:
         ({"told": "tol"}, "--faces tol: no such detector. Known: blazeface, haar, mtcnn, told"),
         ({"32": "0"}, "--size 0: expected 1 to 4096 pixels"),
         ({"0.1": "-0.5"}, "--margin -0.5: expected more than -0.5"),
+        ({"--margin": "--eye_level", "0.1": "1.5"}, "--eye_level 1.5: expected a share from 0 to 1"),
         ({"out": "set/faces"}, "one is inside the other"),
         ({"out": "."}, "one is inside the other"),
         ({"out": "mine"}, "mine: is a folder that this command did not write"),

@@ -69,6 +69,14 @@ NETS: dict[str, FaceNet] = {
             iterations=5200,
             picture=_FACE,
         ),
+        # Adience gives ranges of ages and no years.
+        FaceNet(
+            "FaceResAdience",
+            {"adience_age": 1.0, "gender": 0.5},
+            body=residual(24, 48, 96, 160),
+            iterations=5200,
+            picture=_FACE,
+        ),
         FaceNet(
             "BKNet",
             {"smile": 1.0, "gender": 1.0, "years": 1.0},
@@ -99,6 +107,5 @@ NETS: dict[str, FaceNet] = {
         _wide_resnet(16, 8),
         _wide_resnet(16, 4),
         _wide_resnet(10, 2),
-        FaceNet("SmileRes", {"smile": 1.0}, body=residual(24, 48, 96, 128), iterations=1000, picture=_FACE),
     )
 }

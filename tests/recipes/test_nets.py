@@ -112,7 +112,7 @@ def test_the_maps_have_the_sizes_of_the_papers(name: str, blob: str, shape: tupl
     assert Net(deploy(NETS[name]), TEST).shapes[blob] == shape
 
 
-@pytest.mark.parametrize("name", ["FaceRes", "FaceResSmile", "SmileRes"])
+@pytest.mark.parametrize("name", ["FaceRes", "FaceResSmile", "FaceResAdience"])
 def test_our_own_nets_are_small(name: str) -> None:
     made = Net(deploy(NETS[name]), TEST)
     # A BatchNorm's own three blobs hold statistics.
@@ -136,8 +136,8 @@ def test_absent_labels_give_no_loss_and_no_gradient(tmp_path: Path) -> None:
 
 def test_the_statistics_follow_the_weights_in_few_iterations(tmp_path: Path) -> None:
     """With Caffe's moving average of 1,000 iterations, answers after a short training are those of weights long gone."""
-    write_databases(NETS["SmileRes"], tmp_path)
-    param = with_batches(train_test(NETS["SmileRes"]), 3)
+    write_databases(NETS["FaceResAdience"], tmp_path)
+    param = with_batches(train_test(NETS["FaceResAdience"]), 3)
     for layer in param.layer:
         if layer.type == "Data":
             layer.transform_param.mirror = False

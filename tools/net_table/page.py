@@ -77,4 +77,8 @@ def _number(value: float | None) -> str:
 
 
 def _times(times: Mapping[int, float] | None) -> str:
-    return "–" if times is None else " / ".join(f"{times[threads]:.3g}" for threads in THREADS)
+    return "–" if times is None else " / ".join(_time(times[threads]) for threads in THREADS)
+
+
+def _time(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

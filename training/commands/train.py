@@ -91,7 +91,7 @@ def _minutes(text: str) -> float:
         minutes = float(text)
     except ValueError:
         minutes = math.nan
-    if not (math.isfinite(minutes) and minutes > 0):
+    if not (math.isfinite(minutes * 60) and minutes > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes; expected a number above 0, such as 30.")
     return minutes
 

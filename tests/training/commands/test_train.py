@@ -376,7 +376,7 @@ def test_best_weights_of_an_earlier_run_are_not_replaced(tmp_path: Path) -> None
     assert (tmp_path / "small_best.caffemodel").read_bytes() == b"of an earlier run"
 
 
-@pytest.mark.parametrize("minutes", ["0", "-3", "nan", "inf", "soon", ""])
+@pytest.mark.parametrize("minutes", ["0", "-3", "nan", "inf", "1e308", "soon", ""])
 def test_a_budget_that_is_no_time(tmp_path: Path, minutes: str) -> None:
     done = command("train", "--solver", "none.prototxt", f"--budget={minutes}", folder=tmp_path)
     assert done.code == 2

@@ -98,7 +98,6 @@ class Budget(Timetable):
         self._plan = Plan()
         self._pace = Pace(self._seconds * _RECENT_SHARE)
         self._decided = False
-        self._intervals_for = 0.0
         self._said = False
         self._next_check = 0.0
         # When the iteration before ended, and how much of the time since then was apart.
@@ -206,22 +205,23 @@ class Budget(Timetable):
                 ]
                 return more * pace + sum(due)
 
-            fitting = bisect.bisect_right(range(1, int(left / pace) + 1), left, key=seconds_of)
+            fitting = bisect.bisect_right(range(1, int(min(left / pace, MOST)) + 1), left, key=seconds_of)
         return Plan(iteration, self.share(iteration), min(self._most, made + fitting), *intervals)
 
     def _intervals(self, end: float, pace: float) -> tuple[int, int]:
-        """Return test_interval and snapshot for a training of `end` iterations. They stay while `end` is about the same."""
-        if 2 / 3 < end / max(1.0, self._intervals_for) < 3 / 2:
-            return self._plan.test_interval, self._plan.snapshot
-        self._intervals_for = end
-        longest = math.ceil((end - self._own.iteration) / _LEAST)
+        """Return test_interval and snapshot for a training of `end` iterations. Once decided, they stay unless much changes."""
+        longest = math.ceil((min(end, self._most) - self._own.iteration) / _LEAST)
 
-        def fitted(own: int, seconds: float) -> int:
+        def fitted(own: int, old: int, seconds: float) -> int:
+            if not own:
+                return 0
             shortest = math.ceil(seconds / pace * (1 / _MOST_APART - 1))
-            return max(min(own, longest), shortest) if own else 0
+            interval = min(MOST, max(min(own, longest), shortest))
+            return old if self._said and 2 / 3 < interval / old < 3 / 2 else interval
 
-        return fitted(self._own.test_interval, self._test_seconds()), fitted(
-            self._own.snapshot, self._apart_seconds["snapshot"]
+        return (
+            fitted(self._own.test_interval, self._plan.test_interval, self._test_seconds()),
+            fitted(self._own.snapshot, self._plan.snapshot, self._apart_seconds["snapshot"]),
         )
 
     def _test_seconds(self) -> float:

@@ -128,6 +128,7 @@ def test_a_change_of_the_pace_is_corrected_and_said(factor: float) -> None:
     assert decisions[-1] == run.end
     assert len(decisions) > 1
     assert (decisions[-1] < decisions[0]) == (factor > 1)
+    assert 5 <= len(run.tests) <= 9
     assert re.search(r"max_iter \d+ instead of \d+, an iteration takes", run.lines[2])
     assert 0.97 * 600 < run.seconds <= 600
 
@@ -185,6 +186,17 @@ def test_every_policy_keeps_its_shape(settings: dict[str, object]) -> None:
         assert abs(position / 5000 - iteration / run.end) < 0.01
     # poly's last rate may lie below that of iteration 4999.
     assert differing <= 1
+
+
+def test_a_budget_beyond_all_iterations() -> None:
+    clock = Clock()
+    budget = Budget(1e300, clock=clock)
+    budget.begin(param_of(), 0, 0, lambda line: None)
+    for iteration in range(20):
+        clock.now += 0.001
+        if plan := budget.new_plan(iteration):
+            budget.take(plan)
+    assert budget.end == MOST
 
 
 def test_max_iter_is_the_most() -> None:

@@ -52,8 +52,6 @@ mkdir -p "$out"
 cd "$out"
 touch .made-by-demo
 root="$(realpath --relative-to=. "$MOKA_ROOT")"
-# The demo's own AgeNet and GenderNet learn within a few hundred iterations. recipes/demo/nets.py says what differs.
-"$PYTHON" -m recipes.demo.nets --iterations "$iterations"
 
 step "Faces, split into a training and a test part; the training part balanced by age"
 what="your faces"
@@ -62,6 +60,8 @@ if [ -z "$images" ]; then
     show "$PYTHON" -m tools.sample_faces --out "$images" --count "$([ -n "$quick" ] && echo 400 || echo 1400)" --force
 fi
 show "$PYTHON" "$root/build_dataset.py" --images "$images"
+# The demo's own AgeNet and GenderNet learn within a few hundred iterations. recipes/demo/nets.py says what differs.
+"$PYTHON" -m recipes.demo.nets --iterations "$iterations"
 
 step "Four databases and the mean image"
 show "$root/create_lmdb.sh" --force

@@ -1,5 +1,6 @@
 # Sourced by the recipes: their options, the environment, how a step is shown, and the steps that they have in common.
-#   --images TAR     the data set, as an archive or a folder
+#   --images TAR     the data set, as an archive or a folder; again for more archives of the same set
+#   --net NAME       this net in place of the recipe's own
 #   --out DIR        work in DIR
 #   --quick          shorter trainings: every step works, but less is learned
 #   --iterations N   N iterations in each training, fewer or more than the recipe's own
@@ -7,7 +8,8 @@
 # Everything is written into the working folder. A recipe that was stopped goes on where it was.
 
 recipes="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
-quick= out="${RECIPE}_out" images= images_utkface= weights= own_iterations= folds=5
+quick= out="${RECIPE}_out" images=() images_utkface=() net="${NET-}" weights= own_iterations= folds=
+division= measured= dataset= prefix=
 usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
 while [ $# -gt 0 ]; do
     # A recipe has the options that its help names.
@@ -16,13 +18,24 @@ while [ $# -gt 0 ]; do
         exit 2
     fi
     case "$1" in
-        --out | --images | --images_utkface | --weights | --iterations | --folds)
+        --out | --images | --images_utkface | --net | --weights | --iterations | --folds | --division | --measure | --dataset | --prefix)
             [ $# -ge 2 ] || { echo "error: $1 needs a value" >&2; exit 2; }
             case "$1" in
                 --out) out=$2 ;;
-                --images) images=$2 ;;
-                --images_utkface) images_utkface=$2 ;;
+                --images) images+=("$2") ;;
+                --images_utkface) images_utkface+=("$2") ;;
                 --weights) weights=$2 ;;
+                --division) division=$2 ;;
+                --measure) measured=$2 ;;
+                --dataset) dataset=$2 ;;
+                --prefix) prefix=$2 ;;
+                --net)
+                    [ -e "$recipes/../prototxt/$2/finetune_solver.prototxt" ] || {
+                        echo "error: --net $2: no such net. Known: $(cd "$recipes/../prototxt" && echo */finetune_solver.prototxt | sed 's|/[^ ]*||g')" >&2
+                        exit 2
+                    }
+                    net=$2
+                    ;;
                 --iterations)
                     [[ $2 =~ ^[1-9][0-9]{0,6}$ ]] || { echo "error: --iterations $2: expected a whole number from 1." >&2; exit 2; }
                     own_iterations=$2
@@ -39,11 +52,45 @@ while [ $# -gt 0 ]; do
     esac
 done
 
-# Prints the absolute path of a data set. Usage: data_set OPTION PATH
+folds="${folds:-${quick:+${QUICK_FOLDS-}}}"
+folds="${folds:-5}"
+
+# Makes the paths in an array absolute, and checks that they are there. Usage: data_sets OPTION ARRAY
+data_sets() {
+    local -n given=$2
+    local each found=()
+    [ ${#given[@]} -gt 0 ] || { echo "error: $1 is missing. Give the data set as an archive or a folder." >&2; exit 2; }
+    for each in "${given[@]}"; do
+        [ -e "$each" ] || { echo "error: $1 $each: not found. Expected a folder or a tar archive of faces." >&2; exit 2; }
+        found+=("$(realpath "$each")")
+    done
+    given=("${found[@]}")
+}
+
+# Does the same for a set that must be one archive or folder. Usage: data_set OPTION ARRAY
 data_set() {
-    [ -n "$2" ] || { echo "error: $1 is missing. Give the data set as an archive or a folder." >&2; exit 2; }
-    [ -e "$2" ] || { echo "error: $1 $2: not found. Expected a folder or a tar archive of faces." >&2; exit 2; }
-    realpath "$2"
+    data_sets "$@"
+    local -n given=$2
+    [ ${#given[@]} = 1 ] || { echo "error: $1 is given ${#given[@]} times. Expected one archive or folder." >&2; exit 2; }
+}
+
+# Makes the path of a file absolute, and checks that it is there. Usage: file OPTION VARIABLE
+file() {
+    local -n path=$2
+    [ -n "$path" ] || { echo "error: $1 is missing. Give the file." >&2; exit 2; }
+    [ -e "$path" ] || { echo "error: $1 $path: not found." >&2; exit 2; }
+    path="$(realpath "$path")"
+}
+
+# Ends the recipe unless the net has these tasks, because its figures are about them. Usage: need_tasks TASK...
+need_tasks() {
+    local task
+    for task in "$@"; do
+        if [[ ,${database_options[1]}, != *,$task,* ]]; then
+            echo "error: --net $net: learns ${database_options[1]}, and this recipe measures $task. Give another net." >&2
+            exit 2
+        fi
+    done
 }
 
 # Prints how many iterations a training has. Usage: how_long QUICK WHOLE
@@ -75,6 +122,7 @@ begin() {
     touch ".made-by-$RECIPE"
     moka="$(realpath --relative-to=. "$MOKA_ROOT")/moka"
     "$PYTHON" -m recipes.nets --out prototxt
+    read -ra database_options <<<"$("$PYTHON" -m recipes.nets --database_options "$net")"
 }
 
 # Writes the distributions over ages, unless they are there.
@@ -82,20 +130,17 @@ distributions() {
     [ -e data/soft/years.binaryproto ] || show "$moka" soft_labels --bins 0:100 --sigma 3 data/soft/years.binaryproto
 }
 
-# Writes the pictures and labels of a part into two databases, unless they are there. Usage: databases NET PART
+# Writes pictures and labels into two databases of the net, unless they are there. Usage: databases PART OPTION... of create_lmdb
 databases() {
-    local net=$1 part=$2 shuffle=() options
-    [ -d "data/lmdb/${net}_${part}_labels" ] && return
-    if [ "$part" = train ]; then shuffle=(--shuffle); fi
-    read -ra options <<<"$("$PYTHON" -m recipes.nets --database_options "$net")"
-    show "$moka" create_lmdb --table "data/DEF/$part.csv" "${shuffle[@]}" "${options[@]}" \
-        "data/lmdb/${net}_$part" "data/lmdb/${net}_${part}_labels"
+    local place="data/lmdb/${net}_$1"
+    shift
+    [ -d "${place}_labels" ] || show "$moka" create_lmdb "$@" "${database_options[@]}" "$place" "${place}_labels"
 }
 
 # Trains a net, or resumes its training, unless it is trained. A training of another length is not resumed.
-# Usage: training NET SOLVER ITERATIONS
+# Usage: training SOLVER ITERATIONS
 training() {
-    local net=$1 solver=$2 iterations=$3 begun="models/$1/iterations" state resume=(--force)
+    local solver=$1 iterations=$2 begun="models/$net/iterations" state resume=(--force)
     mkdir -p "models/$net"
     if [ "$(cat "$begun" 2>/dev/null)" != "$iterations" ]; then echo "$iterations" >"$begun"; fi
     [ "models/$net/${net}_iter_$iterations.caffemodel" -nt "$begun" ] && return
@@ -105,60 +150,93 @@ training() {
         2> >(tee -a "$net.log" | grep --line-buffered -E '^[^I]|Iteration .*(loss|Test)|Test net output' >&2)
 }
 
-# Trains FaceRes on UTKFace, from the archive on, and sets weights to what came out. Usage: train_on_utkface IMAGES
+# Trains the net on UTKFace, from the archives on, and sets weights to what came out.
+# Usage: train_on_utkface ARRAY ITERATIONS OPTION... of build_dataset
 train_on_utkface() {
-    local iterations
-    iterations="$(how_long 700 5200)"
-    step "UTKFace, split into a training and a test part"
-    [ -e data/DEF/test.csv ] || show "$moka" build_dataset --images "$1" --balance half_repeats
+    local -n archives=$1
+    local iterations=$2
+    shift 2
+    step "UTKFace, divided into a training and a test part"
+    [ -e data/DEF/test.csv ] || show "$moka" build_dataset "${archives[@]/#/--images=}" "$@"
     step "Databases of pictures and labels, and the distributions over ages"
-    databases FaceRes train
-    databases FaceRes test
+    databases train --table data/DEF/train.csv --shuffle
+    databases test --table data/DEF/test.csv
     distributions
-    step "Training FaceRes on UTKFace"
-    training FaceRes solver "$iterations"
-    weights="models/FaceRes/FaceRes_iter_$iterations.caffemodel"
+    step "Training $net on UTKFace"
+    training solver "$iterations"
+    weights="models/$net/${net}_iter_$iterations.caffemodel"
 }
 
-# Prints the plan of cross_validate of this recipe: @NAME@ becomes the value of that variable, as a JSON string has it.
-# Usage: plan NAME...
+# Writes one table of all pictures of a set, unless it is there. Usage: whole_table FOLDER OPTION... of build_dataset
+whole_table() {
+    local folder=$1
+    shift
+    [ -e "$folder/all.csv" ] && return
+    show "$moka" build_dataset "$@" --split 0.5 --balance none --out "$folder" --force
+    # Both parts again: a division always has two.
+    { cat "$folder/train.csv"; tail -n +2 "$folder/test.csv"; } >"$folder/all.part"
+    mv "$folder/all.part" "$folder/all.csv"
+}
+
+# Measures the trained net on all pictures of a table, in a folder with a test database of its own. Usage: measure FOLDER TABLE
+measure() {
+    local folder=$1 table=$2 place="$1/data/lmdb/${net}_test" trained
+    trained="$(realpath "$weights")"
+    mkdir -p "$folder/data"
+    ln -sfn "$PWD/prototxt" "$folder/prototxt"
+    ln -sfn "$PWD/data/soft" "$folder/data/soft"
+    [ "${place}_labels" -nt "$table" ] ||
+        show "$moka" create_lmdb --table "$table" "${database_options[@]}" --force "$place" "${place}_labels"
+    table="$(realpath "$table")"
+    (cd "$folder" && show "$MOKA_ROOT/moka" evaluate --net "$net" --weights "$trained" --looks mirror \
+        --table "$table" --published "$recipes/published/$RECIPE.json" --out .)
+}
+
+# Prints the plan of cross_validate of this recipe. A string of JSON that holds @NAME@ gets the value of that variable;
+# "@NAME@" alone becomes as many strings as an array has. Usage: plan NAME...
 plan() {
-    local text name value
+    local text name value words
     text="$(<"$recipes/plans/$RECIPE.json")"
     for name in "$@"; do
-        value="${!name//\\/\\\\}"
-        value="${value//\"/\\\"}"
-        text="${text//@$name@/"$value"}"
+        local -n values=$name
+        words=
+        for value in "${values[@]}"; do
+            value="${value//\\/\\\\}"
+            value="${value//\"/\\\"}"
+            words+="${words:+\", \"}$value"
+        done
+        text="${text//@$name@/"$words"}"
     done
     printf '%s\n' "$text"
 }
 
-# Runs the folds of plans/RECIPE.json over data/faces, and sets published figures beside theirs. What is done is not repeated.
-# Usage: run_folds ITERATIONS
+# Runs the folds of plans/RECIPE.json, and sets published figures beside theirs. What is done is not repeated.
+# Usage: run_folds ITERATIONS [NAME...]; the plan may hold these variables too
 run_folds() {
     local checkout="$MOKA_ROOT" iterations=$1
-    plan checkout folds iterations weights >folds.json
-    show "$moka" cross_validate folds.json --out folds --jobs "$(nproc)"
+    shift
+    plan checkout folds iterations net database_options weights "$@" >folds.json
+    show "$moka" cross_validate folds.json --out "folds/$net" --jobs "$(nproc)"
     echo
-    "$PYTHON" -m recipes.beside folds/folds.json "$recipes/published/$RECIPE.json" --out report.txt
+    "$PYTHON" -m recipes.beside "folds/$net/folds.json" "$recipes/published/$RECIPE.json" --out report.txt
 }
 
-# Compiles NET, as it was trained in FOLDER, into graph/, unless that is newer. Usage: compile NET FOLDER WEIGHTS_IN_FOLDER
+# Compiles the net, as it was trained in FOLDER, into graph/, unless that is newer. Usage: compile FOLDER WEIGHTS_IN_FOLDER
 compile() {
     local graph="$PWD/graph"
-    if [ "graph/$1.json" -nt "$2/$3" ]; then
+    if [ "graph/$net.json" -nt "$1/$2" ]; then
         # Without the tool chain there was no blob.
-        if [ -e "graph/$1.blob" ] || [ ! -e "$MOKA_ROOT/.toolchain/movidius" ]; then return; fi
+        if [ -e "graph/$net.blob" ] || [ ! -e "$MOKA_ROOT/.toolchain/movidius" ]; then return; fi
     fi
     # There, because compile reads from the databases how large pictures were.
-    (cd "$2" && show "$MOKA_ROOT/moka" compile --net "$1" --weights "$3" --out "$graph" --force)
+    (cd "$1" && show "$MOKA_ROOT/moka" compile --net "$net" --weights "$2" --out "$graph" --force)
 }
 
-# Asks the compiled net about the first test picture of a folder. Usage: ask FOLDER
+# Asks the compiled net about the first picture of a table. Usage: ask TABLE [FOLDER], from which its paths start
 ask() {
     local picture
-    picture="$("$PYTHON" -c 'import csv, sys; print(list(csv.reader(sys.stdin))[1][0])' <"$1/data/DEF/test.csv")"
+    picture="$("$PYTHON" -c 'import csv, sys; print(list(csv.reader(sys.stdin))[1][0])' <"$1")"
     # Its path is relative to that folder, or absolute.
-    picture="$(cd "$1" && realpath --no-symlinks "$picture")"
+    picture="$(cd "${2:-.}" && realpath --no-symlinks "$picture")"
     show "$moka" infer --image_path "$picture" --device auto --output answer.png --force
 }

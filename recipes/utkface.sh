@@ -6,19 +6,19 @@
 #   --out DIR                                             work in DIR (default utkface_out)
 # docs/recipes.md has the figures.
 set -euo pipefail
-RECIPE=utkface
+RECIPE=utkface NET=FaceRes
 . "$(dirname "$(readlink -f "$0")")/road.sh"
-images="$(data_set --images "$images")"
+data_sets --images images
 begin
 
-train_on_utkface "$images"
+train_on_utkface images "$(how_long 700 5200)" --balance half_repeats
 
 step "Figures on the test part"
-show "$moka" evaluate --net FaceRes --weights "$weights" --looks mirror --table data/DEF/test.csv \
+show "$moka" evaluate --net "$net" --weights "$weights" --looks mirror --table data/DEF/test.csv \
     --published "$recipes/published/utkface.json"
 
 step "Compiling for OpenVINO and for Myriad X"
-compile FaceRes . "$weights"
+compile . "$weights"
 
 step "Asking the compiled net about one test face"
-ask .
+ask data/DEF/test.csv

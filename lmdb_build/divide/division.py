@@ -127,7 +127,10 @@ def _test_on(folds: dict[int, list[Sample]], fold: int | None) -> Parts:
         raise UsageError(f"--fold: {found}. Expected one of {min(folds)} to {max(folds)}, the fold of the test part.")
     train = [sample for number, members in folds.items() if number != fold for sample in members]
     if not train:
-        raise DatasetError(f"--fold {fold}: holds all pictures, so none is left for training.")
+        raise DatasetError(
+            f"--fold {fold}: all {len(folds[fold])} pictures that are there are in this fold, so none is left for training. "
+            "Expected pictures of other folds too."
+        )
     return {"train": train, "test": folds[fold]}
 
 

@@ -3,7 +3,7 @@
     table.py        name -> network
     face_net.py     a network about faces, and its files
     layers.py       adds layers to a NetParameter
-    residual.py     the layers of FaceRes and SmileRes
+    residual.py     the layers of FaceRes and its like
 
 Every other module holds the layers of one family.
 """

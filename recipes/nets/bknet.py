@@ -20,8 +20,6 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
-from caffe_io.caffe_pb2 import PoolingParameter
-
 from .layers import Layers
 
 # Channels, and how many convolutions have them.
@@ -46,9 +44,7 @@ def body(layers: Layers) -> str:
     for block, (channels, count) in enumerate(_BLOCKS, start=1):
         for number in range(1, count + 1):
             blob = layers.convolution(f"conv{block}_{number}", blob, channels, 3)
-        pool = layers.add(f"pool{block}", "Pooling", [blob]).pooling_param
-        pool.pool, pool.kernel_size, pool.stride = PoolingParameter.MAX, 2, 2
-        blob = f"pool{block}"
+        blob = layers.max_pooling(f"pool{block}", blob, 2, 2)
     return blob
 
 

@@ -159,16 +159,21 @@ def deploy(net: FaceNet) -> NetParameter:
 
 def solver(net: FaceNet, iterations: int, rate: float = 1.0) -> SolverParameter:
     """Return the solver; `rate` multiplies its learning rate."""
-    fields = {**_SOLVER, **net.solver}
+    fields = {"test_interval": max(100, iterations // 10), "snapshot": iterations, **_SOLVER, **net.solver}
     fields["base_lr"] *= rate
-    return SolverParameter(
+    param = SolverParameter(
         net=f"prototxt/{net.name}/train_test.prototxt",
         max_iter=iterations,
-        test_interval=max(100, iterations // 10),
-        snapshot=iterations,
         snapshot_prefix=f"models/{net.name}/{net.name}",
         **fields,
     )
+    # The net's own are for net.iterations.
+    if param.stepsize:
+        param.stepsize = param.stepsize * iterations // net.iterations
+    param.stepvalue[:] = [value * iterations // net.iterations for value in param.stepvalue]
+    param.snapshot = min(param.snapshot, iterations)
+    param.test_interval = min(param.test_interval, iterations)
+    return param
 
 
 def card(net: FaceNet) -> dict[str, Any]:

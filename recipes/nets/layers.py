@@ -32,25 +32,49 @@ class Layers:
         self.add(f"{blob}_relu", "ReLU", [blob], [blob])
         return blob
 
-    def convolution(self, name: str, bottom: str, channels: int, size: int, stride: int = 1, relu: bool = True) -> str:
+    def convolution(
+        self, name: str, bottom: str, channels: int, size: int, stride: int = 1, relu: bool = True, group: int = 1
+    ) -> str:
         """Add a convolution of odd size that keeps the size of the map, with BatchNorm and Scale, and a ReLU."""
+        self.weights(name, bottom, channels, size, stride, pad=size // 2, group=group)
+        self.normalise(name)
+        return self.relu(name) if relu else name
+
+    def weights(
+        self, name: str, bottom: str, channels: int, size: int, stride: int = 1, pad: int = 0, group: int = 1
+    ) -> LayerParameter:
+        """Add a convolution alone, without a bias; its weights begin as He et al. have it."""
         layer = self.add(name, "Convolution", [bottom], param=[WEIGHT])
         p = layer.convolution_param
         p.num_output, p.bias_term = channels, False
         p.kernel_size.append(size)
         p.stride.append(stride)
-        p.pad.append(size // 2)
+        p.pad.append(pad)
+        if group > 1:
+            p.group = group
         p.weight_filler.type = "msra"
-        self.normalise(name)
-        return self.relu(name) if relu else name
+        return layer
 
-    def normalise(self, blob: str) -> str:
-        """Add BatchNorm and Scale in place."""
-        norm = self.add(f"{blob}_bn", "BatchNorm", [blob], [blob])
+    def normalise(self, blob: str, into: str = "") -> str:
+        """Add BatchNorm and Scale, in place or into a new blob."""
+        top = into or blob
+        norm = self.add(f"{top}_bn", "BatchNorm", [blob], [top])
         norm.batch_norm_param.moving_average_fraction = STATISTICS_KEPT
-        scale = self.add(f"{blob}_scale", "Scale", [blob], [blob], param=[UNDECAYED, UNDECAYED])
+        scale = self.add(f"{top}_scale", "Scale", [top], [top], param=[UNDECAYED, UNDECAYED])
         scale.scale_param.bias_term = True
-        return blob
+        return top
+
+    def max_pooling(self, name: str, bottom: str, size: int, stride: int) -> str:
+        """Add the maxima of windows. A window that does not fit at the end counts, too, as Caffe has it."""
+        pool = self.add(name, "Pooling", [bottom]).pooling_param
+        pool.pool, pool.kernel_size, pool.stride = PoolingParameter.MAX, size, stride
+        return name
+
+    def local_response(self, name: str, bottom: str) -> str:
+        """Add LRN over five channels, as in AlexNet."""
+        norm = self.add(name, "LRN", [bottom]).lrn_param
+        norm.local_size, norm.alpha, norm.beta = 5, 1e-4, 0.75
+        return name
 
     def sum(self, name: str, first: str, second: str) -> str:
         """Add two maps."""
@@ -70,10 +94,12 @@ class Layers:
         layer.dropout_param.dropout_ratio = ratio
         return blob
 
-    def inner_product(self, name: str, bottom: str, outputs: int, std: float) -> str:
-        """Add an InnerProduct whose weights begin as a Gaussian of that standard deviation."""
+    def inner_product(self, name: str, bottom: str, outputs: int, std: float, bias: float = 0) -> str:
+        """Add an InnerProduct whose weights begin as a Gaussian of that standard deviation, and its biases as `bias`."""
         layer = self.add(name, "InnerProduct", [bottom], param=[WEIGHT, BIAS])
-        layer.inner_product_param.num_output = outputs
-        layer.inner_product_param.weight_filler.type = "gaussian"
-        layer.inner_product_param.weight_filler.std = std
+        p = layer.inner_product_param
+        p.num_output = outputs
+        p.weight_filler.type, p.weight_filler.std = "gaussian", std
+        if bias:
+            p.bias_filler.type, p.bias_filler.value = "constant", bias
         return name

@@ -1,4 +1,4 @@
-"""The layers of FaceRes and SmileRes: a 3x3 convolution, four stages of one residual block, the mean over the map."""
+"""The layers of FaceRes and its like: a 3x3 convolution, four stages of one residual block, the mean over the map."""
 
 from __future__ import annotations
 

@@ -2,11 +2,58 @@
 
 from __future__ import annotations
 
-from . import bknet, resnet18
+from dataclasses import replace
+
+from . import bknet, levi_hassner, lmtcnn, resnet18, wide_resnet
 from .face_net import FaceNet, Picture
 from .residual import residual
 
 _FACE = Picture(side=72, crop=64, mean=(105.0, 118.0, 151.0), scale=1 / 60)
+_ADIENCE = Picture(side=256, crop=227, mean=levi_hassner.MEAN)
+
+
+def _levi_hassner(name: str, task: str) -> FaceNet:
+    return FaceNet(
+        name,
+        {task: 1.0},
+        picture=_ADIENCE,
+        body=levi_hassner.body,
+        head=levi_hassner.head,
+        dropout=0,
+        iterations=levi_hassner.ITERATIONS,
+        batch=levi_hassner.BATCH,
+        solver=levi_hassner.SOLVER,
+        training=None,
+    )
+
+
+def _lmtcnn(first: int, second: int) -> FaceNet:
+    return FaceNet(
+        f"LMTCNN-{first}-{second}",
+        {"adience_age": 1.0, "gender": 1.0},
+        picture=replace(_ADIENCE, scale=1 / 60),
+        body=lmtcnn.lmtcnn(first, second),
+        dropout=0,
+        iterations=lmtcnn.ITERATIONS,
+        batch=lmtcnn.BATCH,
+        solver=lmtcnn.SOLVER,
+        training=None,
+    )
+
+
+def _wide_resnet(depth: int, width: int) -> FaceNet:
+    return FaceNet(
+        f"WideResNet-{depth}-{width}",
+        {"years": 1.0, "gender": 1.0},
+        picture=_FACE,
+        body=wide_resnet.wide_resnet(depth, width),
+        dropout=0,
+        iterations=wide_resnet.ITERATIONS,
+        batch=wide_resnet.BATCH,
+        solver=wide_resnet.SOLVER,
+        training=wide_resnet.TRAINING,
+    )
+
 
 NETS: dict[str, FaceNet] = {
     net.name: net
@@ -18,6 +65,14 @@ NETS: dict[str, FaceNet] = {
         FaceNet(
             "FaceResSmile",
             {"years": 1.0, "gender": 0.5, "smile": 0.5},
+            body=residual(24, 48, 96, 160),
+            iterations=5200,
+            picture=_FACE,
+        ),
+        # Adience gives ranges of ages and no years.
+        FaceNet(
+            "FaceResAdience",
+            {"adience_age": 1.0, "gender": 0.5},
             body=residual(24, 48, 96, 160),
             iterations=5200,
             picture=_FACE,
@@ -45,6 +100,12 @@ NETS: dict[str, FaceNet] = {
             solver=resnet18.SOLVER,
             training=resnet18.TRAINING,
         ),
-        FaceNet("SmileRes", {"smile": 1.0}, body=residual(24, 48, 96, 128), iterations=1000, picture=_FACE),
+        _levi_hassner("LeviHassnerAge", "adience_age"),
+        _levi_hassner("LeviHassnerGender", "gender"),
+        _lmtcnn(1, 1),
+        _lmtcnn(2, 1),
+        _wide_resnet(16, 8),
+        _wide_resnet(16, 4),
+        _wide_resnet(10, 2),
     )
 }

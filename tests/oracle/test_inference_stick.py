@@ -37,7 +37,9 @@ core.set_config({"CACHE_DIR": cache}, "")
 network = core.read_network(xml, xml[:-3] + "bin")
 network.input_info["data"].precision = "U8"
 try:
-    core.load_network(network, "MYRIAD", {"VPU_MYRIAD_PLATFORM": "VPU_MYRIAD_2480"})
+    # The second option keeps the plugin from a search for a stick, as in ncs/myriad_worker.py.
+    config = {"VPU_MYRIAD_PLATFORM": "VPU_MYRIAD_2480", "MYRIAD_DEVICE_CONNECT_TIMEOUT": "-1"}
+    core.load_network(network, "MYRIAD", config)
 except RuntimeError as error:  # the blob is made by then; only the infer request wants a stick
     assert "Can not create infer request" in str(error), error
 """

@@ -78,6 +78,15 @@ def test_what_is_there_is_replaced_and_the_stock_files_are_not(tmp_path: Path, m
     assert len([path for path in Path("prototxt").rglob("*") if path.is_file()]) == 8
 
 
+@pytest.mark.parametrize(("faces", "batches"), [(80, 3), (280, 11), (4000, 11), (24, 1), (0, 1)])
+def test_a_test_shows_no_face_twice(working_folder: Path, faces: int, batches: int) -> None:
+    nets.TEST_FACES.parent.mkdir(parents=True)
+    nets.TEST_FACES.write_text("face.jpg 3\n" * faces)
+    nets.main(["--iterations", "20"])
+    for name in ("AgeNet", "GenderNet"):
+        assert f"test_iter: {batches}\n" in Path(f"prototxt/{name}/solver.prototxt").read_text()
+
+
 @pytest.mark.parametrize(
     "words",
     [[], ["--iterations", "0"], ["--iterations", "-3"], ["--iterations", "many"], ["--iterations", "2147483648"]],

@@ -22,24 +22,20 @@ from training.nets.net import Net
 from training.solvers.training_file import read_training_file
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Databases of all nets with three pictures each; the second has no labels."""
+def write_databases(net: FaceNet, folder: Path) -> None:
+    """Write the databases of a net with three pictures each; the second has no labels."""
     random = np.random.default_rng(0)
-    with inside(tmp_path):
-        for net in NETS.values():
-            for part in ("train", "test"):
-                with write_lmdb(f"{net.data}_{part}") as pictures, write_lmdb(f"{net.data}_{part}_labels") as labels:
-                    for i in range(3):
-                        picture = random.integers(
-                            0, 256, (len(net.picture.mean), net.picture.side, net.picture.side), dtype=np.uint8
-                        )
-                        pictures.put(b"%d" % i, array_to_datum(picture, 0).SerializeToString())
-                        values = [-1.0 if i == 1 else 1.0] * len(net.losses)
-                        datum = Datum(channels=len(values), height=1, width=1, float_data=values)
-                        labels.put(b"%d" % i, datum.SerializeToString())
+    shape = (len(net.picture.mean), net.picture.side, net.picture.side)
+    with inside(folder):
+        for part in ("train", "test"):
+            with write_lmdb(f"{net.data}_{part}") as pictures, write_lmdb(f"{net.data}_{part}_labels") as labels:
+                for i in range(3):
+                    picture = random.integers(0, 256, shape, dtype=np.uint8)
+                    pictures.put(b"%d" % i, array_to_datum(picture, 0).SerializeToString())
+                    values = [-1.0 if i == 1 else 1.0] * len(net.losses)
+                    datum = Datum(channels=len(values), height=1, width=1, float_data=values)
+                    labels.put(b"%d" % i, datum.SerializeToString())
         write_mean(Path("data/soft/years.binaryproto"), np.eye(101, dtype=np.float32)[None])
-    return tmp_path
 
 
 def with_batches(param: NetParameter, size: int) -> NetParameter:
@@ -69,9 +65,10 @@ def test_the_card_and_the_training_file_are_right(net: FaceNet) -> None:
 
 
 @pytest.mark.parametrize("net", NETS.values(), ids=NETS)
-def test_both_phases_run(net: FaceNet, folder: Path) -> None:
+def test_both_phases_run(net: FaceNet, tmp_path: Path) -> None:
+    write_databases(net, tmp_path)
     param = with_batches(train_test(net), 3)
-    with inside(folder):
+    with inside(tmp_path):
         trained = Net(param, TRAIN, seed=1)
         # Before it, the statistics of BatchNorm are 0, and TEST divides by next to nothing.
         loss = trained.forward()
@@ -85,7 +82,37 @@ def test_both_phases_run(net: FaceNet, folder: Path) -> None:
     assert bool(loss.isfinite()) and float(loss) > 0
 
 
-@pytest.mark.parametrize("name", ["FaceRes", "FaceResSmile", "SmileRes"])
+def test_the_schedules_fit_their_iterations() -> None:
+    """That of training goes on in finetune_solver, which has fewer."""
+    quarters = read_solver(ROOT / "prototxt/WideResNet-16-8/solver.prototxt")
+    assert [4 * value / quarters.max_iter for value in quarters.stepvalue] == [1, 2, 3]
+    for name in ("WideResNet-16-8", "LeviHassnerAge"):
+        whole, short = (
+            read_solver(ROOT / f"prototxt/{name}/{kind}.prototxt") for kind in ("solver", "finetune_solver")
+        )
+        factor = short.max_iter / whole.max_iter
+        assert [*short.stepvalue, short.stepsize] == [value * factor for value in (*whole.stepvalue, whole.stepsize)]
+        assert short.snapshot <= short.max_iter
+        assert short.test_interval <= short.max_iter
+
+
+@pytest.mark.parametrize(
+    ("name", "blob", "shape"),
+    [
+        # With Caffe's pooling, which takes a window that does not fit.
+        ("LeviHassnerAge", "pool5", (1, 384, 7, 7)),
+        ("LMTCNN-1-1", "block1_pixels", (1, 256, 28, 28)),
+        ("LMTCNN-2-1", "block1_pixels", (1, 512, 28, 28)),
+        ("LMTCNN-2-1", "pool2", (1, 384, 7, 7)),
+        ("WideResNet-16-8", "stage1_2", (1, 128, 64, 64)),
+        ("WideResNet-16-4", "activated", (1, 256, 16, 16)),
+    ],
+)
+def test_the_maps_have_the_sizes_of_the_papers(name: str, blob: str, shape: tuple[int, ...]) -> None:
+    assert Net(deploy(NETS[name]), TEST).shapes[blob] == shape
+
+
+@pytest.mark.parametrize("name", ["FaceRes", "FaceResSmile", "FaceResAdience"])
 def test_our_own_nets_are_small(name: str) -> None:
     made = Net(deploy(NETS[name]), TEST)
     # A BatchNorm's own three blobs hold statistics.
@@ -93,10 +120,11 @@ def test_our_own_nets_are_small(name: str) -> None:
     assert 300_000 < learnt < 1_000_000
 
 
-def test_absent_labels_give_no_loss_and_no_gradient(folder: Path) -> None:
+def test_absent_labels_give_no_loss_and_no_gradient(tmp_path: Path) -> None:
     """Records 0, 1, 2, 0, 1, ...: a third of each batch is absent, and its loss would be that of label -1."""
     net = NETS["FaceRes"]
-    with inside(folder):
+    write_databases(net, tmp_path)
+    with inside(tmp_path):
         made = Net(train_test(net), TRAIN, seed=1)
         made.forward()
         scores = made.blobs["gender_scores"].detach()
@@ -106,13 +134,14 @@ def test_absent_labels_give_no_loss_and_no_gradient(folder: Path) -> None:
     assert float(made.blobs["gender_loss"].detach()) == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_the_statistics_follow_the_weights_in_few_iterations(folder: Path) -> None:
+def test_the_statistics_follow_the_weights_in_few_iterations(tmp_path: Path) -> None:
     """With Caffe's moving average of 1,000 iterations, answers after a short training are those of weights long gone."""
-    param = with_batches(train_test(NETS["SmileRes"]), 3)
+    write_databases(NETS["FaceResAdience"], tmp_path)
+    param = with_batches(train_test(NETS["FaceResAdience"]), 3)
     for layer in param.layer:
         if layer.type == "Data":
             layer.transform_param.mirror = False
-    with inside(folder):
+    with inside(tmp_path):
         made = Net(param, TRAIN, seed=1)
         made.forward()
         weights, means = (

@@ -26,9 +26,11 @@ def shell(folder: Path, script: str, *words: str, recipe: str = "smile") -> subp
     fake = folder / "moka"
     fake.write_text('#!/bin/sh\necho "$@" >>calls.txt\n')
     fake.chmod(0o755)
-    text = f'set -euo pipefail; RECIPE={recipe}; . "$ROAD"; moka="$PWD/moka" MOKA_ROOT="$PWD" PYTHON=python\n{script}'
+    set_up = (
+        f'set -euo pipefail; RECIPE={recipe} QUICK_FOLDS=2; . "$ROAD"; moka="$PWD/moka" MOKA_ROOT="$PWD" PYTHON=python'
+    )
     return subprocess.run(
-        ["bash", "-c", text, ROOT / f"recipes/{recipe}.sh", *words],
+        ["bash", "-c", f"{set_up}\n{script}", ROOT / f"recipes/{recipe}.sh", *words],
         cwd=folder, env={**os.environ, "ROAD": str(ROOT / "recipes/road.sh")},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
@@ -47,16 +49,24 @@ def touch(path: Path, time: float) -> None:
     os.utime(path, (time, time))
 
 
-@pytest.mark.parametrize("recipe", ["smile", "fgnet"])
+@pytest.mark.parametrize("recipe", ["smile", "fgnet", "adience"])
 @pytest.mark.parametrize("odd", ["/plain/it.caffemodel", 'a "b" \\n c&d/@folds@/ü', "{here}/models"])
 def test_the_plan_is_json_whatever_the_paths_are(tmp_path: Path, recipe: str, odd: str) -> None:
-    script = f"checkout='/a \"&\\' iterations=7 weights='{odd}'; plan checkout folds iterations weights"
+    """An array becomes as many words."""
+    script = (
+        f"checkout='/a \"&\\' iterations=7 weights='{odd}' repeats=4 net=Net database_options=(--tasks years,gender)\n"
+    )
+    script += f"pictures=('--images={odd}') divisions=(--fold 3)\n"
+    script += "plan checkout folds iterations net repeats database_options divisions pictures weights"
     plan = json.loads(road(tmp_path, script, "--folds", "3", recipe=recipe))
     assert plan["folds"] == 3
     words = [word for step in plan["steps"].values() for word in step]
     assert '/a "&\\/moka' in words
     assert "7" in plan["steps"]["train"]
+    data = plan["steps"]["train_data"]
+    assert data[data.index("--tasks") + 1] == "years,gender"
     assert (odd in words) == (recipe == "fgnet")
+    assert (f"--images={odd}" in words) == (recipe == "adience")
     assert not [word for word in words if word.startswith("@")]
 
 
@@ -68,7 +78,7 @@ def test_how_long(tmp_path: Path, words: list[str], expected: str) -> None:
 
 
 def test_a_training_is_made_once_resumed_and_begun_again_for_another_length(tmp_path: Path) -> None:
-    script = "training Net solver 20"
+    script = "net=Net; training solver 20"
     road(tmp_path, script)
     start = "train --solver prototxt/Net/solver.prototxt --max_iter 20 "
     assert calls(tmp_path) == [f"{start}--force"]
@@ -85,7 +95,7 @@ def test_a_training_is_made_once_resumed_and_begun_again_for_another_length(tmp_
     # A snapshot of the shorter training is nothing to go on from: its learning rate has already fallen.
     for path in (tmp_path / "models/Net").iterdir():
         os.utime(path, (begun - 100, begun - 100))
-    road(tmp_path, "training Net solver 30")
+    road(tmp_path, "net=Net; training solver 30")
     assert calls(tmp_path) == ["train --solver prototxt/Net/solver.prototxt --max_iter 30 --force"]
     road(tmp_path, script)
     assert calls(tmp_path) == [f"{start}--force"]
@@ -93,7 +103,7 @@ def test_a_training_is_made_once_resumed_and_begun_again_for_another_length(tmp_
 
 def test_a_net_is_compiled_again_when_it_was_trained_again(tmp_path: Path) -> None:
     weights = "models/Net/Net_iter_2.caffemodel"
-    script = f"compile Net fold {weights}"
+    script = f"net=Net; compile fold {weights}"
     touch(tmp_path / "fold" / weights, 1000)
     (tmp_path / "fold/moka").symlink_to(tmp_path / "moka")
     command = f"compile --net Net --weights {weights} --out {tmp_path}/graph --force"
@@ -119,7 +129,7 @@ def test_a_training_that_fails_ends_the_recipe_and_its_message_is_shown(tmp_path
         '#!/bin/sh\necho "I1 solver" >&2\nprintf "error: no such net\\nand what to do\\n" >&2\nexit 1\n'
     )
     (tmp_path / "failing").chmod(0o755)
-    script = 'moka="$PWD/failing"; training Net solver 20; echo "went on"'
+    script = 'moka="$PWD/failing"; net=Net; training solver 20; echo "went on"'
     done = shell(tmp_path, script)
     assert done.returncode == 1
     assert "went on" not in done.stdout
@@ -132,15 +142,63 @@ def test_the_compiled_net_is_asked_about_the_first_picture_of_the_table(tmp_path
     (tmp_path / "fold/data/DEF").mkdir(parents=True)
     with (tmp_path / "fold/data/DEF/test.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("picture", "person", "smile"), (f"../faces/{name}", "", 1), ("other.jpg", "", 0)])
-    road(tmp_path, f"PYTHON='{sys.executable}'; ask fold")
+    road(tmp_path, f"PYTHON='{sys.executable}'; ask fold/data/DEF/test.csv fold")
     assert calls(tmp_path) == [f"infer --image_path {tmp_path}/faces/{name} --device auto --output answer.png --force"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [([], "5"), (["--quick"], "2"), (["--quick", "--folds", "4"], "4"), (["--folds", "10"], "10")],
+)
+def test_how_many_folds(tmp_path: Path, words: list[str], expected: str) -> None:
+    assert road(tmp_path, 'echo "$folds"', *words).strip() == expected
+
+
+def test_a_recipe_ends_when_the_net_lacks_a_task(tmp_path: Path) -> None:
+    script = "net=Net; database_options=(--tasks smile,years --absent -1); need_tasks years smile; need_tasks gender"
+    done = shell(tmp_path, script)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --net Net: learns smile,years, and this recipe measures gender. Give another net.\n"
+
+
+def test_a_net_is_measured_on_a_table_and_its_database_follows_the_table(tmp_path: Path) -> None:
+    (tmp_path / "moka").touch()
+    script = "net=Net weights=it.caffemodel database_options=(--tasks years); measure there all.csv"
+    touch(tmp_path / "all.csv", 1000)
+    touch(tmp_path / "it.caffemodel", 1000)
+    road(tmp_path, script)
+    create = (
+        "create_lmdb --table all.csv --tasks years --force there/data/lmdb/Net_test there/data/lmdb/Net_test_labels"
+    )
+    evaluate = (
+        f"evaluate --net Net --weights {tmp_path}/it.caffemodel --looks mirror --table {tmp_path}/all.csv "
+        f"--published {ROOT}/recipes/published/smile.json --out ."
+    )
+    assert (calls(tmp_path), calls(tmp_path / "there")) == ([create], [evaluate])
+    touch(tmp_path / "there/data/lmdb/Net_test_labels", 2000)
+    road(tmp_path, script)
+    assert (calls(tmp_path), calls(tmp_path / "there")) == ([], [evaluate])
+    touch(tmp_path / "all.csv", 3000)
+    road(tmp_path, script)
+    assert calls(tmp_path) == [create]
+
+
+def test_a_table_of_a_whole_set_has_both_parts_under_one_header(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for part in ("train", "test"):
+        (tmp_path / f"set/{part}.csv").write_text(f"picture,person,years\n{part}.jpg,,3\n")
+    road(tmp_path, "whole_table set --images faces")
+    assert calls(tmp_path) == ["build_dataset --images faces --split 0.5 --balance none --out set --force"]
+    assert (tmp_path / "set/all.csv").read_text() == "picture,person,years\ntrain.jpg,,3\ntest.jpg,,3\n"
+    road(tmp_path, "whole_table set --images faces")
+    assert calls(tmp_path) == []
 
 
 def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/letter.txt").write_text("dear\n")
     done = subprocess.run(
-        ["bash", ROOT / "recipes/smile.sh", "--images", ".", "--out", "theirs"],
+        ["bash", ROOT / "recipes/utkface.sh", "--images", ".", "--out", "theirs"],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""Each recipe from its archive to its answer, on a miniature of the archive and with two iterations of training."""
+"""Each recipe from its archive to its answer, on a miniature of the archive and with one iteration of training."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from common.places import ROOT
+from kits.data_sets import write_adience
 from kits.faces import need_files
 from kits.lmdb_build import snapshot, truncate
 from kits.recipes import fgnet, genki4k, run_recipe, utkface
+from lmdb_build.tables import read_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.oracle, pytest.mark.timeout(300)]
 TOOLCHAIN = ROOT / ".toolchain/movidius/bin/python"
 MADE_ONCE = ("data/", "models/", "graph/", "folds/")
-WRITTEN_AGAIN = ("folds/folds.", "data/faces.json")
+WRITTEN_AGAIN = ("/folds.json", "/folds.txt", "data/faces.json")
 
 
-UTKFACE = ("--images", "UTKFace_AsianOnly.tar.gz", "--iterations", 2)
+ARCHIVE = "UTKFace_AsianOnly.tar.gz"
+UTKFACE = ("--images", ARCHIVE, "--iterations", 1)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +49,7 @@ def made_once(out: Path) -> dict[str, tuple[bytes, int]]:
     return {
         name: state
         for name, state in snapshot(out).items()
-        if name.startswith(MADE_ONCE) and "_test_torch" not in name and not name.startswith(WRITTEN_AGAIN)
+        if name.startswith(MADE_ONCE) and "_test_torch" not in name and not name.endswith(WRITTEN_AGAIN)
     }
 
 
@@ -68,7 +72,7 @@ def of_utkface(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder in which the recipe of UTKFace was run, and what it printed."""
     need_toolchain()
     folder = tmp_path_factory.mktemp("utkface")
-    utkface(folder / "UTKFace_AsianOnly.tar.gz")
+    utkface(folder / ARCHIVE)
     return folder, ended_well(run_recipe("utkface", *UTKFACE, folder=folder))
 
 
@@ -77,13 +81,13 @@ def test_utkface(of_utkface: tuple[Path, str]) -> None:
     out = folder / "utkface_out"
     for verb in ("build_dataset", "create_lmdb", "soft_labels", "train", "evaluate", "compile", "infer"):
         assert f"moka {verb} " in first
-    tasks = figures(out / "models/FaceRes/FaceRes_iter_2_test_torch_mirror.json")
+    tasks = figures(out / "models/FaceRes/FaceRes_iter_1_test_torch_mirror.json")
     # A fifth of 40.
     assert tasks["years"]["pictures"] == tasks["gender"]["pictures"] == 8
     assert tasks["years"]["mae"] > 0
     assert 0 <= tasks["gender"]["accuracy"] <= 1
     assert "tringn/AgeGenderPrediction" in first
-    assert "tringn/AgeGenderPrediction" in (out / "models/FaceRes/FaceRes_iter_2_test_torch_mirror.html").read_text()
+    assert "tringn/AgeGenderPrediction" in (out / "models/FaceRes/FaceRes_iter_1_test_torch_mirror.html").read_text()
     check_net(out, "FaceRes")
 
     before = made_once(out)
@@ -94,27 +98,37 @@ def test_utkface(of_utkface: tuple[Path, str]) -> None:
         assert f"moka {verb} " not in second
 
 
-def test_smile(tmp_path: Path) -> None:
+def test_smile(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
+    """One net of three tasks; UTKFace's test part is the same in both folds, and in no training."""
     need_files("blazeface")
     tar = genki4k(tmp_path / "GENKI4K.tar")
     out = tmp_path / "smile_out"
-    words = ["--images", tar.name, "--iterations", 2, "--folds", 2]
+    words = ["--images", tar.name, "--images_utkface", of_utkface[0] / ARCHIVE, "--iterations", 1, "--folds", 2]
     first = run_recipe("smile", *words, folder=tmp_path)
     assert "21 pictures, 20 faces, 1 pictures left out" in ended_well(first)
     assert "left out: files/file0021.jpg" in first.stderr
-    tasks = figures(out / "folds/folds.json")
+    tasks = figures(out / "folds/FaceResSmile/folds.json")
     assert tasks["smile"]["pictures"]["values"] == {"0": 10.0, "1": 10.0}
-    accuracy = tasks["smile"]["accuracy"]["mean"]
+    assert tasks["years"]["pictures"]["values"] == tasks["gender"]["pictures"]["values"] == {"0": 8.0, "1": 8.0}
+    for fold in range(2):
+        log = (out / f"folds/FaceResSmile/fold_{fold}/steps/03_train_data.log").read_text()
+        # Each of 10 smiling or unsmiling faces four times, and 32 of 40 of UTKFace.
+        assert "0 years: known 32 times, absent 40 times (-1)" in log
+        assert "2 smile: known 40 times, absent 32 times (-1)" in log
     report = (out / "report.txt").read_text()
-    assert f"smile, accuracy: ours {100 * accuracy:.1f} %" in report
+    for name in ("smile, accuracy", "gender, accuracy"):
+        task = name.partition(",")[0]
+        assert f"{name}: ours {100 * tasks[task]['accuracy']['mean']:.1f} %" in report
+    assert f"years, mae: ours {tasks['years']['mae']['mean']:.2f} years" in report
     assert report in first.stdout
-    check_net(out, "SmileRes")
+    check_net(out, "FaceResSmile")
 
     before = made_once(out)
     second = ended_well(run_recipe("smile", *words, folder=tmp_path))
     assert made_once(out) == before
-    assert second.count("done before: net, tables, train_data, test_data, train, evaluate") == 2
+    assert second.count("done before: net, tables, train_data, test_data, distributions, train, evaluate") == 2
     assert "moka compile" not in second
+    assert "moka build_dataset" not in second
 
 
 def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
@@ -124,29 +138,92 @@ def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     for name in ("data", "models"):
         shutil.copytree(folder / "utkface_out" / name, out / name)
     (out / ".made-by-fgnet").touch()
-    words = ["--images", fgnet(tmp_path / "FGNET.tar").name, "--images_utkface", folder / "UTKFace_AsianOnly.tar.gz"]
-    words += ["--iterations", 2, "--folds", 2]
+    words = ["--images", fgnet(tmp_path / "FGNET.tar").name, "--images_utkface", folder / ARCHIVE]
+    words += ["--iterations", 1, "--folds", 2]
     first = ended_well(run_recipe("fgnet", *words, folder=tmp_path))
-    for verb in ("build_dataset", "create_lmdb", "soft_labels", "train"):
-        assert f"moka {verb} " not in first
+    for done in (f"build_dataset --images={folder / ARCHIVE}", "create_lmdb --table data/DEF", "soft_labels", "train"):
+        assert f"moka {done} " not in first
     assert "data/FGNET: 20 pictures, 20 faces, 0 pictures left out" in first
-    # Every picture is tested once, in the fold of its person; there is no gender to measure.
-    tasks = figures(out / "folds/folds.json")
+    # Of the net that saw nothing of FG-NET: every picture, and no gender to measure.
+    unseen = figures(out / "unseen/FaceRes_iter_1_test_torch_mirror.json")
+    assert list(unseen) == ["years", "age by decade"]
+    assert unseen["years"]["pictures"] == 20
+    with np.load(out / "unseen/FaceRes_iter_1_test_torch_mirror_predictions.npz") as saved:
+        assert len(set(saved["people"])) == 10
+    # And every picture once more, in the fold of its person.
+    tasks = figures(out / "folds/FaceRes/folds.json")
     assert sum(tasks["years"]["pictures"]["values"].values()) == 20
     assert list(tasks) == ["years", "age by decade"]
     people = []
     for fold in range(2):
-        table = (out / f"folds/fold_{fold}/data/DEF/test.csv").read_text().splitlines()[1:]
+        table = (out / f"folds/FaceRes/fold_{fold}/data/DEF/test.csv").read_text().splitlines()[1:]
         people += list({line.split(",")[1] for line in table})
-        log = (out / f"folds/fold_{fold}/steps/06_train.log").read_text()
-        assert f"Finetuning from {out}/models/FaceRes/FaceRes_iter_2.caffemodel" in log
+        log = (out / f"folds/FaceRes/fold_{fold}/steps/06_train.log").read_text()
+        assert f"Finetuning from {out}/models/FaceRes/FaceRes_iter_1.caffemodel" in log
     assert sorted(people) == [f"{person:03d}" for person in range(1, 11)]
     assert "years, mae: ours " in (out / "report.txt").read_text()
     check_net(out, "FaceRes")
 
 
+def test_coral(tmp_path: Path) -> None:
+    """The test part is in the table that names it and nowhere else, unless it is to be measured."""
+    tar = utkface(tmp_path / ARCHIVE)
+    names = sorted(path.name for path in (tmp_path / f"{ARCHIVE}.files/UTKFace_AsianOnly").iterdir())
+    lines = [f"{name},{name.split('_')[0]},{'test' if i % 4 == 0 else 'train'}" for i, name in enumerate(names[:36])]
+    (tmp_path / "split.csv").write_text("\n".join(["file,age,part", *lines]) + "\n")
+    out = tmp_path / "coral_out"
+    words = ["--images", tar.name, "--division", "split.csv", "--iterations", 1]
+    first = ended_well(run_recipe("coral", *words, folder=tmp_path))
+    tests = {name for i, name in enumerate(names[:36]) if i % 4 == 0}
+    tables = {part: (out / f"data/DEF/{part}.csv").read_text() for part in ("train", "val", "test")}
+    assert [len(table.splitlines()) - 1 for table in tables.values()] == [22, 5, 9]
+    assert not [name for name in tests if name in tables["train"] + tables["val"]]
+    assert "FaceRes_train: 22 records" in first
+    assert "FaceRes_test: 5 records" in first
+    held_back = figures(out / "models/FaceRes/FaceRes_iter_1_test_torch_mirror.json")
+    assert not (out / "measured").exists()
+    second = ended_well(run_recipe("coral", *words, "--measure", "coral_out/data/DEF/test.csv", folder=tmp_path))
+    for verb in ("build_dataset", "train", "compile"):
+        assert f"moka {verb} " not in second
+    measured = figures(out / "measured/FaceRes_iter_1_test_torch_mirror.json")
+    assert (held_back["years"]["pictures"], measured["years"]["pictures"]) == (5, 9)
+    assert "arXiv 1901.07884" in first
+    check_net(out, "FaceRes")
+
+
+def test_adience(tmp_path: Path) -> None:
+    """Two of its own five folds, and a part of it with pictures of one fold alone."""
+    ages = ("(0, 2)", "(25, 32)", "(60, 100)")
+    folds = [[(f"u{fold}", f"{i}.jpg", 10 * fold + i, ages[i], "mf"[i % 2]) for i in range(3)] for fold in range(5)]
+    folder = write_adience(tmp_path / "adience", folds)
+    words = ["--images", folder.name, "--iterations", 1, "--folds", 2]
+    first = ended_well(run_recipe("adience", *words, folder=tmp_path))
+    out = tmp_path / "adience_out"
+    tasks = figures(out / "folds/FaceResAdience/folds.json")
+    assert list(tasks) == ["adience_age", "gender"]
+    assert tasks["adience_age"]["pictures"]["values"] == tasks["gender"]["pictures"]["values"] == {"0": 3.0, "1": 3.0}
+    for fold in range(2):
+        place = out / f"folds/FaceResAdience/fold_{fold}/data/DEF"
+        tested = {row.person for row in read_table(place / "test.csv").rows}
+        trained = {row.person for row in read_table(place / "train.csv").rows}
+        assert tested == {str(10 * fold + i) for i in range(3)}
+        assert trained == {str(10 * other + i) for other in range(5) if other != fold for i in range(3)}
+    report = (out / "report.txt").read_text()
+    assert f"adience_age, accuracy: ours {100 * tasks['adience_age']['accuracy']['mean']:.1f} %" in report
+    assert "adience_age, one off accuracy: ours" in report
+    assert report in first
+    check_net(out, "FaceResAdience")
+
+    alone = write_adience(
+        tmp_path / "alone", [*folds[:1], *([(*row[:1], "gone.jpg", *row[2:])] for row, *_ in folds[1:])]
+    )
+    done = run_recipe("adience", "--images", alone.name, "--iterations", 1, "--out", "other", folder=tmp_path)
+    assert done.returncode == 1
+    assert "--fold 0: all 3 pictures that are there are in this fold, so none is left for training" in done.stderr
+
+
 def test_a_damaged_archive_is_said_and_mended(tmp_path: Path) -> None:
-    tar = truncate(utkface(tmp_path / "UTKFace_AsianOnly.tar.gz"))
+    tar = truncate(utkface(tmp_path / ARCHIVE))
     done = run_recipe("utkface", "--images", tar.name, "--iterations", 1, folder=tmp_path)
     assert done.returncode == 1
     assert f"error: {tar}" in done.stderr

@@ -50,6 +50,13 @@ def test_wrong_use(script: Path, tmp_path: Path, words: list[str], message: str)
     [
         ("smile", ["--folds", "1"], "--folds 1: expected a number from 2"),
         ("smile", ["--weights", "."], "unknown option --weights"),
+        ("smile", ["--images", "."], "--images is given 2 times. Expected one archive or folder"),
+        ("smile", ["--images_utkface", ".", "--net", "Net"], "--net Net: no such net. Known: BKNet FaceRes"),
+        ("coral", [], "--division is missing"),
+        ("coral", ["--division", "nowhere.csv"], "--division nowhere.csv: not found"),
+        ("coral", ["--division", ".", "--measure", "nowhere.csv"], "--measure nowhere.csv: not found"),
+        ("adience", ["--folds", "6"], "--folds 6: Adience has five folds"),
+        ("adience", ["--dataset", "imdb"], "--dataset imdb: expected adience or utkface"),
         ("utkface", ["--folds", "2"], "unknown option --folds"),
         ("fgnet", [], "--images_utkface is missing"),
         ("fgnet", ["--images_utkface", "nowhere.tar"], "--images_utkface nowhere.tar: not found"),

@@ -11,6 +11,8 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,22 +69,42 @@ finally:
 """
 
 
+TRACED = ("train", "evaluate", "compile", "infer")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a verb ended, what Python's audit hook saw that it should not, and the lines of strace, if that is there."""
+
+    done: subprocess.CompletedProcess[str]
+    seen: list[list[str]]
+    calls: list[str]
+
+
+class Project:
+    """A folder with the inputs of every verb, and the outputs of those that the others need. Each verb is run once."""
+
+    def __init__(self, base: Path) -> None:
+        self.base, self.work = base, base / "work"
+        for name in ("work", "home", "tmp"):
+            (base / name).mkdir()
+        small_solver(self.work, snapshot_prefix=f"{self.work}/small")
+        write_small_net(self.work)
+        faces = write_faces(self.work / "faces", [(age, age % 2) for age in range(1, 80, 7)])
+        (self.work / "faces.txt").write_text("".join(f"faces/{face.name} 0\n" for face in faces))
+        self.runs: dict[str, Watched] = {}
+        for verb in ("train", "compile"):
+            assert self.run(verb).done.returncode == 0, self.run(verb).done.stderr
+
+    def run(self, verb: str) -> Watched:
+        if verb not in self.runs:
+            self.runs[verb] = watched(self.base, verb)
+        return self.runs[verb]
+
+
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the inputs of every verb, and the outputs of those that the others need."""
-    base = tmp_path_factory.mktemp("isolation")
-    work = base / "work"
-    for name in ("work", "home", "tmp"):
-        (base / name).mkdir()
-    small_solver(work, snapshot_prefix=f"{work}/small")
-    write_small_net(work)
-    faces = write_faces(work / "faces", [(age, age % 2) for age in range(1, 80, 7)])
-    (work / "faces.txt").write_text("".join(f"faces/{face.name} 0\n" for face in faces))
-    for verb in ("train", "compile"):
-        done = watched(base, verb)[0]
-        assert done.returncode == 0, done.stderr
-        (base / f"{verb}.json").rename(base / f"{verb}_before.json")
-    return base
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("isolation"))
 
 
 def words(base: Path, verb: str) -> list[str]:
@@ -96,12 +118,16 @@ def environment(base: Path) -> dict[str, str]:
     return {**kept, "HOME": str(base / "home"), "TMPDIR": str(base / "tmp"), "PYTHONPATH": str(ROOT)}
 
 
-def watched(base: Path, verb: str) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
-    report = base / f"{verb}.json"
+def watched(base: Path, verb: str) -> Watched:
+    report, log = base / "work" / f"{verb}.json", base / f"{verb}.strace"
     allowed = [base / "work", base / "tmp", ROOT, Path("/dev/null"), Path(sys.prefix), Path(sys.base_prefix)]
     texts = [os.path.realpath(path) for path in allowed]
+    command = [sys.executable, "-c", WATCHER, str(report), json.dumps(texts), str(ROOT / "moka"), *words(base, verb)]
+    strace = ["strace", "-f", "-qq", "-e", "trace=network,openat,creat,mkdir,rename,unlink", "-o", str(log)]
+    if verb in TRACED and may_trace():
+        command = [*strace, *command]
     done = subprocess.run(
-        [sys.executable, "-c", WATCHER, str(report), json.dumps(texts), str(ROOT / "moka"), *words(base, verb)],
+        command,
         cwd=base / "work",
         env=environment(base),
         capture_output=True,
@@ -109,17 +135,26 @@ def watched(base: Path, verb: str) -> tuple[subprocess.CompletedProcess[str], li
         timeout=250,
         check=False,
     )
-    return done, json.loads(report.read_text()) if report.exists() else [["no report", done.stderr]]
+    seen = json.loads(report.read_text()) if report.exists() else [["no report", done.stderr]]
+    return Watched(done, seen, log.read_text(errors="replace").splitlines() if log.exists() else [])
+
+
+@cache
+def may_trace() -> bool:
+    """Whether strace is installed and the kernel lets it trace."""
+    if not shutil.which("strace"):
+        return False
+    return subprocess.run(["strace", "-f", "-o", os.devnull, "true"], capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_no_socket_and_no_file_elsewhere(project: Path, verb: str) -> None:
-    done, seen = watched(project, verb)
-    assert done.returncode == 0, done.stderr
-    assert seen == []
-    assert list((project / "home").iterdir()) == []
-    assert list((project / "tmp").iterdir()) == []
+def test_no_socket_and_no_file_elsewhere(project: Project, verb: str) -> None:
+    run = project.run(verb)
+    assert run.done.returncode == 0, run.done.stderr
+    assert run.seen == []
+    assert list((project.base / "home").iterdir()) == []
+    assert list((project.base / "tmp").iterdir()) == []
 
 
 # Libraries ask the C library for users' names, which looks for a local daemon; libusb listens to the kernel.
@@ -127,33 +162,21 @@ LOCAL = re.compile(r"AF_(UNIX|NETLINK)")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("verb", ["train", "evaluate", "compile", "infer"])
-def test_the_kernel_sees_no_socket_either(project: Path, verb: str) -> None:
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
-    log = project / "strace.txt"
-    traced = ["strace", "-f", "-qq", "-e", "trace=network,openat,creat,mkdir,rename,unlink", "-o", str(log)]
-    done = subprocess.run(
-        [*traced, sys.executable, str(ROOT / "moka"), *words(project, verb)],
-        cwd=project / "work",
-        env=environment(project),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=250,
-        check=False,
-    )
-    if "ptrace" in done.stderr and done.returncode:
-        pytest.skip("strace may not trace here")
-    assert done.returncode == 0, done.stderr
-    calls = log.read_text(errors="replace").splitlines()
+@pytest.mark.parametrize("verb", TRACED)
+def test_the_kernel_sees_no_socket_either(project: Project, verb: str) -> None:
+    if not may_trace():
+        pytest.skip("strace is not installed, or may not trace here")
+    run = project.run(verb)
+    assert run.done.returncode == 0, run.done.stderr
+    calls = run.calls
     assert len(calls) > 100
     sockets = [line for line in calls if re.search(r"\b(socket|connect|sendto|sendmsg)\(", line)]
     assert [line for line in sockets if " socket(" in line and not LOCAL.search(line)] == []
     written = [line for line in calls if re.search(r"O_(CREAT|WRONLY|RDWR)", line) and "= -1" not in line]
     outside = [line for line in written if re.search(r'"/', line)]
     places = (
-        str(project / "work"),
-        str(project / "tmp"),
+        str(project.work),
+        str(project.base / "tmp"),
         str(ROOT),
         "/dev/",
         "/proc/self",
@@ -164,11 +187,11 @@ def test_the_kernel_sees_no_socket_either(project: Path, verb: str) -> None:
 
 
 @pytest.mark.parametrize("home", ["", "/nonexistent", "/proc"])
-def test_no_noise_about_a_home_that_cannot_be_written(project: Path, home: str) -> None:
-    variables = {key: value for key, value in environment(project).items() if key != "HOME"}
+def test_no_noise_about_a_home_that_cannot_be_written(project: Project, home: str) -> None:
+    variables = {key: value for key, value in environment(project.base).items() if key != "HOME"}
     done = subprocess.run(
-        [sys.executable, str(ROOT / "moka"), *words(project, "evaluate")],
-        cwd=project / "work",
+        [sys.executable, str(ROOT / "moka"), *words(project.base, "evaluate")],
+        cwd=project.work,
         env={**variables, **({"HOME": home} if home else {})},
         capture_output=True,
         encoding="utf-8",

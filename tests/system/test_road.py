@@ -26,7 +26,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The working folder of a quick demo, which trains for less long than a user's: nothing here depends on it."""
     folder = tmp_path_factory.mktemp("road") / "demo"
     done = subprocess.run(
-        [ROOT / "demo.sh", "--quick", "--iterations", "6", "--out", folder],
+        [ROOT / "demo.sh", "--quick", "--iterations", "1", "--out", folder],
         capture_output=True,
         text=True,
         timeout=800,

@@ -45,7 +45,11 @@ class Call:
                 link = self.programs / program.name
                 if not program.name.startswith(("python", "conda", "pypy")) and not link.is_symlink():
                     link.symlink_to(program)
+        # apt would try a mirror that does not answer three times, and wait for seconds in between.
+        settings = folder / "apt.conf"
+        settings.write_text('Acquire::Retries "0";\n')
         self.environment = {"PATH": str(self.programs), "HOME": str(folder), "MOKA_ROOT": str(self.root)}
+        self.environment["APT_CONFIG"] = str(settings)
 
     @property
     def chains(self) -> Path:

@@ -49,3 +49,15 @@ def test_a_verb_that_has_moved_says_where(tmp_path: Path) -> None:
         2,
         "error: python -m training: evaluate has moved. Use `./moka evaluate` or `python -m evaluation evaluate`.\n",
     )
+
+
+def test_threads_sleep_after_a_short_spin_unless_the_user_chose(tmp_path: Path) -> None:
+    names = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    for chosen, found in (({}, "1000"), ({"GOMP_SPINCOUNT": "5"}, "5"), ({"OMP_WAIT_POLICY": "active"}, "None")):
+        # Those of the tests' own process are not the user's.
+        code = (
+            f"import os; [os.environ.pop(name, None) for name in {names}]; os.environ.update({chosen})\n"
+            "import training; print(os.environ.get('GOMP_SPINCOUNT'))"
+        )
+        done = run_process("-c", code, folder=tmp_path)
+        assert done.stdout.strip() == found, done.stderr

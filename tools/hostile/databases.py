@@ -8,6 +8,7 @@ import shutil
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def _nan(datum: Datum) -> None:
     datum.float_data.extend([float("nan")] * (datum.channels * datum.height * datum.width))
 
 
+@cache
 def png_bomb(side: int = 32000) -> bytes:
     """Return a PNG of side x side pixels, all alike, in some hundred kilobytes at most."""
     rows = zlib.compress(bytes((1 + side // 8) * side), 9)

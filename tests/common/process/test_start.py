@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from common.places import ROOT
+from kits.ncs import write_small_net
 
-DRAW = [ROOT / "moka", "draw", "--model", ROOT / "prototxt/AgeNet/deploy.prototxt", "--out", "net.svg"]
+# It imports all of the modules that are hidden here, prints a report, writes files, and takes less than a second.
+COMPILE = ["compile", "--net", "SmallNet"]
 
 
 def run(folder: Path, words: list[object], shell: str = "") -> subprocess.CompletedProcess[str]:
@@ -32,27 +35,31 @@ def run(folder: Path, words: list[object], shell: str = "") -> subprocess.Comple
 @pytest.mark.parametrize("launcher", ["moka", "run_inference.py", "build_dataset.py"])
 def test_modules_of_the_current_folder_do_not_run(tmp_path: Path, name: str, launcher: str) -> None:
     (tmp_path / f"{name}.py").write_text("print('MINE RAN')\nraise SystemExit(77)\n")
-    words = DRAW if launcher == "moka" else [ROOT / launcher, "--help"]
-    done = run(tmp_path, words)
+    write_small_net(tmp_path)
+    words = COMPILE if launcher == "moka" else ["--help"]
+    done = run(tmp_path, [ROOT / launcher, *words])
     assert (done.returncode, done.stderr) == (0, "")
     assert "MINE RAN" not in done.stdout
 
 
 @pytest.mark.parametrize("name", ["random", "numpy", "json"])
 def test_python_m_takes_no_libraries_from_the_current_folder(tmp_path: Path, name: str) -> None:
-    # Python finds the package `training` itself before our code runs.
+    # Python finds the package `ncs` itself before our code runs.
+    write_small_net(tmp_path)
     (tmp_path / f"{name}.py").write_text("print('MINE RAN')\nraise SystemExit(77)\n")
-    done = run(tmp_path, ["-m", "training", *DRAW[1:]])
+    done = run(tmp_path, ["-m", "ncs", *COMPILE])
     assert (done.returncode, done.stderr) == (0, "")
     assert "MINE RAN" not in done.stdout
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_is_no_error(tmp_path: Path, closed: str) -> None:
-    done = run(tmp_path, DRAW, closed)
+    write_small_net(tmp_path)
+    done = run(tmp_path, [ROOT / "moka", *COMPILE], closed)
     assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "net.svg").read_text("utf-8").startswith("<svg")
-    wrong = run(tmp_path, [ROOT / "moka", "draw", "--model", "none"], closed)
+    assert (tmp_path / "graph/SmallNet.xml").read_text("utf-8").startswith("<?xml")
+    assert json.loads((tmp_path / "graph/SmallNet.json").read_text("utf-8"))["name"] == "SmallNet"
+    wrong = run(tmp_path, [ROOT / "moka", "compile", "--net", "none"], closed)
     assert wrong.returncode == 1
 
 

@@ -147,7 +147,7 @@ def test_own_folds_and_own_parts() -> None:
         run(named, how="own", val=0.1)
     with pytest.raises(UsageError, match="has no folds or parts of its own"):
         run(everyone, how="own")
-    with pytest.raises(DatasetError, match="holds all pictures"):
+    with pytest.raises(DatasetError, match="pictures that are there are in this fold"):
         run([replace(one, fold="0") for one in everyone], how="own", fold=0)
     with pytest.raises(DatasetError, match="no picture of the part test"):
         run([replace(one, fold="train") for one in everyone], how="own")

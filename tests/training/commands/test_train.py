@@ -176,10 +176,9 @@ def test_weights_that_the_solver_names(tmp_path: Path) -> None:
 
 
 def test_bf16(tmp_path: Path) -> None:
-    words = ["-m", "training", "train", "--solver", small_solver(tmp_path), "--precision", "bf16"]
-    done = run_process(*words, folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert " in bf16, random_seed 3" in done.stderr
+    done = command("train", "--solver", small_solver(tmp_path), "--precision", "bf16", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert " in bf16, random_seed 3" in done.err
     weights = read_weights(newest_snapshot(tmp_path))
     assert all(np.isfinite(blob).all() for blobs in weights.values() for blob in blobs)
 

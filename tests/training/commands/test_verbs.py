@@ -67,9 +67,9 @@ def test_layers_of_type_python_run_only_with_an_option(tmp_path: Path) -> None:
     )
     program = [sys.executable, ROOT / "moka"]
     options: dict[str, Any] = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 200}
-    refused = subprocess.run([*program, "train", "--solver", "s.prototxt"], **options)
-    assert refused.returncode == 1
-    assert 'layer "loss" is of type Python: code that a prototxt names runs only if you say so' in refused.stderr
+    refused = command("train", "--solver", "s.prototxt", folder=tmp_path)
+    assert refused.code == 1
+    assert 'layer "loss" is of type Python: code that a prototxt names runs only if you say so' in refused.err
     assert not (tmp_path / "py_iter_1.caffemodel").exists()
     done = subprocess.run([*program, "train", "--solver", "s.prototxt", "--python-layers"], **options)
     assert done.returncode == 0, done.stderr

@@ -17,8 +17,9 @@ import pytest
 from caffe_io.prototxt import read_solver
 from caffe_io.weights import read_solverstate, read_weights
 from common.places import ROOT
-from kits.commands import inside, run_process, start_process
+from kits.commands import inside, start_process
 from kits.training import make_lmdb, write_solver
+from kits.training_commands import command
 
 pytestmark = pytest.mark.slow
 
@@ -93,9 +94,10 @@ def children(parent: int) -> dict[int, int]:
     return found
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(path: Path, process: subprocess.Popen[str], lines: int = 0) -> None:
+    """Wait until a file is there and holds that many lines."""
     end = time.monotonic() + 200
-    while not path.exists():
+    while not path.exists() or (lines and path.read_bytes().count(b"\n") < lines):
         assert process.poll() is None, process.communicate()[1][-3000:]
         assert time.monotonic() < end, f"{path} did not appear"
         time.sleep(0.1)
@@ -159,9 +161,8 @@ def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
     iteration = read_solverstate(tmp_path / message[1]).iter
     assert iteration >= 6
     solver = prepare(tmp_path, "net", 6, max_iter=iteration + 2)
-    words = ["train", "--solver", solver, "--snapshot", message[1]]
-    done = run_process(ROOT / "moka", *words, folder=tmp_path, variables=ONE_CPU_THREAD)
-    assert done.returncode == 0, done.stderr
+    done = command("train", "--solver", solver, "--snapshot", message[1], folder=tmp_path)
+    assert done.code == 0, done.err
     assert (tmp_path / f"net_iter_{iteration + 2}.caffemodel").exists()
 
 
@@ -169,8 +170,7 @@ def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
 def test_ctrl_c_stops_all_workers_after_the_same_iteration(tmp_path: Path) -> None:
     solver = prepare(tmp_path, "net", 6, max_iter=1_000_000, snapshot=1_000_000, test_interval=1_000_000)
     with started(tmp_path, solver, 2) as process:
-        wait_for(tmp_path / "net_log.csv", process)
-        time.sleep(3)
+        wait_for(tmp_path / "net_log.csv", process, lines=2)
         # A terminal sends Ctrl-C to all of them.
         for pid in [*children(process.pid).values(), process.pid]:
             os.kill(pid, signal.SIGINT)

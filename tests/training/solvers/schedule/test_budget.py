@@ -129,7 +129,8 @@ def test_a_change_of_the_pace_is_corrected_and_said(factor: float) -> None:
     assert len(decisions) > 1
     assert (decisions[-1] < decisions[0]) == (factor > 1)
     # Few iterations are tested more often, many as the solver says.
-    assert run.param.test_interval == pytest.approx(run.end / 5, rel=0.5) if factor > 1 else 500
+    expected = run.end / 5 if factor > 1 else 500
+    assert run.param.test_interval == pytest.approx(expected, rel=0.5)
     assert re.search(r"max_iter \d+ instead of \d+, an iteration takes", run.lines[2])
     assert 0.97 * 600 < run.seconds <= 600
 

@@ -103,7 +103,7 @@ def write(lines: list[str], rounds: int, note: str) -> None:
     """Write docs/benchmarks.md, with the machine that was measured."""
     text = f"""# Benchmarks
 
-Written by `python -m tools.bench` on {time.strftime("%Y-%m-%d")}: {_processor()}, {os.cpu_count()} cores,
+Written by `python -m tools.bench` on {time.strftime("%Y-%m-%d")}: {processor()}, {os.cpu_count()} cores,
 {platform.system()} {platform.machine()}, Python {platform.python_version()}. "Theirs" is Caffe 1.0 of Debian 11 with OpenBLAS
 ({" ".join(f"{name}={value}" for name, value in best_blas().items()) or "its default"}, its fastest setting here),
 or Model Optimizer 2021.4.2, both from the tool chain.
@@ -121,7 +121,7 @@ or Model Optimizer 2021.4.2, both from the tool chain.
         temporary.write_text(text + "\n".join(lines) + "\n")
 
 
-def _processor() -> str:
+def processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if "model name" in line:
             return line.split(":")[1].strip()

@@ -1,0 +1,1 @@
+"""`python -m tools.net_table` writes the tables of docs/networks.md."""

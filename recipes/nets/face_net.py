@@ -169,8 +169,8 @@ def solver(net: FaceNet, iterations: int, rate: float = 1.0) -> SolverParameter:
     )
     # The net's own are for net.iterations.
     if param.stepsize:
-        param.stepsize = param.stepsize * iterations // net.iterations
-    param.stepvalue[:] = [value * iterations // net.iterations for value in param.stepvalue]
+        param.stepsize = max(1, param.stepsize * iterations // net.iterations)
+    param.stepvalue[:] = [max(1, value * iterations // net.iterations) for value in param.stepvalue]
     param.snapshot = min(param.snapshot, iterations)
     param.test_interval = min(param.test_interval, iterations)
     return param

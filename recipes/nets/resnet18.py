@@ -22,6 +22,7 @@ What differs from Age-Gender-Pred, and why:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
@@ -44,11 +45,11 @@ TRAINING: dict[str, Any] = {
 }
 
 
-def body(layers: Layers) -> str:
+def body(layers: Layers, stages: Sequence[int] = _STAGES) -> str:
     """Add everything up to the mean over the map."""
-    blob = _max_pooling(layers, layers.convolution("conv1", "data", 64, 7, 2))
-    before = 64
-    for stage, channels in enumerate(_STAGES, start=1):
+    before = stages[0]
+    blob = _max_pooling(layers, layers.convolution("conv1", "data", before, 7, 2))
+    for stage, channels in enumerate(stages, start=1):
         for number in (0, 1):
             stride = 2 if channels != before else 1
             blob = _block(layers, f"layer{stage}_{number}", blob, channels, stride)

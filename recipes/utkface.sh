@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Age and gender from one small net, on UTKFace: archive → tables → databases → net → figures → IR and blob → an answer.
-#   recipes/utkface.sh --images UTKFace.tar.gz            about 10 minutes on two cores, by its pace
+#   recipes/utkface.sh --images UTKFace.tar.gz            about 17 minutes on two cores
 #   recipes/utkface.sh --images UTKFace.tar.gz --quick    2 to 5 minutes
-#   --iterations N                                        train for N iterations (2600, and 300 with --quick)
+#   --iterations N                                        train for N iterations (5200, and 700 with --quick)
 #   --out DIR                                             work in DIR (default utkface_out)
 # docs/recipes.md has the figures.
 set -euo pipefail

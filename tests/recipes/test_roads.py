@@ -168,7 +168,8 @@ def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
 def test_coral(tmp_path: Path) -> None:
     """The test part is in the table that names it and nowhere else, unless it is to be measured."""
     tar = utkface(tmp_path / ARCHIVE)
-    names = sorted(path.name for path in (tmp_path / f"{ARCHIVE}.files/UTKFace_AsianOnly").iterdir())
+    files = (tmp_path / f"{ARCHIVE}.files/UTKFace_AsianOnly").iterdir()
+    names = sorted(path.name for path in files if path.name.count("_") == 3)
     lines = [f"{name},{name.split('_')[0]},{'test' if i % 4 == 0 else 'train'}" for i, name in enumerate(names[:36])]
     (tmp_path / "split.csv").write_text("\n".join(["file,age,part", *lines]) + "\n")
     out = tmp_path / "coral_out"

@@ -99,7 +99,10 @@ def moka(folder: Path, *words: object) -> None:
 
 
 def measure(name: str, folder: Path, weights: Path, out: Path, trained: bool = False) -> Measured:
-    """Compile a net with `weights` into `out`, and time it. `folder` holds prototxt/, and, if it was trained, its databases."""
+    """Compile a net with `weights` into `out`, and time it, or, if it was trained, take its figures.
+
+    `folder` holds prototxt/ and, for the figures, the databases.
+    """
     for precision in ("FP32", "FP16"):
         words = ("--data_type", precision, "--out", out / precision, "--force")
         moka(folder, "compile", "--net", name, "--weights", weights, *words)
@@ -118,9 +121,10 @@ def measure(name: str, folder: Path, weights: Path, out: Path, trained: bool = F
         ir = out / precision / f"{name}.xml"
         if ir.exists():
             measured.ir[precision] = megabytes(ir.with_suffix(".bin"))
-            measured.times[precision] = {threads: milliseconds(ir, threads, shape) for threads in THREADS}
             if trained:
                 measured.figures[precision] = accuracy(name, folder, weights, ir)
+            else:
+                measured.times[precision] = {threads: milliseconds(ir, threads, shape) for threads in THREADS}
     return measured
 
 

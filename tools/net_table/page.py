@@ -39,12 +39,11 @@ def size_table(nets: Sequence[Measured]) -> Iterator[str]:
 
 def accuracy_table(nets: Sequence[Measured]) -> Iterator[str]:
     """Give the lines of the table of figures by precision."""
-    head = ["net", "input", "precision", "figures", "IR MB", "ms"]
+    head = ["net", "input", "precision", "figures", "IR MB"]
     yield from (_row(head), _row(["---"] * len(head)))
     for net in nets:
         for precision, figures in net.figures.items():
-            numbers = [_number(net.ir[precision]), _times(net.times[precision])]
-            yield _row([net.name, shape_text(net.shape[1:]), precision, figures, *numbers])
+            yield _row([net.name, shape_text(net.shape[1:]), precision, figures, _number(net.ir[precision])])
 
 
 def conditions() -> str:
@@ -78,4 +77,8 @@ def _number(value: float | None) -> str:
 
 
 def _times(times: Mapping[int, float] | None) -> str:
-    return "–" if times is None else " / ".join(f"{times[threads]:.3g}" for threads in THREADS)
+    return "–" if times is None else " / ".join(_time(times[threads]) for threads in THREADS)
+
+
+def _time(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

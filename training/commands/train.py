@@ -55,6 +55,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument("--max_iter", type=int, metavar="N", help="scale the whole schedule to N iterations")
     parser.add_argument(
+        "--budget",
+        type=_minutes,
+        metavar="MINUTES",
+        help="scale the whole schedule so that the training ends within so many minutes, last test and snapshot included; "
+        "with --max_iter, after N iterations at the latest",
+    )
+    parser.add_argument(
         "--precision",
         choices=PRECISIONS,
         default="fp32",
@@ -79,6 +86,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_caffe_options(parser)
 
 
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not (math.isfinite(minutes * 60) and minutes > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes; expected a number above 0, such as 30.")
+    return minutes
+
+
 def main(options: argparse.Namespace) -> int:
     """Train, then draw the curves.
 
@@ -87,9 +104,10 @@ def main(options: argparse.Namespace) -> int:
     from ..errors import SolverError
     from ..solvers.run_files import claimed_prefix
 
+    started = time.monotonic()
     param = _read(options)
     select_gpu(options.gpu)
-    engine = _train_with_caffe if options.engine == "caffe" else _train_with_torch
+    engine = _train_with_caffe if options.engine == "caffe" else partial(_train_with_torch, started=started)
     # Of several workers the first one writes and reports.
     first = os.environ.get("RANK", "0") == "0"
     with claimed_prefix(param, options.snapshot, options.force) if first else nullcontext():
@@ -116,6 +134,10 @@ def _read(options: argparse.Namespace) -> SolverParameter:
     param = read_solver(options.solver)
     if options.max_iter is not None:
         rescale(param, options.max_iter)
+    if options.budget is not None and param.max_iter < 1:
+        raise UsageError(
+            f"{options.solver}: max_iter is {param.max_iter}; --budget needs one of at least 1, over which the schedule goes."
+        )
     param.train_state.level = options.level
     param.train_state.stage.extend(stages_of(options))
     if options.snapshot or options.weights:
@@ -171,18 +193,23 @@ def _train_with_caffe(param: SolverParameter, options: argparse.Namespace) -> St
         raise UsageError("--engine caffe computes in fp32; leave out --precision bf16.")
     if options.caffe_bugs == "off":
         raise UsageError("--engine caffe computes as Caffe does; leave out --caffe-bugs off.")
+    if options.budget is not None:
+        raise UsageError(
+            "--engine caffe cannot change max_iter while it trains; leave out --budget, or give --max_iter."
+        )
     if "TORCHELASTIC_RUN_ID" in os.environ:
         raise UsageError("--engine caffe is one process; start it without torchrun.")
     return caffe_train(param, options.snapshot, options.weights)
 
 
-def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> Stop | None:
-    """Train with our own solver; return how to go on if a signal ended the training."""
+def _train_with_torch(param: SolverParameter, options: argparse.Namespace, started: float) -> Stop | None:
+    """Train with our own solver; return how to go on if a signal ended the training. A budget counts from `started` on."""
     from ..errors import WorkerError
     from ..nets.net import Net
     from ..solvers.caffe_log import log_line
     from ..solvers.extras import weigh_losses
     from ..solvers.precision import choose_precision
+    from ..solvers.schedule.budget import MOST, Budget
     from ..solvers.signals import Signals
     from ..solvers.solver import Solver
     from ..solvers.workers import join_workers
@@ -203,6 +230,7 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace) -> St
                 make_net=make_net,
                 caffe_bugs=options.caffe_bugs == "on",
                 training_file=file,
+                timetable=Budget(options.budget, options.max_iter or MOST, started) if options.budget else None,
             )
             if workers.first:
                 several = f", {workers.count} workers" if workers.count > 1 else ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
@@ -21,6 +22,20 @@ def log_line(message: str, source: str = "solver.cpp:1") -> None:
     now = time.time()
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
     tqdm.write(f"I{stamp}.{int(now % 1 * 1e6):06d} {os.getpid():5d} {source}] {message}", file=sys.stderr)
+
+
+@contextmanager
+def progress_bar(shown: bool, start: int, end: Callable[[], int]) -> Iterator[Callable[[], None]]:
+    """Show a bar from `start` to `end()` in the block, if stderr is a terminal. Yields the function that moves it by one."""
+    hidden = not shown or not sys.stderr.isatty()
+    with tqdm(total=end(), initial=start, unit="iter", disable=hidden, dynamic_ncols=True) as bar:
+
+        def advance() -> None:
+            # A budget changes the end.
+            bar.total = end()
+            bar.update()
+
+        yield advance
 
 
 def output_lines(phase: str, outputs: Sequence[OutputValue]) -> list[str]:
@@ -75,3 +90,11 @@ class Display:
         self._shown_time = now
         head = f"Iteration {iteration} ({speed:g} iter/s, {seconds:g}s/{interval} iters), loss = {self.loss.value:g}"
         return [head, *output_lines("Train", outputs)]
+
+
+def diverged_text(what: str, iteration: int, base_lr: float) -> str:
+    """Return the message that ends a training which has diverged."""
+    return (
+        f"{what} at iteration {iteration}, so the training has diverged and ends; no snapshot holds these weights. Try a lower "
+        f"base_lr (it is {base_lr:g}), set clip_gradients, or look for wrong numbers in the data."
+    )

@@ -78,8 +78,11 @@ class Extras:
         if file.validation:
             self._check_figure(file.validation.figure)
 
-    def rate(self, caffes: float, iteration: int) -> float:
-        """Return the learning rate of `iteration`, given the one that Caffe's lr_policy says."""
+    def rate(self, caffes: float, iteration: float) -> float:
+        """Return the learning rate of `iteration`, given the one that Caffe's lr_policy says.
+
+        A stretched schedule asks between two iterations of the solver's own.
+        """
         schedule = self._schedule
         if schedule is None:
             return caffes
@@ -93,11 +96,14 @@ class Extras:
         return rate * min(1.0, (iteration + 1) / (warm + 1)) if warm else rate
 
     @contextmanager
-    def around_update(self, iteration: int) -> Iterator[None]:
-        """Keep the weights of frozen layers from changing in the block, which makes update number `iteration`; then average."""
+    def around_update(self, iteration: int, position: float) -> Iterator[None]:
+        """Keep the weights of frozen layers from changing in the block, which makes update number `iteration`; then average.
+
+        `position` is the iteration of the solver's own schedule.
+        """
         kept = []
         for parameter in self._net.parameters:
-            if iteration < self._frozen.get(parameter.layer, 0):
+            if position < self._frozen.get(parameter.layer, 0):
                 if parameter.values.grad is not None:
                     parameter.values.grad.zero_()
                 kept.append((parameter, parameter.lr_mult, parameter.decay_mult))
@@ -166,11 +172,18 @@ class Extras:
             )
             self.ended = True
 
-    def save(self, state: str) -> None:
-        """Write PREFIX_iter_N.trainingstate beside the solver state `state`, if there is anything to keep."""
-        if not self._has_state():
+    def save(self, state: str, passed: float | None) -> None:
+        """Write PREFIX_iter_N.trainingstate beside the solver state `state`, if there is anything to keep.
+
+        `passed` is the share of the schedule passed, if the number of the iteration does not say it.
+        """
+        if not self._has_state() and passed is None:
+            # That of an earlier training must not pair with our snapshot.
+            _state_path(state).unlink(missing_ok=True)
             return
         arrays: dict[str, Any] = {name: np.array(value) for name, value in vars(self.progress).items()}
+        if passed is not None:
+            arrays["passed"] = np.array(passed)
         # The caffemodel holds the averages.
         arrays |= {
             f"weights_{i}": blob.detach().cpu().numpy()
@@ -180,13 +193,16 @@ class Extras:
             np.savez(file, **arrays)
 
     @torch.no_grad()
-    def restore(self, state: str) -> None:
-        """Read what `save` wrote. Raises TrainingError if the file is missing or damaged."""
-        if not self._has_state():
-            return
+    def restore(self, state: str) -> float | None:
+        """Read what `save` wrote, and return its `passed`. Raises TrainingError if the file is missing or damaged."""
         path = _state_path(state)
+        if not self._has_state() and not path.exists():
+            return None
         try:
             with open_input(path) as stream, np.load(stream, allow_pickle=False) as file:
+                passed = float(file["passed"]) if "passed" in file else None
+                if not self._has_state():
+                    return passed
                 for name, value in vars(self.progress).items():
                     setattr(self.progress, name, type(value)(file[name]))
                 for i, (average, blob) in enumerate(
@@ -194,10 +210,11 @@ class Extras:
                 ):
                     average.copy_(blob)
                     blob.copy_(torch.from_numpy(file[f"weights_{i}"]))
+                return passed
         except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise TrainingError(
-                f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}). training.json asks for validation, "
-                "plateau or an average, whose state is in this file. Resume from a snapshot that has one."
+                f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}). It holds the state of training.json's "
+                "validation, plateau and average, and how far --budget's schedule was. Resume from a snapshot that has one."
             ) from error
 
     def _has_state(self) -> bool:

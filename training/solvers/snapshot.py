@@ -44,6 +44,11 @@ def write_snapshot(
     return model, state
 
 
+def snapshot_size(net: Net, histories: Sequence[Tensor]) -> int:
+    """Return about how many bytes a snapshot has."""
+    return sum(blob.nbytes for blob in (*(parameter.values for parameter in net.parameters), *histories))
+
+
 def save_weights(
     net: Net,
     path: str | os.PathLike[str],

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from tqdm import tqdm
 
 from caffe_io.caffe_pb2 import SolverParameter
 
 from ..errors import DivergedError, SolverError
 from ..nets.debug_info import forward_reporter
 from ..nets.layerwise import Layerwise
-from ..nets.loading import layers_left_out, names_text
 from ..nets.net import Net
 from ..nets.parameters import layer_not_finite
-from .caffe_log import Display, log_line, output_lines
+from .caffe_log import Display, diverged_text, log_line, output_lines, progress_bar
 from .extras import Extras
 from .gradients import Gradients, warn_of_lost_gradients
-from .learning_rate import check_policy, learning_rate, next_step
 from .mean_outputs import mean_outputs
 from .precision import autocast
 from .record import Record
+from .schedule.learning_rate import check_policy, learning_rate, next_step
+from .schedule.timetable import Plan, Timetable
 from .signals import Signals
-from .snapshot import read_snapshot, write_snapshot
-from .solver_nets import choose_seed, make_test_nets, make_train_net
+from .snapshot import read_snapshot, snapshot_size, write_snapshot
+from .solver_nets import choose_seed, load_weights, make_test_nets, make_train_net
 from .updates import apply_update, check_solver_type, make_histories
 from .workers import Workers
 
@@ -47,7 +45,7 @@ class Solver:
 
     Training ends with DivergedError as soon as the loss is NaN or infinite, and no such weights are written as a snapshot;
     with `goes_on_diverged` it continues, as Caffe does. Without `caffe_bugs` all gradients add up (layers.gradients).
-    `training_file` holds what Caffe does not do (extras.py).
+    `training_file` holds what Caffe does not do (extras.py). `timetable` decides when `solve` ends.
 
     Raises SolverError if the settings contradict each other, and the errors of the nets and files that they name.
     """
@@ -63,6 +61,7 @@ class Solver:
         goes_on_diverged: bool = False,
         caffe_bugs: bool = True,
         training_file: TrainingFile | None = None,
+        timetable: Timetable | None = None,
     ) -> None:
         check_policy(param)
         check_solver_type(param)
@@ -91,6 +90,7 @@ class Solver:
         self._gradients = Gradients(self.net, param, precision, training_file.mixup if training_file else None)
         self._test_passes: list[Layerwise] = []
         self._display = Display(param.average_loss, 0)
+        self._end = 0
         self._record: Record | None = None
         self._signals: Signals | None = None
         self._snapshot_requested = False
@@ -98,27 +98,17 @@ class Solver:
         for names in param.weights:
             self.load(names)
         self.workers.broadcast([parameter.values for parameter in self.net.parameters])
+        self.timetable = timetable or Timetable()
         self.extras = Extras(training_file, param, self.net, self.test_nets, self.workers.count)
 
     def load(self, names: str) -> None:
         """Load the weights of these caffemodels, separated by commas, into all nets. The log says which layers took them."""
-        copied: set[str] = set()
-        for path in filter(None, map(str.strip, names.split(","))):
-            self._report(f"Finetuning from {path}")
-            loaded = self.net.load(path, finite=True)
-            for net in self.test_nets:
-                net.load(path, finite=True)
-            copied.update(loaded.copied)
-            self._report(f"Copied the weights of {names_text(loaded.copied)}")
-            if loaded.ignored:
-                self._report(f"Ignored, because the net has no such layers: {names_text(loaded.ignored)}")
-        if new := layers_left_out(self.net.layers, copied):
-            self._report(f"Training from scratch: {names_text(layer.name for layer in new)}")
+        load_weights(names, self.net, self.test_nets, self._report)
 
     def restore(self, path: str) -> None:
         """Resume from a .solverstate or .solverstate.h5."""
         self.iteration, self.current_step = read_snapshot(path, self.net, self.histories)
-        self.extras.restore(path)
+        self.timetable.passed = self.extras.restore(path)
         self.net.seek(self.iteration * self.param.iter_size)
 
     def use_layerwise(self, passes: Layerwise, tests: Sequence[Layerwise]) -> None:
@@ -127,7 +117,7 @@ class Solver:
         self._test_passes = list(tests)
 
     def solve(self, signals: Signals | None = None) -> None:
-        """Train up to max_iter, with Caffe's log, tests and snapshots; then close the nets and the log.
+        """Train up to max_iter, or as the timetable says, with Caffe's log, tests and snapshots; then close the nets and the log.
 
         If `signals` asks to stop, a snapshot is written first.
         """
@@ -137,9 +127,9 @@ class Solver:
         try:
             self._report(f"Solving {self.net.param.name}")
             self._report(f"Learning Rate Policy: {p.lr_policy}")
-            quiet = not self.workers.first or not sys.stderr.isatty()
-            with tqdm(total=p.max_iter, initial=self.iteration, unit="iter", disable=quiet, dynamic_ncols=True) as bar:
-                self.step(p.max_iter - self.iteration, bar.update)
+            self.timetable.begin(p, self.iteration, snapshot_size(self.net, self.histories), self._report)
+            with progress_bar(self.workers.first, self.iteration, lambda: self.timetable.end) as advance:
+                self.step(self.timetable.end - self.iteration, advance)
                 if self.stopped or (p.snapshot_after_train and not self._is_due(p.snapshot)):
                     self.snapshot()
                 if self.stopped:
@@ -154,9 +144,10 @@ class Solver:
 
     def step(self, iterations: int, progress: Callable[[], object] = lambda: None) -> None:
         """Make `iterations` updates, or fewer if a signal asks to stop; call `progress` after each."""
-        p, end = self.param, self.iteration + iterations
+        p = self.param
+        self._end = self.iteration + iterations
         self._display = Display(p.average_loss, self.iteration)
-        while self.iteration < end and not self.stopped and not self.extras.ended:
+        while self.iteration < self._end and not self.stopped and not self.extras.ended:
             if self._is_due(p.test_interval) and (self.iteration or p.test_initialization):
                 self.test_all()
                 if self.stopped or self.extras.ended:
@@ -181,10 +172,11 @@ class Solver:
     def rate(self) -> float:
         """Return the learning rate of this iteration. Like Caffe's, this moves the policy's current step."""
         before = self.current_step
-        self.current_step = next_step(self.param, self.iteration, before)
+        position = self.timetable.position(self.iteration)
+        self.current_step = next_step(self.param, position, before)
         if self.param.lr_policy == "multistep" and self.current_step != before:
             self._report(f"MultiStep Status: Iteration {self.iteration}, step = {self.current_step}")
-        return self.extras.rate(learning_rate(self.param, self.iteration, self.current_step), self.iteration)
+        return self.extras.rate(learning_rate(self.param, position, self.current_step), position)
 
     def apply_update(self) -> None:
         """Update the weights from their present gradients, which are averaged over several workers first."""
@@ -194,13 +186,13 @@ class Solver:
         self._agree_with_workers()
         keep_steps = self.param.snapshot_diff or self._gradients.layerwise is not None
         parameters, iteration = self.net.parameters, self.iteration
-        with self.extras.around_update(iteration):
+        with self.extras.around_update(iteration, self.timetable.position(iteration)):
             apply_update(self.param, rate, parameters, self.histories, iteration, self._report, keep_steps)
         self.iteration += 1
 
     def test_all(self) -> None:
         """Run every test net over its test_iter batches and report the mean of each output."""
-        with self.extras.testing():
+        with self.timetable.apart("test"), self.extras.testing():
             for index, net in enumerate(self.test_nets):
                 self._report(f"Iteration {self.iteration}, Testing net (#{index})")
                 after = forward_reporter(net, self._report) if self.param.debug_info else None
@@ -226,11 +218,18 @@ class Solver:
         self._check_weights()
         p = self.param
         hdf5 = p.snapshot_format == SolverParameter.HDF5
-        with self.extras.averaged():
-            model, state = write_snapshot(
-                self.net, self.histories, p.snapshot_prefix, self.iteration, self.current_step, hdf5, p.snapshot_diff
-            )
-        self.extras.save(state)
+        with self.timetable.apart("snapshot"):
+            with self.extras.averaged():
+                model, state = write_snapshot(
+                    self.net,
+                    self.histories,
+                    p.snapshot_prefix,
+                    self.iteration,
+                    self.current_step,
+                    hdf5,
+                    p.snapshot_diff,
+                )
+            self.extras.save(state, self.timetable.share(self.iteration))
         kind = "HDF5" if hdf5 else "binary proto"
         self._report(f"Snapshotting to {kind} file {model}")
         self._report(f"Snapshotting solver state to {kind} file {state}")
@@ -255,7 +254,12 @@ class Solver:
             stop, snapshot = self._signals.stop, self._signals.snapshot
             self._signals.snapshot = False
         gradients = self._gradients.all() if self.workers.count > 1 else []
-        self.stopped, self._snapshot_requested = self.workers.average(gradients, [stop, snapshot])
+        plan = self.timetable.new_plan(self.iteration) if self.workers.first else None
+        self.stopped, self._snapshot_requested, planned = self.workers.average(
+            gradients, [stop, snapshot, plan is not None]
+        )
+        if planned:
+            self._end = self.timetable.take(Plan.of(self.workers.broadcast_numbers(plan or Plan())))
 
     def _test_stopped(self) -> bool:
         """Whether a signal asks to stop in the middle of a test."""
@@ -276,7 +280,7 @@ class Solver:
                 loss = float(self.net.forward(keep=(), after=after))
             self._display.loss.add(loss)
             self._report(f"Iteration {self.iteration}, loss = {self._display.loss.value:g}")
-        if self._is_due(p.test_interval):
+        if self.timetable.tests_at_end(self._is_due(p.test_interval)):
             self.test_all()
 
     def _check_weights(self) -> None:
@@ -286,11 +290,7 @@ class Solver:
 
     def _end_diverged(self, what: str) -> None:
         if not self.goes_on_diverged:
-            raise DivergedError(
-                f"{what} at iteration {self.iteration}, so the training has diverged and ends; no snapshot holds these "
-                f"weights. Try a lower base_lr (it is {self.param.base_lr:g}), set clip_gradients, or look for wrong numbers "
-                "in the data."
-            )
+            raise DivergedError(diverged_text(what, self.iteration, self.param.base_lr))
 
     def _report(self, line: str) -> None:
         """Write a line of the log on the first worker, and keep its numbers."""

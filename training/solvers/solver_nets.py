@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter, NetState, Phase, Solve
 from caffe_io.prototxt import read_net
 
 from ..errors import SolverError
+from ..nets.loading import layers_left_out, names_text
 from ..nets.net import Net
 
 
@@ -66,6 +67,22 @@ def make_test_nets(
         )
     states = list(solver.test_state) or [NetState()] * count
     return [_make(source, TEST, state, device, seed, make_net) for source, state in zip(sources, states, strict=True)]
+
+
+def load_weights(names: str, net: Net, test_nets: Sequence[Net], report: Callable[[str], None]) -> None:
+    """Load the weights of these caffemodels, separated by commas, into all nets; report which layers took them."""
+    copied: set[str] = set()
+    for path in filter(None, map(str.strip, names.split(","))):
+        report(f"Finetuning from {path}")
+        loaded = net.load(path, finite=True)
+        for other in test_nets:
+            other.load(path, finite=True)
+        copied.update(loaded.copied)
+        report(f"Copied the weights of {names_text(loaded.copied)}")
+        if loaded.ignored:
+            report(f"Ignored, because the net has no such layers: {names_text(loaded.ignored)}")
+    if new := layers_left_out(net.layers, copied):
+        report(f"Training from scratch: {names_text(layer.name for layer in new)}")
 
 
 def choose_seed(solver: SolverParameter) -> int:

@@ -59,6 +59,12 @@ class Workers:
         self.broadcast([agreed])
         return int(agreed)
 
+    def broadcast_numbers(self, numbers: Sequence[float]) -> list[float]:
+        """Return the first worker's numbers; `numbers` are as many in each worker."""
+        agreed = torch.tensor(numbers, dtype=torch.float64)
+        self.broadcast([agreed])
+        return [float(number) for number in agreed]
+
     def average(self, gradients: Sequence[Tensor], requests: Sequence[bool]) -> list[bool]:
         """Replace the gradients by their means over all workers; return which requests any worker has."""
         if self.count == 1:

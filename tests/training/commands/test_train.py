@@ -373,3 +373,48 @@ def test_best_weights_of_an_earlier_run_are_not_replaced(tmp_path: Path) -> None
     assert done.code == 2
     assert "small_best.caffemodel" in done.err
     assert (tmp_path / "small_best.caffemodel").read_bytes() == b"of an earlier run"
+
+
+@pytest.mark.parametrize("minutes", ["0", "-3", "nan", "inf", "1e308", "soon", ""])
+def test_a_budget_that_is_no_time(tmp_path: Path, minutes: str) -> None:
+    done = command("train", "--solver", "none.prototxt", f"--budget={minutes}", folder=tmp_path)
+    assert done.code == 2
+    assert "argument --budget" in done.err
+    assert "expected a number above 0, such as 30" in done.err
+
+
+def test_a_budget_needs_a_schedule_and_our_engine(tmp_path: Path) -> None:
+    solver = small_solver(tmp_path)
+    message = refused(tmp_path, "--solver", solver, "--budget", "1", "--engine", "caffe")
+    assert "leave out --budget, or give --max_iter" in message
+    assert "max_iter is 0; --budget needs" in refused(
+        tmp_path, "--solver", small_solver(tmp_path, max_iter=0), "--budget", "1"
+    )
+
+
+def test_a_budget_with_max_iter_ends_at_the_smaller_one(tmp_path: Path) -> None:
+    """A thousand minutes are enough for six iterations; a millionth of one for a single one."""
+    solver = small_solver(tmp_path, display=1)
+    done = command("train", "--solver", solver, "--budget", "1000", "--max_iter", "6", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert "Budget: 1000 minutes" in done.err
+    # stepsize is 6 of 12.
+    assert re.findall(r"lr = (\S+)", done.err) == ["0.01"] * 3 + ["0.005"] * 3
+    assert newest_snapshot(tmp_path).name == "small_iter_6.caffemodel"
+    done = command("train", "--solver", solver, "--budget", "0.000001", "--force", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert "Budget: max_iter 1" in done.err
+    assert (tmp_path / "small_iter_1.caffemodel").exists()
+    assert leftovers(tmp_path) == []
+    done = command(
+        "train",
+        "--solver",
+        solver,
+        "--budget",
+        "1",
+        "--snapshot",
+        tmp_path / "small_iter_6.solverstate",
+        folder=tmp_path,
+    )
+    assert done.code == 1
+    assert "the schedule ended with iteration 6" in done.err

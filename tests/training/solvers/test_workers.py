@@ -62,14 +62,14 @@ def prepare(folder: Path, name: str, batch: int, **settings: object) -> str:
 
 
 @contextmanager
-def started(folder: Path, solver: str, workers: int) -> Iterator[subprocess.Popen[str]]:
-    """Run `torchrun --standalone --nproc-per-node WORKERS moka train --solver SOLVER` during the block.
+def started(folder: Path, solver: str, workers: int, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `torchrun --standalone --nproc-per-node WORKERS moka train --solver SOLVER OPTIONS` during the block.
 
     The folder holds a training.py of the user's, which `-m training` would run.
     """
     (folder / "training.py").write_text("raise SystemExit\n")
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", workers]
-    words = [*torchrun, ROOT / "moka", "train", "--solver", solver]
+    words = [*torchrun, ROOT / "moka", "train", "--solver", solver, *options]
     process = start_process(*words, folder=folder, variables=ONE_CPU_THREAD)
     try:
         yield process
@@ -133,6 +133,18 @@ def test_two_workers_make_the_updates_of_one_with_twice_the_batch(
 
 
 @pytest.mark.timeout(600)
+def test_two_workers_end_together_when_the_budget_is_up(tmp_path: Path) -> None:
+    """The clock of the first one decides. The other one would wait for gradients if it had another end."""
+    solver = prepare(tmp_path, "net", 6, max_iter=1_000_000, lr_policy="poly", power=1.0, display=0)
+    with started(tmp_path, solver, 2, "--budget", "0.3") as process:
+        _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err[-3000:]
+    last = int(re.findall(r"Budget: max_iter (\d+)", err)[-1])
+    assert 1 <= last < 1_000_000
+    assert (tmp_path / f"net_iter_{last}.caffemodel").exists()
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_worker_that_is_killed(tmp_path: Path, lost: int) -> None:
     """The newest snapshot is complete, the message names it, and training resumes from it."""
@@ -178,6 +190,7 @@ def test_a_single_worker_changes_nothing() -> None:
     gradient = torch.ones(3)
     assert Workers().average([gradient], [True, False]) == [True, False]
     assert Workers().broadcast_number(7) == 7
+    assert Workers().broadcast_numbers([0.1, 2**31 - 1]) == [0.1, 2**31 - 1]
     assert gradient.tolist() == [1, 1, 1]
 
 

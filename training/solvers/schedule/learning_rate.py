@@ -10,9 +10,9 @@ import numpy as np
 from caffe_io.caffe_pb2 import SolverParameter
 from common.messages import did_you_mean
 
-from ..errors import SolverError, TrainingError
+from ...errors import SolverError, TrainingError
 
-POLICIES: dict[str, Callable[[SolverParameter, int, int], float]] = {
+POLICIES: dict[str, Callable[[SolverParameter, float, int], float]] = {
     "fixed": lambda p, i, step: p.base_lr,
     "step": lambda p, i, step: p.base_lr * _power(p.gamma, step),
     "exp": lambda p, i, step: p.base_lr * _power(p.gamma, i),
@@ -36,20 +36,22 @@ def check_policy(p: SolverParameter) -> None:
         raise SolverError(f'lr_policy "{p.lr_policy}" needs a gamma of at least 0; the solver has {p.gamma:g}.')
 
 
-def next_step(p: SolverParameter, iteration: int, step: int) -> int:
+def next_step(p: SolverParameter, iteration: float, step: int) -> int:
     """Return the current step at `iteration`, given the one before: how often the rate has been reduced.
+
+    A stretched schedule (timetable.py) asks between two iterations of the solver's own.
 
     A solverstate stores it as current_step. "multistep" takes at most one step an iteration, even if `iteration` is beyond
     several stepvalues.
     """
     if p.lr_policy == "step":
-        return iteration // p.stepsize
+        return int(iteration // p.stepsize)
     if p.lr_policy == "multistep" and step < len(p.stepvalue) and iteration >= p.stepvalue[step]:
         return step + 1
     return step
 
 
-def learning_rate(p: SolverParameter, iteration: int, step: int) -> float:
+def learning_rate(p: SolverParameter, iteration: float, step: int) -> float:
     """Return the rate of `iteration`, whose current step is `step`, before the lr_mult of single weights.
 
     Raises TrainingError if the rate is not a number ("poly" with a fractional power, beyond max_iter).
@@ -57,7 +59,7 @@ def learning_rate(p: SolverParameter, iteration: int, step: int) -> float:
     rate = POLICIES[p.lr_policy](p, iteration, step)
     if math.isnan(rate):
         raise TrainingError(
-            f'lr_policy "{p.lr_policy}" gives no rate for iteration {iteration}; the solver ends at max_iter {p.max_iter}.'
+            f'lr_policy "{p.lr_policy}" gives no rate for iteration {iteration:g}; the solver ends at max_iter {p.max_iter}.'
         )
     return rate
 

@@ -7,7 +7,7 @@ from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import SolverParameter
 from training.errors import TrainingError
-from training.solvers.learning_rate import check_policy, learning_rate, next_step
+from training.solvers.schedule.learning_rate import check_policy, learning_rate, next_step
 
 
 def solver(text: str) -> SolverParameter:

@@ -12,15 +12,16 @@ if __name__ == "__main__":
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
-
-import torch
-import torch.nn.functional as F
+from typing import TYPE_CHECKING, NamedTuple
 
 from common.commands import Parser, run
 
+if TYPE_CHECKING:
+    import torch
+
 BATCH = 16
-LAYOUTS = {"channels-last": torch.channels_last, "NCHW": torch.contiguous_format}
+LAYOUTS = {"channels-last": "channels_last", "NCHW": "contiguous_format"}
+"""A layout -> its name in PyTorch."""
 
 
 class Shape(NamedTuple):
@@ -46,6 +47,9 @@ SHAPES = {
 
 def pass_of(shape: Shape, layout: torch.memory_format) -> tuple[Callable[[], None], float]:
     """Return a function that runs the convolution forward and backward, and its operations in GFLOP."""
+    import torch
+    import torch.nn.functional as F
+
     bottom = torch.randn(BATCH, shape.inputs, shape.side, shape.side).contiguous(memory_format=layout)
     # Pictures need no gradient.
     bottom.requires_grad_(shape.inputs > 3)
@@ -73,12 +77,14 @@ def main(argv: Sequence[str]) -> None:
     parser = Parser("python -m tools.bench_layouts", "python -m tools.bench_layouts --rounds 6", "time convolutions")
     parser.add_argument("--rounds", type=int, default=6, help="runs of each, in turn (default: %(default)s)")
     rounds = parser.parse_args(argv).rounds
+    import torch
+
     torch.set_num_threads(1)
     torch.manual_seed(0)
     print(f"{torch.backends.cpu.get_cpu_capability()}, one thread, batch {BATCH}, GFLOP/s\n")
     print(f"| convolution | {' | '.join(LAYOUTS)} |\n|---|---|---|")
     for name, shape in SHAPES.items():
-        works = {layout: pass_of(shape, memory_format) for layout, memory_format in LAYOUTS.items()}
+        works = {layout: pass_of(shape, getattr(torch, known)) for layout, known in LAYOUTS.items()}
         times = [{layout: seconds(work) for layout, (work, _) in works.items()} for _ in range(rounds)]
         cells = [f"{work[1] / min(each[layout] for each in times):.0f}" for layout, work in works.items()]
         what = (

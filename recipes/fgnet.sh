@@ -22,7 +22,8 @@ if [ -n "$weights" ]; then
     distributions
 else
     # A fiftieth only shows how the training goes. The rare ages count more than they are: FG-NET's people are young.
-    train_on_utkface images_utkface "$(how_long 500 6000)" --split 0.98 --balance half_repeats
+    utkface_data images_utkface --split 0.98 --balance half_repeats
+    train_on_utkface "$(how_long 500 6000)"
     weights="$PWD/$weights"
 fi
 

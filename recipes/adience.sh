@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Adience's eight classes of ages, and gender, in five folds: on Adience itself, or on UTKFace with the same classes.
 #   recipes/adience.sh --images ADIENCE                               the five folds that Adience has; 2 of them with --quick
-#   recipes/adience.sh --images UTKFace.tar --dataset utkface         five folds drawn from UTKFace; some five hours on two cores
+#   recipes/adience.sh --images UTKFace.tar --dataset utkface         five folds drawn from UTKFace; about an hour on two cores
 #   recipes/adience.sh --images UTKFace.tar --dataset utkface --quick    about 8 minutes; 2 folds
 #   --images TAR                again, if UTKFace comes in several archives
 #   --prefix coarse_tilt_aligned_face    pictures of Adience with this prefix (default landmark_aligned_face)
 #   --net NAME                  LMTCNN-2-1, LMTCNN-1-1, LeviHassnerAge, LeviHassnerGender (default FaceResAdience, our own)
-#   --iterations N              train each fold for N iterations (5200, and 400 with --quick)
+#   --iterations N              train each fold for N iterations (2000, and 400 with --quick)
 #   --folds K                   K folds of UTKFace in place of 5; of Adience, only the first K of its five
 #   --out DIR                   work in DIR (default adience_out)
 # docs/recipes.md has the figures.
@@ -36,7 +36,7 @@ else
 fi
 
 step "$folds folds: tables, databases, training, figures"
-iterations="$(how_long 400 5200)"
+iterations="$(how_long 400 2000)"
 run_folds "$iterations" pictures divisions
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Ages on FG-NET: of a net that was trained on UTKFace and saw no picture of FG-NET, and of that net in folds by person.
-#   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar            about two hours on two cores, by its pace
+#   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar            about three quarters of an hour on two cores
 #   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar --quick    8 to 10 minutes
 #   --images_utkface TAR                           again, if UTKFace comes in several archives
 #   --net NAME                                     another net with ages, such as ResNet18 (default FaceRes)
 #   --weights FILE.caffemodel                      start from this trained net, and train none on UTKFace
-#   --iterations N                                 N iterations in each training (10400 on UTKFace and 400 in each fold;
+#   --iterations N                                 N iterations in each training (6000 on UTKFace and 400 in each fold;
 #                                                  500 and 100 with --quick)
 #   --folds K                                      K folds in place of 5
 #   --out DIR                                      work in DIR (default fgnet_out)
@@ -22,7 +22,8 @@ if [ -n "$weights" ]; then
     distributions
 else
     # A fiftieth only shows how the training goes. The rare ages count more than they are: FG-NET's people are young.
-    train_on_utkface images_utkface "$(how_long 500 10400)" --split 0.98 --balance half_repeats
+    utkface_data images_utkface --split 0.98 --balance half_repeats
+    train_on_utkface "$(how_long 500 6000)"
     weights="$PWD/$weights"
 fi
 

@@ -5,10 +5,11 @@
 #   --quick          shorter trainings: every step works, but less is learned
 #   --iterations N   N iterations in each training, fewer or more than the recipe's own
 #   --folds K        K folds, where a recipe has folds
+#   --seeds K        K nets that differ in the random seed, where a recipe has them
 # Everything is written into the working folder. A recipe that was stopped goes on where it was.
 
 recipes="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
-quick= out="${RECIPE}_out" images=() images_utkface=() net="${NET-}" weights= own_iterations= folds=
+quick= out="${RECIPE}_out" images=() images_utkface=() net="${NET-}" weights= own_iterations= folds= seeds=
 division= measured= dataset= prefix=
 usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
 while [ $# -gt 0 ]; do
@@ -18,7 +19,7 @@ while [ $# -gt 0 ]; do
         exit 2
     fi
     case "$1" in
-        --out | --images | --images_utkface | --net | --weights | --iterations | --folds | --division | --measure | --dataset | --prefix)
+        --out | --images | --images_utkface | --net | --weights | --iterations | --folds | --seeds | --division | --measure | --dataset | --prefix)
             [ $# -ge 2 ] || { echo "error: $1 needs a value" >&2; exit 2; }
             case "$1" in
                 --out) out=$2 ;;
@@ -40,8 +41,9 @@ while [ $# -gt 0 ]; do
                     [[ $2 =~ ^[1-9][0-9]{0,6}$ ]] || { echo "error: --iterations $2: expected a whole number from 1." >&2; exit 2; }
                     own_iterations=$2
                     ;;
-                --folds)
-                    [[ $2 =~ ^([2-9]|[1-9][0-9]{1,2})$ ]] || { echo "error: --folds $2: expected a number from 2 to 999." >&2; exit 2; }
+                --folds | --seeds)
+                    [[ $2 =~ ^([2-9]|[1-9][0-9]{1,2})$ ]] || { echo "error: $1 $2: expected a number from 2 to 999." >&2; exit 2; }
+                    if [ "$1" = --seeds ]; then seeds=$2; fi
                     folds=$2
                     ;;
             esac
@@ -150,21 +152,23 @@ training() {
         2> >(tee -a "$net.log" | grep --line-buffered -E '^[^I]|Iteration .*(loss|Test)|Test net output' >&2)
 }
 
-# Trains the net on UTKFace, from the archives on, and sets weights to what came out.
-# Usage: train_on_utkface ARRAY ITERATIONS OPTION... of build_dataset
-train_on_utkface() {
+# Divides UTKFace, and makes its databases. Usage: utkface_data ARRAY OPTION... of build_dataset
+utkface_data() {
     local -n archives=$1
-    local iterations=$2
-    shift 2
+    shift
     step "UTKFace, divided into a training and a test part"
     [ -e data/DEF/test.csv ] || show "$moka" build_dataset "${archives[@]/#/--images=}" "$@"
     step "Databases of pictures and labels, and the distributions over ages"
     databases train --table data/DEF/train.csv --shuffle
     databases test --table data/DEF/test.csv
     distributions
+}
+
+# Trains the net on UTKFace's databases, and sets weights to what came out. Usage: train_on_utkface ITERATIONS
+train_on_utkface() {
     step "Training $net on UTKFace"
-    training solver "$iterations"
-    weights="models/$net/${net}_iter_$iterations.caffemodel"
+    training solver "$1"
+    weights="models/$net/${net}_iter_$1.caffemodel"
 }
 
 # Writes one table of all pictures of a set, unless it is there. Usage: whole_table FOLDER OPTION... of build_dataset

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Smile, gender and age from one net: smiles of GENKI-4K in 5 folds, with gender and age of UTKFace in each training.
-#   recipes/smile.sh --images GENKI4K.tar --images_utkface UTKFace.tar            some five hours on two cores, by its pace
+#   recipes/smile.sh --images GENKI4K.tar --images_utkface UTKFace.tar            about an hour on two cores
 #   recipes/smile.sh --images GENKI4K.tar --images_utkface UTKFace.tar --quick    8 to 10 minutes; 2 folds
 #   --images_utkface TAR                             again, if UTKFace comes in several archives
 #   --net NAME                                       another net with the three tasks, such as BKNet (default FaceResSmile)
-#   --iterations N                                   train each fold for N iterations (7000, and 500 with --quick)
+#   --iterations N                                   train each fold for N iterations (2600, and 500 with --quick)
 #   --folds K                                        K folds in place of 5
 #   --out DIR                                        work in DIR (default smile_out)
 # docs/recipes.md has the figures.
@@ -25,7 +25,7 @@ step "UTKFace, divided once: its test part is in no training"
 distributions
 
 step "$folds folds of GENKI-4K: tables, databases, training, figures"
-iterations="$(how_long 500 7000)"
+iterations="$(how_long 500 2600)"
 # A picture of GENKI-4K counts as four, so that a good third of what the net sees has a smile or none.
 repeats=4
 run_folds "$iterations" repeats

@@ -98,6 +98,24 @@ def test_utkface(of_utkface: tuple[Path, str]) -> None:
         assert f"moka {verb} " not in second
 
 
+def test_utkface_with_several_seeds(of_utkface: tuple[Path, str]) -> None:
+    """Nets of the same databases, which differ in the random seed alone."""
+    folder, _ = of_utkface
+    words = [*UTKFACE, "--seeds", 2, "--out", "seeds"]
+    ended_well(run_recipe("utkface", *words, folder=folder))
+    nets = folder / "seeds/folds/FaceRes"
+    solvers = [(nets / f"fold_{seed}/prototxt/FaceRes/solver.prototxt").read_text() for seed in range(2)]
+    assert all(f"random_seed: {seed}\n" in text for seed, text in enumerate(solvers))
+    assert solvers[1] == solvers[0].replace("random_seed: 0", "random_seed: 1")
+    weights = [(nets / f"fold_{seed}/models/FaceRes/FaceRes_iter_1.caffemodel").read_bytes() for seed in range(2)]
+    assert weights[0] != weights[1]
+    years = figures(nets / "folds.json")["years"]
+    assert len(json.loads((nets / "folds.json").read_text())["folds"]) == 2
+    assert years["mae"]["mean"] > 0
+    assert "published 66.5 %" in (folder / "seeds/report.txt").read_text()
+    check_net(folder / "seeds", "FaceRes")
+
+
 def test_smile(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     """One net of three tasks; UTKFace's test part is the same in both folds, and in no training."""
     need_files("blazeface")

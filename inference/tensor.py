@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from faces.align import cut
+from faces.align import EYE_LEVEL, cut
 from faces.crop import Box, centre, crop
 from faces.face import Face
 from faces.pictures import resize
@@ -22,7 +22,7 @@ def to_tensor(picture: Picture, card: ModelCard, box: Box | Face | None = None) 
     """Turn BGR uint8, height x width x 3, into the uint8 1 x channels x height x width that `card` describes.
 
     `box` says where the face is. A box is cut out as it is. A Face of a detector is turned upright and made square, as
-    `./moka cut_faces` does. Without it the whole picture is the face. A network that was trained on the centres of larger
+    `./moka cut_faces` does, with the eyes at the card's `eye_level`. Without it the whole picture is the face. A network that was trained on the centres of larger
     pictures gets the centre of a face of their size, as in phase TEST.
     """
     import numpy as np
@@ -30,7 +30,10 @@ def to_tensor(picture: Picture, card: ModelCard, box: Box | Face | None = None) 
     _, _, height, width = card.input.shape
     size = card.input.resize_to or (height, width)
     margin = card.crop_margin
-    face = cut(picture, box, max(size), margin) if isinstance(box, Face) else crop(picture, box, margin)
+    if isinstance(box, Face):
+        face = cut(picture, box, max(size), margin, EYE_LEVEL if card.eye_level is None else card.eye_level)
+    else:
+        face = crop(picture, box, margin)
     face = RESIZES[card.resize](face, *size)
     face = centre(face, height, width)
     face = CHANNEL_ORDERS[card.channel_order](face)

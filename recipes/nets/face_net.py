@@ -21,6 +21,8 @@ from .residual import scores
 ABSENT = -1
 BATCH, TEST_BATCH = 64, 50
 FINETUNE_ITERATIONS = 300
+UTKFACE_EYES = 0.29
+"""The height of the eyes in UTKFace's crops (docs/faces.md has the measurement). The recipes cut other sets alike."""
 _MATRIX = "data/soft/years.binaryproto"
 _AUGMENTED: dict[str, Any] = {
     "augment": {
@@ -55,6 +57,8 @@ class FaceNet:
     body: Callable[[Layers], str]
     """Adds everything from "data" to the features, and returns their blob."""
     iterations: int
+    eye_level: float | None = UTKFACE_EYES
+    """The height of the eyes in the faces that it learns from; None: as `cut_faces` has it."""
     head: Callable[[Layers, str, str, int], str] = scores
     """(layers, task, features, outputs) adds the scores of a task, and returns their blob."""
     dropout: float = 0.3
@@ -186,7 +190,9 @@ def card(net: FaceNet) -> dict[str, Any]:
             reading = {"read": "expected_value", "bins": [int(value) for value in task.bins]}
         readings.append({"blob": f"{name}_prob", "task": name, **reading})
     order = "BGR" if len(net.picture.mean) == 3 else "GRAY"
-    return {"name": net.name, "channel_order": order, "resize": "stretch", "crop_margin": 0.0, "outputs": readings}
+    card = {"name": net.name, "channel_order": order, "resize": "stretch", "crop_margin": 0.0}
+    level = {} if net.eye_level is None else {"eye_level": net.eye_level}
+    return {**card, **level, "outputs": readings}
 
 
 def card_text(net: FaceNet) -> str:

@@ -17,6 +17,7 @@ def _levi_hassner(name: str, task: str) -> FaceNet:
         name,
         {task: 1.0},
         picture=_ADIENCE,
+        eye_level=None,
         body=levi_hassner.body,
         head=levi_hassner.head,
         dropout=0,
@@ -32,6 +33,7 @@ def _lmtcnn(first: int, second: int) -> FaceNet:
         f"LMTCNN-{first}-{second}",
         {"adience_age": 1.0, "gender": 1.0},
         picture=replace(_ADIENCE, scale=1 / 60),
+        eye_level=None,
         body=lmtcnn.lmtcnn(first, second),
         dropout=0,
         iterations=lmtcnn.ITERATIONS,
@@ -75,6 +77,7 @@ NETS: dict[str, FaceNet] = {
             {"adience_age": 1.0, "gender": 0.5},
             body=residual(24, 48, 96, 160),
             iterations=2000,
+            eye_level=None,
             picture=_FACE,
         ),
         FaceNet(

@@ -228,6 +228,10 @@ WRONG_NET_CARD = [
     ("crop_margin", 10**400, ['"crop_margin" is 1000', "..."]),
     ("crop_margin", 1e308, ['"crop_margin" is 1e+308', "at most 1000"]),
     ("crop_margin", float("inf"), ['"crop_margin" is Infinity']),
+    ("eye_level", 1.5, ['"eye_level" is 1.5', "a share from 0 to 1"]),
+    ("eye_level", -0.1, ['"eye_level" is -0.1']),
+    ("eye_level", "0.3", ['"eye_level" is "0.3"']),
+    ("eye_level", float("nan"), ['"eye_level" is NaN']),
     ("outputs", {}, ['"outputs" is {}', "expected a list with an object for each output"]),
     ("outputs", ["prob"], ['"outputs[0]" is "prob"', "expected an object"]),
     (
@@ -490,7 +494,7 @@ net_cards = st.fixed_dictionaries(
         "crop_margin": st.integers(0, 9) | st.floats(-0.4, 9),
         "outputs": st.lists(outputs, min_size=1, max_size=3, unique_by=lambda output: output["blob"]),
     },
-    optional={"comment": some_json},
+    optional={"comment": some_json, "eye_level": st.none() | st.floats(0, 1)},
 )
 
 

@@ -111,3 +111,12 @@ def test_a_face_of_a_detector_is_cut_as_cut_faces_does(card: ModelCard) -> None:
     assert np.array_equal(to_tensor(picture, wide, face)[0].transpose(1, 2, 0), expected)
     square = wide.model_copy(update={"input": card.input.model_copy(update={"shape": [1, 3, 20, 20]})})
     assert np.array_equal(to_tensor(picture, square, face)[0].transpose(1, 2, 0), cut(picture, face, 20, 0.2))
+    utkface = square.model_copy(update={"eye_level": 0.29})
+    assert np.array_equal(to_tensor(picture, utkface, face)[0].transpose(1, 2, 0), cut(picture, face, 20, 0.2, 0.29))
+
+
+def test_the_eye_level_changes_nothing_where_no_detector_found_the_face(card: ModelCard) -> None:
+    picture = np.random.default_rng(2).integers(0, 256, (120, 130, 3), dtype=np.uint8)
+    other = changed(card, eye_level=0.29)
+    for box in (None, (40, 40, 20, 24)):
+        assert np.array_equal(to_tensor(picture, other, box), to_tensor(picture, card, box))

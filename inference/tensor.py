@@ -22,8 +22,8 @@ def to_tensor(picture: Picture, card: ModelCard, box: Box | Face | None = None) 
     """Turn BGR uint8, height x width x 3, into the uint8 1 x channels x height x width that `card` describes.
 
     `box` says where the face is. A box is cut out as it is. A Face of a detector is turned upright and made square, as
-    `./moka cut_faces` does, with the eyes at the card's `eye_level`. Without it the whole picture is the face. A network that was trained on the centres of larger
-    pictures gets the centre of a face of their size, as in phase TEST.
+    `./moka cut_faces` does, with the eyes at the card's `eye_level`. Without it the whole picture is the face. A network that was
+    trained on the centres of larger pictures gets the centre of a face of their size, as in phase TEST.
     """
     import numpy as np
 

@@ -1,0 +1,145 @@
+"""From a whole picture to answers about everybody in it: find the faces, cut them out, ask all networks.
+
+from inference import FaceAnalyzer, read_picture
+
+with FaceAnalyzer("graph") as analyzer:
+    for face in analyzer.analyze(read_picture("photo.jpg")).faces:
+        print(face.box, [answer.text for answer in face.answers])
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faces.align import square_of
+from faces.detectors import open_detector
+from faces.detectors.files import has_files
+from faces.face import Face
+from faces.pictures import check_picture
+
+from .runner import Runner
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .answer import Answer
+
+AUTO, NONE = "auto", "none"
+CROP_SHARE = (0.8, 1.3)
+"""In a cropped picture: the side of its only face's square, as a share of the picture's shorter side."""
+CROP_ASPECT = 1.25
+"""Such a picture is at most so much longer than it is wide, or wider than long."""
+
+
+@dataclass(frozen=True)
+class AnalyzedFace:
+    """A face, and what each network says about it.
+
+    `face` is None where the whole picture is the face. `track` is the number of a person over the frames of a video.
+    """
+
+    answers: tuple[Answer, ...]
+    face: Face | None = None
+    track: int | None = None
+
+    @property
+    def box(self) -> tuple[int, int, int, int] | None:
+        """left, top, width, height in whole pixels; None: the whole picture."""
+        return self.face.rounded_box() if self.face else None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is in a picture of `width` x `height`. Without a face, `faces` is empty.
+
+    `cropped` says why the whole picture was taken as a face, if it was. `milliseconds` are those of "detect" (find the faces),
+    "prepare" (cut them out and resize) and "compute" (all networks).
+    """
+
+    width: int
+    height: int
+    faces: tuple[AnalyzedFace, ...]
+    cropped: str = ""
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+
+class FaceAnalyzer:
+    """Loads all networks of the folder `graph` and a detector once; `analyze` then answers about pictures.
+
+    `device` and `precision` are those of Runner. `detector` is a name of faces.DETECTORS; "auto": BlazeFace if its files are
+    there, else Haar; "none": every picture is a face. Faces whose box has a shorter side than `smallest` pixels are left out.
+    One thread at a time may use an analyzer.
+    Raises CardError, DeviceError, DetectorError or UsageError.
+    """
+
+    def __init__(
+        self,
+        graph: str | Path = "graph",
+        device: str = "auto",
+        *,
+        detector: str = AUTO,
+        precision: str = "f32",
+        smallest: float = 0,
+    ) -> None:
+        name = default_detector() if detector == AUTO else detector
+        self.detector_name = "" if name == NONE else name
+        self._detector = None if name == NONE else open_detector(name)
+        self._smallest = smallest
+        self.runner = Runner(graph, device, precision)
+
+    def analyze(self, picture: NDArray[np.uint8], box: Face | None = None) -> Analysis:
+        """Return the faces of a picture (BGR uint8, height x width x 3) and the answers about them, largest score first.
+
+        With `box` nothing is looked for: the face is there. Raises PictureError, or CardError if no network gives an answer.
+        """
+        check_picture(picture)
+        begun = time.perf_counter()
+        found: Sequence[Face | None] = (box,) if box else (None,)
+        cropped = ""
+        if box is None and self._detector:
+            faces = [face for face in self._detector.detect(picture) if min(face.box[2:]) >= self._smallest]
+            cropped = why_cropped(faces, *picture.shape[:2])
+            found = (None,) if cropped else faces
+        detected = time.perf_counter()
+        results = [self.runner.answer(picture, face) for face in found]
+        milliseconds = {
+            "detect": (detected - begun) * 1e3,
+            "prepare": sum(sum(result.preprocess.values()) for result in results),
+            "compute": sum(sum(result.inference.values()) for result in results),
+        }
+        faces = tuple(AnalyzedFace(result.answers, face) for result, face in zip(results, found, strict=True))
+        return Analysis(picture.shape[1], picture.shape[0], faces, cropped, milliseconds)
+
+    def close(self) -> None:
+        """Release the device."""
+        self.runner.close()
+
+    def __enter__(self) -> FaceAnalyzer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def default_detector() -> str:
+    """Return the detector that is used where none is named."""
+    return "blazeface" if has_files("blazeface") else "haar"
+
+
+def why_cropped(found: Sequence[Face], height: int, width: int) -> str:
+    """Return why a picture of height x width is cropped to a face already, as those of UTKFace are, or "" if it is not.
+
+    The rule: it is nearly square, and its only face has a square (faces/align.py) about as large as the picture.
+    """
+    shorter, longer = sorted((height, width))
+    if len(found) != 1 or longer > CROP_ASPECT * shorter:
+        return ""
+    share = square_of(found[0]).side / shorter
+    if not CROP_SHARE[0] <= share <= CROP_SHARE[1]:
+        return ""
+    return f"the only face fills {100 * min(1.0, share):.0f} % of the picture, as in a data set of cropped faces"

@@ -112,8 +112,8 @@ class FaceAnalyzer:
             "prepare": sum(sum(result.preprocess.values()) for result in results),
             "compute": sum(sum(result.inference.values()) for result in results),
         }
-        faces = tuple(AnalyzedFace(result.answers, face) for result, face in zip(results, found, strict=True))
-        return Analysis(picture.shape[1], picture.shape[0], faces, cropped, milliseconds)
+        analyzed = tuple(AnalyzedFace(result.answers, face) for result, face in zip(results, found, strict=True))
+        return Analysis(picture.shape[1], picture.shape[0], analyzed, cropped, milliseconds)
 
     def close(self) -> None:
         """Release the device."""

@@ -68,6 +68,15 @@ class Analysis:
     milliseconds: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Found:
+    """The faces of a picture; None stands for the whole picture. `cropped` is that of Analysis."""
+
+    faces: tuple[Face | None, ...]
+    cropped: str = ""
+    milliseconds: float = 0.0
+
+
 class FaceAnalyzer:
     """Loads all networks of the folder `graph` and a detector once; `analyze` then answers about pictures.
 
@@ -93,27 +102,33 @@ class FaceAnalyzer:
         self.runner = Runner(graph, device, precision)
 
     def analyze(self, picture: NDArray[np.uint8], box: Face | None = None) -> Analysis:
-        """Return the faces of a picture (BGR uint8, height x width x 3) and the answers about them, largest score first.
+        """Return the faces of a picture (BGR uint8, height x width x 3) and the answers about them, surest face first.
 
         With `box` nothing is looked for: the face is there. Raises PictureError, or CardError if no network gives an answer.
         """
+        return self.answer(picture, self.find(picture) if box is None else Found((box,)))
+
+    def find(self, picture: NDArray[np.uint8]) -> Found:
+        """Do the first half of `analyze`: look for faces. Another thread may do the second half meanwhile."""
         check_picture(picture)
         begun = time.perf_counter()
-        found: Sequence[Face | None] = (box,) if box else (None,)
-        cropped = ""
-        if box is None and self._detector:
-            faces = [face for face in self._detector.detect(picture) if min(face.box[2:]) >= self._smallest]
-            cropped = why_cropped(faces, *picture.shape[:2])
-            found = (None,) if cropped else faces
-        detected = time.perf_counter()
-        results = [self.runner.answer(picture, face) for face in found]
+        if not self._detector:
+            return Found((None,))
+        faces = [face for face in self._detector.detect(picture) if min(face.box[2:]) >= self._smallest]
+        cropped = why_cropped(faces, *picture.shape[:2])
+        return Found((None,) if cropped else tuple(faces), cropped, (time.perf_counter() - begun) * 1e3)
+
+    def answer(self, picture: NDArray[np.uint8], found: Found) -> Analysis:
+        """Do the second half of `analyze`: ask the networks about each face."""
+        check_picture(picture)
+        results = [self.runner.answer(picture, face) for face in found.faces]
         milliseconds = {
-            "detect": (detected - begun) * 1e3,
+            "detect": found.milliseconds,
             "prepare": sum(sum(result.preprocess.values()) for result in results),
             "compute": sum(sum(result.inference.values()) for result in results),
         }
-        analyzed = tuple(AnalyzedFace(result.answers, face) for result, face in zip(results, found, strict=True))
-        return Analysis(picture.shape[1], picture.shape[0], analyzed, cropped, milliseconds)
+        analyzed = tuple(AnalyzedFace(result.answers, face) for result, face in zip(results, found.faces, strict=True))
+        return Analysis(picture.shape[1], picture.shape[0], analyzed, found.cropped, milliseconds)
 
     def close(self) -> None:
         """Release the device."""

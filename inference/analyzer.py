@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faces.align import square_of
+from faces.align import EYE_LEVEL, square_of
 from faces.detectors import open_detector
 from faces.detectors.files import has_files
-from faces.face import Face
+from faces.face import Face, overlap
 from faces.pictures import check_picture
 
 from .runner import Runner
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from .answer import Answer
 
 AUTO, NONE = "auto", "none"
-CROP_SHARE = (0.8, 1.3)
-"""In a cropped picture: the side of its only face's square, as a share of the picture's shorter side."""
-CROP_ASPECT = 1.25
-"""Such a picture is at most so much longer than it is wide, or wider than long."""
+CROP_OVERLAP = 0.7
+"""Intersection over union of a picture and the square of its only face, from which on the picture is cropped to that face."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,8 @@ class FaceAnalyzer:
     """Loads all networks of the folder `graph` and a detector once; `analyze` then answers about pictures.
 
     `device`, `precision` and `hint` are those of Runner. `detector` is a name of faces.DETECTORS; "auto": BlazeFace if its
-    files are there, else Haar; "none": every picture is a face. Faces whose box has a shorter side than `smallest` pixels are left out.
+    files are there, else Haar; "none": every picture is a face. Faces whose box has a shorter side than `smallest` pixels
+    are left out.
     One thread at a time may use an analyzer.
     Raises CardError, DeviceError, DetectorError or UsageError.
     """
@@ -101,6 +100,8 @@ class FaceAnalyzer:
         self._detector = None if name == NONE else open_detector(name)
         self._smallest = smallest
         self.runner = Runner(graph, device, precision, hint=hint)
+        level = self.runner.cards[0].eye_level
+        self._eye_level = EYE_LEVEL if level is None else level
 
     def analyze(self, picture: NDArray[np.uint8], box: Face | None = None) -> Analysis:
         """Return the faces of a picture (BGR uint8, height x width x 3) and the answers about them, surest face first.
@@ -116,7 +117,8 @@ class FaceAnalyzer:
         if not self._detector:
             return Found((None,))
         faces = [face for face in self._detector.detect(picture) if min(face.box[2:]) >= self._smallest]
-        cropped = why_cropped(faces, *picture.shape[:2])
+        height, width = picture.shape[:2]
+        cropped = why_cropped(faces, height, width, self._eye_level)
         return Found((None,) if cropped else tuple(faces), cropped, (time.perf_counter() - begun) * 1e3)
 
     def answer(self, picture: NDArray[np.uint8], found: Found) -> Analysis:
@@ -147,15 +149,16 @@ def default_detector() -> str:
     return "blazeface" if has_files("blazeface") else "haar"
 
 
-def why_cropped(found: Sequence[Face], height: int, width: int) -> str:
+def why_cropped(found: Sequence[Face], height: int, width: int, eye_level: float = EYE_LEVEL) -> str:
     """Return why a picture of height x width is cropped to a face already, as those of UTKFace are, or "" if it is not.
 
-    The rule: it is nearly square, and its only face has a square (faces/align.py) about as large as the picture.
+    The rule: it shows one face, and what would be cut out for the net, with the eyes at `eye_level`, is the picture or nearly so.
     """
-    shorter, longer = sorted((height, width))
-    if len(found) != 1 or longer > CROP_ASPECT * shorter:
+    if len(found) != 1:
         return ""
-    share = square_of(found[0]).side / shorter
-    if not CROP_SHARE[0] <= share <= CROP_SHARE[1]:
+    square = square_of(found[0], eye_level)
+    left, top = (point - place * square.side for point, place in zip(square.pivot, square.place, strict=True))
+    share = overlap((left, top, square.side, square.side), (0, 0, width, height))
+    if share < CROP_OVERLAP:
         return ""
-    return f"the only face fills {100 * min(1.0, share):.0f} % of the picture, as in a data set of cropped faces"
+    return f"{100 * share:.0f} % of the picture are what would be cut out for its only face"

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from faces.face import Face
+from faces.face import Face, overlap
 
 from .analyzer import Analysis, AnalyzedFace
 from .answer import Answer, averaged
@@ -102,11 +102,3 @@ def _pairs(tracks: list[_Track], faces: Iterable[AnalyzedFace]) -> list[tuple[fl
         for track in tracks
     ]
     return sorted((pair for pair in pairs if pair[0] >= LEAST_OVERLAP), key=lambda pair: -pair[0])
-
-
-def overlap(first: tuple[float, float, float, float], second: tuple[float, float, float, float]) -> float:
-    """Return the intersection over union of two boxes (left, top, width, height)."""
-    across = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
-    down = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
-    both = max(0.0, across) * max(0.0, down)
-    return both / (first[2] * first[3] + second[2] * second[3] - both)

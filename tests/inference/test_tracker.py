@@ -10,7 +10,7 @@ import pytest
 from faces.face import Face
 from inference.analyzer import Analysis, AnalyzedFace
 from inference.answer import Answer, averaged
-from inference.tracker import FRAMES_KEPT, Tracker, overlap
+from inference.tracker import FRAMES_KEPT, Tracker
 
 
 def gender(male: float) -> Answer:
@@ -27,12 +27,6 @@ def frame(*faces: tuple[float, float], answer: Answer | None = None) -> Analysis
 
 def numbers(analysis: Analysis) -> list[int | None]:
     return [face.track for face in analysis.faces]
-
-
-def test_overlap() -> None:
-    assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
-    assert overlap((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(50 / 150)
-    assert overlap((0, 0, 10, 10), (20, 20, 10, 10)) == 0
 
 
 def test_people_keep_their_numbers_whatever_their_order() -> None:

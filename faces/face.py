@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 Point = tuple[float, float]
 """x, y in pixels."""
+Box = tuple[float, float, float, float]
+"""left, top, width, height in pixels."""
 
 
 class Landmarks(NamedTuple):
@@ -30,7 +32,7 @@ class Face(NamedTuple):
     finds none.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     score: float = 1.0
     landmarks: Landmarks | None = None
 
@@ -46,23 +48,24 @@ class Face(NamedTuple):
         return round(left), round(top), max(1, round(width)), max(1, round(height))
 
 
+def overlap(first: Box, second: Box) -> float:
+    """Return the intersection over union of two boxes, 0 to 1."""
+    across = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
+    down = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
+    both = max(0.0, across) * max(0.0, down)
+    together = first[2] * first[3] + second[2] * second[3] - both
+    return both / together if together > 0 else 0.0
+
+
 def face_at(faces: Sequence[Face], box: tuple[int, int, int, int]) -> Face | None:
     """Return the face that agrees best with `box` (left, top, width, height), or None if no face has its middle in it."""
     left, top, width, height = box
-
-    def overlap(face: Face) -> float:
-        x, y, w, h = face.box
-        across = min(x + w, left + width) - max(x, left)
-        down = min(y + h, top + height) - max(y, top)
-        both = max(0.0, across) * max(0.0, down)
-        return both / (w * h + width * height - both)
-
     inside = []
     for face in faces:
         x, y = face.centre
         if left <= x <= left + width and top <= y <= top + height:
             inside.append(face)
-    return max(inside, key=overlap, default=None)
+    return max(inside, key=lambda face: overlap(face.box, box), default=None)
 
 
 def main_face(faces: Sequence[Face], height: int, width: int) -> Face:

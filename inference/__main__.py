@@ -10,7 +10,10 @@ from common.commands import Room, Verb
 ROOM = Room(
     "inference",
     "Answer about the picture of a face, on a Myriad X stick or the CPU.",
-    {"infer": Verb("inference.command", "tell age and gender from the picture of one face")},
+    {
+        "infer": Verb("inference.command", "tell age and gender from the picture of one face"),
+        "bundle": Verb("inference.bundle", "put the runner and its networks into one file for another machine"),
+    },
     default="infer",
     group="runner",
 )

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faces.align import square_of
+from faces.align import EYE_LEVEL, square_of
 from faces.detectors import open_detector
 from faces.detectors.files import has_files
-from faces.face import Face
+from faces.face import Face, overlap
 from faces.pictures import check_picture
 
 from .runner import Runner
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from .answer import Answer
 
 AUTO, NONE = "auto", "none"
-CROP_SHARE = (0.8, 1.3)
-"""In a cropped picture: the side of its only face's square, as a share of the picture's shorter side."""
-CROP_ASPECT = 1.25
-"""Such a picture is at most so much longer than it is wide, or wider than long."""
+CROP_OVERLAP = 0.7
+"""Intersection over union of a picture and the square of its only face, from which on the picture is cropped to that face."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +66,21 @@ class Analysis:
     milliseconds: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Found:
+    """The faces of a picture; None stands for the whole picture. `cropped` is that of Analysis."""
+
+    faces: tuple[Face | None, ...]
+    cropped: str = ""
+    milliseconds: float = 0.0
+
+
 class FaceAnalyzer:
     """Loads all networks of the folder `graph` and a detector once; `analyze` then answers about pictures.
 
-    `device` and `precision` are those of Runner. `detector` is a name of faces.DETECTORS; "auto": BlazeFace if its files are
-    there, else Haar; "none": every picture is a face. Faces whose box has a shorter side than `smallest` pixels are left out.
+    `device`, `precision` and `hint` are those of Runner. `detector` is a name of faces.DETECTORS; "auto": BlazeFace if its
+    files are there, else Haar; "none": every picture is a face. Faces whose box has a shorter side than `smallest` pixels
+    are left out.
     One thread at a time may use an analyzer.
     Raises CardError, DeviceError, DetectorError or UsageError.
     """
@@ -85,35 +93,45 @@ class FaceAnalyzer:
         detector: str = AUTO,
         precision: str = "f32",
         smallest: float = 0,
+        hint: str = "latency",
     ) -> None:
         name = default_detector() if detector == AUTO else detector
         self.detector_name = "" if name == NONE else name
         self._detector = None if name == NONE else open_detector(name)
         self._smallest = smallest
-        self.runner = Runner(graph, device, precision)
+        self.runner = Runner(graph, device, precision, hint=hint)
+        level = self.runner.cards[0].eye_level
+        self._eye_level = EYE_LEVEL if level is None else level
 
     def analyze(self, picture: NDArray[np.uint8], box: Face | None = None) -> Analysis:
-        """Return the faces of a picture (BGR uint8, height x width x 3) and the answers about them, largest score first.
+        """Return the faces of a picture (BGR uint8, height x width x 3) and the answers about them, surest face first.
 
         With `box` nothing is looked for: the face is there. Raises PictureError, or CardError if no network gives an answer.
         """
+        return self.answer(picture, self.find(picture) if box is None else Found((box,)))
+
+    def find(self, picture: NDArray[np.uint8]) -> Found:
+        """Do the first half of `analyze`: look for faces. Another thread may do the second half meanwhile."""
         check_picture(picture)
         begun = time.perf_counter()
-        found: Sequence[Face | None] = (box,) if box else (None,)
-        cropped = ""
-        if box is None and self._detector:
-            faces = [face for face in self._detector.detect(picture) if min(face.box[2:]) >= self._smallest]
-            cropped = why_cropped(faces, *picture.shape[:2])
-            found = (None,) if cropped else faces
-        detected = time.perf_counter()
-        results = [self.runner.answer(picture, face) for face in found]
+        if not self._detector:
+            return Found((None,))
+        faces = [face for face in self._detector.detect(picture) if min(face.box[2:]) >= self._smallest]
+        height, width = picture.shape[:2]
+        cropped = why_cropped(faces, height, width, self._eye_level)
+        return Found((None,) if cropped else tuple(faces), cropped, (time.perf_counter() - begun) * 1e3)
+
+    def answer(self, picture: NDArray[np.uint8], found: Found) -> Analysis:
+        """Do the second half of `analyze`: ask the networks about each face."""
+        check_picture(picture)
+        results = [self.runner.answer(picture, face) for face in found.faces]
         milliseconds = {
-            "detect": (detected - begun) * 1e3,
+            "detect": found.milliseconds,
             "prepare": sum(sum(result.preprocess.values()) for result in results),
             "compute": sum(sum(result.inference.values()) for result in results),
         }
-        analyzed = tuple(AnalyzedFace(result.answers, face) for result, face in zip(results, found, strict=True))
-        return Analysis(picture.shape[1], picture.shape[0], analyzed, cropped, milliseconds)
+        analyzed = tuple(AnalyzedFace(result.answers, face) for result, face in zip(results, found.faces, strict=True))
+        return Analysis(picture.shape[1], picture.shape[0], analyzed, found.cropped, milliseconds)
 
     def close(self) -> None:
         """Release the device."""
@@ -131,15 +149,16 @@ def default_detector() -> str:
     return "blazeface" if has_files("blazeface") else "haar"
 
 
-def why_cropped(found: Sequence[Face], height: int, width: int) -> str:
+def why_cropped(found: Sequence[Face], height: int, width: int, eye_level: float = EYE_LEVEL) -> str:
     """Return why a picture of height x width is cropped to a face already, as those of UTKFace are, or "" if it is not.
 
-    The rule: it is nearly square, and its only face has a square (faces/align.py) about as large as the picture.
+    The rule: it shows one face, and what would be cut out for the net, with the eyes at `eye_level`, is the picture or nearly so.
     """
-    shorter, longer = sorted((height, width))
-    if len(found) != 1 or longer > CROP_ASPECT * shorter:
+    if len(found) != 1:
         return ""
-    share = square_of(found[0]).side / shorter
-    if not CROP_SHARE[0] <= share <= CROP_SHARE[1]:
+    square = square_of(found[0], eye_level)
+    left, top = (point - place * square.side for point, place in zip(square.pivot, square.place, strict=True))
+    share = overlap((left, top, square.side, square.side), (0, 0, width, height))
+    if share < CROP_OVERLAP:
         return ""
-    return f"the only face fills {100 * min(1.0, share):.0f} % of the picture, as in a data set of cropped faces"
+    return f"{100 * share:.0f} % of the picture are what would be cut out for its only face"

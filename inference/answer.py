@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from common.errors import CardError
@@ -46,6 +46,39 @@ class Answer:
     standard_deviation: float | None = None
     values: dict[str, float] = field(default_factory=dict, repr=False)
     array: NDArray[np.float32] | None = field(default=None, repr=False)
+
+
+def averaged(before: Answer, now: Answer, weight: float) -> Answer:
+    """Return the mean of two answers of one network and task, in which `now` counts `weight` (0 to 1) and `before` the rest.
+
+    Numbers of `raw` are not averaged: they may be places, or numbers of things.
+    """
+    if now.read == "raw":
+        return now
+    shares = _mixed(before.probabilities, now.probabilities, weight)
+    if now.read == "argmax":
+        best = max(shares, key=shares.__getitem__)
+        return replace(now, text=best, probabilities=shares, probability=shares[best])
+    if now.read == "expected_value":
+        return _expected(now, shares)
+    if now.value is not None and before.value is not None:
+        value = before.value + weight * (now.value - before.value)
+        return replace(now, text=f"{value:.4g}", value=value)
+    values = _mixed(before.values, now.values, weight)
+    return replace(now, text=_first_of(values), values=values)
+
+
+def _mixed(before: Mapping[str, float], now: Mapping[str, float], weight: float) -> dict[str, float]:
+    return {name: before[name] + weight * (number - before[name]) for name, number in now.items()}
+
+
+def _expected(answer: Answer, shares: dict[str, float]) -> Answer:
+    """Return the answer with these probabilities of its bins, and what follows from them."""
+    total = sum(shares.values())
+    value = sum(p * float(name) for name, p in shares.items()) / total
+    variance = sum(p * (float(name) - value) ** 2 for name, p in shares.items()) / total
+    deviation = max(0.0, variance) ** 0.5
+    return replace(answer, text=f"{value:.1f}", probabilities=shares, value=value, standard_deviation=deviation)
 
 
 def read_outputs(card: ModelCard, values: Mapping[str, Any]) -> list[Answer]:
@@ -112,15 +145,14 @@ def _most_probable(card: ModelCard, output: ClassOutput, numbers: NDArray[Any]) 
 def _expected_value(card: ModelCard, output: BinOutput, numbers: NDArray[Any]) -> Answer:
     """Take the mean of the bins, weighted by their probabilities, as DEX reads an apparent age (Rothe et al. 2015)."""
     shares = _probabilities(card, output, numbers)
-    bins = [float(value) for value in output.bins]
-    total = sum(shares)
-    value = sum(p * b for p, b in zip(shares, bins, strict=True)) / total
-    variance = sum(p * (b - value) ** 2 for p, b in zip(shares, bins, strict=True)) / total
-    deviation = max(0.0, variance) ** 0.5
-    by_bin = {f"{b:g}": p for b, p in zip(bins, shares, strict=True)}
-    return Answer(
-        card.name, output.task, output.read, f"{value:.1f}", by_bin, value=value, standard_deviation=deviation
-    )
+    by_bin = {_bin_name(float(value)): p for value, p in zip(output.bins, shares, strict=True)}
+    return _expected(Answer(card.name, output.task, output.read, ""), by_bin)
+
+
+def _bin_name(value: float) -> str:
+    """Write a bin as people do, but so that it is the same number when it is read again."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _value(card: ModelCard, output: ValueOutput, numbers: NDArray[Any]) -> Answer:

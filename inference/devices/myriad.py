@@ -103,6 +103,12 @@ class MyriadDevice:
         answer = self._call("infer", request, {"tensor": tensor}, INFER_SECONDS)
         return {name: np.asarray(values).astype(np.float32) for name, values in answer.arrays.items()}
 
+    def infer_many(
+        self, card: ModelCard, tensors: Sequence[NDArray[np.uint8]]
+    ) -> list[Mapping[str, NDArray[np.float32]]]:
+        """Run the network of `card` on each tensor; return their values in the same order."""
+        return [self.infer(card, tensor) for tensor in tensors]
+
     def close(self) -> None:
         """End the process, which releases the stick."""
         self._helper.close()

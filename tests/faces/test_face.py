@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from faces.face import Face, face_at, main_face
+import pytest
+
+from faces.face import Face, face_at, main_face, overlap
 
 
 def test_the_largest_face_is_taken() -> None:
@@ -31,3 +33,9 @@ def test_the_face_at_a_place_is_the_one_that_agrees_best() -> None:
     # It covers a corner of the first, whose middle is elsewhere.
     assert face_at(faces, (30, 30, 20, 20)) is None
     assert face_at([], (0, 0, 9, 9)) is None
+
+
+def test_overlap() -> None:
+    assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
+    assert overlap((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(50 / 150)
+    assert overlap((0, 0, 10, 10), (20, 20, 10, 10)) == 0

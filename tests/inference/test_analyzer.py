@@ -10,7 +10,7 @@ import pytest
 
 from faces.face import Face, Landmarks
 from inference import FaceAnalyzer, PictureError, UsageError, analyzer
-from kits.inference import one_colour, write_graph
+from kits.inference import card_of, one_colour, write_graph
 
 BLUE, RED, GREEN = (220, 40, 40), (40, 40, 220), (40, 220, 40)
 
@@ -55,31 +55,46 @@ def test_small_faces_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert [face.face for face in opened.analyze(one_colour(RED, 200, 200)).faces] == [faces[0]]
 
 
-def eyes(apart: float, side: float) -> Face:
-    """A face in the middle of a square picture, with eyes so far apart."""
-    middle = side / 2
-    points = Landmarks((middle - apart / 2, middle), (middle + apart / 2, middle))
-    return Face((middle - 1, middle - 1, 2, 2), 1.0, points)
+def eyes(apart: float, x: float, y: float) -> Face:
+    """A face with eyes so far apart, with their middle at (x, y)."""
+    return Face((x - 1, y - 1, 2, 2), 1.0, Landmarks((x - apart / 2, y), (x + apart / 2, y)))
 
 
 @pytest.mark.parametrize(
-    ("size", "apart", "is_crop"),
-    [((200, 200), 78, True), ((200, 160), 62, True), ((200, 140), 55, False), ((200, 200), 40, False)],
+    ("size", "face", "is_crop"),
+    [
+        # UTKFace's eyes are 0.39 of the picture apart.
+        ((200, 200), eyes(78, 100, 75), True),
+        ((200, 160), eyes(62, 80, 70), True),
+        # A portrait, a face that is too small, and one in the corner.
+        ((280, 160), eyes(62, 80, 70), False),
+        ((200, 200), eyes(60, 100, 75), False),
+        ((200, 200), eyes(78, 60, 40), False),
+    ],
 )
 def test_a_cropped_face_is_taken_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], apart: float, is_crop: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], face: Face, is_crop: bool
 ) -> None:
-    """UTKFace's eyes are 0.39 of the picture apart."""
     picture = one_colour(GREEN, *size)
-    with analyzer_that_finds(monkeypatch, tmp_path, eyes(apart, min(size))) as opened:
+    with analyzer_that_finds(monkeypatch, tmp_path, face) as opened:
         found = opened.analyze(picture)
-        assert bool(found.cropped) is is_crop
-        assert (found.faces[0].box is None) is is_crop
-    assert not is_crop or "fills 9" in found.cropped
+    assert bool(found.cropped) is is_crop
+    assert (found.faces[0].box is None) is is_crop
+    assert not is_crop or "% of the picture are what would be cut out" in found.cropped
+
+
+def test_where_the_eyes_are_in_a_crop_is_on_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the eyes at the upper edge, as no net of the default has them."""
+    face = eyes(78, 100, 0)
+    monkeypatch.setattr(analyzer, "open_detector", lambda name: Finds(face))
+    for level, is_crop in ((None, False), (0.0, True)):
+        graph = write_graph(tmp_path / str(level), card_of(eye_level=level) if level is not None else card_of())
+        with FaceAnalyzer(graph, "CPU", detector="haar") as opened:
+            assert bool(opened.analyze(one_colour(GREEN, 200, 200)).cropped) is is_crop
 
 
 def test_two_faces_are_no_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with analyzer_that_finds(monkeypatch, tmp_path, eyes(78, 200), eyes(20, 200)) as opened:
+    with analyzer_that_finds(monkeypatch, tmp_path, eyes(78, 100, 75), eyes(20, 100, 75)) as opened:
         assert len(opened.analyze(one_colour(GREEN, 200, 200)).faces) == 2
 
 

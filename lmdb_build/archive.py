@@ -12,7 +12,9 @@ import shutil
 import tarfile
 from pathlib import Path, PurePosixPath
 
-from common.archives import (
+from common.files import atomic_folder
+from common.inputs import open_input
+from common.pictures.archives import (
     BLOCK,
     DAMAGED,
     MOST_FILES,
@@ -23,8 +25,6 @@ from common.archives import (
     open_member,
     open_tar,
 )
-from common.files import atomic_folder
-from common.inputs import open_input
 
 from .errors import ArchiveError
 from .folders import files_below

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from common.archives import (
+from common.inputs import open_input
+from common.pictures.archives import (
     BLOCK,
     DAMAGED,
     MOST_FILES,
@@ -19,7 +20,6 @@ from common.archives import (
     open_member,
     open_tar,
 )
-from common.inputs import open_input
 from common.pictures.header import largest_file
 
 from ..frame import Frame, Unreadable

@@ -28,7 +28,7 @@ def test_a_folder_with_a_loop_ends(tmp_path: Path) -> None:
     (tmp_path / "lost.png").symlink_to(tmp_path / "nowhere")
     (tmp_path / "self.png").symlink_to(tmp_path / "self.png")
     found = list(open_sources([str(tmp_path)]))
-    assert below(tmp_path, names(iter(found))) == ["link.png", "lost.png", "self.png", "in/again", "in/1.png"]
+    assert below(tmp_path, names(iter(found))) == ["link.png", "lost.png", "self.png", "in/1.png", "in/again"]
     left_out = reasons(iter(found))
     assert len(left_out) == 3
     assert left_out[2].startswith("a link to a folder")

@@ -89,7 +89,7 @@ def test_a_driver_that_raises_what_nobody_expects() -> None:
 
 def test_a_file_somewhere_else_is_not_live_and_loses_no_frame() -> None:
     capture = FakeCapture(30, length=30)
-    found = list(live_frames("http://host/film.mp4", Opener([capture]), always_live=False))
+    found = list(live_frames("http://host.example.org/film.mp4", Opener([capture]), always_live=False))
     frames = [each for each in found if isinstance(each, Frame)]
     assert len(frames) == len(found) == 30
     assert [frame.index for frame in frames] == list(range(30))
@@ -99,7 +99,7 @@ def test_a_file_somewhere_else_is_not_live_and_loses_no_frame() -> None:
 
 
 def test_a_stream_without_a_length_is_a_camera() -> None:
-    source = live_frames("http://host/stream", Opener([FakeCapture(10**6)]), always_live=False)
+    source = live_frames("http://host.example.org/stream", Opener([FakeCapture(10**6)]), always_live=False)
     frame = next(source)
     assert isinstance(frame, Frame)
     assert frame.live

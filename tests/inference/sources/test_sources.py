@@ -20,8 +20,8 @@ def test_each_word_means_its_kind(tmp_path: Path) -> None:
         "webcam": "webcam",
         "webcam:2": "webcam",
         "/dev/video0": "webcam",
-        "rtsp://camera/1": "URL",
-        "http://camera/1": "URL",
+        "rtsp://camera.example.org/1": "URL",
+        "http://camera.example.org/1": "URL",
         str(tmp_path): "folder",
         str(tmp_path / "*.png"): "glob",
         str(tmp_path / "a[1].png"): "file",
@@ -56,11 +56,11 @@ def test_no_source_is_no_frame() -> None:
         (["webcam:"], "expected webcam"),
         (["webcam:one"], "expected webcam"),
         (["/dev/video"], "expected webcam"),
-        (["ftp://host/a.jpg"], "begins with rtsp"),
+        (["ftp://host.example.org/a.jpg"], "begins with rtsp"),
         (["file:///etc/passwd"], "not a complete address"),
-        (["http://"], "not a complete address"),
-        (["http://host:99999/"], "not a complete address"),
-        (["http://host/a\r\nX: y"], "not a complete address"),
+        (["http:" + "//"], "not a complete address"),
+        (["http://host.example.org:99999/"], "not a complete address"),
+        (["http://host.example.org/a\r\nX: y"], "not a complete address"),
     ],
 )
 def test_malformed_words_are_refused_before_anything_is_read(words: list[str], message: str) -> None:
@@ -78,5 +78,5 @@ def test_how_many(tmp_path: Path) -> None:
     assert how_many([str(video)]) == 7
     assert how_many([str(tmp_path)]) == 9
     assert how_many([str(tmp_path / "absent.png"), str(tmp_path / "*.absent")]) == 2
-    for word in ("-", "raw:64x48", "webcam", "rtsp://camera/1"):
+    for word in ("-", "raw:64x48", "webcam", "rtsp://camera.example.org/1"):
         assert how_many([str(picture), word]) is None

@@ -167,7 +167,7 @@ def test_a_port_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("word", "shown"),
     [
-        ("rtsp://anna:se@cret@host:554/a?b=1", "rtsp://host.example.org:554/a?b=1"),
+        ("rtsp://anna:se@cret@host.example.org:554/a?b=1", "rtsp://host.example.org:554/a?b=1"),
         ("http://host.example.org/a?user=x&PASSWORD=y&id=3", "http://host.example.org/a?user=...&PASSWORD=...&id=3"),
         ("http://host.example.org/a@b/c", "http://host.example.org/a@b/c"),
         ("http://host.example.org", "http://host.example.org"),

@@ -10,7 +10,12 @@ from common.commands import Room, Verb
 ROOM = Room(
     "inference",
     "Answer about the picture of a face, on a Myriad X stick or the CPU.",
-    {"infer": Verb("inference.command", "tell age and gender from the picture of one face")},
+    {
+        "infer": Verb("inference.command", "tell age and gender from the picture of one face"),
+        "serve": Verb(
+            "inference.page.command", "serve a page and an API that answer about photographs and cameras", "page"
+        ),
+    },
     default="infer",
     group="runner",
 )

@@ -3,11 +3,14 @@
 This module is loaded before the Python is known to be new enough, so it must parse and run in Python 3.6.
 """
 
+# ruff: noqa: UP006, UP035 (Python 3.6 has no list[str])
+
 import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import List
 
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 10)
@@ -24,7 +27,7 @@ def ensure(group: str) -> None:
 
     tools/env.sh makes .venv first if it is not there.
     """
-    if sys.version_info >= OLDEST_PYTHON and all(_can_import(module) for module in MODULES[group]):
+    if sys.version_info >= OLDEST_PYTHON and not missing_modules(group):
         return
     python = ROOT / ".venv" / "bin" / "python"
     if Path(sys.executable) == python:
@@ -38,6 +41,11 @@ def ensure(group: str) -> None:
     if made.returncode:
         sys.exit(made.returncode)
     os.execv(str(python), [str(python), *sys.argv])
+
+
+def missing_modules(group: str) -> List[str]:
+    """Return which modules of `group` cannot be imported."""
+    return [module for module in MODULES[group] if not _can_import(module)]
 
 
 def _can_import(module: str) -> bool:

@@ -10,6 +10,10 @@ from .errors import MokaError
 ROOT = Path(__file__).resolve().parents[1]
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
 TOOLCHAIN = ROOT / ".toolchain"
+BUNDLED = (ROOT / "bundle.json").is_file()
+"""Whether this is an unpacked bundle (inference/bundle/), which brings its networks, and no checkout."""
+GRAPH = ROOT / "graph" if BUNDLED else Path("graph")
+"""The folder of compiled networks that a command takes if none is named."""
 
 
 def make_toolchain(part: str) -> str:

@@ -15,6 +15,7 @@ ROOM = Room(
         "serve": Verb(
             "inference.page.command", "serve a page and an API that answer about photographs and cameras", "page"
         ),
+        "bundle": Verb("inference.bundle", "put the runner and its networks into one file for another machine"),
     },
     default="infer",
     group="runner",

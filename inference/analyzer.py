@@ -78,8 +78,9 @@ class Found:
 class FaceAnalyzer:
     """Loads all networks of the folder `graph` and a detector once; `analyze` then answers about pictures.
 
-    `device` and `precision` are those of Runner. `detector` is a name of faces.DETECTORS; "auto": BlazeFace if its files are
-    there, else Haar; "none": every picture is a face. Faces whose box has a shorter side than `smallest` pixels are left out.
+    `device`, `precision` and `hint` are those of Runner. `detector` is a name of faces.DETECTORS; "auto": BlazeFace if its
+    files are there, else Haar; "none": every picture is a face. Faces whose box has a shorter side than `smallest` pixels
+    are left out.
     One thread at a time may use an analyzer.
     Raises CardError, DeviceError, DetectorError or UsageError.
     """
@@ -92,12 +93,13 @@ class FaceAnalyzer:
         detector: str = AUTO,
         precision: str = "f32",
         smallest: float = 0,
+        hint: str = "latency",
     ) -> None:
         name = default_detector() if detector == AUTO else detector
         self.detector_name = "" if name == NONE else name
         self._detector = None if name == NONE else open_detector(name)
         self._smallest = smallest
-        self.runner = Runner(graph, device, precision)
+        self.runner = Runner(graph, device, precision, hint=hint)
         level = self.runner.cards[0].eye_level
         self._eye_level = EYE_LEVEL if level is None else level
 

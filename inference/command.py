@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import PictureError, UsageError
 from common.files import refuse_existing
+from common.places import GRAPH
 from faces.detectors import DETECTORS
 
 from .devices import PRECISIONS
@@ -35,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", help="MYRIAD, CPU or auto: a stick if one is there (default)")
     parser.add_argument(
-        "--graph", type=Path, default=Path("graph"), metavar="DIR", help="folder of networks and cards (default: graph)"
+        "--graph", type=Path, default=GRAPH, metavar="DIR", help="folder of networks and cards (default: graph)"
     )
     parser.add_argument("--precision", choices=PRECISIONS, default="f32", help="what a CPU computes in (default: f32)")
     parser.add_argument("--json", action="store_true", help="print JSON, with the probabilities of all classes")

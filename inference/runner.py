@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ from common.errors import CardError, MokaError, UsageError
 from faces.pictures import check_picture
 
 from .answer import Answer, read_outputs
-from .devices import SYSFS, choose, open_device
+from .devices import choose, open_device
+from .devices.usb import SYSFS
 from .tensor import to_tensor
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
     from faces.crop import Box
     from faces.face import Face
+
+MOST_AT_ONCE = 64
+"""Faces whose tensors are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,18 @@ class Runner:
 
     A network that cannot be used is left out with a warning, unless none is left. `cards` are those in use.
     Each network is warmed up with a first inference on an empty picture. `load` and `warm_up` are the milliseconds
-    that both took. `device` is what computes, and `why` the reason for it.
+    that both took. `device` is what computes, and `why` the reason for it. `hint` is "latency", or "throughput" where many
+    faces wait for their answers.
     Raises CardError, DeviceError or UsageError.
     """
 
     def __init__(
-        self, graph: str | Path = "graph", device: str = "auto", precision: str = "f32", sysfs: Path = SYSFS
+        self,
+        graph: str | Path = "graph",
+        device: str = "auto",
+        precision: str = "f32",
+        sysfs: Path = SYSFS,
+        hint: str = "latency",
     ) -> None:
         import numpy as np
 
@@ -53,7 +64,7 @@ class Runner:
         cards = read_cards(graph)
         choice = choose(device, sysfs)
         self.why = choice.why
-        self.device = open_device(choice.name, cards, precision)
+        self.device = open_device(choice.name, cards, precision, hint)
         loaded = time.perf_counter()
         problems = list(self.device.refused.values())
         usable = []
@@ -81,25 +92,58 @@ class Runner:
         Without it the whole picture is the face.
         A network that gives no answer is left out with a warning; if none gives one, this raises CardError or UsageError.
         """
-        check_picture(picture)
+        return self.answer_all(picture, [box])[0]
+
+    def answer_all(self, picture: NDArray[np.uint8], faces: Sequence[Box | Face | None]) -> list[Result]:
+        """Return the answers about each of the faces in `picture`, in their order, as `answer` does about one.
+
+        All faces go through a network together, and `inference` is each one's share of that time. A face that no network
+        gives an answer about has none, unless that is so for all of them: this then raises CardError or UsageError.
+        """
+        return self.answer_pairs([(picture, face) for face in faces])
+
+    def answer_pairs(self, pairs: Sequence[tuple[NDArray[np.uint8], Box | Face | None]]) -> list[Result]:
+        """Do what `answer_all` does for (picture, face) of several pictures."""
         from common.card import leave_out
 
-        answers: list[Answer] = []
-        problems: list[MokaError] = []
-        preprocess, inference = {}, {}
+        for picture in {id(picture): picture for picture, _ in pairs}.values():
+            check_picture(picture)
+        results: list[Result] = []
+        problems: dict[str, MokaError] = {}
+        # A crowd must not fill the memory with its tensors.
+        for first in range(0, len(pairs), MOST_AT_ONCE):
+            results += self._answer_some(pairs[first : first + MOST_AT_ONCE], problems)
+        if pairs:
+            leave_out(list(problems.values()), any(result.answers for result in results), self.graph)
+        return results
+
+    def _answer_some(
+        self, pairs: Sequence[tuple[NDArray[np.uint8], Box | Face | None]], problems: dict[str, MokaError]
+    ) -> list[Result]:
+        """Answer about a few faces. What prevents an answer goes into `problems`, once for each text."""
+        answers: list[list[Answer]] = [[] for _ in pairs]
+        preprocess: list[dict[str, float]] = [{} for _ in pairs]
+        inference: list[dict[str, float]] = [{} for _ in pairs]
         for card in self.cards:
+            tensors: dict[int, NDArray[np.uint8]] = {}
+            for number, (picture, face) in enumerate(pairs):
+                start = time.perf_counter()
+                try:
+                    tensors[number] = to_tensor(picture, card, face)
+                except (CardError, UsageError) as error:
+                    problems.setdefault(str(error), error)
+                    continue
+                preprocess[number][card.name] = (time.perf_counter() - start) * 1e3
             start = time.perf_counter()
-            try:
-                tensor = to_tensor(picture, card, box)
-                ready = time.perf_counter()
-                values = self.device.infer(card, tensor)
-                preprocess[card.name] = (ready - start) * 1e3
-                inference[card.name] = (time.perf_counter() - ready) * 1e3
-                answers += read_outputs(card, values)
-            except (CardError, UsageError) as error:
-                problems.append(error)
-        leave_out(problems, bool(answers), self.graph)
-        return Result(tuple(answers), preprocess, inference)
+            found = self.device.infer_many(card, list(tensors.values()))
+            share = (time.perf_counter() - start) * 1e3 / max(1, len(tensors))
+            for number, values in zip(tensors, found, strict=True):
+                inference[number][card.name] = share
+                try:
+                    answers[number] += read_outputs(card, values)
+                except CardError as error:
+                    problems.setdefault(str(error), error)
+        return [Result(tuple(each), *times) for each, *times in zip(answers, preprocess, inference, strict=True)]
 
     def close(self) -> None:
         """Release the device."""

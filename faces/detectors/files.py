@@ -58,7 +58,7 @@ PACKAGES = {
 
 def how_to_get(detector: str) -> str:
     """Return the command that fetches the files of a detector."""
-    return f"tools/detectors.sh {detector}"
+    return f"tools/detectors.sh {detector}{', in a checkout, and make the bundle again' if places.BUNDLED else ''}"
 
 
 def has_files(detector: str) -> bool:

@@ -14,6 +14,7 @@ from common.errors import MokaError, UsageError
 from common.messages import known_names
 
 from ..errors import DeviceError
+from .usb import STICK_IDS, SYSFS, find_sticks, has_usb
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
 
     from common.card import ModelCard
 
-SYSFS = Path("/sys")
-STICK_IDS = ("03e7:2485", "03e7:f63b")
-"""USB ids of a Myriad X stick: as plugged in, and after the host has sent it its firmware."""
 PRECISIONS = ("bf16", "f32")
+HINTS = ("latency", "throughput")
+"""What a device is set up for: one face soonest, or most faces a second."""
 
 
 class Device(Protocol):
@@ -42,6 +42,12 @@ class Device(Protocol):
         """Run the network of `card` on uint8 1 x channels x height x width; return float32 values by output blob."""
         ...
 
+    def infer_many(
+        self, card: ModelCard, tensors: Sequence[NDArray[np.uint8]]
+    ) -> list[Mapping[str, NDArray[np.float32]]]:
+        """Run the network of `card` on each tensor, several at a time; return their values in the same order."""
+        ...
+
     def close(self) -> None:
         """Release the device."""
         ...
@@ -53,20 +59,6 @@ class Choice:
 
     name: str
     why: str
-
-
-def find_sticks(sysfs: Path = SYSFS) -> list[str]:
-    """Return the USB ids of the Myriad X sticks on this machine. They are read from sysfs, which needs no root."""
-    ids = []
-    for device in sorted(sysfs.glob("bus/usb/devices/*")):
-        try:
-            found = ":".join((device / name).read_text("ascii").strip() for name in ("idVendor", "idProduct"))
-        except (OSError, ValueError):
-            # Interfaces and the ports of a hub have no ids, and a device may be unplugged at this moment.
-            continue
-        if found in STICK_IDS:
-            ids.append(found)
-    return ids
 
 
 def choose(requested: str, sysfs: Path = SYSFS) -> Choice:
@@ -84,7 +76,7 @@ def choose(requested: str, sysfs: Path = SYSFS) -> Choice:
     sticks = find_sticks(sysfs)
     if name == "MYRIAD":
         # Without Linux's sysfs, only opening the stick shows whether there is one.
-        if not sticks and (sysfs / "bus").is_dir():
+        if not sticks and has_usb(sysfs):
             raise DeviceError(NO_STICK)
         worker_python()
         return Choice("MYRIAD", "asked for")
@@ -97,14 +89,14 @@ def choose(requested: str, sysfs: Path = SYSFS) -> Choice:
     return Choice("MYRIAD", f"stick {sticks[0]} found")
 
 
-def open_device(name: str, cards: Sequence[ModelCard], precision: str = "f32") -> Device:
+def open_device(name: str, cards: Sequence[ModelCard], precision: str = "f32", hint: str = "latency") -> Device:
     """Load the networks of `cards` onto a device. `precision` (f32, bf16) is for the CPU; a stick computes in FP16.
 
-    Raises what a network is refused for if none is loaded.
+    `hint` is one of HINTS; a stick does not need it. Raises what a network is refused for if none is loaded.
     """
     if precision not in PRECISIONS:
         raise UsageError(f"--precision {precision}: unknown. {known_names(precision, PRECISIONS)}")
-    device = DEVICES[name](cards, precision)
+    device = DEVICES[name](cards, precision, hint)
     if len(device.refused) == len(cards):
         from common.card import leave_out
 
@@ -113,13 +105,13 @@ def open_device(name: str, cards: Sequence[ModelCard], precision: str = "f32") -
     return device
 
 
-def _open_cpu(cards: Sequence[ModelCard], precision: str) -> Device:
+def _open_cpu(cards: Sequence[ModelCard], precision: str, hint: str) -> Device:
     from .cpu import CpuDevice
 
-    return CpuDevice(cards, precision)
+    return CpuDevice(cards, precision, hint)
 
 
-def _open_myriad(cards: Sequence[ModelCard], precision: str) -> Device:
+def _open_myriad(cards: Sequence[ModelCard], precision: str, hint: str) -> Device:
     from .myriad import MyriadDevice
 
     if precision != "f32":
@@ -129,4 +121,4 @@ def _open_myriad(cards: Sequence[ModelCard], precision: str) -> Device:
     return MyriadDevice(cards)
 
 
-DEVICES: dict[str, Callable[[Sequence[ModelCard], str], Device]] = {"CPU": _open_cpu, "MYRIAD": _open_myriad}
+DEVICES: dict[str, Callable[[Sequence[ModelCard], str, str], Device]] = {"CPU": _open_cpu, "MYRIAD": _open_myriad}

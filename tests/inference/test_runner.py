@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import inference
 from common.card import ModelCard
 from common.commands import LOGGER
 from common.errors import MokaError
-from inference import CardError, DeviceError, PictureError, Runner
+from inference import CardError, DeviceError, PictureError, Runner, UsageError
 from kits.inference import COLOURS, card_of, one_colour, sysfs_with, write_card, write_graph, write_network
 
 BGR = {"blue": (220, 40, 40), "green": (40, 220, 40), "red": (40, 40, 220)}
@@ -108,12 +108,13 @@ def test_an_answer_that_fails_leaves_the_others(tmp_path: Path, caplog: pytest.L
     """A network whose numbers overflow for some pictures."""
     write_graph(tmp_path, card_of("Good"), card_of("Odd"))
     with Runner(tmp_path, "CPU") as runner:
-        infer = runner.device.infer
+        infer_many = runner.device.infer_many
 
-        def overflow(card: ModelCard, tensor: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
-            return {"prob": np.full(3, np.nan, np.float32)} if card.name == "Odd" else infer(card, tensor)
+        def overflow(card: ModelCard, tensors: Sequence[NDArray[np.uint8]]) -> list[Mapping[str, NDArray[np.float32]]]:
+            odd = [{"prob": np.full(3, np.nan, np.float32)} for _ in tensors]
+            return list(odd) if card.name == "Odd" else infer_many(card, tensors)
 
-        runner.device.infer = overflow  # type: ignore[method-assign]
+        runner.device.infer_many = overflow  # type: ignore[method-assign]
         assert [answer.network for answer in runner.answer(one_colour(BGR["red"])).answers] == ["Good"]
         assert "Odd.json: output" in left_out(caplog)[0]
         runner.cards = runner.cards[1:]
@@ -127,6 +128,28 @@ def test_a_box_says_where_the_face_is(tmp_path: Path) -> None:
     with Runner(write_graph(tmp_path), "CPU") as runner:
         assert runner.answer(picture).answers[0].text == "blue"
         assert runner.answer(picture, box=(20, 60, 20, 20)).answers[0].text == "red"
+
+
+def test_all_faces_of_a_picture_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More faces than are in memory at a time, of three colours."""
+    monkeypatch.setattr("inference.runner.MOST_AT_ONCE", 5)
+    picture = one_colour(BGR["blue"], 100, 120)
+    picture[:, 40:80], picture[:, 80:] = BGR["green"], BGR["red"]
+    places = [number % 3 for number in range(13)]
+    with Runner(write_graph(tmp_path, card_of("One"), card_of("Two")), "CPU", hint="throughput") as runner:
+        results = runner.answer_all(picture, [(40 * place, number, 40, 40) for number, place in enumerate(places)])
+        assert [[answer.text for answer in result.answers] for result in results] == [[COLOURS[p]] * 2 for p in places]
+        assert all(list(result.inference) == list(result.preprocess) == ["One", "Two"] for result in results)
+        assert runner.answer_all(picture, []) == []
+
+
+def test_a_face_beyond_the_picture_leaves_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Runner(write_graph(tmp_path), "CPU") as runner:
+        first, second = runner.answer_all(one_colour(BGR["red"]), [(900, 900, 20, 20), None])
+        assert (first.answers, [answer.text for answer in second.answers]) == ((), ["red"])
+        assert len(left_out(caplog)) == 1
+        with pytest.raises(UsageError):
+            runner.answer_all(one_colour(BGR["red"]), [(900, 900, 20, 20)])
 
 
 def test_auto_says_what_and_why(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from common.card import read_card, read_cards
 from common.errors import CardError
-from inference.devices import open_device
+from inference.devices import HINTS, open_device, openvino_device
 from inference.devices.cpu import CpuDevice
 from inference.errors import DeviceError
 from kits.inference import card_of, write_card, write_graph, write_network
@@ -134,3 +135,57 @@ def test_a_picture_of_another_size(tmp_path: Path) -> None:
     (card,) = read_cards(write_graph(tmp_path))
     with pytest.raises(DeviceError, match=r"ColourNet\.xml: OpenVINO cannot run it on the CPU: "):
         CpuDevice([card]).infer(card, np.zeros((1, 3, 9, 9), np.uint8))
+
+
+@pytest.mark.parametrize("hint", HINTS)
+def test_many_at_a_time_keep_their_order(tmp_path: Path, hint: str) -> None:
+    (card,) = read_cards(write_graph(tmp_path))
+    random = np.random.default_rng(3)
+    tensors = [random.integers(0, 256, card.input.shape, dtype=np.uint8) for _ in range(23)]
+    device = CpuDevice([card], hint=hint)
+    single = [device.infer(card, tensor)["prob"] for tensor in tensors]
+    for _ in range(2):
+        many = device.infer_many(card, tensors)
+        assert all((one == found["prob"]).all() for one, found in zip(single, many, strict=True))
+    assert device.infer_many(card, []) == []
+
+
+def test_after_a_request_that_fails_the_next_is_answered(tmp_path: Path) -> None:
+    (card,) = read_cards(write_graph(tmp_path))
+    device = CpuDevice([card])
+    good, bad = np.zeros(card.input.shape, np.uint8), np.zeros((1, 3, 9, 9), np.uint8)
+    with pytest.raises(DeviceError, match="cannot run it on the CPU"):
+        device.infer_many(card, [good, good, bad, good])
+    assert len(device.infer_many(card, [good, good])) == 2
+
+
+def test_what_was_compiled_is_kept_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kept file that is damaged is compiled again, and the oldest are deleted."""
+    cache = tmp_path / "cache"
+    monkeypatch.setattr(openvino_device, "CACHE", cache)
+    monkeypatch.setattr(openvino_device, "CACHED_FILES", 2)
+    (card,) = read_cards(write_graph(tmp_path / "graph"))
+    zeros = np.zeros(card.input.shape, np.uint8)
+    CpuDevice([card])
+    assert not cache.exists()
+    monkeypatch.setattr(openvino_device, "CACHE_FROM", 1)
+    CpuDevice([card])
+    (kept,) = cache.iterdir()
+    kept.write_bytes(kept.read_bytes()[:100])
+    for _ in range(2):
+        assert CpuDevice([card]).infer(card, zeros)["prob"].sum() == pytest.approx(1)
+    for number in range(3):
+        old = cache / f"{number}.blob"
+        old.write_bytes(b"")
+        os.utime(old, (number, number))
+    CpuDevice([card])
+    assert kept.exists()
+    assert len(list(cache.iterdir())) <= 2
+
+
+def test_a_folder_that_cannot_be_made_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_device, "CACHE_FROM", 1)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(openvino_device, "CACHE", tmp_path / "file" / "cache")
+    (card,) = read_cards(write_graph(tmp_path / "graph"))
+    assert CpuDevice([card]).infer(card, np.zeros(card.input.shape, np.uint8))["prob"].size == 3

@@ -6,8 +6,10 @@ server.py           uvicorn, and connections that take too long
 guard.py            what every request passes: host, origin, rate, token, size
 app.py              the routes
 schemas.py          what they answer
+uploads.py          picture files that clients send
 engine.py           one analyzer for all clients
 live.py             the camera or video that is shown
+streams.py          what is sent to those who watch it
 capture.py          pictures and answers, written to a folder or to S3
 metrics.py          for Prometheus
 static/             the page itself, as the browser gets it

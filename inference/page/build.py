@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..analyzer import Analysis, FaceAnalyzer
 from ..frame import Frame, Unreadable
+from ..outputs.drawing import draw_faces
 from .app import Parts, make_app
 from .capture import Captures
 from .engine import Engine
@@ -49,4 +50,5 @@ class Page:
 
 
 def _draw(picture: Picture, analysis: Analysis) -> Picture:
-    return picture
+    # A list below the picture would change its height from frame to frame; the page has a list of its own.
+    return draw_faces(picture, analysis, listed=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,7 @@ def _plain(text: str) -> str:
     return text.encode("ascii", "replace").decode("ascii")
 
 
+@lru_cache(maxsize=4096)
 def text_width(text: str, scale: float, weight: int = 1) -> int:
     """Return the width of a text in pixels."""
     import cv2

@@ -11,15 +11,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Rectangles = NDArray[np.int64]
-    """Left, top, right, bottom in a row."""
+    """Left, top, right, bottom in the last axis."""
+    Lengths = NDArray[np.int64]
 
 Size = tuple[int, int]
 """Width, height in pixels."""
 
 OF_OTHERS, OF_OWN = 0.1, 0.25
 """A label may hide so much of another face, and of its own."""
-LABEL_COSTS, OWN_COSTS = 4.0, 0.3
-"""What a hidden pixel of another label costs, and one of the label's own face. One of another face costs 1."""
+OWN_COSTS = 0.3
+"""What a hidden pixel of a label's own face costs. One of another face costs 1."""
 
 MOST = 100
 """Labels in a picture. Nobody reads more, and the search takes the longer the more faces there are."""
@@ -35,25 +36,25 @@ def find_places(
     A label lies below its face if it can, else above, beside, or at the lower or upper edge inside.
     """
     places: list[tuple[int, int] | None] = [None] * len(boxes)
-    areas = _areas(boxes)
     if len(boxes) > MOST and not some:
         return places
-    for number in np.argsort(-areas, kind="stable")[:MOST]:
-        size = sizes[number]
-        if size[0] > sheet[0] or size[1] > sheet[1]:
-            if some:
-                continue
-            break
-        spots = _spots(size, boxes[number], sheet, gap)
-        others = np.delete(boxes, number, axis=0)
-        of_faces = _overlaps(spots, others)
-        of_labels = _overlaps(spots, taken).sum(axis=1)
-        of_own = _overlaps(spots, boxes[number][None])[:, 0]
-        costs = of_faces.sum(axis=1) + LABEL_COSTS * of_labels + OWN_COSTS * of_own
-        allowed = (of_labels == 0) & (of_own <= OF_OWN * areas[number])
-        allowed &= (of_faces <= OF_OTHERS * np.delete(areas, number)).all(axis=1)
+    areas = _areas(boxes)
+    chosen = np.argsort(-areas, kind="stable")[:MOST]
+    width, height = np.array(sizes)[chosen].T
+    spots = _spots(width, height, boxes[chosen], sheet, gap)
+    of_faces = _overlaps(spots[:, :, None], boxes)
+    own = np.arange(len(chosen)), slice(None), chosen
+    of_own = of_faces[own]
+    of_faces[own] = 0
+    costs = of_faces.sum(axis=2) + OWN_COSTS * of_own
+    free = (of_own <= OF_OWN * areas[chosen, None]) & (of_faces <= OF_OTHERS * areas).all(axis=2)
+    free &= ((width <= sheet[0]) & (height <= sheet[1]))[:, None]
+    if not some and not free.any(axis=1).all():
+        return places
+    for place, number in enumerate(chosen):
+        allowed = free[place] & (_overlaps(spots[place, :, None], taken) == 0).all(axis=1)
         if allowed.any():
-            best = spots[np.where(allowed, costs, np.inf).argmin()]
+            best = spots[place, np.where(allowed, costs[place], np.inf).argmin()]
             taken = np.vstack([taken, best])
             places[number] = (int(best[0]), int(best[1]))
         elif not some:
@@ -61,27 +62,27 @@ def find_places(
     return places
 
 
-def _spots(size: Size, box: NDArray[np.int64], sheet: Size, gap: int) -> Rectangles:
-    """Return where the label of a box could be, the best place first. All lie within the sheet."""
-    width, height = size
-    left, top, right, bottom = map(int, box)
+def _spots(width: Lengths, height: Lengths, boxes: Rectangles, sheet: Size, gap: int) -> Rectangles:
+    """Return where the label of each box could be, the best place first. All begin within the sheet."""
+    left, top, right, bottom = boxes.T
     across = (left, right - width, (left + right - width) // 2)
-    down = (top, bottom - height)
     corners = [(x, bottom + gap) for x in across]
     corners += [(x, top - gap - height) for x in across]
-    corners += [(right + gap, y) for y in down]
-    corners += [(left - gap - width, y) for y in down]
-    corners += [(x, y) for y in (bottom - gap - height, top + gap) for x in (left + gap, right - gap - width)]
-    spots = np.clip(np.array(corners), 0, (sheet[0] - width, sheet[1] - height))
-    return np.hstack([spots, spots + size])
+    corners += [(x, y) for x in (right + gap, left - gap - width) for y in (top, bottom - height)]
+    inside = (left + gap, right - gap - width)
+    corners += [(x, y) for y in (bottom - gap - height, top + gap) for x in inside]
+    starts = np.array(corners).transpose(2, 0, 1)
+    size = np.stack([width, height], axis=1)[:, None]
+    starts = np.clip(starts, 0, np.maximum(0, sheet - size))
+    return np.concatenate([starts, starts + size], axis=2)
 
 
-def _areas(rectangles: Rectangles) -> NDArray[np.int64]:
+def _areas(rectangles: Rectangles) -> Lengths:
     return np.asarray(np.prod(rectangles[:, 2:] - rectangles[:, :2], axis=1), np.int64)
 
 
-def _overlaps(some: Rectangles, others: Rectangles) -> NDArray[np.int64]:
-    """Return how many pixels each of `some` shares with each of `others`."""
-    starts = np.maximum(some[:, None, :2], others[None, :, :2])
-    ends = np.minimum(some[:, None, 2:], others[None, :, 2:])
-    return np.asarray(np.prod(np.maximum(0, ends - starts), axis=2), np.int64)
+def _overlaps(some: Rectangles, others: Rectangles) -> Lengths:
+    """Return how many pixels rectangles share."""
+    across = np.minimum(some[..., 2], others[..., 2]) - np.maximum(some[..., 0], others[..., 0])
+    down = np.minimum(some[..., 3], others[..., 3]) - np.maximum(some[..., 1], others[..., 1])
+    return np.asarray(np.maximum(0, across) * np.maximum(0, down), np.int64)

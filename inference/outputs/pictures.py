@@ -98,7 +98,8 @@ def encode(sheet: NDArray[np.uint8], suffix: str) -> bytes:
     import cv2
 
     try:
-        done, data = cv2.imencode(suffix.lower(), sheet, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix.lower() in (".jpg", ".jpeg") else []
+        done, data = cv2.imencode(suffix.lower(), sheet, options)
     except cv2.error as error:
         raise MokaError(
             f"an annotated picture cannot be written as {suffix} ({error.err}). Use .jpg or .png."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,19 +42,19 @@ class Style:
 
     capital: int
 
-    @property
+    @cached_property
     def scale(self) -> float:
         return self.capital / CAPITAL
 
-    @property
+    @cached_property
     def weight(self) -> int:
         return max(1, round(self.capital / 11))
 
-    @property
+    @cached_property
     def pad(self) -> int:
         return max(4, round(self.capital * 0.55))
 
-    @property
+    @cached_property
     def line(self) -> int:
         return round(self.capital * 1.75)
 
@@ -81,8 +82,8 @@ def draw_frame(sheet: Picture, box: NDArray[np.int64], colour: tuple[int, int, i
 
     left, top, right, bottom = map(int, box)
     thick = max(2, style.capital // 5)
-    cv2.rectangle(sheet, (left, top), (right, bottom), PLATE, thick + 2, cv2.LINE_AA)
-    cv2.rectangle(sheet, (left, top), (right, bottom), colour, thick, cv2.LINE_AA)
+    cv2.rectangle(sheet, (left, top), (right, bottom), PLATE, thick + 2)
+    cv2.rectangle(sheet, (left, top), (right, bottom), colour, thick)
 
 
 def draw_number(sheet: Picture, box: NDArray[np.int64], number: int, style: Style) -> tuple[int, int, int, int]:

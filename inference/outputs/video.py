@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -37,6 +39,8 @@ OF_STILLS = 1.0
 """Frames a second: the most, and those of a video of photographs."""
 WAIT_FOR, WAIT_BYTES = 8, 32 << 20
 """The rate is measured over so many frames, or as many as fill so much memory; these wait for it."""
+RESERVE = 4 << 20
+"""Bytes. With less free space the disk counts as full."""
 LONGEST_GAP = 2.0
 """Seconds. Where a camera's frames were dropped, the last picture stands for at most so long."""
 
@@ -63,6 +67,7 @@ class Video:
         # What the frames of a camera are timed by: the moment that the first of them, and how many pictures, stand for.
         self._begun = 0.0
         self._count = 0
+        self._frames = 0
         self._last: tuple[Frame, Picture] | None = None
 
     def write(self, frame: Frame, analysis: Analysis) -> None:
@@ -91,8 +96,11 @@ class Video:
         self._writer.release()
         try:
             with self._files.guarded():
-                if not _has_frames(self._written):
-                    raise MokaError(f"{self._path}: the video could not be finished. Is the disk full?")
+                found = frames_in(self._written)
+                if abs(found - self._frames) > 1 + self._frames / 100:
+                    raise MokaError(
+                        f"{self._path}: {found} frames were written instead of {self._frames}. Is the disk full, or a quota?"
+                    )
                 self._written.replace(self._made)
             self._files.close()
         finally:
@@ -154,8 +162,13 @@ class Video:
         self._show(sheet)
 
     def _show(self, sheet: Picture) -> None:
+        # OpenCV goes on without a word that a program could hear.
+        with self._files.guarded():
+            if shutil.disk_usage(self._written.parent).free < RESERVE:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._writer.write(sheet)
         self._count += 1
+        self._frames += 1
 
 
 def rate_of(frames: Sequence[Frame]) -> float:
@@ -181,16 +194,18 @@ def fitted(sheet: Picture, size: tuple[int, int]) -> Picture:
     return np.asarray(cv2.copyMakeBorder(small, *edges, cv2.BORDER_CONSTANT, value=PAPER), np.uint8)
 
 
-def _has_frames(path: Path) -> bool:
-    """Whether a video can be read. OpenCV does not say whether it could be written."""
+def frames_in(path: Path) -> int:
+    """Return how many frames a video says it has; 0 if it cannot be read. OpenCV does not say whether it could be written."""
     import cv2
 
     with _without_stderr():
         video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         try:
-            return bool(video.isOpened() and video.read()[0])
+            count = video.get(cv2.CAP_PROP_FRAME_COUNT) if video.isOpened() and video.read()[0] else 0
         finally:
             video.release()
+    # FFmpeg makes large negative numbers of what a file lacks.
+    return max(0, round(count))
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import shutil
 from pathlib import Path
 
 import cv2
@@ -124,8 +126,24 @@ def test_a_codec_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_that_could_not_be_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video, "_has_frames", lambda path: False)
-    with pytest.raises(MokaError, match=r"a\.avi: the video could not be finished\. Is the disk full"):
-        write(tmp_path / "a.avi", film(2))
+@pytest.mark.parametrize("suffix", CODECS)
+def test_a_video_that_grows_too_large(suffix: str, tmp_path: Path) -> None:
+    """As by a quota, OpenCV does not say that nothing more could be written."""
+    noise = np.random.default_rng(1).integers(0, 255, (480, 640, 3)).astype(np.uint8)
+    frames = [Frame("film", np.roll(noise, n, 1), n, n / 25) for n in range(12)]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, before[1]))
+    try:
+        with pytest.raises(MokaError, match=rf"a\{suffix}: \d frames were written instead of 12\. Is the disk full"):
+            write(tmp_path / f"a{suffix}", frames)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_noticed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=video.RESERVE - 1))
+    with pytest.raises(MokaError, match=r"a\.avi: the disk is full; nothing was left behind"):
+        write(tmp_path / "a.avi", film(20))
     assert list(tmp_path.iterdir()) == []

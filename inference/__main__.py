@@ -13,6 +13,9 @@ ROOM = Room(
     {
         "infer": Verb("inference.command", "tell age and gender from the picture of one face"),
         "devices": Verb("inference.devices.listing", "list the devices that can run the networks, and what is missing"),
+        "serve": Verb(
+            "inference.page.command", "serve a page and an API that answer about photographs and cameras", "page"
+        ),
         "bundle": Verb("inference.bundle", "put the runner and its networks into one file for another machine"),
     },
     default="infer",

@@ -17,7 +17,7 @@ from common.files import refuse_existing
 from common.places import GRAPH
 from faces.detectors import DETECTORS
 
-from .devices import PRECISIONS
+from .devices import DEVICES, PRECISIONS
 
 if TYPE_CHECKING:
     from faces.detectors import Detector
@@ -53,7 +53,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mean_file", type=Path, metavar="MEAN.npy", help="only compared: the mean is already inside the network"
     )
-    parser.add_argument("--device", default="auto", help="MYRIAD, CPU or auto: a stick if one is there (default)")
+    parser.add_argument(
+        "--device", default="auto", help=f"{', '.join(DEVICES)}, or auto: the first that is there (default)"
+    )
     parser.add_argument(
         "--graph", type=Path, default=GRAPH, metavar="DIR", help="folder of networks and cards (default: graph)"
     )

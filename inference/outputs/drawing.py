@@ -59,13 +59,14 @@ def draw_faces(picture: Picture, analysis: Analysis, listed: bool = True) -> Pic
         tags = np.array(
             [draw_number(sheet, box, number, styles[0]) for number, box in zip(numbers, boxes, strict=True)], np.int64
         )
-    rows, places, style = _labels(sheet, analysis.faces, boxes, tags, styles, not listed)
+    names = [str(number) if numbered else "" for number in numbers]
+    rows, places, style = _labels(sheet, analysis.faces, names, boxes, tags, styles, not listed)
     if None in places and listed:
         lines = [(number, _one_line(face)) for number, face in zip(numbers, analysis.faces, strict=True)]
         return np.vstack([sheet, list_panel(sheet.shape[1], lines, styles[1])])
-    for number, place, each in zip(numbers, places, rows, strict=True):
+    for number, name, place, each in zip(numbers, names, places, rows, strict=True):
         if place:
-            draw_plate(sheet, place, each, style, colour_of(number), str(number) if numbered else "")
+            draw_plate(sheet, place, each, style, colour_of(number), name)
     return sheet
 
 
@@ -101,6 +102,7 @@ def _one_line(face: AnalyzedFace) -> str:
 def _labels(
     sheet: Picture,
     faces: Sequence[AnalyzedFace],
+    names: Sequence[str],
     boxes: Rectangles,
     tags: Rectangles,
     styles: Sequence[Style],
@@ -114,7 +116,7 @@ def _labels(
     for rows_of in (full_rows, short_rows):
         rows = [rows_of(face.answers) for face in faces]
         for style in styles:
-            sizes = [plate_size(each, style, size[0], len(tags) > 0) for each in rows]
+            sizes = [plate_size(each, style, size[0], name) for each, name in zip(rows, names, strict=True)]
             last = rows_of is short_rows and style is styles[-1]
             places = find_places(sizes, boxes, tags, size, style.pad // 2, some and last)
             if None not in places:

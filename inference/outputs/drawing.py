@@ -33,6 +33,8 @@ NARROWEST = 320
 LARGE, SMALL = 1 / 80, 1 / 125
 """Height of a capital letter, as a share of the picture's longest side, or of twice its width if that is less: where there is
 room, and where there is little."""
+OF_FACE = 1 / 6
+"""It is at most this share of a face's height, unless that is little room."""
 
 
 def draw_faces(picture: Picture, analysis: Analysis, listed: bool = True) -> Picture:
@@ -50,6 +52,9 @@ def draw_faces(picture: Picture, analysis: Analysis, listed: bool = True) -> Pic
         draw_plate(sheet, (styles[0].pad, styles[0].pad), [("", NO_FACE, "")], styles[0], NOTE)
         return sheet
     boxes = _boxes(analysis.faces, scale, margin, sheet)
+    # Where faces are small, large labels would be all that one sees.
+    of_faces = round(float(np.median(boxes[:, 3] - boxes[:, 1])) * OF_FACE)
+    styles[0] = Style(max(styles[1].capital, min(styles[0].capital, of_faces)))
     numbers = [face.track if face.track is not None else number for number, face in enumerate(analysis.faces, 1)]
     for number, box in zip(numbers, boxes, strict=True):
         draw_frame(sheet, box, colour_of(number), styles[0])

@@ -81,7 +81,7 @@ def draw_frame(sheet: Picture, box: NDArray[np.int64], colour: tuple[int, int, i
     import cv2
 
     left, top, right, bottom = map(int, box)
-    thick = max(2, style.capital // 5)
+    thick = max(2, min(style.capital // 5, (bottom - top) // 30))
     cv2.rectangle(sheet, (left, top), (right, bottom), PLATE, thick + 2)
     cv2.rectangle(sheet, (left, top), (right, bottom), colour, thick)
 

@@ -51,7 +51,8 @@ class Text:
         self._lines.discard()
 
     def _write(self, rows: list[str]) -> None:
-        self._lines.write("".join(f"{printable(row)}\n" for row in rows))
+        # A name may hold a line break, which would make two rows of one.
+        self._lines.write("".join(printable(row).replace("\n", "\\n") + "\n" for row in rows))
 
 
 def where(frame: Frame) -> str:

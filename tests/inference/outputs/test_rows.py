@@ -56,9 +56,9 @@ def test_text(tmp_path: Path) -> None:
 
 
 def test_text_does_not_command_the_terminal(tmp_path: Path) -> None:
-    frame = frame_of("a\x1b[2Jb.jpg")
+    frame = frame_of("a\x1b[2J\nb.jpg")
     (line,) = lines_of("text", tmp_path, lambda outputs: outputs.write(frame, people(frame)))
-    assert line.startswith("a\\x1b[2Jb.jpg (")
+    assert line.startswith("a\\x1b[2J\\nb.jpg (")
 
 
 def test_json_lines(tmp_path: Path) -> None:

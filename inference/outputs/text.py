@@ -57,7 +57,7 @@ class Text:
 
 def where(frame: Frame) -> str:
     """Name a picture, and the frame if it is one of a video or a camera."""
-    if frame.index or frame.seconds or frame.live:
+    if frame.moving:
         return f"{frame.name}, frame {frame.index}, {frame.seconds:.2f} s"
     return frame.name
 

@@ -30,7 +30,7 @@ def lines_of(kind: str, tmp_path: Path, write: Write) -> list[str]:
 def everything(outputs: Outputs) -> None:
     """Two faces, none, a whole picture, a tracked face in a video, and a damaged file."""
     photo, empty, crop = frame_of(), frame_of("wall.jpg"), frame_of("crop.jpg")
-    film = frame_of("film.mp4", index=12, seconds=0.48)
+    film = frame_of("film.mp4", index=12, seconds=0.48, moving=True)
     outputs.write(photo, people(photo, (50.4, 60, 90, 100), (200, 60, 80, 90)))
     outputs.write(empty, people(empty))
     outputs.write(crop, cropped(crop))

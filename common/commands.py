@@ -47,10 +47,14 @@ LOGGER = "moka"
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb: the module that runs it, and one line about it for lists of verbs."""
+    """A verb: the module that runs it, and one line about it for lists of verbs.
+
+    `group` is the dependency group whose packages it needs, "" for that of its room.
+    """
 
     module: str
     help: str
+    group: str = ""
 
 
 @dataclass(frozen=True)

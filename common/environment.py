@@ -16,13 +16,14 @@ ROOT = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 10)
 MODULES = {
     "runner": ("numpy", "pydantic", "cv2", "openvino"),
+    "page": ("numpy", "pydantic", "cv2", "openvino", "fastapi", "uvicorn", "fsspec"),
     "train": ("numpy", "pydantic", "cv2", "openvino", "lmdb", "google.protobuf", "torch"),
 }
 """Dependency group -> modules that stand for all its packages: if one is missing, the group is not installed."""
 
 
 def ensure(group: str) -> None:
-    """Return if the packages of `group` (runner or train) can be imported. Otherwise start this command again in .venv.
+    """Return if the packages of `group` (runner, page or train) can be imported. Otherwise start this command again in .venv.
 
     tools/env.sh makes .venv first if it is not there.
     """

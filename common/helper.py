@@ -29,6 +29,8 @@ from .helper_worker import RawArray, array_sizes, pack, unpack
 
 LOADER = Path(__file__).with_name("helper_worker.py")
 MAX_HEADER = 1 << 24
+MAX_ARRAYS = 1 << 32
+"""Bytes of the arrays of one answer, so that a worker that goes wrong does not fill the memory."""
 
 
 class HelperError(MokaError):
@@ -180,6 +182,8 @@ def take_frame(received: bytearray) -> tuple[dict[str, Any], list[bytes]] | None
         if set(header) not in ({"values", "arrays"}, {"error", "arrays"}):
             raise ValueError
         sizes = array_sizes(header)
+        if sum(sizes) > MAX_ARRAYS:
+            raise ValueError
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError from error
     start = end + 1

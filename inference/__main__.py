@@ -12,6 +12,9 @@ ROOM = Room(
     "Answer about the picture of a face, on a Myriad X stick or the CPU.",
     {
         "infer": Verb("inference.command", "tell age and gender from the picture of one face"),
+        "serve": Verb(
+            "inference.page.command", "serve a page and an API that answer about photographs and cameras", "page"
+        ),
         "bundle": Verb("inference.bundle", "put the runner and its networks into one file for another machine"),
     },
     default="infer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def annotate(picture: NDArray[np.uint8], answers: Sequence[Answer], found: Face 
     sheet[: size[1], left : left + size[0]] = face
     tasks = task_labels(answers)
     # A long task leaves the answer at least half of the row.
-    column = min(2 * MARGIN + max((_width(task, TASK) for task in tasks), default=0), sheet_width // 2)
+    column = min(2 * MARGIN + max((text_width(task, TASK) for task in tasks), default=0), sheet_width // 2)
     for number, (task, answer) in enumerate(zip(tasks, answers, strict=True)):
         _row(sheet, task, answer, size[1] + ROW * number, column)
     return sheet
@@ -80,23 +81,23 @@ def _row(sheet: NDArray[np.uint8], task: str, answer: Answer, top: int, column: 
         note = percent(answer.probability)
     elif answer.standard_deviation is not None:
         note = f"+/- {answer.standard_deviation:.1f}"
-    note_left = right - _width(note, NOTE)
+    note_left = right - text_width(note, NOTE)
     room = (note_left if note else right + MARGIN) - MARGIN - column
     # Several numbers are read one by one, so they may be small.
     smallest, weight = (NUMBERS, 1) if answer.values else (SMALLEST, 2)
-    scale = max(smallest, min(ANSWER, ANSWER * room / _width(answer.text, ANSWER, weight)))
-    _text(sheet, _cut(task, TASK, column - 2 * MARGIN), (MARGIN, top + 44), TASK, SOFT)
-    _text(sheet, _cut(answer.text, scale, room, weight), (column, top + 44), scale, INK, weight)
-    _text(sheet, note, (note_left, top + 44), NOTE, INK)
+    scale = max(smallest, min(ANSWER, ANSWER * room / text_width(answer.text, ANSWER, weight)))
+    put_text(sheet, cut_text(task, TASK, column - 2 * MARGIN), (MARGIN, top + 44), TASK, SOFT)
+    put_text(sheet, cut_text(answer.text, scale, room, weight), (column, top + 44), scale, INK, weight)
+    put_text(sheet, note, (note_left, top + 44), NOTE, INK)
     if answer.probability is not None:
         end = MARGIN + round((right - MARGIN) * min(1.0, answer.probability))
         cv2.rectangle(sheet, (MARGIN, top + 58), (right, top + 64), TRACK, cv2.FILLED)
         cv2.rectangle(sheet, (MARGIN, top + 58), (end, top + 64), ACCENT, cv2.FILLED)
 
 
-def _cut(text: str, scale: float, room: int, weight: int = 1) -> str:
+def cut_text(text: str, scale: float, room: int, weight: int = 1) -> str:
     """Shorten a text to `room` pixels."""
-    while len(text) > 3 and _width(text, scale, weight) > room:
+    while len(text) > 3 and text_width(text, scale, weight) > room:
         text = text[:-3].rstrip(".") + ".."
     return text
 
@@ -106,14 +107,15 @@ def _plain(text: str) -> str:
     return text.encode("ascii", "replace").decode("ascii")
 
 
-def _width(text: str, scale: float, weight: int = 1) -> int:
+@lru_cache(maxsize=4096)
+def text_width(text: str, scale: float, weight: int = 1) -> int:
     """Return the width of a text in pixels."""
     import cv2
 
     return max(1, int(cv2.getTextSize(_plain(text), cv2.FONT_HERSHEY_SIMPLEX, scale, weight)[0][0]))
 
 
-def _text(
+def put_text(
     sheet: NDArray[np.uint8],
     text: str,
     at: tuple[int, int],

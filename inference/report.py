@@ -42,22 +42,8 @@ def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
     """Return the same as one JSON object, with the probabilities of all classes and all numbers."""
     content = {
         "picture": {"path": image_path, "width": size[0], "height": size[1]},
-        **({"face": {"box": face.rounded_box(), "score": _rounded(face.score)}} if face else {}),
-        "answers": [
-            {
-                "network": answer.network,
-                "task": answer.task,
-                "read": answer.read,
-                "answer": answer.text,
-                "probability": _rounded(answer.probability),
-                "value": _rounded(answer.value),
-                "standard_deviation": _rounded(answer.standard_deviation),
-                "probabilities": {name: _rounded(p) for name, p in answer.probabilities.items()},
-                "values": {name: _rounded(value) for name, value in answer.values.items()},
-                "array": _array(answer),
-            }
-            for answer in result.answers
-        ],
+        **({"face": {"box": face.rounded_box(), "score": rounded(face.score)}} if face else {}),
+        "answers": [answer_fields(answer) for answer in result.answers],
         "device": {
             "name": runner.device.name,
             "runtime": runner.device.runtime,
@@ -72,6 +58,22 @@ def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Resu
         },
     }
     return json.dumps(content, indent=2)
+
+
+def answer_fields(answer: Answer) -> dict[str, Any]:
+    """Return what JSON says about one answer."""
+    return {
+        "network": answer.network,
+        "task": answer.task,
+        "read": answer.read,
+        "answer": answer.text,
+        "probability": rounded(answer.probability),
+        "value": rounded(answer.value),
+        "standard_deviation": rounded(answer.standard_deviation),
+        "probabilities": {name: rounded(p) for name, p in answer.probabilities.items()},
+        "values": {name: rounded(value) for name, value in answer.values.items()},
+        "array": _array(answer),
+    }
 
 
 def percent(probability: float) -> str:
@@ -106,8 +108,9 @@ def _array(answer: Answer) -> dict[str, Any] | None:
     """The numbers of a raw output, row by row, and their shape."""
     if answer.array is None:
         return None
-    return {"shape": list(answer.array.shape), "numbers": [_rounded(float(number)) for number in answer.array.ravel()]}
+    return {"shape": list(answer.array.shape), "numbers": [rounded(float(number)) for number in answer.array.ravel()]}
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """Round a number to six decimals, as JSON gives it."""
     return None if value is None else round(value, 6)

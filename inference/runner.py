@@ -12,7 +12,8 @@ from common.errors import CardError, MokaError, UsageError
 from faces.pictures import check_picture
 
 from .answer import Answer, read_outputs
-from .devices import SYSFS, choose, open_device
+from .devices import choose, open_device
+from .devices.usb import SYSFS
 from .tensor import to_tensor
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-# Sourced by the commands at the top of the checkout: `. tools/env.sh GROUP`, where GROUP is runner, train or dev.
+# Sourced by the commands at the top of the checkout: `. tools/env.sh GROUP`, where GROUP is runner, page, train or dev.
 # The first call makes .venv with the versions of locks/GROUP.txt; later calls only compare a stamp.
 # Sets and exports MOKA_ROOT (the checkout), PYTHON (its interpreter) and PYTHONPATH. The current folder is not changed.
 
@@ -59,10 +59,11 @@ moka_make_venv() {
 moka_install() {
     local group lock have
     case "$1" in
-        runner) have="runner train dev" ;;
+        runner) have="runner page train dev" ;;
+        page) have="page dev" ;;
         train) have="train dev" ;;
         dev) have="dev" ;;
-        *) moka_fail "tools/env.sh: unknown group '$1'. Known: runner, train, dev." ;;
+        *) moka_fail "tools/env.sh: unknown group '$1'. Known: runner, page, train, dev." ;;
     esac
     for group in $have; do
         lock="$MOKA_ROOT/locks/$group.txt"

@@ -14,6 +14,7 @@ from common.errors import MokaError, UsageError
 from common.messages import known_names
 
 from ..errors import DeviceError
+from .usb import STICK_IDS, SYSFS, find_sticks, has_usb
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from common.card import ModelCard
 
-SYSFS = Path("/sys")
-STICK_IDS = ("03e7:2485", "03e7:f63b")
-"""USB ids of a Myriad X stick: as plugged in, and after the host has sent it its firmware."""
 PRECISIONS = ("bf16", "f32")
 HINTS = ("latency", "throughput")
 """What a device is set up for: one face soonest, or most faces a second."""
@@ -63,20 +61,6 @@ class Choice:
     why: str
 
 
-def find_sticks(sysfs: Path = SYSFS) -> list[str]:
-    """Return the USB ids of the Myriad X sticks on this machine. They are read from sysfs, which needs no root."""
-    ids = []
-    for device in sorted(sysfs.glob("bus/usb/devices/*")):
-        try:
-            found = ":".join((device / name).read_text("ascii").strip() for name in ("idVendor", "idProduct"))
-        except (OSError, ValueError):
-            # Interfaces and the ports of a hub have no ids, and a device may be unplugged at this moment.
-            continue
-        if found in STICK_IDS:
-            ids.append(found)
-    return ids
-
-
 def choose(requested: str, sysfs: Path = SYSFS) -> Choice:
     """Choose the device for `requested`: auto, or a name of DEVICES, in upper or lower case.
 
@@ -92,7 +76,7 @@ def choose(requested: str, sysfs: Path = SYSFS) -> Choice:
     sticks = find_sticks(sysfs)
     if name == "MYRIAD":
         # Without Linux's sysfs, only opening the stick shows whether there is one.
-        if not sticks and (sysfs / "bus").is_dir():
+        if not sticks and has_usb(sysfs):
             raise DeviceError(NO_STICK)
         worker_python()
         return Choice("MYRIAD", "asked for")

@@ -1,18 +1,16 @@
 """Drives a Myriad X stick: loads networks once, then runs them.
 
 common/helper.py runs this file in a Python (3.6 or newer) that holds an OpenVINO with the MYRIAD plugin.
-
-load:  {"device": "MYRIAD", "networks": {CARD: {"blob": path (may be absent), "xml": path}}}
-    -> {"runtime": "2021.4.2",
-        "networks": {CARD: {"source": "blob" or "xml", "inputs": {BLOB: shape}, "outputs": [BLOB]}, or {"error": text}}}
-infer: {"network": CARD, "input": BLOB}, and the array "tensor", uint8 1 x channels x height x width
-    -> {}, and an array for each output blob
+worker_device.py says what its functions take and return.
 """
 
 import sys
 from pathlib import Path
 
 import numpy as np
+
+# As many requests as the device can have in flight.
+OPTIMAL = 0
 
 
 class InferenceEngine:
@@ -26,14 +24,14 @@ class InferenceEngine:
 
     def import_blob(self, path, device):
         """Load a compiled blob."""
-        return self.core.import_network(path, device)
+        return self.core.import_network(path, device, None, OPTIMAL)
 
     def compile_ir(self, path, device):
         """Compile an IR."""
         network = self.core.read_network(path, path[: -len("xml")] + "bin")
         for info in network.input_info.values():
             info.precision = "U8"
-        return self.core.load_network(network, device)
+        return self.core.load_network(network, device, None, OPTIMAL)
 
     def inputs(self, network):
         """Return the shapes of the inputs by name."""
@@ -43,9 +41,20 @@ class InferenceEngine:
         """Return the names of the outputs."""
         return sorted(network.outputs)
 
-    def infer(self, network, name, tensor):
-        """Run a network; return its outputs by name."""
-        return network.infer({name: tensor})
+    def requests(self, network):
+        """Return the requests that keep the device busy."""
+        return network.requests
+
+    def begin(self, request, name, tensor):
+        """Start a request."""
+        request.async_infer({name: tensor})
+
+    def end(self, request):
+        """Wait for a request; return its outputs by name."""
+        status = request.wait()
+        if status != 0:
+            raise RuntimeError(f"the request ended with status {status} (NC_ERROR)")
+        return {name: np.array(blob.buffer) for name, blob in request.output_blobs.items()}
 
 
 class Runtime:
@@ -73,9 +82,16 @@ class Runtime:
     def outputs(self, network):
         return sorted(name for port in network.outputs for name in port.get_names())
 
-    def infer(self, network, name, tensor):
-        results = network.create_infer_request().infer({name: tensor})
-        return {name: values for port, values in results.items() for name in port.get_names()}
+    def requests(self, network):
+        count = int(network.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        return [network.create_infer_request() for _ in range(count)]
+
+    def begin(self, request, name, tensor):
+        request.start_async({name: tensor})
+
+    def end(self, request):
+        request.wait()
+        return {name: np.array(values) for port, values in request.results.items() for name in port.get_names()}
 
 
 def find_api():
@@ -97,6 +113,7 @@ class Stick:
     def __init__(self):
         self.api = None
         self.networks = {}
+        self.requests = {}
 
     def load(self, values, arrays):
         """Load networks and describe them."""
@@ -127,9 +144,24 @@ class Stick:
         return self.api.compile_ir(files["xml"], device), "xml"
 
     def infer(self, values, arrays):
-        """Run one network."""
-        results = self.api.infer(self.networks[values["network"]], values["input"], np.asarray(arrays["tensor"]))
-        return {}, {name: np.asarray(result) for name, result in results.items()}
+        """Run one network on each array, as many at a time as the device takes."""
+        name, source = values["network"], values["input"]
+        if name not in self.requests:
+            self.requests[name] = self.api.requests(self.networks[name])
+        requests = self.requests[name]
+        tensors = [np.asarray(arrays[str(number)]) for number in range(len(arrays))]
+        found = []
+        for number, tensor in enumerate(tensors):
+            request = requests[number % len(requests)]
+            if number >= len(requests):
+                found.append(self.api.end(request))
+            self.api.begin(request, source, tensor)
+        for number in range(len(found), len(tensors)):
+            found.append(self.api.end(requests[number % len(requests)]))
+        results = {
+            f"{number}/{blob}": numbers for number, outputs in enumerate(found) for blob, numbers in outputs.items()
+        }
+        return {"ticket": values["ticket"]}, results
 
 
 STICK = Stick()

@@ -393,3 +393,10 @@ def test_a_hanging_worker_ends_after_us(worker: Path, tmp_path: Path, monkeypatc
 def test_the_loader_is_python_3_6() -> None:
     """It runs in the tool chain's old Python, where newer syntax would break it."""
     ast.parse(helper.LOADER.read_text("utf-8"), feature_version=(3, 6))
+
+
+def test_an_answer_that_announces_too_much_is_none() -> None:
+    head = b'{"values": {}, "arrays": [{"name": "a", "dtype": "|u1", "shape": [%d]}]}\n'
+    assert helper.take_frame(bytearray(head % 3 + b"abc")) is not None
+    with pytest.raises(ValueError):
+        helper.take_frame(bytearray(head % (helper.MAX_ARRAYS + 1)))

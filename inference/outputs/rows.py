@@ -1,0 +1,60 @@
+"""What a row about one face holds, for JSON lines and CSV. A picture without a face has one row, and so has what was left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..report import rounded
+
+if TYPE_CHECKING:
+    from ..analyzer import Analysis, AnalyzedFace
+    from ..frame import Frame, Unreadable
+    from .output import About
+
+NO_FACE = "no face found"
+
+
+def picture_fields(frame: Frame, analysis: Analysis) -> dict[str, Any]:
+    """Return what all rows of a picture have in common."""
+    return {
+        "picture": frame.name,
+        "frame": frame.index,
+        "seconds": round(frame.seconds, 3),
+        "width": analysis.width,
+        "height": analysis.height,
+        "faces": len(analysis.faces),
+    }
+
+
+def face_fields(number: int, face: AnalyzedFace) -> dict[str, Any]:
+    """Return where face `number` (from 1) of a picture is."""
+    return {
+        "face": number,
+        "box": face.box,
+        "score": rounded(float(face.face.score)) if face.face else None,
+        "track": face.track,
+    }
+
+
+NOBODY: dict[str, Any] = {"face": None, "box": None, "score": None, "track": None}
+"""The same of a picture without a face."""
+
+
+def device_fields(about: About) -> dict[str, Any]:
+    """Return what computed."""
+    return {"device": about.device, "runtime": about.runtime, "precision": about.precision}
+
+
+def times(frame: Frame, analysis: Analysis) -> dict[str, float]:
+    """Return the milliseconds of a picture: "read", "detect", "prepare", "compute"."""
+    return {name: round(ms, 3) for name, ms in {"read": frame.milliseconds, **analysis.milliseconds}.items()}
+
+
+def note(analysis: Analysis) -> str:
+    """Return what has to be said about a picture: that it shows no face, or why the whole of it was taken as one."""
+    return analysis.cropped if analysis.faces else NO_FACE
+
+
+def left_out_note(unreadable: Unreadable) -> str:
+    """Return why a picture was left out."""
+    return f"left out: {unreadable.reason}"

@@ -128,8 +128,8 @@ if [ -n "$service" ]; then
     if [ -e "$unit" ] && ! grep -qs '^# Written by install_pi.sh' "$unit"; then
         die "$unit: was not written by install_pi.sh. Move it away first."
     fi
-    # systemd takes % for a specifier, \ for an escape and $ for a variable, also between quotes.
-    quoted() { printf '"%s"' "$(printf '%s' "$1" | sed -e 's/[\\"]/\\&/g' -e 's/%/%%/g' -e 's/\$/$$/g')"; }
+    # Between quotes, systemd takes \ for an escape and % for a specifier; and $ for a variable, but not in the program's name.
+    quoted() { printf '"%s"' "$(printf '%s' "$1" | sed -e 's/[\\"]/\\&/g' -e 's/%/%%/g')"; }
     mkdir -p "$units"
     cat >"$work/moka.service" <<END
 # Written by install_pi.sh. To change it: systemctl --user edit moka
@@ -138,7 +138,7 @@ Description=Moka: age and gender of the people before a camera, as a page
 
 [Service]
 # The page is at http://127.0.0.1:8080. For another address add --host, and set MOKA_TOKEN.
-ExecStart=$(quoted "$python") $(quoted "$bundle") serve --source webcam
+ExecStart=$(quoted "$python") $(quoted "$bundle" | sed 's/\$/$$/g') serve --source webcam
 Restart=on-failure
 RestartSec=5
 NoNewPrivileges=yes

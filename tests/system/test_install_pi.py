@@ -188,23 +188,28 @@ def test_the_service_is_a_unit_of_the_user(tmp_path: Path, home: str) -> None:
     ]
     unit = box.home / ".config/systemd/user/moka.service"
     (start,) = [line for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
-    place = str(box.home).replace("%", "%%").replace("$", "$$")
-    assert start == f'ExecStart="{place}/.venv/bin/python" "{place}/moka-edge.pyz" serve --source webcam'
+    place = str(box.home).replace("%", "%%")
+    bundle = f"{place}/moka-edge.pyz".replace("$", "$$")
+    assert start == f'ExecStart="{place}/.venv/bin/python" "{bundle}" serve --source webcam'
     assert box.install("--service").returncode == 0
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    box = Box(tmp_path, "50% of it")
+    box = Box(tmp_path, "50% of $HOME")
     box.install("--service")
+    unit = box.home / ".config/systemd/user/moka.service"
     checked = subprocess.run(
-        ["systemd-analyze", "verify", "--user", box.home / ".config/systemd/user/moka.service"],
+        ["systemd-analyze", "verify", "--user", unit],
+        env={**box.environment, "XDG_RUNTIME_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert "moka.service" not in checked.stderr
+    # Units of this machine may be wrong.
+    assert "moka" not in checked.stderr
+    assert "Failed" not in checked.stderr
 
 
 def test_a_unit_of_somebody_else_stays(box: Box) -> None:

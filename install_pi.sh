@@ -94,7 +94,7 @@ fi
 lock=$work/$group.txt
 from_bundle "locks/$group.txt" >"$lock" || die "$bundle: has no page. Make the bundle again with a Moka that has ./moka serve."
 
-step "1/3  the environment $venv"
+step "1/3  the environment .venv beside $(basename "$bundle")"
 if [ -e "$venv" ] && ! [ -e "$venv/made-by-install_pi" ]; then
     die "$venv: is another program's environment. Put the bundle into a folder of its own."
 fi
@@ -120,7 +120,9 @@ step "3/3  a first answer, about an empty picture"
     die "$bundle gives no answer; the lines above say why."
 grep -E '^(device|time)' "$work/answer" | sed 's/^/      /' || true
 step
-say "ready: python3 $bundle --image_path FACE.jpg"
+name=$bundle
+[ "$(dirname "$bundle")" != "$PWD" ] || name=$(basename "$bundle")
+say "ready: python3 $name --image_path FACE.jpg"
 
 if [ -n "$service" ]; then
     units=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user

@@ -152,19 +152,8 @@ def benchmark_app(xml: Path) -> list[float]:
     program = VENV_PYTHON.with_name("benchmark_app")
     if not program.exists():
         return []
-    command = [
-        program,
-        "-m",
-        xml,
-        "-d",
-        "CPU",
-        "-hint",
-        "throughput",
-        "-infer_precision",
-        "f32",
-        "-t",
-        str(APP_SECONDS),
-    ]
+    options = ["-d", "CPU", "-hint", "throughput", "-infer_precision", "f32", "-t", str(APP_SECONDS)]
+    command = [str(program), "-m", str(xml), *options]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=120)
     found = re.search(r"Throughput:\s*([\d.]+) FPS", done.stdout)
     return [1e3 / float(found[1])] if found else []

@@ -277,11 +277,7 @@ def _quiet_decoders() -> Iterator[None]:
 
 def main(argv: Sequence[str]) -> int:
     """Fuzz and print the counts. Returns 1 if an input failed."""
-    parser = Parser(
-        "python -m tools.fuzz",
-        "python -m tools.fuzz --count 10000 --seed 1",
-        "fuzz caffe_io, lmdb_build and the sources of inference",
-    )
+    parser = Parser("python -m tools.fuzz", "python -m tools.fuzz --count 10000 --seed 1", "fuzz the readers of files")
     parser.add_argument("--count", type=int, default=100_000, help="number of inputs (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random changes (default: %(default)s)")
     parser.add_argument("--failures", type=Path, default=Path("fuzz_failures"), help="folder for inputs that fail")

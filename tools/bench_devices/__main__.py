@@ -24,7 +24,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.card import read_cards
 from common.commands import run
 from common.errors import MokaError
 from common.places import VENV_PYTHON
@@ -47,6 +46,9 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--faces", type=int, default=32, help="at a time (default: 32)")
     parser.add_argument("--rounds", type=int, default=20, help="turns of each way (default: 20)")
     options = parser.parse_args(words)
+
+    from common.card import read_cards
+
     for card in read_cards(options.graph):
         for line in measure(card, options.faces, options.rounds):
             print(line)

@@ -17,7 +17,7 @@ from common.files import refuse_existing
 from common.places import GRAPH
 from faces.detectors import DETECTORS
 
-from .devices import DEVICES, PRECISIONS
+from .devices import PRECISIONS
 
 if TYPE_CHECKING:
     from faces.detectors import Detector
@@ -54,7 +54,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--mean_file", type=Path, metavar="MEAN.npy", help="only compared: the mean is already inside the network"
     )
     parser.add_argument(
-        "--device", default="auto", help=f"{', '.join(DEVICES)}, or auto: the first that is there (default)"
+        "--device",
+        default="auto",
+        help="auto (the default: a stick, else the best that is there) or a name of ./moka devices",
     )
     parser.add_argument(
         "--graph", type=Path, default=GRAPH, metavar="DIR", help="folder of networks and cards (default: graph)"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from common.errors import PictureError
 from common.inputs import read_input
 from common.messages import shape_text
-from common.pictures.formats import JPEG_END, jpeg_segments
+from common.pictures.formats import JPEG_END, is_tiff_of_floats, jpeg_segments
 from common.pictures.header import largest_file, read_header
 
 if TYPE_CHECKING:
@@ -58,11 +58,13 @@ def decode(data: bytes, gray: bool = False) -> Picture:
 
     header = read_header(data)
     try:
-        with _silent_opencv(), header.decoding():
+        with silent_opencv(), header.decoding():
             mode = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), header.flags(mode))
     except (cv2.error, MemoryError) as error:
         raise PictureError(f"refused by OpenCV: {getattr(error, 'err', 'not enough memory')}") from error
+    if picture is None and header.kind == "TIFF" and is_tiff_of_floats(data):
+        raise PictureError("a TIFF of floating point numbers. Convert it to 8 or 16 bits")
     if picture is None:
         raise PictureError(f"a truncated or damaged {header.kind} ({len(data)} bytes)")
     return np.asarray(picture, np.uint8)
@@ -127,7 +129,7 @@ _level = 0
 
 
 @contextmanager
-def _silent_opencv() -> Iterator[None]:
+def silent_opencv() -> Iterator[None]:
     """Keep OpenCV from printing: its many lines do not name the file. The log level is one for all threads."""
     global _decoding, _level
     import cv2

@@ -7,33 +7,30 @@ unpacks to.
 from __future__ import annotations
 
 import argparse
-import bz2
-import gzip
-import io
-import lzma
 import os
 import shutil
 import tarfile
-import zlib
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
 
 from common.files import atomic_folder
 from common.inputs import open_input
+from common.pictures.archives import (
+    BLOCK,
+    DAMAGED,
+    MOST_FILES,
+    MOST_TIMES,
+    decompressed,
+    leads_outside,
+    most_unpacked,
+    open_member,
+    open_tar,
+)
 
 from .errors import ArchiveError
 from .folders import files_below
 
-_DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError)
 OUR_FOLDERS = {"def", "lmdb", "mean", "augmented"}
 """What other commands write in data/, in lower case. No archive is unpacked there."""
-# Pictures are compressed already. An archive of twenty times its size, and more than that, is meant to fill the disk.
-_MOST_TIMES = 20
-_ALWAYS_ALLOWED = 1 << 30
-_MOST_FILES = 1_000_000
-# Bytes. Names longer than that do not exist; tarfile would read them into memory.
-_LONGEST_READ = 1 << 22
-_BLOCK = 512
 _MB = 1 << 20
 
 
@@ -43,7 +40,7 @@ def add_limit_option(parser: argparse.ArgumentParser) -> None:
         "--max_unpacked_mb",
         type=int,
         metavar="MB",
-        help=f"most that an archive may unpack to (default: {_MOST_TIMES} times its size, at least 1024)",
+        help=f"most that an archive may unpack to (default: {MOST_TIMES} times its size, at least 1024)",
     )
 
 
@@ -56,9 +53,9 @@ def unpack(archive: Path, into: Path, most_mb: int | None = None) -> Path:
     earlier run is used again if it holds the same files.
     """
     try:
-        with open_input(archive) as file, _open_tar(stream := _decompressed(file)) as tar:
+        with open_input(archive) as file, open_tar(stream := decompressed(file)) as tar:
             packed = os.fstat(file.fileno()).st_size
-            limit = max(_ALWAYS_ALLOWED, _MOST_TIMES * packed) if most_mb is None else most_mb * _MB
+            limit = most_unpacked(packed) if most_mb is None else most_mb * _MB
             members = _list_members(tar, stream.compressed, archive, limit)
             tops = {name.parts[0] for name in members}
             one_top = len(tops) == 1 and all(len(name.parts) > 1 for name in members)
@@ -72,9 +69,9 @@ def unpack(archive: Path, into: Path, most_mb: int | None = None) -> Path:
                 for name, member in members.items():
                     target = temporary / _below(name, one_top)
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    with _open(tar, member) as source, target.open("wb") as out:
+                    with open_member(tar, member) as source, target.open("wb") as out:
                         shutil.copyfileobj(source, out)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ArchiveError(f"{archive}: not a tar archive, or damaged ({error}). Download it again.") from error
     except OSError as error:
         # Among others for a wrong checksum of gzip.
@@ -96,10 +93,10 @@ def _list_members(
                 f"{archive}: {member.name!r} is a sparse file, which no picture is. Nothing was unpacked. Pack the pictures "
                 "without --sparse."
             )
-        total += member.size + _BLOCK
+        total += member.size + BLOCK
         _check_total(total, archive, limit)
-        if number >= _MOST_FILES:
-            raise ArchiveError(f"{archive}: holds more than {_MOST_FILES} files. Nothing was unpacked. Divide it.")
+        if number >= MOST_FILES:
+            raise ArchiveError(f"{archive}: holds more than {MOST_FILES} files. Nothing was unpacked. Divide it.")
         if member.isfile():
             members[_safe_path(member.name, archive)] = member
     # Reading gzip to its end checks the checksum there. A plain tar has none, and what follows its end may be a terabyte.
@@ -129,49 +126,11 @@ def _check_space(into: Path, needed: int, archive: Path) -> None:
         )
 
 
-class _Stream:
-    """The bytes of an archive, of which tarfile may read only so many at once: an extended header can claim gigabytes."""
-
-    def __init__(self, file: IO[bytes], compressed: bool) -> None:
-        self.compressed = compressed
-        self._file = file
-        self.seek = file.seek
-        self.tell = file.tell
-
-    def read(self, size: int) -> bytes:
-        if not 0 <= size <= _LONGEST_READ:
-            raise tarfile.ReadError(f"a header of {size} bytes")
-        return self._file.read(size)
-
-
-def _decompressed(file: IO[bytes]) -> _Stream:
-    buffered = io.BufferedReader(cast(io.RawIOBase, file))
-    head = buffered.peek(8)
-    stream: object = buffered
-    if head.startswith(b"\x1f\x8b"):
-        stream = gzip.GzipFile(fileobj=buffered, mode="rb")
-    elif head.startswith(b"BZh"):
-        stream = bz2.BZ2File(buffered)
-    elif head.startswith(b"\xfd7zXZ\0"):
-        stream = lzma.LZMAFile(buffered)  # noqa: SIM115 - closed with the archive
-    return _Stream(cast(IO[bytes], stream), compressed=stream is not buffered)
-
-
-def _open_tar(stream: _Stream) -> tarfile.TarFile:
-    return tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:")
-
-
-def _open(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
-    source = tar.extractfile(member)
-    assert source is not None, "regular files have contents"
-    return source
-
-
 def _safe_path(name: str, archive: Path) -> PurePosixPath:
     path = PurePosixPath(name)
     if "\0" in name:
         raise ArchiveError(f"{archive}: holds a name with a NUL byte. Nothing was unpacked.")
-    if path.is_absolute() or ".." in path.parts or not path.parts:
+    if leads_outside(name):
         raise ArchiveError(f"{archive}: holds {name!r}, which leads outside its folder. Nothing was unpacked.")
     return path
 

@@ -88,6 +88,7 @@ def bmp_size(data: bytes) -> Size:
 _TIFF_SIDES = {256: 0, 322: 0, 257: 1, 323: 1}
 """Tags of width and height, of the picture and of its tiles -> 0 for width, 1 for height. A tile may be the larger."""
 _TIFF_ORIENTATION = 274
+_TIFF_SAMPLE_FORMAT = 339
 _TIFF_TYPES = {1: 1, 3: 2, 4: 4}
 """Types of a number -> bytes."""
 
@@ -124,6 +125,17 @@ def tiff_size(data: bytes) -> Size:
         side = _TIFF_SIDES[tag]
         sides[side] = max(sides[side], _number(data, place, _TIFF_TYPES[kind], _tiff_order(data)))
     return sides[0], sides[1]
+
+
+def is_tiff_of_floats(data: bytes) -> bool:
+    """Return whether the numbers of a TIFF are floats. `data` is one whose header has been read."""
+    for tag, kind, place in _tiff_tags(data):
+        if tag == _TIFF_SAMPLE_FORMAT and kind == 3:
+            count = _number(data, place - 4, 4, _tiff_order(data))
+            # More than two do not fit into the tag, which then says where they are.
+            place = place if count <= 2 else _number(data, place, 4, _tiff_order(data))
+            return data[place : place + 2] in (b"\3\0", b"\0\3")
+    return False
 
 
 def webp_size(data: bytes) -> Size:

@@ -160,6 +160,8 @@ _KINDS = {
     "HDR": _Kind(_bytes(rb"#\?(RADIANCE|RGBE)"), hdr_size, weight=4),
     "JPEG 2000": _Kind(_bytes(rb"\0\0\0\x0cjP  \r\n\x87\n"), jpeg_2000_size, weight=4),
 }
+HEADS = [kind.beginning for kind in _KINDS.values()]
+"""What the files of each format begin with."""
 _FOREIGN = [
     ("a GIF file", _bytes(rb"GIF8")),
     ("an AVIF or HEIC file", _bytes(rb"....ftyp(avi|hei|hev|mif|msf)")),

@@ -1,0 +1,118 @@
+"""Standard input as a source.
+
+    ffmpeg -i film.mkv -f yuv4mpegpipe - | python run_inference.py -
+    libcamera-vid -t 0 --codec mjpeg -o - | python run_inference.py -
+    ffmpeg -i film.mkv -f rawvideo -pix_fmt bgr24 -s 640x480 - | python run_inference.py raw:640x480
+
+What comes shows in its first bytes. A pipe makes its writer wait, so no frame of it is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from common.errors import PictureError, UsageError
+from common.pictures.header import largest_file, most_pixels
+from faces.pictures import MIN_SIDE
+
+from ..frame import Frame, Unreadable
+from .picture import frame_of, is_picture
+from .pipe import Pipe, jpeg_end, png_end, pnm_end, rest_end
+from .y4m import BEGINNING, y4m_frames
+
+NAME = "-"
+# Bytes that tell formats apart. More may not come before the next picture.
+_BEGINNING = 16
+_RAW = re.compile(r"raw:([0-9]{1,6})x([0-9]{1,6})(?:@([0-9]{1,4}(?:\.[0-9]{1,6})?))?")
+_ENDS: list[tuple[re.Pattern[bytes], Callable[[Pipe], int]]] = [
+    (re.compile(rb"\xff\xd8\xff"), jpeg_end),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), png_end),
+    (re.compile(rb"P[56]\s"), pnm_end),
+]
+"""What pictures that may follow one another begin with -> where one ends. Of the other formats there is one, to the end."""
+
+
+def is_stdin(word: str) -> bool:
+    """Return whether a word means standard input."""
+    return word == NAME
+
+
+def is_raw(word: str) -> bool:
+    """Return whether a word means raw frames on standard input."""
+    return word.startswith("raw:")
+
+
+def open_stdin(_: str) -> Iterator[Frame | Unreadable]:
+    """Return the frames that come on standard input."""
+    return stream_frames(lambda: sys.stdin.buffer)
+
+
+def open_raw(word: str) -> Iterator[Frame | Unreadable]:
+    """Return the raw frames that come on standard input. Raises UsageError if the word gives no size that is allowed."""
+    match = _RAW.fullmatch(word)
+    if not match:
+        raise UsageError(f"{word}: expected raw:WIDTHxHEIGHT or raw:WIDTHxHEIGHT@RATE, such as raw:640x480@30.")
+    width, height = int(match[1]), int(match[2])
+    if min(width, height) < MIN_SIDE or width * height > most_pixels():
+        raise UsageError(f"{word}: expected sides of at least {MIN_SIDE} pixels, and at most {most_pixels()} pixels.")
+    return raw_frames(lambda: sys.stdin.buffer, width, height, float(match[3] or 0))
+
+
+def stream_frames(stream: Callable[[], BinaryIO]) -> Iterator[Frame | Unreadable]:
+    """Yield the frames of `stream()`: a YUV4MPEG2 stream, or pictures one after another."""
+    file = stream()
+    if file.isatty():
+        yield Unreadable(NAME, "standard input is the keyboard. Pipe a picture or a video into the command")
+        return
+    pipe = Pipe(file)
+    pipe.fill(_BEGINNING)
+    try:
+        if pipe.data.startswith(BEGINNING):
+            yield from y4m_frames(NAME, pipe)
+        else:
+            yield from _pictures(pipe)
+    except (PictureError, OSError) as error:
+        yield Unreadable(NAME, str(error))
+
+
+def raw_frames(stream: Callable[[], BinaryIO], width: int, height: int, rate: float) -> Iterator[Frame | Unreadable]:
+    """Yield frames of height x width x 3 BGR bytes. A `rate` of 0 is unknown, and `seconds` are then 0."""
+    import numpy as np
+
+    file = stream()
+    if file.isatty():
+        yield Unreadable(NAME, "standard input is the keyboard. Pipe raw frames into the command")
+        return
+    pipe, size, index = Pipe(file), height * width * 3, 0
+    while True:
+        begun = time.perf_counter()
+        if not pipe.fill(size):
+            break
+        picture = np.frombuffer(pipe.take(size), np.uint8).reshape(height, width, 3)
+        seconds = index / rate if rate else 0.0
+        yield Frame(NAME, picture, index, seconds, milliseconds=(time.perf_counter() - begun) * 1e3)
+        index += 1
+    if pipe.data or not index:
+        found = f"{len(pipe.data)} of {size} bytes" if pipe.data else "nothing came"
+        yield Unreadable(NAME, f"frame {index} is incomplete ({found}). Expected BGR, {width}x{height} pixels")
+
+
+def _pictures(pipe: Pipe) -> Iterator[Frame | Unreadable]:
+    index = 0
+    while pipe.data:
+        begun = time.perf_counter()
+        end = next((end for beginning, end in _ENDS if beginning.match(pipe.data)), rest_end)
+        if index and not is_picture(bytes(pipe.data[:_BEGINNING])):
+            # What cameras write after the end of a picture.
+            return
+        yield frame_of(NAME, pipe.take(end(pipe)), begun, index)
+        index += 1
+        pipe.fill(_BEGINNING)
+    if not index:
+        raise PictureError(
+            f"nothing came on standard input. Expected a picture of at most {largest_file()} bytes, or a video"
+        )

@@ -1,0 +1,153 @@
+"""An address in the network as a source: the stream of a camera (RTSP, HTTP), a video, or a picture.
+
+Names and passwords in an address reach the camera only. Frames, messages and files get the address without them.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from common.errors import PictureError, UsageError
+from common.messages import last_line
+from common.pictures.header import largest_file
+
+from ..frame import Frame, Unreadable
+from .live import live_frames
+from .picture import frame_of
+from .video import open_capture
+
+SCHEMES = ("rtsp", "rtsps", "http", "https")
+OPEN_SECONDS = 10.0
+"""For a server to answer. A frame has as long."""
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SECRET = re.compile(r"(?i)(?<=[?&])([^=&]*(?:user|usr|login|name|pass|pwd|token|key|auth|secret|sig)[^=&]*)=[^&]*")
+_CHUNK = 1 << 16
+_PICTURE_SECONDS = 60.0
+
+Result = TypeVar("Result")
+
+
+def is_url(word: str) -> bool:
+    """Return whether a word is an address."""
+    return _URL.match(word) is not None
+
+
+def open_url(word: str) -> Iterator[Frame | Unreadable]:
+    """Return the frames of an address. Raises UsageError if it is malformed or of another kind."""
+    try:
+        parts = urlsplit(word)
+        malformed = not parts.hostname or parts.port == 0
+    except ValueError:
+        malformed = True
+    if malformed or re.search(r"[\x00-\x20\x7f]", word):
+        raise UsageError(f"{public_name(word)}: not a complete address. Expected such as rtsp://192.168.1.20/stream.")
+    if parts.scheme not in SCHEMES:
+        raise UsageError(f"{public_name(word)}: expected an address that begins with {', '.join(SCHEMES)}.")
+    return _frames(word, parts)
+
+
+def public_name(word: str) -> str:
+    """Return an address without the user, the password and the values of its query that may be secret."""
+    scheme, _, rest = word.partition("://")
+    host, slash, path = rest.partition("/")
+    return _SECRET.sub(r"\1=...", f"{scheme}://{host.rpartition('@')[2]}{slash}{path}")
+
+
+def _frames(word: str, parts: SplitResult) -> Iterator[Frame | Unreadable]:
+    name = public_name(word)
+    if parts.scheme.startswith("http"):
+        begun = time.perf_counter()
+        try:
+            data = _in_time(lambda: _fetch_picture(parts), _PICTURE_SECONDS)
+        except PictureError as error:
+            yield Unreadable(name, str(error))
+            return
+        if data is not None:
+            yield frame_of(name, data, begun)
+            return
+    yield from live_frames(name, lambda: _open_stream(word), always_live=parts.scheme.startswith("rtsp"))
+
+
+def _open_stream(word: str) -> Any:
+    import cv2
+
+    wait = int(OPEN_SECONDS * 1e3)
+    capture = open_capture(
+        word, cv2.CAP_FFMPEG, [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, wait, cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait]
+    )
+    if not capture.isOpened():
+        raise PictureError(
+            f"no stream of pictures opened within {OPEN_SECONDS:g} s. Check the address, the user and the password, and that "
+            "the camera is on"
+        )
+    return capture
+
+
+def _fetch_picture(parts: SplitResult) -> bytes | None:
+    """Return the bytes of a picture, or None if the address leads to something else, which FFmpeg reads then.
+
+    Raises PictureError, with the reason alone.
+    """
+    user, at, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(parts._replace(netloc=host, fragment="").geturl(), headers={"Accept": "*/*"})
+    if at:
+        login = ":".join(unquote(each) for each in user.split(":", 1))
+        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
+    try:
+        with urllib.request.urlopen(request, timeout=OPEN_SECONDS) as answer:
+            if not answer.headers.get_content_type().startswith("image/"):
+                return None
+            return _read(answer)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 401 and at:
+            # It asks for Digest, which FFmpeg speaks.
+            return None
+        raise PictureError(f"the server answers {error.code} {error.reason}. Check the address") from error
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise PictureError(
+            f"the server cannot be reached ({last_line(error) if reason is error else reason})"
+        ) from error
+
+
+def _read(answer: Any) -> bytes:
+    data = bytearray()
+    while part := answer.read(_CHUNK):
+        data += part
+        if len(data) > largest_file():
+            raise PictureError(f"larger than the {largest_file()} bytes that are expected at most")
+    return bytes(data)
+
+
+def _in_time(function: Callable[[], Result], seconds: float) -> Result:
+    """Return what `function` returns, or raise what it raises. Raises PictureError if it takes longer.
+
+    A server that sends a byte now and then keeps any single wait short.
+    """
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise PictureError(f"the server did not finish within {seconds:g} s")
+    return results[0]

@@ -171,3 +171,16 @@ def test_a_large_frame_is_sent_smaller(tmp_path: Path) -> None:
 )
 def test_passwords_are_not_shown(source: str, shown: str) -> None:
     assert without_password(source) == shown
+
+
+def test_pictures_follow_one_another_slowly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = []
+
+    def pictures() -> Iterator[Frame | Unreadable]:
+        for name in ("one.png", "two.png"):
+            yield Frame(name, one_colour(GREEN, 100, 300))
+
+    page = make_page(tmp_path, source=("pictures", pictures))
+    monkeypatch.setattr(page.live._closed, "wait", lambda seconds: shown.append(seconds) or False)
+    page.live._read_once()
+    assert shown.count(live.STILL_SECONDS) == 2

@@ -123,8 +123,7 @@ class FaceAnalyzer:
 
     def answer(self, picture: NDArray[np.uint8], found: Found) -> Analysis:
         """Do the second half of `analyze`: ask the networks about each face."""
-        check_picture(picture)
-        results = [self.runner.answer(picture, face) for face in found.faces]
+        results = self.runner.answer_all(picture, found.faces)
         milliseconds = {
             "detect": found.milliseconds,
             "prepare": sum(sum(result.preprocess.values()) for result in results),

@@ -15,8 +15,8 @@ class Frame:
     """A picture, BGR uint8, height x width x 3. `name` is what a person calls it: a path, TAR:MEMBER, VIDEO, a URL.
 
     `index` counts the frames of one video or camera from 0, and `seconds` is when it is shown (a camera: since it was opened);
-    both are 0 for a picture file. `live` says that it comes from a camera, which does not wait: it may be dropped. `milliseconds`
-    is the time to read and decode it.
+    both are 0 for a picture file. `moving`: one of several frames of a video or a camera. `live`: from a camera, which does not
+    wait, so the frame may be dropped. `milliseconds` is the time to read and decode it.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Frame:
     seconds: float = 0.0
     live: bool = False
     milliseconds: float = 0.0
+    moving: bool = False
 
 
 @dataclass(frozen=True)

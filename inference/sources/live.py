@@ -56,7 +56,9 @@ def live_frames(name: str, open_capture: Callable[[], Any], always_live: bool = 
             while shot := reader.take(SILENCE):
                 sent, attempt = shot.number + 1, 0
                 seconds = shot.seconds - opened if reader.live else shot.seconds
-                yield Frame(name, shot.picture, first + shot.number, seconds, reader.live, shot.milliseconds)
+                yield Frame(
+                    name, shot.picture, first + shot.number, seconds, reader.live, shot.milliseconds, moving=True
+                )
         finally:
             reader.stop()
         first += sent

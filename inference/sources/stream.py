@@ -94,7 +94,7 @@ def raw_frames(stream: Callable[[], BinaryIO], width: int, height: int, rate: fl
             break
         picture = np.frombuffer(pipe.take(size), np.uint8).reshape(height, width, 3)
         seconds = index / rate if rate else 0.0
-        yield Frame(NAME, picture, index, seconds, milliseconds=(time.perf_counter() - begun) * 1e3)
+        yield Frame(NAME, picture, index, seconds, milliseconds=(time.perf_counter() - begun) * 1e3, moving=True)
         index += 1
     if pipe.data or not index:
         found = f"{len(pipe.data)} of {size} bytes" if pipe.data else "nothing came"

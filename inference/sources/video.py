@@ -85,7 +85,7 @@ def frames_of(name: str, capture: Any) -> Iterator[Frame | Unreadable]:
             break
         seconds = max(seconds, capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3)
         check_frame(picture)
-        yield Frame(name, picture, index, seconds, milliseconds=(time.perf_counter() - begun) * 1e3)
+        yield Frame(name, picture, index, seconds, milliseconds=(time.perf_counter() - begun) * 1e3, moving=True)
         index += 1
     if not index:
         raise PictureError("a video without a frame that can be decoded. It may be cut short, or its codec unknown")

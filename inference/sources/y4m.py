@@ -61,7 +61,7 @@ def y4m_frames(name: str, pipe: Pipe) -> Iterator[Frame]:
             raise PictureError(f"frame {index} is cut short ({len(pipe.data)} of {form.size()} bytes)")
         picture = _picture(pipe.take(form.size()), form)
         seconds = index / form.rate if form.rate else 0.0
-        yield Frame(name, picture, index, seconds, milliseconds=(time.perf_counter() - begun) * 1e3)
+        yield Frame(name, picture, index, seconds, milliseconds=(time.perf_counter() - begun) * 1e3, moving=True)
         index += 1
     if not index:
         raise PictureError("a YUV4MPEG2 stream without a frame")

@@ -123,7 +123,7 @@ def test_bad_input_is_one_line_and_a_code(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--image_path"], ["--image_path", "a", "--precision", "int8"], ["face.jpg"]]
+    "arguments", [["--image_path"], ["--image_path", "a", "--precision", "int8"], ["face.jpg", "--box", "1"]]
 )
 def test_wrong_use(here: Path, arguments: list[str]) -> None:
     done = run(here, *arguments)

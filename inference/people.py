@@ -1,0 +1,126 @@
+"""Answers about everybody in pictures, folders, videos and cameras: sources, analyzer, tracker and outputs, put together.
+
+Reading, finding faces, and asking the networks each have a thread; writing is done in the main one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from common.errors import PictureError
+
+from .analyzer import AUTO, NONE, Analysis, FaceAnalyzer, Found
+from .frame import Frame, Unreadable
+from .outputs import About, Outputs, kind_of, open_outputs
+from .outputs.progress import Progress
+from .outputs.summary import Summary
+from .pipeline import Pipeline
+from .sources import how_many, open_sources
+from .tracker import Tracker
+
+
+class _Seen(NamedTuple):
+    frame: Frame
+    found: Found
+
+
+class _Answered(NamedTuple):
+    frame: Frame
+    analysis: Analysis
+
+
+class Session:
+    """The work on all pictures of `words`. Iterate over it to get Unreadable, or a frame with its analysis, in their order.
+
+    `box` is where the face is in every picture, if that is known. People in a video or before a camera are followed.
+    """
+
+    def __init__(self, analyzer: FaceAnalyzer, words: list[str], box: Found | None = None) -> None:
+        self._analyzer = analyzer
+        self._box = box
+        self._tracked = ""
+        self._tracker = Tracker()
+        self._pipeline = Pipeline(open_sources(words), [self._find, self._answer], droppable=_is_live)
+
+    @property
+    def dropped(self) -> int:
+        """How many frames of cameras were dropped, because the device was too slow for them."""
+        return self._pipeline.dropped
+
+    def __iter__(self) -> Iterator[_Answered | Unreadable]:
+        return iter(self._pipeline)
+
+    def _find(self, item: Frame | Unreadable) -> _Seen | Unreadable:
+        if isinstance(item, Unreadable):
+            return item
+        try:
+            return _Seen(item, self._box or self._analyzer.find(item.picture))
+        except PictureError as error:
+            return Unreadable(item.name, str(error))
+
+    def _answer(self, item: _Seen | Unreadable) -> _Answered | Unreadable:
+        if isinstance(item, Unreadable):
+            return item
+        frame = item.frame
+        try:
+            analysis = self._analyzer.answer(frame.picture, item.found)
+        except PictureError as error:
+            return Unreadable(frame.name, str(error))
+        if not frame.moving:
+            return _Answered(frame, analysis)
+        if frame.index == 0 or frame.name != self._tracked:
+            self._tracked, self._tracker = frame.name, Tracker()
+        return _Answered(frame, self._tracker.update(analysis))
+
+
+def answer_about(options: argparse.Namespace) -> int:
+    """Do what the command's options say. Returns 1 if something could not be read, else 0."""
+    total = how_many(options.pictures)
+    wanted: list[tuple[str, Path | None]] = [(kind_of(path), path) for path in options.output]
+    if not options.benchmark:
+        wanted.insert(0, ("json" if options.json else "text", None))
+    detector = NONE if options.no_detect or options.box else options.faces or AUTO
+    with FaceAnalyzer(
+        options.graph, options.device, detector=detector, precision=options.precision, smallest=options.min_face
+    ) as analyzer:
+        about, summary = About.of(analyzer.runner), Summary()
+        session = Session(analyzer, options.pictures, Found((options.box,)) if options.box else None)
+        with open_outputs(wanted, about, options.force) as outputs, Progress(total) as progress:
+            _write_all(session, outputs, summary, progress)
+        summary.dropped = session.dropped
+    if options.benchmark:
+        print(summary.as_json(about) if options.json else summary.as_text(about))
+    elif summary.pictures > 1:
+        print(summary.as_text(about), file=sys.stderr)
+    for path in options.output:
+        print(f"wrote {path}", file=sys.stderr)
+    return 1 if summary.unreadable else 0
+
+
+def _write_all(session: Session, outputs: Outputs, summary: Summary, progress: Progress) -> None:
+    live = False
+    try:
+        for item in session:
+            progress.pause()
+            if isinstance(item, Unreadable):
+                outputs.left_out(item)
+                summary.left_out(item)
+            else:
+                live = item.frame.live
+                begun = time.perf_counter()
+                outputs.write(*item)
+                summary.add(*item, drawing=(time.perf_counter() - begun) * 1e3)
+            progress.advance(session.dropped)
+    except KeyboardInterrupt:
+        # It is how one leaves a camera; what was written until then is wanted.
+        if not live:
+            raise
+
+
+def _is_live(item: Frame | Unreadable) -> bool:
+    return isinstance(item, Frame) and item.live

@@ -78,7 +78,7 @@ def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
     ("place", "words"),
     [
         ("ftp://host/x", "expected a folder, or s3://BUCKET/PREFIX"),
-        ("https://user:secret@host/x", r"--capture \.\.\.@host/x"),
+        ("gs://user:secret@store.example/x", r"--capture \.\.\.@store.example/x"),
         ("s3://", "expected s3://BUCKET/PREFIX"),
         ("s3://key:secret@bucket/x", r"--capture \.\.\.@bucket/x: expected s3"),
         ("pyproject.toml/x", "cannot be a folder"),

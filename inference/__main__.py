@@ -12,6 +12,7 @@ ROOM = Room(
     "Answer about the picture of a face, on a Myriad X stick or the CPU.",
     {
         "infer": Verb("inference.command", "tell age and gender from the picture of one face"),
+        "devices": Verb("inference.devices.listing", "list the devices that can run the networks, and what is missing"),
         "serve": Verb(
             "inference.page.command", "serve a page and an API that answer about photographs and cameras", "page"
         ),

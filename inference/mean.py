@@ -15,6 +15,9 @@ from common.inputs import read_input
 from common.messages import shape_text
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from common.card import ModelCard
 
 _NOT_NEEDED = "The mean is already inside the network, so the file is not needed: leave out --mean_file."
@@ -29,14 +32,18 @@ def check_mean(path: str | Path, cards: Iterable[ModelCard]) -> None:
     The SHA-256 of its float32 little-endian bytes in C order is compared. The mean may be larger than the network's
     input, which takes its centre. Raises MeanError if they differ.
     """
-    found = None
+    from common.card import mean_hash
+
+    found: tuple[str, tuple[int, ...]] | None = None
     for card in cards:
         if card.mean.kind == "none":
             raise MeanError(
                 f"{path}: {card.name} subtracts no mean ({card.path}), so no mean file belongs to it. "
                 "Leave out --mean_file."
             )
-        found = found or _read(Path(path))
+        if found is None:
+            mean = read_mean(Path(path))
+            found = mean_hash(mean), mean.shape
         digest, shape = found
         if digest == card.mean.sha256:
             continue
@@ -55,11 +62,9 @@ def check_mean(path: str | Path, cards: Iterable[ModelCard]) -> None:
         )
 
 
-def _read(path: Path) -> tuple[str, tuple[int, ...]]:
-    """Return the SHA-256 and the shape of a mean file."""
+def read_mean(path: Path) -> NDArray[np.floating]:
+    """Return the mean image of an .npy file, channels x height x width. Raises MeanError if it holds something else."""
     import numpy as np
-
-    from common.card import mean_hash
 
     expected = "expected a mean image saved by numpy.save, such as graph/age_gender_mean.npy."
     try:
@@ -80,4 +85,4 @@ def _read(path: Path) -> tuple[str, tuple[int, ...]]:
         raise MeanError(
             f"{path}: holds {mean.dtype} values, {shape_text(mean.shape)}; expected float32, channels x height x width."
         )
-    return mean_hash(mean), mean.shape
+    return mean

@@ -12,7 +12,7 @@ from common.errors import CardError, MokaError, UsageError
 from faces.pictures import check_picture
 
 from .answer import Answer, read_outputs
-from .devices import choose, open_device
+from .devices import choices, open_first
 from .devices.usb import SYSFS
 from .tensor import to_tensor
 
@@ -62,9 +62,7 @@ class Runner:
         self.graph = graph
         start = time.perf_counter()
         cards = read_cards(graph)
-        choice = choose(device, sysfs)
-        self.why = choice.why
-        self.device = open_device(choice.name, cards, precision, hint)
+        self.device, self.why = open_first(choices(device, sysfs), cards, precision, hint)
         loaded = time.perf_counter()
         problems = list(self.device.refused.values())
         usable = []

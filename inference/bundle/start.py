@@ -19,7 +19,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, List, NoReturn
+from typing import Any, Dict, NoReturn
 
 OLDEST_PYTHON = (3, 10)
 LISTING = "bundle.json"
@@ -42,30 +42,31 @@ def main(archive: Path) -> None:
         sys.exit(130)
     sys.path[0] = str(root)
     import common.process.start  # noqa: F401 (what it does has to come first)
-    from common.environment import missing_modules
-
-    _find_packages(archive, root, missing_modules("runner"))
     from common.commands import run, run_verb
+    from common.environment import missing_modules
     from inference.__main__ import ROOM
 
     words = sys.argv[1:]
     name = words.pop(0) if words and words[0] in ROOM.verbs else ROOM.default
+    group = ROOM.verbs[name].group or ROOM.group
+    missing = missing_modules(group)
+    if missing:
+        _go_on_in_venv(archive, f"has no module {missing[0]}", root / "locks" / f"{group}.txt")
     prog = " ".join(["python3", archive.name, *([] if name == ROOM.default else [name])])
-    run(lambda argv: run_verb(ROOM.verbs[name], argv, prog), words, ROOM.group)
+    run(lambda argv: run_verb(ROOM.verbs[name], argv, prog), words, group)
 
 
-def _find_packages(archive: Path, root: Path, missing: List[str]) -> None:
-    """Return if no module is missing. Otherwise start again with .venv beside the bundle, or say what to do."""
-    if not missing:
-        return
+def _go_on_in_venv(archive: Path, reason: str, lock: Path) -> NoReturn:
+    """Start again with .venv beside the bundle. If that is this Python, or there is none, say how to make it."""
     venv = archive.resolve().parent / ".venv"
     python = venv / "bin" / "python"
     # The environment's Python is a link, so only its prefix tells it from the system's.
     if os.access(python, os.X_OK) and Path(sys.prefix).resolve() != venv.resolve():
         os.execv(python, [str(python), str(archive), *sys.argv[1:]])
+    page = " --page" if lock.stem == "page" else ""
     _fail(
-        f"{sys.executable}: has no module {missing[0]}. Run install_pi.sh, or make an environment beside the bundle:\n"
-        f"  python3 -m venv {venv} && {venv}/bin/pip install -r {root}/locks/runner.txt"
+        f"{sys.executable}: {reason}. Run ./install_pi.sh{page}, or make an environment beside the bundle:\n"
+        f"  python3 -m venv {venv} && {venv}/bin/pip install -r {lock}"
     )
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from common.places import make_toolchain, toolchain_program
 
 from ..errors import DeviceError
-from .usb import SYSFS, find_sticks, has_usb
+from .look import Look
+from .usb import DEV, INSTALL_RULE, STICK_IDS, SYSFS, find_sticks, find_usb, has_rule, has_usb
 from .worker_device import Driver, WorkerDevice
 
 if TYPE_CHECKING:
@@ -28,6 +29,43 @@ NOT_OPENED = (
     "The Movidius stick (03e7:2485 or 03e7:f63b) is missing or does not open (NC_ERROR). "
     f"{_CHECK}, and that no other program uses it."
 )
+
+COMPUTES = "a stick computes in FP16"
+
+
+def look(sysfs: Path = SYSFS, dev: Path = DEV) -> Look:
+    """Look for sticks, for the permission to use them, and for the tool chain that drives them."""
+    sticks = find_usb(STICK_IDS, sysfs, dev)
+    steps = []
+    missing = ""
+    try:
+        worker_python()
+    except DeviceError as error:
+        missing = str(error)
+        steps.append(missing)
+    if not sticks:
+        if not (sysfs / "bus/usb").is_dir():
+            steps.insert(0, "this system shows no USB at all; a container needs -v /dev/bus/usb:/dev/bus/usb")
+        return Look(
+            False,
+            False,
+            f"no Movidius stick on USB ({', '.join(STICK_IDS)})",
+            (*steps, f"{_CHECK[0].lower()}{_CHECK[1:]}"),
+        )
+    details = tuple(stick.describe() for stick in sticks)
+    found = f"stick {sticks[0].id} found" if len(sticks) == 1 else f"{len(sticks)} sticks found"
+    if missing:
+        return Look(True, False, f"{found}, but {missing}", tuple(steps), details)
+    if not any(stick.allowed for stick in sticks):
+        again = "" if has_rule() else " (no rule names 03e7)"
+        return Look(True, False, f"{found}, but this user may not use it{again}", (INSTALL_RULE,), details)
+    return Look(True, True, found, (), details)
+
+
+def open_device(cards: Sequence[ModelCard], precision: str, hint: str) -> MyriadDevice:
+    """Open all sticks. Raises DeviceError if there is none, or nothing to drive it."""
+    # Without Linux's sysfs, only opening the stick shows whether there is one.
+    return MyriadDevice(cards)
 
 
 def worker_python() -> Path:

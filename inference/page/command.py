@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import UsageError
+from common.places import GRAPH
 from faces.detectors import DETECTORS
 
 from ..devices import PRECISIONS
@@ -35,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--capture", metavar="DIR|s3://BUCKET/PREFIX", help="where captures are written (default: nowhere)"
     )
     parser.add_argument(
-        "--graph", type=Path, default=Path("graph"), metavar="DIR", help="folder of networks and cards (default: graph)"
+        "--graph", type=Path, default=GRAPH, metavar="DIR", help="folder of networks and cards (default: graph)"
     )
     parser.add_argument("--device", default="auto", help="a device, or auto (default)")
     parser.add_argument(

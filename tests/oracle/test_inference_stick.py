@@ -17,8 +17,9 @@ import pytest
 from common.card import read_cards
 from common.places import toolchain_program
 from inference import DeviceError, Runner
-from inference.devices import find_sticks, myriad
+from inference.devices import myriad, oak
 from inference.devices.cpu import CpuDevice
+from inference.devices.usb import OAK_IDS, find_sticks, find_usb
 from kits.inference import card_of, sysfs_with, write_card, write_graph, write_network
 
 PYTHON = toolchain_program("movidius", "python")
@@ -36,6 +37,7 @@ core = IECore()
 core.set_config({"CACHE_DIR": cache}, "")
 network = core.read_network(xml, xml[:-3] + "bin")
 network.input_info["data"].precision = "U8"
+network.outputs["prob"].precision = "FP16"
 try:
     # The second option keeps the plugin from a search for a stick, as in ncs/myriad_worker.py.
     config = {"VPU_MYRIAD_PLATFORM": "VPU_MYRIAD_2480", "MYRIAD_DEVICE_CONNECT_TIMEOUT": "-1"}
@@ -85,6 +87,14 @@ def test_the_texts_the_message_rests_on(graph: Path) -> None:
     )
     assert done.returncode == 1
     assert "Can not init Myriad device: NC_ERROR" in done.stderr
+
+
+@pytest.mark.skipif(bool(find_usb(OAK_IDS)), reason="a camera is plugged in")
+@pytest.mark.skipif(not oak.depthai_version(), reason="no depthai")
+def test_depthai_takes_the_blob_up_to_the_camera(graph: Path) -> None:
+    """It reads the blob and builds its pipeline; then it looks for a camera."""
+    with pytest.raises(DeviceError, match=r"The OAK camera is missing or does not answer \("):
+        oak.OakDevice(read_cards(graph))
 
 
 def test_the_same_worker_on_this_openvinos_cpu(tmp_path: Path) -> None:

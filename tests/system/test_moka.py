@@ -24,7 +24,7 @@ VERBS = {
     ],
     "training": ["train", "test", "time", "upgrade", "draw", "extract_features", "import_torch", "device_query"],
     "ncs": ["compile", "mean", "types"],
-    "inference": ["infer", "serve", "bundle"],
+    "inference": ["infer", "devices", "serve", "bundle"],
     "evaluation": ["evaluate", "compare", "cross_validate", "report"],
 }
 

@@ -96,6 +96,7 @@ def test_it_holds_what_the_runner_needs_and_no_more(bundle: Path) -> None:
     }
     assert {"graph/ColourNet.json", "graph/ColourNet.xml", "graph/ColourNet.bin", "locks/runner.txt"} <= names
     assert not any("__pycache__" in name for name in names)
+    assert any(name.startswith("inference/page/static/") for name in names)
     code = {str(path.relative_to(ROOT)) for room in ("common", "inference") for path in (ROOT / room).rglob("*.py")}
     assert code <= names
 
@@ -148,9 +149,12 @@ def test_without_packages_it_says_how_to_get_them(bundle: Path, tmp_path: Path) 
     # -S: without site-packages.
     done = run_bundle(own, "--image_path", "x.jpg", folder=tmp_path, python=("-S",))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "has no module numpy. Run install_pi.sh" in done.stderr
+    assert "has no module numpy. Run ./install_pi.sh, or" in done.stderr
     lock = Path(done.stderr.split(" install -r ")[1].strip())
     assert lock.read_bytes() == (ROOT / "locks/runner.txt").read_bytes()
+    done = run_bundle(own, "serve", folder=tmp_path, python=("-S",))
+    assert "Run ./install_pi.sh --page, or" in done.stderr
+    assert done.stderr.rstrip().endswith("/locks/page.txt")
 
 
 def test_without_packages_it_goes_on_in_the_environment_beside_it(bundle: Path, tmp_path: Path) -> None:

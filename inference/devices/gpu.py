@@ -1,0 +1,41 @@
+"""The GPU, by the current OpenVINO. It never ran on a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DeviceError
+from .intel import GPU, has_device, look_for
+from .look import Look
+from .openvino_device import OpenVinoDevice
+from .usb import SYSFS
+
+if TYPE_CHECKING:
+    from common.card import ModelCard
+
+COMPUTES = "the GPU computes in f32"
+
+
+class GpuDevice(OpenVinoDevice):
+    """Networks on the GPU."""
+
+    name = "GPU"
+
+    def check_device(self, core: Any) -> None:
+        """Raise DeviceError if OpenVINO does not find it."""
+        if not has_device(core.available_devices, self.name):
+            seen = look()
+            steps = "".join(f" {step[0].upper()}{step[1:]}." for step in seen.steps)
+            raise DeviceError(f"OpenVINO has no {self.name}: {seen.why}.{steps} Or use --device CPU.")
+
+
+def look(sysfs: Path = SYSFS) -> Look:
+    """Look for one."""
+    return look_for(GPU, sysfs)
+
+
+def open_device(cards: Sequence[ModelCard], precision: str, hint: str) -> GpuDevice:
+    """Open it."""
+    return GpuDevice(cards, precision, hint)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import PictureError
+from common.process.signals import Terminated
 
 from .analyzer import AUTO, NONE, Analysis, FaceAnalyzer, Found
 from .frame import Frame, Unreadable
@@ -52,7 +54,7 @@ class Session:
         """How many frames of cameras were dropped, because the device was too slow for them."""
         return self._pipeline.dropped
 
-    def __iter__(self) -> Iterator[_Answered | Unreadable]:
+    def __iter__(self) -> Generator[_Answered | Unreadable, None, None]:
         return iter(self._pipeline)
 
     def _find(self, item: Frame | Unreadable) -> _Seen | Unreadable:
@@ -104,22 +106,24 @@ def answer_about(options: argparse.Namespace) -> int:
 
 def _write_all(session: Session, outputs: Outputs, summary: Summary, progress: Progress) -> None:
     live = False
-    try:
-        for item in session:
-            progress.pause()
-            if isinstance(item, Unreadable):
-                outputs.left_out(item)
-                summary.left_out(item)
-            else:
-                live = item.frame.live
-                begun = time.perf_counter()
-                outputs.write(*item)
-                summary.add(*item, drawing=(time.perf_counter() - begun) * 1e3)
-            progress.advance(session.dropped)
-    except KeyboardInterrupt:
-        # It is how one leaves a camera; what was written until then is wanted.
-        if not live:
-            raise
+    # Closed before the device is, also after an error: the steps use it.
+    with closing(iter(session)) as items:
+        try:
+            for item in items:
+                progress.pause()
+                if isinstance(item, Unreadable):
+                    outputs.left_out(item)
+                    summary.left_out(item)
+                else:
+                    live = item.frame.live
+                    begun = time.perf_counter()
+                    outputs.write(*item)
+                    summary.add(*item, drawing=(time.perf_counter() - begun) * 1e3)
+                progress.advance(session.dropped)
+        except (KeyboardInterrupt, Terminated):
+            # It is how one leaves a camera; what was written until then is wanted.
+            if not live:
+                raise
 
 
 def _is_live(item: Frame | Unreadable) -> bool:

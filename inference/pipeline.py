@@ -6,12 +6,16 @@ Decoding, detectors and networks work outside of Python's lock, so two cores are
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 WAITING = 2
 """Items between two steps. More would only add delay and memory."""
+LEAVE_WITHIN = 5.0
+"""Seconds. Who leaves waits so long for steps that are at work: the device is closed next, and a process that ends while a
+library computes is aborted by it. Only a camera that hangs takes longer."""
 
 
 class _Failed(NamedTuple):
@@ -76,8 +80,8 @@ class Pipeline:
     """Iterate over it to get what the last step makes of each item, in the order of the items.
 
     `droppable` says of an item that it may be dropped if it comes faster than it is worked on; `dropped` counts those. An error
-    in the items or in a step is raised by the iteration, after the results before it. Leaving the iteration ends the threads,
-    as soon as each has done with its item.
+    in the items or in a step is raised by the iteration, after the results before it. Leaving the iteration, or closing its
+    iterator, ends the threads as soon as each has done with its item, and waits for that.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class Pipeline:
         self._droppable = droppable
         self.dropped = 0
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Generator[Any, None, None]:
         channels = [_Channel() for _ in range(len(self._steps) + 1)]
         works = [lambda: self._read(channels[0])]
         for step, before, after in zip(self._steps, channels[:-1], channels[1:], strict=True):
@@ -108,6 +112,9 @@ class Pipeline:
         finally:
             for channel in channels:
                 channel.close()
+            deadline = time.monotonic() + LEAVE_WITHIN
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _read(self, channel: _Channel) -> None:
         try:

@@ -2,6 +2,7 @@
 
     python -m tools.sample_faces --out data/sample_faces [--count 1400] [--seed 7] [--force]
     python -m tools.sample_faces --sheet docs/sample_faces.png --seed 1
+    python -m tools.sample_faces --people people.png
 
 The portraits are stylised and show age and gender. Pose, light, skin tone, hair, background, blur and noise vary. They
 replace photographs so that every step can be tried and tested. A figure measured on them says nothing about real people.
@@ -199,13 +200,28 @@ def contact_sheet(seed: int = 7, side: int = 112) -> Picture:
     return np.asarray(np.vstack([head, *rows]), np.uint8)
 
 
+def people(seed: int = 7) -> Picture:
+    """Draw three portraits on a wall (BGR, 720 x 1280 x 3), a picture in which faces have to be found."""
+    ramp = np.linspace(0.75, 1.05, 1280)[None, :, None] * np.array([168, 182, 190])
+    wall = np.broadcast_to(ramp, (720, 1280, 3)).clip(0, 255).astype(np.uint8).copy()
+    rng = np.random.default_rng(seed)
+    for number, (left, top, side) in enumerate(((90, 230, 300), (480, 110, 360), (920, 270, 280))):
+        age = int(rng.integers(*((5, 15), (20, 40), (60, 80))[(number + seed) % 3]))
+        face = draw_face(age, (number + seed) % 2, 1000 * seed + number)
+        cv2.rectangle(wall, (left - 6, top - 6), (left + side + 14, top + side + 14), (120, 130, 136), cv2.FILLED)
+        cv2.rectangle(wall, (left - 12, top - 12), (left + side + 11, top + side + 11), (245, 245, 245), cv2.FILLED)
+        wall[top : top + side, left : left + side] = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC)
+    return wall
+
+
 def main(argv: Sequence[str]) -> None:
-    """Draw a set or a sheet of faces."""
+    """Draw a set or a sheet of faces, or a picture of several people."""
     example = "python -m tools.sample_faces --out data/sample_faces --count 400"
     parser = Parser("python -m tools.sample_faces", example, "draw synthetic faces")
     output = parser.add_mutually_exclusive_group(required=True)
     output.add_argument("--out", type=Path, help="new folder for the faces (UTKFace file names)")
     output.add_argument("--sheet", type=Path, help="PNG with one face for each gender and age class instead of a set")
+    output.add_argument("--people", type=Path, help="PNG of three people instead of a set")
     parser.add_argument("--count", type=int, default=1400, help="number of faces (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="same seed, same faces (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="replace an existing output")
@@ -216,6 +232,11 @@ def main(argv: Sequence[str]) -> None:
         with atomic_file(options.sheet, options.force) as made:
             made.write_bytes(cv2.imencode(".png", contact_sheet(options.seed))[1].tobytes())
         print(f"{options.sheet}: synthetic faces, rows male and female, columns the age classes")
+        return
+    if options.people:
+        with atomic_file(options.people, options.force) as made:
+            made.write_bytes(cv2.imencode(".png", people(options.seed))[1].tobytes())
+        print(f"{options.people}: three synthetic people")
         return
     started = time.monotonic()
     faces = write_faces(options.out, options.count, options.seed, options.force)

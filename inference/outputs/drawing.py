@@ -33,6 +33,8 @@ NARROWEST = 320
 LARGE, SMALL = 1 / 80, 1 / 125
 """Height of a capital letter, as a share of the picture's longest side, or of twice its width if that is less: where there is
 room, and where there is little."""
+OF_FACE = 1 / 6
+"""It is at most this share of a face's height, unless that is little room."""
 
 
 def draw_faces(picture: Picture, analysis: Analysis, listed: bool = True) -> Picture:
@@ -50,6 +52,9 @@ def draw_faces(picture: Picture, analysis: Analysis, listed: bool = True) -> Pic
         draw_plate(sheet, (styles[0].pad, styles[0].pad), [("", NO_FACE, "")], styles[0], NOTE)
         return sheet
     boxes = _boxes(analysis.faces, scale, margin, sheet)
+    # Where faces are small, large labels would be all that one sees.
+    of_faces = round(float(np.median(boxes[:, 3] - boxes[:, 1])) * OF_FACE)
+    styles[0] = Style(max(styles[1].capital, min(styles[0].capital, of_faces)))
     numbers = [face.track if face.track is not None else number for number, face in enumerate(analysis.faces, 1)]
     for number, box in zip(numbers, boxes, strict=True):
         draw_frame(sheet, box, colour_of(number), styles[0])
@@ -59,13 +64,14 @@ def draw_faces(picture: Picture, analysis: Analysis, listed: bool = True) -> Pic
         tags = np.array(
             [draw_number(sheet, box, number, styles[0]) for number, box in zip(numbers, boxes, strict=True)], np.int64
         )
-    rows, places, style = _labels(sheet, analysis.faces, boxes, tags, styles, not listed)
+    names = [str(number) if numbered else "" for number in numbers]
+    rows, places, style = _labels(sheet, analysis.faces, names, boxes, tags, styles, not listed)
     if None in places and listed:
         lines = [(number, _one_line(face)) for number, face in zip(numbers, analysis.faces, strict=True)]
         return np.vstack([sheet, list_panel(sheet.shape[1], lines, styles[1])])
-    for number, place, each in zip(numbers, places, rows, strict=True):
+    for number, name, place, each in zip(numbers, names, places, rows, strict=True):
         if place:
-            draw_plate(sheet, place, each, style, colour_of(number), str(number) if numbered else "")
+            draw_plate(sheet, place, each, style, colour_of(number), name)
     return sheet
 
 
@@ -101,6 +107,7 @@ def _one_line(face: AnalyzedFace) -> str:
 def _labels(
     sheet: Picture,
     faces: Sequence[AnalyzedFace],
+    names: Sequence[str],
     boxes: Rectangles,
     tags: Rectangles,
     styles: Sequence[Style],
@@ -114,7 +121,7 @@ def _labels(
     for rows_of in (full_rows, short_rows):
         rows = [rows_of(face.answers) for face in faces]
         for style in styles:
-            sizes = [plate_size(each, style, size[0], len(tags) > 0) for each in rows]
+            sizes = [plate_size(each, style, size[0], name) for each, name in zip(rows, names, strict=True)]
             last = rows_of is short_rows and style is styles[-1]
             places = find_places(sizes, boxes, tags, size, style.pad // 2, some and last)
             if None not in places:

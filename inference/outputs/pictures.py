@@ -114,7 +114,7 @@ def stem_of(frame: Frame) -> str:
     last = re.split(r"[/\\:]", frame.name.rstrip("/\\:"))[-1]
     stem = re.sub(r"\.\w{1,5}$", "", last)
     plain = re.sub(r"[^\w.-]+", "_", stem.encode("utf-8", "replace").decode("utf-8")).lstrip(".-")[:LONGEST_NAME]
-    number = f"_{frame.index:06d}" if frame.index or frame.seconds or frame.live else ""
+    number = f"_{frame.index:06d}" if frame.moving else ""
     return f"{plain or 'picture'}{number}"
 
 

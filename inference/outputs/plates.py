@@ -81,7 +81,7 @@ def draw_frame(sheet: Picture, box: NDArray[np.int64], colour: tuple[int, int, i
     import cv2
 
     left, top, right, bottom = map(int, box)
-    thick = max(2, style.capital // 5)
+    thick = max(2, min(style.capital // 5, (bottom - top) // 30))
     cv2.rectangle(sheet, (left, top), (right, bottom), PLATE, thick + 2)
     cv2.rectangle(sheet, (left, top), (right, bottom), colour, thick)
 
@@ -114,10 +114,15 @@ def _columns(rows: Sequence[Row], style: Style, room: int) -> list[int]:
     return [task, word, sureness]
 
 
-def plate_size(rows: Sequence[Row], style: Style, room: int, numbered: bool) -> Size:
-    """Return width and height of a label on a sheet that is `room` wide."""
-    number = 2 * style.pad if numbered else 0
-    return sum(_columns(rows, style, room)) + 3 * style.pad + number, style.line * len(rows) + style.pad
+def plate_size(rows: Sequence[Row], style: Style, room: int, number: str) -> Size:
+    """Return width and height of a label on a sheet that is `room` wide, for the face with that number."""
+    width = _edge(number, style) + sum(_columns(rows, style, room)) + 2 * style.pad
+    return width, style.line * len(rows) + style.pad
+
+
+def _edge(number: str, style: Style) -> int:
+    """Return the width of a label's coloured edge, which bears the number."""
+    return style.width(number) + style.pad if number else max(3, style.pad // 3)
 
 
 def draw_plate(
@@ -131,21 +136,17 @@ def draw_plate(
     """Draw a label: rows of text on a dark plate, whose coloured edge bears the number of the face."""
     import cv2
 
-    width, height = plate_size(rows, style, sheet.shape[1], bool(number))
+    width, height = plate_size(rows, style, sheet.shape[1], number)
     left, top = at
     below = sheet[top : top + height, left : left + width]
     darker = (*(OPACITY * part for part in PLATE), 0.0)
     # OpenCV adds a number to each channel; its type hints do not know.
     below[:] = cv2.add(cv2.convertScaleAbs(below, alpha=1 - OPACITY), darker)  # type: ignore[call-overload]
-    edge = max(3, style.pad // 3) + (2 * style.pad if number else 0)
+    edge = _edge(number, style)
     cv2.rectangle(sheet, at, (left + edge - 1, top + height - 1), colour, cv2.FILLED)
     columns = _columns(rows, style, sheet.shape[1])
     y = top + style.pad // 2
-    if number:
-        fitting = Style(style.capital)
-        while fitting.width(number) > edge - 2 and fitting.capital > 4:
-            fitting = Style(fitting.capital - 1)
-        fitting.write(sheet, number, left + (edge - fitting.width(number)) // 2, y, PLATE)
+    style.write(sheet, number, left + style.pad // 2, y, PLATE)
     for row in rows:
         x = left + edge + style.pad
         for column, (text, room, ink) in enumerate(zip(row, columns, (TASK, WORD, NOTE), strict=True)):

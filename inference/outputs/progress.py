@@ -68,7 +68,8 @@ class Progress:
         count = f"{self._done:,}" if self._total is None else f"{self._done:,} of {self._total:,}"
         parts = [f"{count} picture{'' if (self._total or self._done) == 1 else 's'}"]
         since, before = self._marks[0]
-        rate = (self._done - before) / (now - since) if now > since else 0.0
+        # Before the first step ends, it would be a guess.
+        rate = (self._done - before) / (now - since) if now - since >= STEP else 0.0
         if rate:
             parts.append(f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute")
             if self._total is not None:

@@ -51,12 +51,13 @@ class Text:
         self._lines.discard()
 
     def _write(self, rows: list[str]) -> None:
-        self._lines.write("".join(f"{printable(row)}\n" for row in rows))
+        # A name may hold a line break, which would make two rows of one.
+        self._lines.write("".join(printable(row).replace("\n", "\\n") + "\n" for row in rows))
 
 
 def where(frame: Frame) -> str:
     """Name a picture, and the frame if it is one of a video or a camera."""
-    if frame.index or frame.seconds or frame.live:
+    if frame.moving:
         return f"{frame.name}, frame {frame.index}, {frame.seconds:.2f} s"
     return frame.name
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +14,19 @@ import cv2
 import numpy as np
 import pytest
 
+from common.process.signals import Terminated
 from faces.face import Face
-from inference import analyzer
+from inference import analyzer, people
+from inference.analyzer import Analysis
 from inference.frame import Frame
+from inference.outputs import open_outputs
+from inference.outputs.progress import Progress
+from inference.outputs.summary import Summary
 from inference.people import Session
 from kits.commands import Done, run_command
 from kits.inference import one_colour, write_graph
+from kits.outputs import about_of, frame_of
+from kits.outputs import people as answers_about
 
 GREEN, RED, BLUE = (40, 220, 40), (40, 40, 220), (220, 40, 40)
 
@@ -149,3 +158,35 @@ def test_an_error_ends_the_run_and_leaves_no_file(ask: Callable[..., Done], here
     done = ask("photos", "--device", "CPU", "--output", "people.csv")
     assert done.code == 2
     assert (here / "people.csv").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt(), Terminated(signal.SIGTERM)])
+@pytest.mark.parametrize("live", [True, False])
+def test_what_a_camera_gave_stays_when_one_leaves_it(ending: BaseException, live: bool, tmp_path: Path) -> None:
+    """A run over files that is stopped leaves nothing: its output would look complete."""
+    frame = frame_of("webcam", live=live, moving=True)
+
+    def session() -> Iterator[tuple[Frame, Analysis]]:
+        yield people._Answered(frame, answers_about(frame, (50, 60, 90, 100)))
+        raise ending
+
+    expected = nullcontext() if live else pytest.raises(type(ending))
+    with (
+        expected,
+        open_outputs([("csv", tmp_path / "a.csv")], about_of()) as outputs,
+        Progress(shown=False) as progress,
+    ):
+        people._write_all(Given(session()), outputs, Summary(), progress)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == (["a.csv"] if live else [])
+
+
+class Given:
+    """A session that gives what it is given."""
+
+    dropped = 0
+
+    def __init__(self, items: Iterator[tuple[Frame, Analysis]]) -> None:
+        self.items = items
+
+    def __iter__(self) -> Iterator[tuple[Frame, Analysis]]:
+        return self.items

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
+from inference import pipeline
 from inference.pipeline import WAITING, Pipeline
 
 pytestmark = pytest.mark.timeout(20)
@@ -75,14 +78,45 @@ def test_leaving_early_closes_the_source_and_ends_the_threads() -> None:
             closed.set()
 
     before = threading.active_count()
-    for number in Pipeline(items(), [lambda n: n]):
-        if number == 3:
-            break
-    assert closed.wait(10)
-    for thread in threading.enumerate():
-        if thread.daemon and thread is not threading.current_thread():
-            thread.join(0.5)
+    with closing(iter(Pipeline(items(), [lambda n: n]))) as results:
+        for number in results:
+            if number == 3:
+                break
+    assert closed.is_set()
     assert threading.active_count() <= before
+
+
+def test_who_leaves_waits_for_steps_that_are_at_work() -> None:
+    """Afterwards the device is closed; and a library that computes when the process ends aborts it."""
+    working = threading.Event()
+    done = threading.Event()
+
+    def slow(number: int) -> int:
+        if number == 1:
+            working.set()
+            time.sleep(0.3)
+            done.set()
+        return number
+
+    with pytest.raises(ZeroDivisionError), closing(iter(Pipeline(range(9), [slow]))) as results:
+        next(results)
+        working.wait(10)
+        raise ZeroDivisionError
+    assert done.is_set()
+
+
+def test_a_camera_that_hangs_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "LEAVE_WITHIN", 0.1)
+    hangs = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        hangs.wait(15)
+
+    with closing(iter(Pipeline(items(), [lambda n: n]))) as results:
+        next(results)
+    assert not hangs.is_set()
+    hangs.set()
 
 
 def test_no_more_than_a_few_items_wait() -> None:

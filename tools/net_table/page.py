@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from common.errors import MokaError
 from common.messages import shape_text
 from common.places import ROOT
+from tools.bench.__main__ import processor
 
-from ..bench import processor
 from .measure import PRECISIONS, THREADS, Measured
 
 PAGE = ROOT / "docs" / "networks.md"

@@ -16,7 +16,7 @@ from faces.detectors import DETECTORS, Detector, open_detector
 from faces.face import Landmarks, main_face
 from faces.pictures import decode
 from kits.faces import need_files, portrait, real_data
-from tools.bench_faces import eye_error, eyes_of
+from tools.bench.faces import eye_error, eyes_of
 
 
 @pytest.fixture(scope="module", params=DETECTORS)

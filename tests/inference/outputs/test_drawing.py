@@ -81,6 +81,15 @@ def test_texts_grow_with_the_picture(
     assert "1" not in [text for text, *_ in texts]
 
 
+def test_small_faces_have_small_labels(texts: list[tuple[str, int, int, int]]) -> None:
+    frame = frame_of(size=(960, 1600))
+    draw_faces(frame.picture, people(frame, (300, 300, 60, 60), (900, 300, 72, 72), (1300, 500, 70, 70)))
+    assert {capital for text, _, _, capital in texts if text == "female"} == {13}
+    texts.clear()
+    draw_faces(frame.picture, people(frame, (300, 300, 200, 200)))
+    assert {capital for *_, capital in texts} == {20}
+
+
 def test_no_face(texts: list[tuple[str, int, int, int]]) -> None:
     frame = frame_of(size=SIZE)
     sheet = draw_faces(frame.picture, people(frame))
@@ -148,7 +157,7 @@ def test_long_texts_are_cut(texts: list[tuple[str, int, int, int]]) -> None:
     long = Answer("Net", "a task with a very long name, longer than most", "argmax", "a class " * 20, {}, 0.5)
     frame = frame_of(size=SIZE)
     draw_faces(frame.picture, people(frame, (500, 300, 90, 90), answers=(long, YEARS)))
-    style = Style(16)
+    style = Style(texts[0][3])
     lines: dict[int, list[tuple[str, int, int, int]]] = {}
     for each in texts:
         lines.setdefault(each[2], []).append(each)

@@ -26,10 +26,10 @@ def write(path: Path, *frames: Frame, force: bool = False) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    film = [frame_of("film.mp4", index=index, seconds=index / 25) for index in (1, 2)]
+    film = [frame_of("film.mp4", index=index, seconds=index / 25, moving=True) for index in (0, 1)]
     write(tmp_path / "out", frame_of("a/face.jpg"), frame_of("b/face.png"), frame_of("faces.tar:c/face.webp"), *film)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["face.jpg", "face_2.jpg", "face_3.jpg", "film_000001.jpg", "film_000002.jpg"]
+    assert names == ["face.jpg", "face_2.jpg", "face_3.jpg", "film_000000.jpg", "film_000001.jpg"]
     drawn = cv2.imread(str(tmp_path / "out/face_3.jpg"))
     expected = draw_faces(frame_of().picture, people(frame_of(), FACE))
     assert drawn.shape == expected.shape

@@ -32,7 +32,10 @@ def test_rate_and_time_left() -> None:
     clock = Clock()
     progress = Progress(1000, stream=Terminal(), clock=clock)
     assert progress.line(clock.now) == "0 of 1,000 pictures"
-    run(progress, clock, 250, 0.05)
+    run(progress, clock, 1, 0.01)
+    assert progress.line(clock.now) == "1 of 1,000 pictures"
+    clock.now += 0.04
+    run(progress, clock, 249, 0.05)
     assert progress.line(clock.now) == "250 of 1,000 pictures, 20.0 a second, 0:37 left"
 
 

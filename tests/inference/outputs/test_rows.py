@@ -30,7 +30,7 @@ def lines_of(kind: str, tmp_path: Path, write: Write) -> list[str]:
 def everything(outputs: Outputs) -> None:
     """Two faces, none, a whole picture, a tracked face in a video, and a damaged file."""
     photo, empty, crop = frame_of(), frame_of("wall.jpg"), frame_of("crop.jpg")
-    film = frame_of("film.mp4", index=12, seconds=0.48)
+    film = frame_of("film.mp4", index=12, seconds=0.48, moving=True)
     outputs.write(photo, people(photo, (50.4, 60, 90, 100), (200, 60, 80, 90)))
     outputs.write(empty, people(empty))
     outputs.write(crop, cropped(crop))
@@ -56,9 +56,9 @@ def test_text(tmp_path: Path) -> None:
 
 
 def test_text_does_not_command_the_terminal(tmp_path: Path) -> None:
-    frame = frame_of("a\x1b[2Jb.jpg")
+    frame = frame_of("a\x1b[2J\nb.jpg")
     (line,) = lines_of("text", tmp_path, lambda outputs: outputs.write(frame, people(frame)))
-    assert line.startswith("a\\x1b[2Jb.jpg (")
+    assert line.startswith("a\\x1b[2J\\nb.jpg (")
 
 
 def test_json_lines(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import MokaError
-from tools.bench_create_lmdb import Figures, measure, private_memory, table, write_pictures
+from tools.bench.create_lmdb import Figures, measure, private_memory, table, write_pictures
 
 
 def test_the_last_line_goes_on_from_the_others() -> None:

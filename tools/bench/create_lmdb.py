@@ -1,6 +1,6 @@
 """Measures create_lmdb on more and more made-up pictures: time and memory should grow as they should, linearly and not at all.
 
-    python -m tools.bench_create_lmdb [--counts 5000 10000 25000 50000] [--size 64] [--folder DIR]
+    python -m tools.bench.create_lmdb [--counts 5000 10000 25000 50000] [--size 64] [--folder DIR]
 
 The pictures are small JPEG files that all differ. Each database is written by a process of its own, which this one watches.
 Private memory is what the process keeps for itself. The pages of the database that it maps belong to the system's cache;
@@ -120,7 +120,7 @@ def table(found: Sequence[Figures], beyond: int) -> str:
 def main(argv: Sequence[str]) -> None:
     """Measure all counts and print the table."""
     parser = Parser(
-        "python -m tools.bench_create_lmdb", "python -m tools.bench_create_lmdb", "time and memory of create_lmdb"
+        "python -m tools.bench.create_lmdb", "python -m tools.bench.create_lmdb", "time and memory of create_lmdb"
     )
     parser.add_argument("--counts", type=int, nargs="+", default=[5_000, 10_000, 25_000, 50_000], metavar="N")
     parser.add_argument(

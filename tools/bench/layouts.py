@@ -1,6 +1,6 @@
 """Times convolutions, forward and backward, in PyTorch's two layouts. training/layers/convolution.py chooses by these figures.
 
-    python -m tools.bench_layouts [--rounds 6]
+    python -m tools.bench.layouts [--rounds 6]
 
 It counts the processor time of one thread, so other programs disturb it less than they disturb a clock.
 """
@@ -74,7 +74,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def main(argv: Sequence[str]) -> None:
     """Print GFLOP/s of each convolution in both layouts, the best of all rounds, as a Markdown table."""
-    parser = Parser("python -m tools.bench_layouts", "python -m tools.bench_layouts --rounds 6", "time convolutions")
+    parser = Parser("python -m tools.bench.layouts", "python -m tools.bench.layouts --rounds 6", "time convolutions")
     parser.add_argument("--rounds", type=int, default=6, help="runs of each, in turn (default: %(default)s)")
     rounds = parser.parse_args(argv).rounds
     import torch

@@ -1,6 +1,6 @@
 """Times training beside busy programs: FaceRes, with threads that sleep after a short spin and with OpenMP's default.
 
-    .venv/bin/python -m tools.bench_busy
+    .venv/bin/python -m tools.bench.busy
 
 It takes about five minutes. Nothing else should be running.
 """
@@ -84,7 +84,7 @@ def pace(folder: Path, variables: dict[str, str], iterations: int) -> float:
 
 def main(argv: Sequence[str]) -> None:
     """Print a table: a row for each setting, a column for each number of busy programs."""
-    parser = Parser("python -m tools.bench_busy", "python -m tools.bench_busy", "time training beside busy programs")
+    parser = Parser("python -m tools.bench.busy", "python -m tools.bench.busy", "time training beside busy programs")
     parser.add_argument("--iterations", type=int, default=101, help="iterations of each run (default: %(default)s)")
     parser.add_argument("--busy", type=int, default=2, help="most programs beside (default: %(default)s)")
     options = parser.parse_args(argv)

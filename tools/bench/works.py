@@ -18,9 +18,8 @@ from types import MappingProxyType
 from common.errors import MokaError
 from common.places import ROOT, TOOLCHAIN, toolchain_program
 from common.tasks import age_class
+from tools.zoo import NETS, SOURCE
 from training.solvers.precision import BF16_FLAGS, cpu_flags
-
-from .zoo import NETS, SOURCE
 
 CAFFE = TOOLCHAIN / "caffe/bin"
 MO = toolchain_program("movidius", "mo")
@@ -192,16 +191,16 @@ def works() -> dict[str, Work]:
             reason="Reading 1.5 GB takes both the same time, and Python, numpy and OpenCV take 0.2 s to load.",
         ),
         "image": Work(
-            "one image through AgeNet on the CPU, f32", "ms", 3, [*python, "tools.bench_image_worker"],
-            [f"{CAFFE}/python", str(ROOT / "tools/bench_image_worker.py"), DEPLOY, WEIGHTS], number(r"([\d.]+) ms"),
+            "one image through AgeNet on the CPU, f32", "ms", 3, [*python, "tools.bench.image_worker"],
+            [f"{CAFFE}/python", str(ROOT / "tools/bench/image_worker.py"), DEPLOY, WEIGHTS], number(r"([\d.]+) ms"),
             reason="OpenVINO's convolutions run near the processor's limit.",
         ),
         "image_bf16": Work(
-            "the same, ours in bf16", "ms", 5, [*python, "tools.bench_image_worker", "bf16"],
-            [f"{CAFFE}/python", str(ROOT / "tools/bench_image_worker.py"), DEPLOY, WEIGHTS], number(r"([\d.]+) ms"),
+            "the same, ours in bf16", "ms", 5, [*python, "tools.bench.image_worker", "bf16"],
+            [f"{CAFFE}/python", str(ROOT / "tools/bench/image_worker.py"), DEPLOY, WEIGHTS], number(r"([\d.]+) ms"),
         ),
         "ir": Work(
-            "caffemodel to IR, AgeNet, start-up included", "s", 5, [*python, "tools.bench_ir_worker", DEPLOY, WEIGHTS],
+            "caffemodel to IR, AgeNet, start-up included", "s", 5, [*python, "tools.bench.ir_worker", DEPLOY, WEIGHTS],
             [str(MO), "--framework", "caffe", "--input_proto", DEPLOY, "--input_model", WEIGHTS,
              "--data_type", "FP16", "--output_dir", "mo"],
         ),

@@ -1,6 +1,6 @@
 """Measures the face detectors on FG-NET and GENKI-4K, and prints the tables of docs/faces.md.
 
-    python -m tools.bench_faces --fgnet DIR|TAR --genki DIR|TAR [--detectors haar,blazeface]
+    python -m tools.bench.faces --fgnet DIR|TAR --genki DIR|TAR [--detectors haar,blazeface]
 
 FG-NET's points say where the eyes are. GENKI-4K only says that each picture shows a face. There the eyes that MTCNN finds,
 which are the nearest to FG-NET's points, are taken for the true ones of the other detectors.
@@ -155,7 +155,7 @@ def main(argv: Sequence[str]) -> None:
     """Measure the detectors on the sets that are given."""
     import cv2
 
-    parser = Parser("python -m tools.bench_faces", "python -m tools.bench_faces --fgnet FGNET.tar", "measure detectors")
+    parser = Parser("python -m tools.bench.faces", "python -m tools.bench.faces --fgnet FGNET.tar", "measure detectors")
     parser.add_argument("--fgnet", type=Path, metavar="DIR|TAR", help="FG-NET, with images/ and points/")
     parser.add_argument("--genki", type=Path, metavar="DIR|TAR", help="GENKI-4K")
     parser.add_argument("--detectors", default=",".join(DETECTORS), help="default: %(default)s")

@@ -1,7 +1,7 @@
 """Prints how long one picture takes through AgeNet, from pixels to probabilities: the median of 30 runs after 5.
 
-    bench_image_worker.py [f32|bf16]                       with the runner and the compiled net in graph/
-    bench_image_worker.py DEPLOY.prototxt FILE.caffemodel  with pycaffe, in the tool chain's Python
+    image_worker.py [f32|bf16]                       with the runner and the compiled net in graph/
+    image_worker.py DEPLOY.prototxt FILE.caffemodel  with pycaffe, in the tool chain's Python
 
 Runs on Python 3.6 and later.
 """

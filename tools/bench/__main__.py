@@ -26,7 +26,7 @@ from common.files import atomic_file
 from common.messages import known_names
 from common.places import ROOT
 
-from .bench_works import Run, Work, best_blas, prepare, run_process, works
+from .works import Run, Work, best_blas, prepare, run_process, works
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 SIDES = ("ours", "theirs")

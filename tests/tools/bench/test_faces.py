@@ -8,7 +8,7 @@ import pytest
 from common.errors import UsageError
 from faces.face import Face, Landmarks
 from kits.faces import Told
-from tools.bench_faces import as_line, eye_error, eyes_of, is_hit, main, measure
+from tools.bench.faces import as_line, eye_error, eyes_of, is_hit, main, measure
 
 TRUTH = Landmarks((40, 50), (60, 50))
 

@@ -1,6 +1,6 @@
 """Converts a caffemodel to IR as ncs compile does, but makes no blob.
 
-bench_ir_worker.py DEPLOY.prototxt FILE.caffemodel
+ir_worker.py DEPLOY.prototxt FILE.caffemodel
 """
 
 import sys

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import MokaError, UsageError
-from tools import bench
-from tools.bench import as_line
-from tools.bench_works import Run, Work, images_per_second, number, run_process, works
+from tools.bench import __main__ as bench
+from tools.bench.__main__ import as_line
+from tools.bench.works import Run, Work, images_per_second, number, run_process, works
 
 WORK = Work("a work", "s", 2, ["ours"], ["theirs"], reason="It is hard.")
 

@@ -1,4 +1,4 @@
-"""Fuzzes caffe_io and lmdb_build with damaged files of every kind that they read.
+"""Fuzzes caffe_io, lmdb_build and the sources of inference with damaged files of every kind that they read.
 
     python -m tools.fuzz [--count 100000] [--seed 0]
 
@@ -39,7 +39,7 @@ from common.commands import LOGGER, Parser, run
 from common.errors import MokaError
 
 from . import fuzz_inputs as inputs
-from . import fuzz_lmdb_build
+from . import fuzz_lmdb_build, fuzz_sources
 
 # On a disk, every database would wait for the disk at its end.
 _IN_MEMORY = Path("/dev/shm")
@@ -186,6 +186,7 @@ def kinds() -> dict[str, tuple[_Make, Callable[[Path], object]]]:
         "LMDB, cut": (lambda chance: inputs.cut_short(database, chance), _read_cut_database),
         "LMDB, pages": (lambda chance: inputs.damaged_pages(database, chance), _read_damaged_pages),
         **fuzz_lmdb_build.kinds(),
+        **fuzz_sources.kinds(),
     }
 
 
@@ -276,9 +277,7 @@ def _quiet_decoders() -> Iterator[None]:
 
 def main(argv: Sequence[str]) -> int:
     """Fuzz and print the counts. Returns 1 if an input failed."""
-    parser = Parser(
-        "python -m tools.fuzz", "python -m tools.fuzz --count 10000 --seed 1", "fuzz caffe_io and lmdb_build"
-    )
+    parser = Parser("python -m tools.fuzz", "python -m tools.fuzz --count 10000 --seed 1", "fuzz the readers of files")
     parser.add_argument("--count", type=int, default=100_000, help="number of inputs (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random changes (default: %(default)s)")
     parser.add_argument("--failures", type=Path, default=Path("fuzz_failures"), help="folder for inputs that fail")

@@ -74,6 +74,12 @@ def jpeg_coefficients(data: bytes) -> float:
 
 
 def png_size(data: bytes) -> Size:
+    """Walk the chunks as well: OpenCV makes room for what one claims, which may be 4 GB, before it reads it."""
+    position = 8
+    while data[position + 4 : position + 8] != b"IEND":
+        position += _number(data, position, 4) + 12
+        if position > len(data):
+            raise IndexError
     return _number(data, 16, 4), _number(data, 20, 4)
 
 

@@ -20,7 +20,7 @@ from common.commands import LOGGER
 from common.errors import PictureError
 
 from ..frame import Frame, Unreadable
-from .video import check_frame, check_size, frame_count
+from .video import check_frame, check_size, frame_count, why_short
 
 if TYPE_CHECKING:
     from faces.pictures import Picture
@@ -46,7 +46,7 @@ def live_frames(name: str, open_capture: Callable[[], Any], always_live: bool = 
     """Yield the frames of a camera. `open_capture` returns a cv2.VideoCapture or raises PictureError, with the reason alone.
 
     A stream that knows its length is no camera but a file somewhere else, unless `always_live`: all its frames are yielded,
-    and it is not opened again at its end.
+    and it is not opened again, because it would begin again.
     """
     first, opened, attempt = 0, time.monotonic(), 0
     while True:
@@ -62,12 +62,16 @@ def live_frames(name: str, open_capture: Callable[[], Any], always_live: bool = 
         finally:
             reader.stop()
         first += sent
-        if not reader.live and sent and not reader.reason:
+        if sent and not reader.live:
+            if reader.reason:
+                yield Unreadable(name, reader.reason)
             return
         reason = reader.reason or "the stream ended"
         if not first or attempt == len(WAITS):
             yield Unreadable(name, f"{reason}. It was opened again {attempt} times" if attempt else reason)
             return
+        # What it is was seen: it stays a camera, whether it opens again or not.
+        always_live = True
         logging.getLogger(LOGGER).warning("%s: %s. Opening it again in %g s.", name, reason, WAITS[attempt])
         time.sleep(WAITS[attempt])
         attempt += 1
@@ -125,7 +129,7 @@ class _Reader:
     def _read(self, capture: Any) -> None:
         import cv2
 
-        number = 0
+        number, shown = 0, 0.0
         while not self._stopped and capture.grab():
             begun, came = time.perf_counter(), time.monotonic()
             found, picture = capture.retrieve()
@@ -143,3 +147,5 @@ class _Reader:
             number += 1
         if not number:
             raise PictureError("it opened, but sends no frame that can be decoded")
+        if not self.live and not self._stopped:
+            self.reason = why_short(capture, shown)

@@ -92,7 +92,8 @@ def raw_frames(stream: Callable[[], BinaryIO], width: int, height: int, rate: fl
         begun = time.perf_counter()
         if not pipe.fill(size):
             break
-        picture = np.frombuffer(pipe.take(size), np.uint8).reshape(height, width, 3)
+        # A copy, because bytes cannot be drawn on.
+        picture = np.frombuffer(pipe.take(size), np.uint8).reshape(height, width, 3).copy()
         seconds = index / rate if rate else 0.0
         yield Frame(NAME, picture, index, seconds, milliseconds=(time.perf_counter() - begun) * 1e3, moving=True)
         index += 1

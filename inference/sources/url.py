@@ -5,7 +5,6 @@ Names and passwords in an address reach the camera only. Frames, messages and fi
 
 from __future__ import annotations
 
-import base64
 import re
 import threading
 import time
@@ -22,7 +21,7 @@ from common.pictures.header import largest_file
 
 from ..frame import Frame, Unreadable
 from .live import live_frames
-from .picture import frame_of
+from .picture import frame_of, is_picture
 from .video import open_capture
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
@@ -30,7 +29,9 @@ OPEN_SECONDS = 10.0
 """For a server to answer. A frame has as long."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SECRET = re.compile(r"(?i)(?<=[?&])([^=&]*(?:user|usr|login|name|pass|pwd|token|key|auth|secret|sig)[^=&]*)=[^&]*")
-_CHUNK = 1 << 16
+_CHUNK, _HEAD = 1 << 16, 16
+# What a server says that does not know.
+_UNKNOWN_KINDS = ("application/octet-stream", "binary/octet-stream", "text/plain")
 _PICTURE_SECONDS = 60.0
 
 Result = TypeVar("Result")
@@ -74,7 +75,7 @@ def _frames(word: str, parts: SplitResult) -> Iterator[Frame | Unreadable]:
         if data is not None:
             yield frame_of(name, data, begun)
             return
-    yield from live_frames(name, lambda: _open_stream(word), always_live=parts.scheme.startswith("rtsp"))
+    yield from live_frames(name, lambda: _open_stream(word), always_live=False)
 
 
 def _open_stream(word: str) -> Any:
@@ -98,21 +99,20 @@ def _fetch_picture(parts: SplitResult) -> bytes | None:
     Raises PictureError, with the reason alone.
     """
     user, at, host = parts.netloc.rpartition("@")
-    request = urllib.request.Request(parts._replace(netloc=host, fragment="").geturl(), headers={"Accept": "*/*"})
-    if at:
-        login = ":".join(unquote(each) for each in user.split(":", 1))
-        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
+    address = parts._replace(netloc=host, fragment="").geturl()
     try:
-        with urllib.request.urlopen(request, timeout=OPEN_SECONDS) as answer:
-            if not answer.headers.get_content_type().startswith("image/"):
-                return None
-            return _read(answer)
+        with _opener(address, user if at else None).open(address, timeout=OPEN_SECONDS) as answer:
+            kind = answer.headers.get_content_type()
+            if kind.startswith("image/"):
+                return _read(answer, b"")
+            if kind in _UNKNOWN_KINDS and is_picture(head := answer.read(_HEAD)):
+                return _read(answer, head)
+            return None
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 401 and at:
-            # It asks for Digest, which FFmpeg speaks.
-            return None
-        raise PictureError(f"the server answers {error.code} {error.reason}. Check the address") from error
+        raise PictureError(
+            f"the server answers {error.code} {error.reason}. Check the address, user and password"
+        ) from error
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise PictureError(
@@ -120,8 +120,19 @@ def _fetch_picture(parts: SplitResult) -> bytes | None:
         ) from error
 
 
-def _read(answer: Any) -> bytes:
-    data = bytearray()
+def _opener(address: str, user: str | None) -> urllib.request.OpenerDirector:
+    """Return what opens addresses, and answers with `user` (NAME:PASSWORD, quoted) where it is asked for it."""
+    if user is None:
+        return urllib.request.build_opener()
+    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    name, _, password = user.partition(":")
+    passwords.add_password(None, address, unquote(name), unquote(password))
+    kinds = (urllib.request.HTTPBasicAuthHandler, urllib.request.HTTPDigestAuthHandler)
+    return urllib.request.build_opener(*(kind(passwords) for kind in kinds))
+
+
+def _read(answer: Any, head: bytes) -> bytes:
+    data = bytearray(head)
     while part := answer.read(_CHUNK):
         data += part
         if len(data) > largest_file():

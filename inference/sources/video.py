@@ -89,10 +89,19 @@ def frames_of(name: str, capture: Any) -> Iterator[Frame | Unreadable]:
         index += 1
     if not index:
         raise PictureError("a video without a frame that can be decoded. It may be cut short, or its codec unknown")
+    if reason := why_short(capture, seconds):
+        yield Unreadable(name, reason)
+
+
+def why_short(capture: Any, seconds: float) -> str:
+    """Return why a video whose last frame is shown at `seconds` is not whole, or ""."""
+    import cv2
+
     count, rate = frame_count(capture), capture.get(cv2.CAP_PROP_FPS)
     length = count / rate if count and rate > 0 else 0.0
-    if length - seconds > _SHORT_SECONDS + _SHORT_SHARE * length:
-        yield Unreadable(name, f"ends after {seconds:.1f} of {length:.1f} seconds, so it is cut short or damaged")
+    if length - seconds <= _SHORT_SECONDS + _SHORT_SHARE * length:
+        return ""
+    return f"ends after {seconds:.1f} of {length:.1f} seconds, so it is cut short or damaged"
 
 
 def frame_count(capture: Any) -> int | None:

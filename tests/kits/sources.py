@@ -69,6 +69,7 @@ class FakeCapture:
             cv2.CAP_PROP_FRAME_WIDTH: width,
             cv2.CAP_PROP_FRAME_HEIGHT: height,
             cv2.CAP_PROP_FRAME_COUNT: self.length,
+            cv2.CAP_PROP_FPS: 10.0,
             cv2.CAP_PROP_POS_MSEC: 100.0 * (self.sent - 1),
         }[key]
 

@@ -242,3 +242,13 @@ def test_every_format_is_in_the_documents(request: pytest.FixtureRequest) -> Non
     page = (Path(request.config.rootpath) / "docs/pictures.md").read_text("utf-8")
     for kind in FILES:
         assert f"| {kind} |" in page
+
+
+@pytest.mark.parametrize("length", [0xFF000D96, 0x7FFFFFFF, 100_000])
+def test_a_png_whose_chunk_claims_more_than_the_file_holds(length: int) -> None:
+    """OpenCV would make room for all of it: 4 GB for a file of a few thousand bytes."""
+    data = bytearray(opencv(".png"))
+    data[33:37] = struct.pack(">I", length)
+    assert data[37:41] == b"IDAT"
+    with pytest.raises(PictureError, match="a truncated or damaged PNG"):
+        read_header(bytes(data))

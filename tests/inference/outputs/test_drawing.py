@@ -152,6 +152,30 @@ def test_extreme_pictures(size: tuple[int, int]) -> None:
             assert listed or max(sheet.shape) <= max(LONGEST, NARROWEST)
 
 
+def test_any_faces_in_any_picture() -> None:
+    """Boxes anywhere and of any size, texts of any length and script, persons of any number."""
+    random = np.random.default_rng(7)
+    words = ["", "a", "female", "größe\x1b[2J\n", "x" * 300, "yes", "日本語"]
+    for _ in range(80):
+        height, width = (int(side) for side in np.exp(random.uniform(np.log(16), np.log(700), 2)))
+        faces = []
+        for _ in range(int(random.integers(0, 9))):
+            far = float(random.choice([1, 1, 1, 10, 1e12]))
+            left, top = random.uniform(-1, 2, 2) * (width, height) * far
+            across, down = np.abs(random.normal(0, 0.3, 2)) * (width, height) * far + 0.01
+            answers = [
+                Answer(
+                    "Net", str(random.choice(words)), "argmax", str(random.choice(words)), {}, float(random.random())
+                )
+                for _ in range(int(random.integers(0, 4)))
+            ]
+            face = Face((float(left), float(top), float(across), float(down))) if random.random() > 0.1 else None
+            faces.append(AnalyzedFace(tuple(answers), face, int(random.integers(1, 10**9)) if far > 1 else None))
+        picture = frame_of(size=(height, width)).picture
+        sheet = draw_faces(picture, Analysis(width, height, tuple(faces)), bool(random.random() < 0.5))
+        assert sheet.dtype == np.uint8 and sheet.shape[2] == 3
+
+
 def test_long_texts_are_cut(texts: list[tuple[str, int, int, int]]) -> None:
     """Columns do not run into one another, and the label stays in the picture."""
     long = Answer("Net", "a task with a very long name, longer than most", "argmax", "a class " * 20, {}, 0.5)

@@ -98,6 +98,21 @@ def test_a_file_somewhere_else_is_not_live_and_loses_no_frame() -> None:
     assert capture.released
 
 
+def test_a_file_somewhere_else_that_breaks_off_does_not_begin_again() -> None:
+    opener = Opener([FakeCapture(12, length=30)])
+    found = list(live_frames("film.mp4", opener, always_live=False))
+    assert [each.index for each in found if isinstance(each, Frame)] == list(range(12))
+    assert reasons(iter(found)) == ["ends after 1.1 of 3.0 seconds, so it is cut short or damaged"]
+    assert opener.asked == 1
+
+
+def test_a_camera_in_the_network_that_does_not_open_again_stays_a_camera() -> None:
+    opener = Opener([FakeCapture(2), PictureError("gone"), FakeCapture(2), *[PictureError("gone")] * 3])
+    found = list(live_frames("camera", opener, always_live=False))
+    assert opener.asked == 6
+    assert all(each.live for each in found if isinstance(each, Frame))
+
+
 def test_a_stream_without_a_length_is_a_camera() -> None:
     source = live_frames("http://host.example.org/stream", Opener([FakeCapture(10**6)]), always_live=False)
     frame = next(source)

@@ -148,6 +148,7 @@ def test_raw_frames(feed) -> None:  # type: ignore[no-untyped-def]
     found = frames(feed(data, "raw:64x48@10"))
     assert [frame.seconds for frame in found] == [0.0, 0.1, 0.2]
     assert all(np.array_equal(frame.picture, shade(number)) for number, frame in enumerate(found))
+    assert all(frame.picture.flags.writeable for frame in found)
     (reason,) = reasons(feed(data[:-1], "raw:64x48"))
     assert "frame 2 is incomplete (9215 of 9216 bytes)" in reason
     (reason,) = reasons(feed(b"", "raw:64x48"))

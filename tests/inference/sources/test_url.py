@@ -54,8 +54,16 @@ class Site(BaseHTTPRequestHandler):
                 self.wfile.write(b"\xff")
                 self.wfile.flush()
                 time.sleep(0.05)
-        elif path == "/digest":
-            self.send_error(401)
+        elif path == "/unnamed":
+            self.answer("application/octet-stream", jpeg)
+        elif path in ("/digest", "/locked") and not self.headers.get("Authorization"):
+            how = 'Digest realm="camera", nonce="1", qop="auth"' if path == "/digest" else 'Basic realm="camera"'
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", how)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif path in ("/digest", "/locked"):
+            self.answer("image/jpeg", jpeg)
         else:
             self.send_error(404)
 
@@ -120,7 +128,11 @@ def test_the_stream_of_a_camera_is_live(site: str, capfd: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("/absent", "the server answers 404"), ("/digest", "answers 401"), ("/page", "no stream of pictures opened")],
+    [
+        ("/absent", "the server answers 404"),
+        ("/digest", "the server answers 401"),
+        ("/page", "no stream of pictures opened"),
+    ],
 )
 def test_what_is_neither(site: str, path: str, words: str, capfd: pytest.CaptureFixture[str]) -> None:
     (reason,) = reasons(open_sources([site + path]))
@@ -129,14 +141,24 @@ def test_what_is_neither(site: str, path: str, words: str, capfd: pytest.Capture
 
 
 def test_user_and_password_reach_the_camera_and_nobody_else(site: str) -> None:
-    word = f"{site.replace('//', '//anna:s%20ecret@')}/face.jpg?pwd=1234&channel=2"
+    word = f"{site.replace('//', '//anna:s%20ecret@')}/locked?pwd=1234&channel=2"
     (frame,) = frames(open_sources([word]))
-    assert frame.name == f"{site}/face.jpg?pwd=...&channel=2"
+    assert frame.name == f"{site}/locked?pwd=...&channel=2"
     expected = "Basic " + base64.b64encode(b"anna:s ecret").decode()
-    assert Site.asked == [("/face.jpg?pwd=1234&channel=2", expected)]
-    (unreadable,) = open_sources([word.replace("face", "absent")])
+    assert Site.asked == [("/locked?pwd=1234&channel=2", ""), ("/locked?pwd=1234&channel=2", expected)]
+    (unreadable,) = open_sources([word.replace("locked", "absent")])
     assert "s%20ecret" not in str(unreadable)
     assert "1234" not in str(unreadable)
+
+
+def test_a_camera_that_asks_for_digest(site: str) -> None:
+    assert len(frames(open_sources([f"{site.replace('//', '//anna:secret@')}/digest"]))) == 1
+    assert Site.asked[-1][1].startswith('Digest username="anna"')
+
+
+def test_a_picture_whose_server_does_not_know_what_it_is(site: str) -> None:
+    (frame,) = frames(open_sources([f"{site}/unnamed"]))
+    assert not frame.live
 
 
 def test_a_server_that_sends_a_byte_now_and_then(site: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 # Tries a bundle as on a Raspberry Pi 4: install_pi.sh and an answer, in a Debian for 64-bit ARM, by an emulated Cortex-A72.
 #   tools/try_arm64.sh bookworm|trixie BUNDLE PICTURE FOLDER
 # FOLDER takes the Debian, some 700 MB; one that is there is used again. Needs root (chroot, mount), mmdebstrap, and
-# qemu-user-static with its entry in binfmt_misc. An hour on a busy machine: docs/raspberry_pi.md shows what it prints.
+# qemu-user-static with its entry in binfmt_misc. Ten minutes to an hour: docs/raspberry_pi.md shows what it prints.
 set -euo pipefail
 unset CDPATH
 [ $# = 4 ] || { sed -n '2,4s/^# \?//p' "$0" >&2; exit 2; }

@@ -1,4 +1,4 @@
-"""`python -m inference`: answer about the picture of a face."""
+"""`python -m inference`: answer about people in pictures."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from common.commands import Room, Verb
 
 ROOM = Room(
     "inference",
-    "Answer about the picture of a face, on a Myriad X stick or the CPU.",
+    "Answer about people in pictures, on a Myriad X stick or what else is there.",
     {
-        "infer": Verb("inference.command", "tell age and gender from the picture of one face"),
+        "infer": Verb("inference.command", "tell age and gender of the people in pictures, videos or before a camera"),
         "devices": Verb("inference.devices.listing", "list the devices that can run the networks, and what is missing"),
         "serve": Verb(
             "inference.page.command", "serve a page and an API that answer about photographs and cameras", "page"

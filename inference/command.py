@@ -53,7 +53,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mean_file", type=Path, metavar="MEAN.npy", help="only compared: the mean is already inside the network"
     )
-    parser.add_argument("--device", default="auto", help="MYRIAD, CPU or auto: a stick if one is there (default)")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        help="auto (the default: a stick, else the best that is there) or a name of ./moka devices",
+    )
     parser.add_argument(
         "--graph", type=Path, default=GRAPH, metavar="DIR", help="folder of networks and cards (default: graph)"
     )

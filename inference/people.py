@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import PictureError
+from common.files import refuse_existing
 from common.process.signals import Terminated
 
 from .analyzer import AUTO, NONE, Analysis, FaceAnalyzer, Found
@@ -84,6 +85,9 @@ def answer_about(options: argparse.Namespace) -> int:
     """Do what the command's options say. Returns 1 if something could not be read, else 0."""
     total = how_many(options.pictures)
     wanted: list[tuple[str, Path | None]] = [(kind_of(path), path) for path in options.output]
+    for path in options.output:
+        # Before the networks are loaded, which takes a while.
+        refuse_existing(path, options.force)
     if not options.benchmark:
         wanted.insert(0, ("json" if options.json else "text", None))
     detector = NONE if options.no_detect or options.box else options.faces or AUTO

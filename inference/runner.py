@@ -98,33 +98,28 @@ class Runner:
         All faces go through a network together, and `inference` is each one's share of that time. A face that no network
         gives an answer about has none, unless that is so for all of them: this then raises CardError or UsageError.
         """
-        return self.answer_pairs([(picture, face) for face in faces])
-
-    def answer_pairs(self, pairs: Sequence[tuple[NDArray[np.uint8], Box | Face | None]]) -> list[Result]:
-        """Do what `answer_all` does for (picture, face) of several pictures."""
+        check_picture(picture)
         from common.card import leave_out
 
-        for picture in {id(picture): picture for picture, _ in pairs}.values():
-            check_picture(picture)
         results: list[Result] = []
         problems: dict[str, MokaError] = {}
         # A crowd must not fill the memory with its tensors.
-        for first in range(0, len(pairs), MOST_AT_ONCE):
-            results += self._answer_some(pairs[first : first + MOST_AT_ONCE], problems)
-        if pairs:
+        for first in range(0, len(faces), MOST_AT_ONCE):
+            results += self._answer_some(picture, faces[first : first + MOST_AT_ONCE], problems)
+        if faces:
             leave_out(list(problems.values()), any(result.answers for result in results), self.graph)
         return results
 
     def _answer_some(
-        self, pairs: Sequence[tuple[NDArray[np.uint8], Box | Face | None]], problems: dict[str, MokaError]
+        self, picture: NDArray[np.uint8], faces: Sequence[Box | Face | None], problems: dict[str, MokaError]
     ) -> list[Result]:
         """Answer about a few faces. What prevents an answer goes into `problems`, once for each text."""
-        answers: list[list[Answer]] = [[] for _ in pairs]
-        preprocess: list[dict[str, float]] = [{} for _ in pairs]
-        inference: list[dict[str, float]] = [{} for _ in pairs]
+        answers: list[list[Answer]] = [[] for _ in faces]
+        preprocess: list[dict[str, float]] = [{} for _ in faces]
+        inference: list[dict[str, float]] = [{} for _ in faces]
         for card in self.cards:
             tensors: dict[int, NDArray[np.uint8]] = {}
-            for number, (picture, face) in enumerate(pairs):
+            for number, face in enumerate(faces):
                 start = time.perf_counter()
                 try:
                     tensors[number] = to_tensor(picture, card, face)

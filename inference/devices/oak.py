@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +74,8 @@ class OakDevice(WorkerDevice):
 
 def depthai_version() -> str:
     """Return the version of the depthai that is installed, or ""."""
+    from importlib import metadata
+
     try:
         return metadata.version("depthai")
     except metadata.PackageNotFoundError:

@@ -28,6 +28,8 @@ PAUSE = 0.5
 ATTEMPTS = 3
 """A job that has lost so many processes is the cause, and is given up."""
 SECONDS_TO_CLOSE = 20.0
+SECONDS_TO_GIVE_UP = 1.0
+"""For a process that is being started. It ends by itself when ours has."""
 
 _logger = logging.getLogger(LOGGER)
 
@@ -89,6 +91,7 @@ class Workers:
                 _logger.warning("%s %d of %d is left out: %s", name, number + 1, count, error)
         self._alive = len(self._workers)
         self._busy: set[int] = set()
+        self._starting: set[int] = set()
         # Daemons, because a device that hangs must not keep the program alive.
         self._threads = [threading.Thread(target=self._serve, args=(n,), daemon=True) for n in self._workers]
         for thread in self._threads:
@@ -132,8 +135,8 @@ class Workers:
                 # Its thread waits for an answer that nobody needs, and now sees the end of the process.
                 with contextlib.suppress(OSError):
                     os.kill(self._workers[number].pid, signal.SIGKILL)
-        for thread in self._threads:
-            thread.join(SECONDS_TO_CLOSE)
+        for number, thread in zip(self._workers, self._threads, strict=True):
+            thread.join(SECONDS_TO_GIVE_UP if number in self._starting else SECONDS_TO_CLOSE)
 
     def _serve(self, number: int) -> None:
         """Work on jobs with one process, until all are closed or the device stays away."""
@@ -198,11 +201,14 @@ class Workers:
                 return False
             if not self._there():
                 continue
+            self._starting.add(number)
             try:
                 worker = self._start()
             except DeviceError as error:
                 reason = error
                 continue
+            finally:
+                self._starting.discard(number)
             with self._changed:
                 self._workers[number] = worker
             _logger.warning("%s is back after %.1f s; nothing was lost.", self._name, time.monotonic() - begun)

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
@@ -66,6 +67,7 @@ def make_app(parts: Parts) -> FastAPI:
     )
     for error, code in STATUS_OF.items():
         app.add_exception_handler(error, partial(_explain, code))
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _fault)
     engine, live, captures, limits, token = parts
     secured: dict[str, Any] = {"dependencies": [Depends(HTTPBearer(auto_error=False))]} if token else {}
@@ -100,7 +102,7 @@ def make_app(parts: Parts) -> FastAPI:
             limits=Allowed(bytes=limits.body, pixels=limits.pixels),
         )
 
-    @app.post("/session", status_code=204, responses=_problems(422))
+    @app.post("/session", status_code=204, responses=_problems(400, 422))
     async def session(given: Token) -> Response:
         """Exchange the token for a cookie, which a browser sends with pictures and streams too."""
         if not token or not same(given.token, token):
@@ -175,6 +177,14 @@ async def _explain(code: int, request: Request, error: Exception) -> Response:
     """Answer that an error of ours is the reason."""
     headers = {"retry-after": "1"} if code == 503 else None
     return JSONResponse({"detail": str(error)}, code, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Answer in one sentence what is wrong. FastAPI's own answer repeats what was sent, such as a token."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = " ".join(str(part) for part in first["loc"])
+    return JSONResponse({"detail": f"{place}: {first['msg']}."}, 422)
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from common.errors import UsageError
+
 from ..analyzer import Analysis, FaceAnalyzer
 from ..frame import Frame, Unreadable
 from ..outputs.drawing import draw_faces
+from ..sources import KINDS, kind_of, open_sources
 from .app import Parts, make_app
 from .capture import Captures
 from .engine import Engine
@@ -20,11 +23,31 @@ if TYPE_CHECKING:
     from faces.pictures import Picture
 
 
-class Page:
-    """Everything behind one address. `guard` is the ASGI application; it releases `analyzer` when it is shut down.
+Source = tuple[str, Callable[[], Iterator[Frame | Unreadable]]]
+"""What people call it, and a function that opens its frames."""
 
-    `source` is a name for people and a function that opens the frames.
+
+def find_source(word: str) -> Source:
+    """Return the source that `--source` names. Raises UsageError unless it is a camera, an address, or can be read.
+
+    A camera may be plugged in later; a file is there or is not.
     """
+    kind = kind_of(word)
+    if kind in (KINDS["standard input"], KINDS["raw frames"]):
+        raise UsageError(f"--source {word}: standard input can be read only once. Name a camera, a file or a URL.")
+    frames = open_sources([word])
+    if kind not in (KINDS["webcam"], KINDS["URL"]):
+        first = next(frames, None)
+        getattr(frames, "close", lambda: None)()
+        if not isinstance(first, Frame):
+            raise UsageError(
+                f"--source {word}: {first.reason if first else 'there is no picture in it'}. Name another."
+            )
+    return word, lambda: open_sources([word])
+
+
+class Page:
+    """Everything behind one address. `guard` is the ASGI application; it releases `analyzer` when it is shut down."""
 
     def __init__(
         self,
@@ -33,7 +56,7 @@ class Page:
         token: str | None,
         limits: Limits,
         captures: Captures | None = None,
-        source: tuple[str, Callable[[], Iterator[Frame | Unreadable]]] | None = None,
+        source: Source | None = None,
     ) -> None:
         metrics = Metrics(analyzer.runner)
         self.engine = Engine(analyzer, metrics, limits)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 EXPECTED = "a folder, or s3://BUCKET/PREFIX"
 EVERYBODY = ("groups/global/AllUsers", "groups/global/AuthenticatedUsers")
 QUALITY = 95
+PATIENCE = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
+"""Of botocore with a server: by default it would try for minutes."""
 
 
 class _Store(Protocol):
@@ -98,7 +100,9 @@ class _Bucket:
         prefix = parts.path.strip("/")
         self._root = f"{self._bucket}/{prefix}".rstrip("/")
         self.place = f"s3://{self._root}"
-        self._files: Any = fsspec.filesystem("s3", use_listings_cache=False, skip_instance_cache=True)
+        self._files: Any = fsspec.filesystem(
+            "s3", use_listings_cache=False, skip_instance_cache=True, config_kwargs=PATIENCE
+        )
         self._check()
 
     def write(self, name: str, data: bytes) -> str:

@@ -17,11 +17,12 @@ from .settings import TOKEN_VARIABLE, Limits, check_token
 if TYPE_CHECKING:
     from .build import Page
 
-EXAMPLE = "python -m inference serve --capture captures"
+EXAMPLE = "python -m inference serve --source webcam --capture captures"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument("--source", metavar="webcam|FILE|URL", help="a camera or video to show (default: none)")
     parser.add_argument(
         "--host", default="127.0.0.1", help="the address to serve at (default: 127.0.0.1, this machine)"
     )
@@ -54,7 +55,7 @@ def main(options: argparse.Namespace) -> None:
         raise UsageError(f"--port {options.port}: expected 0 to 65535.")
 
     from ..analyzer import FaceAnalyzer
-    from .build import Page
+    from .build import Page, find_source
     from .capture import Captures
     from .server import listen, make_server
 
@@ -62,8 +63,9 @@ def main(options: argparse.Namespace) -> None:
     # What can be refused quickly comes first, before the networks are loaded.
     with listen(options.host, options.port) as listening:
         captures = Captures(options.capture) if options.capture else None
+        source = find_source(options.source) if options.source else None
         analyzer = FaceAnalyzer(options.graph, options.device, detector=options.faces, precision=options.precision)
-        page = Page(analyzer, options.host, options.token, limits, captures)
+        page = Page(analyzer, options.host, options.token, limits, captures, source)
         server = make_server(page.guard, limits, page.end)
         print(_about(options, page, listening.getsockname()[1]), flush=True)
         server.run([listening])

@@ -157,6 +157,7 @@ class _Request:
         self._receive = receive
         self._send = send
         self._parts: list[bytes] = []
+        self._ended = False
         self._handed_on = False
         self.begun = time.perf_counter()
         self.method = scope["method"] if scope["method"] in (*SAFE, "POST", "PUT", "PATCH", "DELETE") else "other"
@@ -167,8 +168,7 @@ class _Request:
     async def read_body(self) -> None:
         """Read the body, all of it. Raises HTTPException if it is too large, too late, or one of too many."""
         deadline = time.monotonic() + self._limits.body_seconds
-        more = True
-        while more:
+        while not self._ended:
             try:
                 message = await asyncio.wait_for(self._receive(), max(0.0, deadline - time.monotonic()))
             except asyncio.TimeoutError:
@@ -179,7 +179,7 @@ class _Request:
                 # The client has gone; the application finds out by itself.
                 return
             part = message.get("body", b"")
-            more = message.get("more_body", False)
+            self._ended = not message.get("more_body", False)
             self.read += len(part)
             self._parts.append(part)
             if self._guard.too_much(len(part)):
@@ -227,14 +227,13 @@ class _Request:
 
     async def _drain(self) -> None:
         left, deadline = DRAIN_BYTES, time.monotonic() + DRAIN_SECONDS
-        while left > 0:
+        while left > 0 and not self._ended:
             try:
                 message = await asyncio.wait_for(self._receive(), max(0.0, deadline - time.monotonic()))
             except asyncio.TimeoutError:
                 return
             left -= len(message.get("body", b""))
-            if message["type"] != "http.request" or not message.get("more_body", False):
-                return
+            self._ended = not message.get("more_body", False)
 
 
 def same(given: str, token: str) -> bool:

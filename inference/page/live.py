@@ -34,7 +34,9 @@ LONGEST = 1280
 RATE_OVER = 20
 """Frames over which the rate is taken."""
 AGAIN_SECONDS = 2.0
-"""After a source has ended or failed it is opened again."""
+"""After which a source that has failed is opened again."""
+STILL_SECONDS = 3.0
+"""For which a picture is shown that is no video."""
 
 
 @dataclass(frozen=True)
@@ -132,18 +134,22 @@ class Live:
         """Read the source to its end. A video is shown at its own speed."""
         frames = self._open()
         begun = time.monotonic()
-        came = False
+        came = first = False
         try:
             for each in frames:
                 if self._closed.is_set():
                     return
                 if isinstance(each, Unreadable):
-                    self.problem = f"{self.source}: {each.reason}."
+                    self.problem = f"{without_password(each.name)}: {each.reason.rstrip('.')}."
                     continue
                 came = True
                 self.problem = ""
-                if not each.live and self._closed.wait(max(0.0, begun + each.seconds - time.monotonic())):
-                    return
+                if not each.live:
+                    # What follows a first frame and is a first frame again is another picture, or another video.
+                    self._closed.wait(STILL_SECONDS if first and each.index == 0 else 0)
+                    first = each.index == 0
+                    begun = time.monotonic() if first else begun
+                    self._closed.wait(max(0.0, begun + each.seconds - time.monotonic()))
                 with self._changed:
                     if self._frame and self._watchers:
                         self._dropped += 1
@@ -156,6 +162,7 @@ class Live:
                 close()
         if not came and not self.problem:
             self.problem = f"{self.source}: there is no picture in it."
+        self._closed.wait(STILL_SECONDS if first else 0)
 
     def _answer(self) -> None:
         tracker = Tracker()

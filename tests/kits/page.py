@@ -91,12 +91,15 @@ def served(page: Page, limits: Limits | None = None) -> Iterator[int]:
             assert not thread.is_alive()
 
 
-def moving(count: int = 1000, live: bool = True, pause: float = 0.01) -> Callable[[], Iterator[Frame | Unreadable]]:
+def moving(
+    count: int = 1000, live: bool = True, pause: float = 0.01, picture: NDArray[np.uint8] | None = None
+) -> Callable[[], Iterator[Frame | Unreadable]]:
     """A camera of `count` frames."""
+    shown = one_colour(GREEN, 100, 300) if picture is None else picture
 
     def frames() -> Iterator[Frame | Unreadable]:
         for index in range(count):
-            yield Frame("camera", one_colour(GREEN, 100, 300), index, index * pause, live, 1.0)
+            yield Frame("camera", shown, index, index * pause, live, 1.0)
             time.sleep(pause)
 
     return frames

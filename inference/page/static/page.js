@@ -4,10 +4,12 @@
 const by = (id) => document.getElementById(id);
 const LONGEST_SENT = 1280; // pixels of a camera's frame
 const LONGEST_SHOWN = 2048; // pixels of a photograph on the screen; the whole file is sent
+const MOST_LABELS = 8; // faces in a picture that have their answers beside them
 const SPOKEN_EVERY = 4000; // milliseconds between two messages to a screen reader, while a video runs
-const FIRST = ["age", "gender", "smile"];
+const AGES = ["age", "years"]; // tasks whose value is a number of years
+const FIRST = [...AGES, "gender", "smile"];
 
-const state = { view: "", status: null, file: null, blob: null, stream: null, events: null, spoken: ["", 0], run: 0 };
+const state = { view: "", status: null, file: null, blob: null, stream: null, events: null, spoken: ["", -Infinity], run: 0 };
 
 // --- Talking to the API
 
@@ -256,9 +258,10 @@ function rows(face) {
     .sort((a, b) => rank(a) - rank(b))
     .map((answer) => {
       const several = tasks.filter((task) => task === answer.task).length > 1;
-      const isAge = answer.task === "age" && answer.value !== null;
+      const isAge = AGES.includes(answer.task) && answer.value !== null;
+      const task = isAge ? "age" : answer.task;
       return {
-        task: several ? `${answer.task} (${answer.network})` : answer.task,
+        task: several ? `${task} (${answer.network})` : task,
         text: isAge ? `${Math.round(answer.value)} years` : answer.answer,
         sure:
           answer.probability !== null
@@ -308,7 +311,9 @@ function fill(card, face) {
   if (card.dataset.names !== names) {
     card.dataset.names = names;
     const title = make("h3");
-    title.append(make("span", "badge"), make("span", "", face.box ? "Person" : "The whole picture"));
+    const badge = make("span", "badge");
+    badge.setAttribute("aria-hidden", "true");
+    title.append(badge, make("span", "name"));
     const details = make("dl");
     for (const row of wanted) {
       const group = make("div");
@@ -324,6 +329,7 @@ function fill(card, face) {
     card.replaceChildren(title, details);
   }
   put(card.querySelector(".badge"), String(face.number));
+  put(card.querySelector(".name"), face.box ? `Person ${face.number}` : "The whole picture");
   [...card.querySelectorAll("dl > div")].forEach((group, place) => {
     put(group.querySelector(".answer"), wanted[place].text);
     put(group.querySelector(".sure"), wanted[place].sure);
@@ -336,6 +342,8 @@ function fill(card, face) {
 function frames(seen, faces, shown) {
   const layer = by("boxes");
   layer.replaceChildren();
+  // Where labels would hide one another, the numbers are enough: the list beside the picture has the answers.
+  layer.classList.toggle("many", faces.length > MOST_LABELS);
   state.again = seen ? () => frames(seen, faces, shown) : null;
   if (!seen || !shown || shown.hidden) return;
   const [width, height] = shown instanceof HTMLVideoElement
@@ -352,7 +360,9 @@ function frames(seen, faces, shown) {
     if (!face.box) continue;
     const { left, top, width: across, height: down } = face.box;
     const box = make("div", "box");
-    box.append(make("b", "", `${face.number} · ${summary(face)}`));
+    const label = make("b", "", String(face.number));
+    label.append(make("span", "", ` · ${summary(face)}`));
+    box.append(label);
     box.classList.toggle("top", top < 0.1 * seen.height);
     box.classList.toggle("right", left + across / 2 > 0.6 * seen.width);
     Object.assign(box.style, {

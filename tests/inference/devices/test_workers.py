@@ -46,7 +46,10 @@ def misbehave(word):
     if word == "exit":
         os._exit(3)
     if word == "hang":
-        time.sleep(600)
+        for _ in range(6000):
+            if (FOLDER / "wake").exists():
+                break
+            time.sleep(0.1)
     if word == "gone":
         raise RuntimeError("Failed to read output: X_LINK_ERROR")
     if word == "refuse":
@@ -275,6 +278,29 @@ def test_closing_does_not_wait_for_one_that_hangs(bench: Bench) -> None:
     assert [str(error) for error in errors] == ["The stick was closed."]
     with pytest.raises(DeviceError, match="was closed"):
         device.infer(bench.card, bench.tensors(1)[0])
+
+
+def test_closing_does_not_wait_for_one_that_is_being_started(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    device = bench.open()
+    bench.do("die", "hang")
+    errors: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            device.infer(bench.card, bench.tensors(1)[0])
+        except DeviceError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    until(lambda: "load hang" in bench.done())
+    hanging = next(iter(device._workers._threads))
+    device.close()
+    thread.join()
+    assert [str(error) for error in errors] == ["The stick was closed."]
+    assert hanging.is_alive()
+    (bench.folder / "wake").touch()
+    hanging.join()
 
 
 class Plain:

@@ -108,3 +108,11 @@ def test_a_fault_of_ours_is_one_line(
     assert (answer.status_code, answer.json()) == (500, {"detail": "This is a fault in Moka. Its log has the reason."})
     assert [record.getMessage().count("\n") for record in caplog.records] == [0]
     assert "POST /analyze: cannot reshape" in caplog.text
+
+
+def test_what_was_sent_does_not_come_back(tmp_path: Path) -> None:
+    with client_of(make_page(tmp_path)) as client:
+        for body in ('{"token": 5, "x": "very-secret"}', '{"token": "very-secret"', "[]"):
+            answer = client.post("/session", content=body, headers={"content-type": "application/json"})
+            assert (answer.status_code, type(answer.json()["detail"])) == (422, str)
+            assert "very-secret" not in answer.text

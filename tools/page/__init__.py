@@ -1,0 +1,1 @@
+"""Programs about the page of the runner: load.py puts it under load, shots.py takes the pictures of docs/page.md."""

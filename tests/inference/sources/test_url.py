@@ -41,10 +41,8 @@ class Site(BaseHTTPRequestHandler):
         elif path == "/film.ts":
             self.answer("video/mp2t", Site.transport)
         elif path == "/list.m3u8":
-            self.answer(
-                "application/x-mpegurl",
-                f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{Site.names}\n#EXT-X-ENDLIST\n".encode(),
-            )
+            text = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.2,\n{Site.names}\n#EXT-X-ENDLIST\n"
+            self.answer("application/x-mpegurl", text.encode())
         elif path == "/page":
             self.answer("text/html", b"<html>no picture</html>")
         elif path == "/stream":

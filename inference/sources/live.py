@@ -53,8 +53,8 @@ def live_frames(name: str, open_capture: Callable[[], Any], live: bool | None = 
     """
     first, opened, attempt = 0, time.monotonic(), 0
     while True:
-        reader = _Reader(open_capture, live)
         sent, began = 0, time.monotonic()
+        reader = _Reader(open_capture, live)
         try:
             while shot := reader.take(SILENCE):
                 sent = shot.number + 1

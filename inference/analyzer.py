@@ -1,16 +1,11 @@
-"""From a whole picture to answers about everybody in it: find the faces, cut them out, ask all networks.
-
-from inference import FaceAnalyzer, read_picture
-
-with FaceAnalyzer("graph") as analyzer:
-    for face in analyzer.analyze(read_picture("photo.jpg")).faces:
-        print(face.box, [answer.text for answer in face.answers])
-"""
+"""From a whole picture to answers about everybody in it: find the faces, cut them out, ask all networks."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +16,7 @@ from faces.detectors.files import has_files
 from faces.face import Face, overlap
 from faces.pictures import check_picture
 
+from .pipeline import Pipeline
 from .runner import Runner
 
 if TYPE_CHECKING:
@@ -81,7 +77,7 @@ class FaceAnalyzer:
     `device`, `precision` and `hint` are those of Runner. `detector` is a name of faces.DETECTORS; "auto": BlazeFace if its
     files are there, else Haar; "none": every picture is a face. Faces whose box has a shorter side than `smallest` pixels
     are left out.
-    One thread at a time may use an analyzer.
+    One thread at a time may use an analyzer; `analyze_async` sees to it.
     Raises CardError, DeviceError, DetectorError or UsageError.
     """
 
@@ -99,6 +95,7 @@ class FaceAnalyzer:
         self.detector_name = "" if name == NONE else name
         self._detector = None if name == NONE else open_detector(name)
         self._smallest = smallest
+        self._lock = threading.Lock()
         self.runner = Runner(graph, device, precision, hint=hint)
         level = self.runner.cards[0].eye_level
         self._eye_level = EYE_LEVEL if level is None else level
@@ -109,6 +106,22 @@ class FaceAnalyzer:
         With `box` nothing is looked for: the face is there. Raises PictureError, or CardError if no network gives an answer.
         """
         return self.answer(picture, self.find(picture) if box is None else Found((box,)))
+
+    def analyze_all(self, pictures: Iterable[NDArray[np.uint8]]) -> Iterator[Analysis]:
+        """Analyze many pictures, in their order: while the networks are asked about one, faces are looked for in the next.
+
+        An error ends it, after the results before it.
+        """
+        steps = [lambda picture: (picture, self.find(picture)), lambda pair: self.answer(*pair)]
+        yield from Pipeline(pictures, steps)
+
+    async def analyze_async(self, picture: NDArray[np.uint8], box: Face | None = None) -> Analysis:
+        """Analyze in another thread, so that the event loop goes on. Several calls are answered one after another."""
+        return await asyncio.to_thread(self._analyze_alone, picture, box)
+
+    def _analyze_alone(self, picture: NDArray[np.uint8], box: Face | None) -> Analysis:
+        with self._lock:
+            return self.analyze(picture, box)
 
     def find(self, picture: NDArray[np.uint8]) -> Found:
         """Do the first half of `analyze`: look for faces. Another thread may do the second half meanwhile."""

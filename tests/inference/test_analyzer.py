@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from common.places import ROOT
 from faces.face import Face, Landmarks
 from inference import FaceAnalyzer, PictureError, UsageError, analyzer
 from kits.inference import card_of, one_colour, write_graph
@@ -120,3 +125,43 @@ def test_no_picture_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_detector(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such detector"):
         FaceAnalyzer(write_graph(tmp_path), "CPU", detector="hare")
+
+
+def test_many_pictures_in_their_order(tmp_path: Path) -> None:
+    colours = {"red": RED, "blue": BLUE, "green": GREEN}
+    with FaceAnalyzer(write_graph(tmp_path), "CPU", detector="none") as opened:
+        found = [each.faces[0].answers[0].text for each in opened.analyze_all(map(one_colour, colours.values()))]
+        assert found == list(colours)
+        with pytest.raises(PictureError):
+            list(opened.analyze_all([np.zeros((5, 5, 3), np.uint8)]))
+
+
+def test_several_at_once_in_an_event_loop(tmp_path: Path) -> None:
+    async def ask() -> list[str]:
+        with FaceAnalyzer(write_graph(tmp_path), "CPU", detector="none") as opened:
+            found = await asyncio.gather(*(opened.analyze_async(one_colour(colour)) for colour in (RED, BLUE, GREEN)))
+        return [each.faces[0].answers[0].text for each in found]
+
+    assert asyncio.run(ask()) == ["red", "blue", "green"]
+
+
+def blocks(text: str) -> list[str]:
+    """Pieces of Python in a page or a docstring: indented, and importing from here."""
+    pieces = re.findall(r"(?:^(?: {4}.*)?\n)+", text, re.MULTILINE)
+    return [piece for piece in map(textwrap.dedent, pieces) if "from inference import" in piece]
+
+
+@pytest.mark.parametrize("page", ["docs/inference.md", "inference/__init__.py"])
+def test_the_examples_run(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    examples = blocks(text if page.endswith(".md") else text.split('"""')[1])
+    assert examples
+    write_graph(tmp_path / "graph")
+    cv2.imwrite(str(tmp_path / "photo.jpg"), one_colour(RED, 100, 100))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(analyzer, "open_detector", lambda name: Finds(Face((20, 20, 30, 30))))
+    for example in examples:
+        exec(compile(example, page, "exec"), {"__name__": "example"})
+    assert "red" in capsys.readouterr().out

@@ -80,6 +80,16 @@ def test_what_follows_a_photograph_is_no_picture_of_its_own(feed) -> None:  # ty
     assert len(frames(feed(jpeg + b"\0\0SEFH trailing bytes of a camera"))) == 1
 
 
+def test_bytes_between_pictures_lose_none(feed) -> None:  # type: ignore[no-untyped-def]
+    """Old cameras write some after the end of a JPEG, as in GENKI-4K."""
+    data = b"".join(encoded(".jpg", number) + b"\x86\x92\x85\x95\x00\x86" for number in range(3))
+    assert [round(frame.picture[..., 0].mean() / 8) for frame in frames(feed(data))] == [0, 1, 2]
+    found = list(feed(encoded(".jpg") * 2 + bytes(9000)))
+    assert reasons(iter(found)) == ["what follows picture 2 is no picture, so the rest was left out"]
+    assert len(found) == 3
+    assert len(frames(feed(encoded(".jpg") + bytes(9000)))) == 1
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".ppm", ".bmp"])
 def test_a_picture_that_is_cut_short(feed, suffix: str) -> None:  # type: ignore[no-untyped-def]
     data = encoded(suffix)

@@ -22,6 +22,7 @@ from faces.pictures import MIN_SIDE
 from ..frame import Frame, Unreadable
 from .picture import frame_of, is_picture
 from .pipe import Pipe, jpeg_end, png_end, pnm_end, rest_end
+from .video import is_video
 from .y4m import BEGINNING, y4m_frames
 
 NAME = "-"
@@ -75,6 +76,8 @@ def stream_frames(stream: Callable[[], BinaryIO]) -> Iterator[Frame | Unreadable
     try:
         if pipe.data.startswith(BEGINNING):
             yield from y4m_frames(NAME, pipe)
+        elif is_video("", bytes(pipe.data)):
+            raise PictureError("a video file, which must be named. Or pipe it with: ffmpeg -i FILE -f yuv4mpegpipe -")
         else:
             yield from _pictures(pipe)
     except (PictureError, OSError) as error:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from inference.sources import open_sources
-from kits.sources import Item, frames, reasons, shade
+from kits.sources import Item, frames, reasons, shade, write_video
 
 
 @pytest.fixture
@@ -103,6 +103,12 @@ def test_a_picture_that_is_cut_short(feed, suffix: str) -> None:  # type: ignore
 )
 def test_what_is_no_picture(feed, data: bytes) -> None:  # type: ignore[no-untyped-def]
     assert len(reasons(feed(data))) == 1
+
+
+def test_a_video_file_says_how_it_can_be_piped(feed, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for name, code in (("a.mkv", "mp4v"), ("a.mp4", "mp4v"), ("a.avi", "MJPG")):
+        (reason,) = reasons(feed(write_video(tmp_path / name, 3, code).read_bytes()))
+        assert "ffmpeg -i FILE -f yuv4mpegpipe" in reason
 
 
 @pytest.mark.parametrize("colours", ["C420jpeg", "C422", "C444", "C411", "Cmono"])

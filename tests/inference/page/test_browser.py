@@ -273,3 +273,12 @@ def test_keyboard_and_screen_reader(tmp_path: Path, window: Any) -> None:
         "2 people. 1: green. 2: green",
     ):
         assert part in spoken, spoken
+
+
+def test_where_a_browser_gives_no_camera_the_page_says_what_to_do(tmp_path: Path, window: Any) -> None:
+    """So it is with http to another machine than one's own."""
+    window.add_init_script("Object.defineProperty(navigator, 'mediaDevices', {value: undefined})")
+    with served(make_page(tmp_path)) as port:
+        window.goto(f"http://127.0.0.1:{port}/")
+        window.click("#show-camera")
+        until(window, f"document.getElementById('empty-text').textContent.includes('ssh -L {port}:localhost:{port}')")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.commands import LOGGER
 from common.errors import PictureError
+from faces.pictures import silent_opencv
 
 from ..frame import Frame, Unreadable
 from .video import check_frame, check_size, frame_count, why_short
@@ -31,6 +32,10 @@ STEADY = 10.0
 """Seconds for which a camera must send frames to count as one that works again."""
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each attempt to open a camera again."""
+LONG = 5.0
+"""Seconds before an end that are called a silence."""
+MOST_DAMAGED = 30
+"""Frames one after another: webcams begin with some that are."""
 SECONDS_TO_LEAVE = 2.0
 """For the thread to release the camera. One that hangs in the driver is left behind; it ends with the program."""
 
@@ -118,11 +123,13 @@ class _Reader:
     def _run(self) -> None:
         capture = None
         try:
-            capture = self._open_capture()
-            check_size(capture)
-            if self._live is None:
-                self.live = not frame_count(capture)
-            self._read(capture)
+            # OpenCV reports on the terminal that a camera falls silent, and which frames are damaged.
+            with silent_opencv():
+                capture = self._open_capture()
+                check_size(capture)
+                if self._live is None:
+                    self.live = not frame_count(capture)
+                self._read(capture)
         except Exception as error:
             # In a thread of its own nobody else would see it.
             self.reason = str(error) or type(error).__name__
@@ -136,12 +143,16 @@ class _Reader:
     def _read(self, capture: Any) -> None:
         import cv2
 
-        number, shown = 0, 0.0
+        number, damaged, shown, came = 0, 0, 0.0, time.monotonic()
         while not self._stopped and capture.grab():
             begun, came = time.perf_counter(), time.monotonic()
             found, picture = capture.retrieve()
             if not found:
-                raise PictureError("a frame that cannot be decoded")
+                damaged += 1
+                if damaged > MOST_DAMAGED:
+                    raise PictureError("it sends frames that cannot be decoded")
+                continue
+            damaged = 0
             check_frame(picture)
             # The wait for the camera's next frame is no work.
             milliseconds = (time.perf_counter() - begun) * 1e3
@@ -154,5 +165,7 @@ class _Reader:
             number += 1
         if not number:
             raise PictureError("it opened, but sends no frame that can be decoded")
+        if (silence := time.monotonic() - came) >= LONG:
+            raise PictureError(f"nothing came for {silence:.0f} s")
         if not self.live and not self._stopped:
             self.reason = why_short(capture, shown)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import inference.sources.live as live
 from common.errors import PictureError
 from inference.frame import Frame
 from inference.sources.live import live_frames
-from kits.sources import FakeCapture, Opener, reasons
+from kits.sources import FakeCapture, Opener, reasons, shade
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +84,21 @@ def test_a_camera_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
     assert reasons(live_frames("camera", lambda: opening.wait(60) and opener())) == ["nothing came for 0.2 s"]
     go_on.set()
     opening.set()
+
+
+def test_damaged_frames_are_passed_over_unless_there_is_nothing_else() -> None:
+    class Damaged(FakeCapture):
+        def retrieve(self) -> tuple[bool, NDArray[np.uint8]]:
+            return self.sent > self.good, shade(self.sent)
+
+    capture = Damaged(25)
+    capture.good = 20  # type: ignore[attr-defined]
+    found = list(live_frames("film", Opener([capture]), live=False))
+    assert [each.index for each in found if isinstance(each, Frame)] == [0, 1, 2, 3, 4]
+    capture = Damaged(1000)
+    capture.good = 1000  # type: ignore[attr-defined]
+    assert reasons(live_frames("camera", Opener([capture]))) == ["it sends frames that cannot be decoded"]
+    assert capture.sent == live.MOST_DAMAGED + 1
 
 
 def test_a_frame_of_another_size_than_a_picture_may_have() -> None:

@@ -91,8 +91,15 @@ def answer_about(options: argparse.Namespace) -> int:
     if not options.benchmark:
         wanted.insert(0, ("json" if options.json else "text", None))
     detector = NONE if options.no_detect or options.box else options.faces or AUTO
+    # Before a camera, each frame's answer counts; of many pictures, their number in a second.
+    hint = "throughput" if total and total > 1 else "latency"
     with FaceAnalyzer(
-        options.graph, options.device, detector=detector, precision=options.precision, smallest=options.min_face
+        options.graph,
+        options.device,
+        detector=detector,
+        precision=options.precision,
+        smallest=options.min_face,
+        hint=hint,
     ) as analyzer:
         about, summary = About.of(analyzer.runner), Summary()
         session = Session(analyzer, options.pictures, Found((options.box,)) if options.box else None)

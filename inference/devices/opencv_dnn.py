@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from common.errors import CardError, MokaError
 from common.files import file_hash
 from common.messages import last_line
-from common.places import net_files
+from common.places import ROOT, net_files
 
 from ..errors import DeviceError
 from ..mean import read_mean
@@ -116,7 +116,9 @@ def find_caffe_files(card: ModelCard) -> tuple[Path, Path]:
         raise CardError(f"{name}: not found (looked in {looked}). Copy it beside {card.path}, or use --device CPU.")
     if card.source and card.source.sha256 and file_hash(weights) != card.source.sha256:
         raise CardError(f"{weights}: is not the file that {card.path} was compiled from. Compile the network again.")
-    deploys = [folder / f"{net}.prototxt", net_files(net, folder.parent / "prototxt").deploy, net_files(net).deploy]
+    # The last is the one of this checkout.
+    homes = [folder.parent / "prototxt", Path("prototxt"), ROOT / "prototxt"]
+    deploys = [folder / f"{net}.prototxt", *(net_files(net, home).deploy for home in homes)]
     deploy = next((place for place in deploys if place.is_file()), None)
     if deploy is None:
         raise CardError(f"{deploys[-1]}: not found. Copy the net's deploy.prototxt to {deploys[0]}.")

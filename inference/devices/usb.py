@@ -86,5 +86,5 @@ def _number(file: Path) -> int:
     """Return the whole number that a file of sysfs holds, or 0."""
     try:
         return int(float(file.read_text("ascii").strip()))
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return 0

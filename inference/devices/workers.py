@@ -84,11 +84,12 @@ class Workers:
         self._closing = threading.Event()
         self._gone: DeviceError | None = None
         self._workers: dict[int, Worker] = {0: start()}
-        for number in range(1, count):
-            try:
-                self._workers[number] = start()
-            except DeviceError as error:
-                _logger.warning("%s %d of %d is left out: %s", name, number + 1, count, error)
+        try:
+            self._start_more(count)
+        except BaseException:
+            for worker in self._workers.values():
+                worker.close()
+            raise
         self._alive = len(self._workers)
         self._busy: set[int] = set()
         self._starting: set[int] = set()
@@ -137,6 +138,13 @@ class Workers:
                     os.kill(self._workers[number].pid, signal.SIGKILL)
         for number, thread in zip(self._workers, self._threads, strict=True):
             thread.join(SECONDS_TO_GIVE_UP if number in self._starting else SECONDS_TO_CLOSE)
+
+    def _start_more(self, count: int) -> None:
+        for number in range(1, count):
+            try:
+                self._workers[number] = self._start()
+            except DeviceError as error:
+                _logger.warning("%s %d of %d is left out: %s", self._name, number + 1, count, error)
 
     def _serve(self, number: int) -> None:
         """Work on jobs with one process, until all are closed or the device stays away."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import UsageError
-from common.places import GRAPH
+from common.places import GRAPH, ROOT
 from faces.detectors import DETECTORS
 
 from ..devices import PRECISIONS
@@ -17,6 +19,7 @@ from .settings import TOKEN_VARIABLE, Limits, check_token
 if TYPE_CHECKING:
     from .build import Page
 
+PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "fsspec", "s3fs")
 EXAMPLE = "python -m inference serve --source webcam --capture captures"
 
 
@@ -50,6 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Serve until a signal ends it."""
+    _check_packages()
     check_token(options.host, options.token)
     if not 0 <= options.port <= 65535:
         raise UsageError(f"--port {options.port}: expected 0 to 65535.")
@@ -69,6 +73,16 @@ def main(options: argparse.Namespace) -> None:
         server = make_server(page.guard, limits, page.end)
         print(_about(options, page, listening.getsockname()[1]), flush=True)
         server.run([listening])
+
+
+def _check_packages() -> None:
+    """Raise UsageError if the packages of the page are not installed: those of the runner may be, without them."""
+    missing = [name for name in PACKAGES if not find_spec(name)]
+    if missing:
+        raise UsageError(
+            f"the page needs packages that are not installed ({', '.join(missing)}). Install them: "
+            f"{sys.executable} -m pip install -r {ROOT}/locks/page.txt"
+        )
 
 
 def _about(options: argparse.Namespace, page: Page, port: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -22,25 +23,35 @@ DECODED = 2
 """Pictures that are decoded and not yet answered about: one is prepared while the device works on the other."""
 
 
+SILENT_SECONDS = 60.0
+"""A picture that takes so long is not answered about any more."""
+
+
 class Busy(InferenceError):
     """Too many pictures wait for the device."""
 
 
 class Engine:
-    """Answers about pictures, one at a time. It owns `analyzer`, which one thread may use.
-
-    `problem` is what the device has refused the last picture for, "" if it has not.
-    """
+    """Answers about pictures, one at a time. It owns `analyzer`, which one thread may use."""
 
     def __init__(self, analyzer: FaceAnalyzer, metrics: Metrics, limits: Limits) -> None:
         self.analyzer = analyzer
         self.metrics = metrics
-        self.problem = ""
+        self._problem = ""
+        self._begun = 0.0
         self._limits = limits
         self._device = ThreadPoolExecutor(1, "device")
         self._decoders = ThreadPoolExecutor(DECODED, "decode")
         self._decoded = asyncio.Semaphore(DECODED)
         self._waiting = 0
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the device: it has refused the last picture, or is silent about this one. "" if nothing is."""
+        silent = time.monotonic() - self._begun if self._begun else 0.0
+        if silent > SILENT_SECONDS:
+            return f"The device has said nothing for {silent:.0f} s."
+        return self._problem
 
     async def analyze(self, data: bytes) -> tuple[Picture, Analysis]:
         """Return the picture in a file's bytes, and the answers about it.
@@ -71,12 +82,15 @@ class Engine:
         self.analyzer.close()
 
     def _analyze(self, picture: Picture) -> Analysis:
+        self._begun = time.monotonic()
         try:
             analysis = self.analyzer.analyze(picture)
         except DeviceError as error:
-            self.problem = str(error)
+            self._problem = str(error)
             raise
-        self.problem = ""
+        finally:
+            self._begun = 0.0
+        self._problem = ""
         self.metrics.count(len(analysis.faces), analysis.milliseconds)
         return analysis
 

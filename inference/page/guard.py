@@ -57,7 +57,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, host: str, token: str | None, limits: Limits, metrics: Metrics) -> None:
         self._app = app
-        self._loopback = is_loopback(host)
+        # Who knows the token may also come through another server on this machine, by that server's name.
+        self._loopback = is_loopback(host) and token is None
         self._token = token
         self._limits = limits
         self._metrics = metrics

@@ -183,10 +183,12 @@ class Live:
             last = frame.index
             try:
                 analysis = tracker.update(self._engine.submit(frame.picture).result())
-            except (CancelledError, RuntimeError):
+            except CancelledError:
                 return
-            except MokaError as error:
-                self.problem = str(error)
+            except Exception as error:
+                # A fault must not end the thread: nobody would see why the picture stands still.
+                self.problem = str(error) if isinstance(error, MokaError) else last_line(error)
+                self._closed.wait(AGAIN_SECONDS)
                 continue
             number += 1
             times.append(time.monotonic())

@@ -22,11 +22,14 @@ from faces.pictures import MIN_SIDE
 from ..frame import Frame, Unreadable
 from .picture import frame_of, is_picture
 from .pipe import Pipe, jpeg_end, png_end, pnm_end, rest_end
+from .video import is_video
 from .y4m import BEGINNING, y4m_frames
 
 NAME = "-"
 # Bytes that tell formats apart. More may not come before the next picture.
 _BEGINNING = 16
+_TRAILER = 4096
+_NEXT = re.compile(rb"\xff\xd8\xff[\xc0-\xfe]|\x89PNG\r\n\x1a\n")
 _RAW = re.compile(r"raw:([0-9]{1,6})x([0-9]{1,6})(?:@([0-9]{1,4}(?:\.[0-9]{1,6})?))?")
 _ENDS: list[tuple[re.Pattern[bytes], Callable[[Pipe], int]]] = [
     (re.compile(rb"\xff\xd8\xff"), jpeg_end),
@@ -73,6 +76,8 @@ def stream_frames(stream: Callable[[], BinaryIO]) -> Iterator[Frame | Unreadable
     try:
         if pipe.data.startswith(BEGINNING):
             yield from y4m_frames(NAME, pipe)
+        elif is_video("", bytes(pipe.data)):
+            raise PictureError("a video file, which must be named. Or pipe it with: ffmpeg -i FILE -f yuv4mpegpipe -")
         else:
             yield from _pictures(pipe)
     except (PictureError, OSError) as error:
@@ -102,14 +107,25 @@ def raw_frames(stream: Callable[[], BinaryIO], width: int, height: int, rate: fl
         yield Unreadable(NAME, f"frame {index} is incomplete ({found}). Expected BGR, {width}x{height} pixels")
 
 
+def _skip_to_next(pipe: Pipe) -> bool:
+    """Remove the few bytes that some cameras write after a picture. Returns whether another picture follows them."""
+    pipe.fill(_TRAILER)
+    found = _NEXT.search(pipe.data, 0, _TRAILER)
+    if found:
+        pipe.take(found.start())
+    return found is not None
+
+
 def _pictures(pipe: Pipe) -> Iterator[Frame | Unreadable]:
     index = 0
     while pipe.data:
         begun = time.perf_counter()
-        end = next((end for beginning, end in _ENDS if beginning.match(pipe.data)), rest_end)
-        if index and not is_picture(bytes(pipe.data[:_BEGINNING])):
-            # What cameras write after the end of a picture.
+        if index and not is_picture(bytes(pipe.data[:_BEGINNING])) and not _skip_to_next(pipe):
+            # A photograph may end with a film or other things of its camera.
+            if index > 1 and len(pipe.data) >= _TRAILER:
+                raise PictureError(f"what follows picture {index} is no picture, so the rest was left out")
             return
+        end = next((end for beginning, end in _ENDS if beginning.match(pipe.data)), rest_end)
         yield frame_of(NAME, pipe.take(end(pipe)), begun, index)
         index += 1
         pipe.fill(_BEGINNING)

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from http.client import HTTPException
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from common.errors import PictureError, UsageError
@@ -30,6 +30,8 @@ OPEN_SECONDS = 10.0
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SECRET = re.compile(r"(?i)(?<=[?&])([^=&]*(?:user|usr|login|name|pass|pwd|token|key|auth|secret|sig)[^=&]*)=[^&]*")
 _CHUNK, _HEAD = 1 << 16, 16
+# How lists of videos begin: HLS, DASH.
+_PLAYLISTS = (b"#EXTM3U", b"<", b"\xef\xbb\xbf")
 # What a server says that does not know.
 _UNKNOWN_KINDS = ("application/octet-stream", "binary/octet-stream", "text/plain")
 _PICTURE_SECONDS = 60.0
@@ -65,17 +67,20 @@ def public_name(word: str) -> str:
 
 def _frames(word: str, parts: SplitResult) -> Iterator[Frame | Unreadable]:
     name = public_name(word)
+    live = None
     if parts.scheme.startswith("http"):
         begun = time.perf_counter()
         try:
-            data = _in_time(lambda: _fetch_picture(parts), _PICTURE_SECONDS)
+            answer = _in_time(lambda: _fetch(parts), _PICTURE_SECONDS)
         except PictureError as error:
             yield Unreadable(name, str(error))
             return
-        if data is not None:
-            yield frame_of(name, data, begun)
+        if answer.picture is not None:
+            yield frame_of(name, answer.picture, begun)
             return
-    yield from live_frames(name, lambda: _open_stream(word), always_live=False)
+        if answer.has_length:
+            live = False
+    yield from live_frames(name, lambda: _open_stream(word), live)
 
 
 def _open_stream(word: str) -> Any:
@@ -93,21 +98,27 @@ def _open_stream(word: str) -> Any:
     return capture
 
 
-def _fetch_picture(parts: SplitResult) -> bytes | None:
-    """Return the bytes of a picture, or None if the address leads to something else, which FFmpeg reads then.
+class _Answer(NamedTuple):
+    """What a server answers: the bytes of a picture, or whether something else has a length, as streams have not."""
 
-    Raises PictureError, with the reason alone.
-    """
+    picture: bytes | None = None
+    has_length: bool = False
+
+
+def _fetch(parts: SplitResult) -> _Answer:
+    """Ask for what the address leads to. Raises PictureError, with the reason alone."""
     user, at, host = parts.netloc.rpartition("@")
     address = parts._replace(netloc=host, fragment="").geturl()
     try:
         with _opener(address, user if at else None).open(address, timeout=OPEN_SECONDS) as answer:
             kind = answer.headers.get_content_type()
-            if kind.startswith("image/"):
-                return _read(answer, b"")
-            if kind in _UNKNOWN_KINDS and is_picture(head := answer.read(_HEAD)):
-                return _read(answer, head)
-            return None
+            if kind.startswith("multipart/"):
+                return _Answer()
+            head = answer.read(_HEAD)
+            if kind.startswith("image/") or (kind in _UNKNOWN_KINDS and is_picture(head)):
+                return _Answer(_read(answer, head))
+            # A playlist is short and names a stream that may have no end.
+            return _Answer(has_length="Content-Length" in answer.headers and not head.startswith(_PLAYLISTS))
     except urllib.error.HTTPError as error:
         error.close()
         raise PictureError(

@@ -77,13 +77,17 @@ def frames_of(name: str, capture: Any) -> Iterator[Frame | Unreadable]:
     """Yield the frames of an open video up to its end. Raises PictureError if a frame cannot be used."""
     import cv2
 
-    index, seconds = 0, 0.0
+    index, seconds, rate = 0, 0.0, capture.get(cv2.CAP_PROP_FPS)
     while True:
         begun = time.perf_counter()
         found, picture = capture.read()
         if not found:
             break
-        seconds = max(seconds, capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3)
+        shown = capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        if shown <= 0 and 1 <= rate <= 1000:
+            # A bare stream has no times.
+            shown = index / rate
+        seconds = max(seconds, shown)
         check_frame(picture)
         yield Frame(name, picture, index, seconds, milliseconds=(time.perf_counter() - begun) * 1e3, moving=True)
         index += 1

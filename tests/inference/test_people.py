@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -110,6 +111,23 @@ def test_benchmark_prints_figures_alone(ask: Callable[..., Done]) -> None:
     assert (figures["pictures"], figures["faces"]) == (2, 2)
     assert all(figures["milliseconds"][stage]["p99"] > 0 for stage in ("read", "prepare", "compute"))
     assert "pictures and" in ask("photos", "--benchmark", "--device", "CPU").out
+
+
+def test_many_pictures_are_set_up_for_throughput(
+    ask: Callable[..., Done], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints = []
+
+    class Hinted(analyzer.FaceAnalyzer):
+        def __init__(self, *words: Any, hint: str, **options: Any) -> None:
+            hints.append(hint)
+            super().__init__(*words, hint=hint, **options)
+
+    monkeypatch.setattr(people, "FaceAnalyzer", Hinted)
+    one, two = sorted((here / "photos").glob("*.png"))[:2]
+    for words in ([one], [one, two]):
+        assert ask(*map(str, words), "--device", "CPU").code == 0
+    assert hints == ["latency", "throughput"]
 
 
 @pytest.mark.parametrize(

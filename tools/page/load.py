@@ -16,14 +16,11 @@ import os
 import platform
 import re
 import socket
-import subprocess
-import sys
 import threading
 import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,9 +29,9 @@ import numpy as np
 
 from common.commands import Parser, run
 from common.errors import MokaError, UsageError
-from common.places import ROOT
 
 from ..sample_faces import draw_face
+from .serving import serving
 
 PEOPLE = ((8, 1, 3), (34, 0, 5), (66, 1, 12))
 """Age, gender and seed of the faces in the picture."""
@@ -55,14 +52,14 @@ def main(argv: Sequence[str]) -> int:
     """Run the load and print its figures."""
     options = _options(argv)
     picture = _picture()
-    with _serving(options) as (process, port):
+    with serving("--graph", options.graph, "--device", options.device) as (process, port):
         _send(port, picture)
         load = Load([], Counter())
         memory: list[float] = []
         refused: dict[str, str] = {}
         end = time.monotonic() + options.seconds
         threads = [threading.Thread(target=_client, args=(port, picture, end, load)) for _ in range(options.clients)]
-        threads.append(threading.Thread(target=_watch_memory, args=(process.pid, end, memory)))
+        threads.append(threading.Thread(target=_watch_memory, args=(process, end, memory)))
         threads.append(threading.Thread(target=_dawdle, args=(port, options.slow, end, refused)))
         threads.append(threading.Thread(target=_oversize, args=(port, refused)))
         for thread in threads:
@@ -99,28 +96,6 @@ def _picture() -> bytes:
             draw_face(*who), (320, 320), interpolation=cv2.INTER_CUBIC
         )
     return bytes(cv2.imencode(".jpg", picture)[1])
-
-
-@contextmanager
-def _serving(options: Namespace) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Start the page; yield its process and port."""
-    words = ["--graph", str(options.graph), "--device", options.device, "--port", "0"]
-    command = [sys.executable, "-m", "inference", "serve", *words]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-    )
-    try:
-        assert process.stdout and process.stderr
-        found = re.search(r":(\d+)/", process.stdout.readline())
-        if not found:
-            raise MokaError(f"the page does not start: {process.stderr.read().strip()}")
-        yield process, int(found[1])
-        if process.poll() is not None:
-            raise MokaError(f"the page has ended by itself, with exit code {process.returncode}.")
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def _send(port: int, picture: bytes) -> None:
@@ -216,7 +191,7 @@ def _report(options: Namespace, load: Load, memory: list[float], refused: dict[s
         "errors": problems,
         "latency": f"p50 {p50:.0f} ms, p90 {p90:.0f} ms, p99 {p99:.0f} ms, longest {1e3 * times[-1]:.0f} ms",
         "memory": f"{settled:.0f} MB after {SETTLED:.0%} of the time, {last:.0f} MB at the end, at most {max(memory):.0f} MB",
-        **refused,
+        **dict(sorted(refused.items())),
     }
     print("\n".join(f"{name:10}{text}" for name, text in rows.items()))
     failed = load.problems or last > GROWTH * settled or any(text.startswith("NOT") for text in refused.values())

@@ -12,13 +12,9 @@ if __name__ == "__main__":
 
 import math
 import os
-import re
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +24,9 @@ from numpy.typing import NDArray
 
 from common.commands import Parser, run
 from common.errors import MokaError
-from common.places import ROOT
 
 from ..sample_faces import draw_face
+from .serving import serving
 
 SHOTS = {
     "page_desktop": (1180, 760, "light", "live"),
@@ -66,8 +62,9 @@ def main(argv: Sequence[str]) -> None:
         video, photo = Path(folder, "door.mp4"), Path(folder, "photo.jpg")
         _write_video(video)
         cv2.imwrite(str(photo), _group(GROUP, 1280, 800))
-        with _serving(options.graph, video) as address:
-            _take(browser, address, photo, options.out)
+        words = ("--graph", options.graph, "--device", "CPU", "--source", video, "--capture", Path(folder, "captures"))
+        with serving(*words) as (_, port):
+            _take(browser, f"http://localhost:{port}/", photo, options.out)
 
 
 def _group(people: Sequence[tuple[int, int, int]], width: int, height: int) -> NDArray[np.uint8]:
@@ -94,25 +91,6 @@ def _write_video(path: Path) -> None:
         shift = np.array([[1, 0, 24 * math.sin(angle)], [0, 1, 8 * math.cos(angle)]], np.float32)
         writer.write(cv2.warpAffine(base, shift, (960, 600), borderMode=cv2.BORDER_REPLICATE))
     writer.release()
-
-
-@contextmanager
-def _serving(graph: Path, source: Path) -> Iterator[str]:
-    words = ["--graph", str(graph), "--device", "CPU", "--port", "0", "--source", str(source)]
-    command = [sys.executable, "-m", "inference", "serve", *words, "--capture", str(source.parent / "captures")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-    )
-    try:
-        assert process.stdout and process.stderr
-        found = re.search(r"http\S+", process.stdout.readline())
-        if not found:
-            raise MokaError(f"the page does not start: {process.stderr.read().strip()}")
-        yield found[0]
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def _take(browser: str, address: str, photo: Path, out: Path) -> None:

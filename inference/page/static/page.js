@@ -5,6 +5,7 @@ const by = (id) => document.getElementById(id);
 const LONGEST_SENT = 1280; // pixels of a camera's frame
 const LONGEST_SHOWN = 2048; // pixels of a photograph on the screen; the whole file is sent
 const MOST_LABELS = 8; // faces in a picture that have their answers beside them
+const AGAIN = 3000; // milliseconds after which a live picture that was refused is asked for again
 const SPOKEN_EVERY = 4000; // milliseconds between two messages to a screen reader, while a video runs
 const AGES = ["age", "years"]; // tasks whose value is a number of years
 const FIRST = [...AGES, "gender", "smile"];
@@ -100,10 +101,12 @@ function stop() {
 }
 
 function watch() {
-  by("video").src = `video?${Date.now()}`;
+  const run = state.run;
   by("video").hidden = false;
   by("capture").disabled = false;
   state.events = new EventSource("events");
+  // Also after an interruption, which ends the picture but not the events.
+  state.events.onopen = () => (by("video").src = `video?${Date.now()}`);
   state.events.onmessage = (event) => {
     const seen = JSON.parse(event.data);
     answers(seen, true);
@@ -111,7 +114,8 @@ function watch() {
     figures(seen.rate, seen.latency);
   };
   state.events.onerror = async () => {
-    const run = state.run;
+    const gone = state.events.readyState === EventSource.CLOSED;
+    if (gone) setTimeout(() => run === state.run && show("live"), AGAIN);
     try {
       const { problem } = await ask("status");
       if (run === state.run) complain(problem || "The live picture has stopped. It goes on by itself when it can.");
@@ -207,7 +211,7 @@ async function photograph(file) {
     const seen = await send("analyze", sent);
     if (run !== state.run) return;
     state.file = sent;
-    note("");
+    note(seen.cropped && `Taken as one face: ${seen.cropped}.`);
     answers(seen, false, picture ? by("photo") : null);
     figures(0, performance.now() - begun);
     by("capture").disabled = false;

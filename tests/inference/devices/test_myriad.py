@@ -14,14 +14,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from common.card import ModelCard, read_cards
-from inference.devices import myriad, worker_device
+from inference import FaceAnalyzer
+from inference.devices import myriad, worker_device, workers
 from inference.devices.cpu import CpuDevice
 from inference.errors import DeviceError
-from kits.inference import card_of, write_card, write_graph, write_network
+from inference.people import Session
+from kits.inference import card_of, one_colour, write_card, write_graph, write_network
 from myriad import lock
 
 PYTHON = Path(sys.executable)
@@ -124,6 +127,28 @@ def test_a_worker_that_dies_is_started_again(tmp_path: Path) -> None:
     assert len(after) == 20
     assert all((values["prob"] == before).all() for values in after)
     device.close()
+
+
+def test_a_folder_of_pictures_goes_on_where_a_worker_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole road from files to answers, with threads; the process is killed twice, whatever it is doing."""
+    monkeypatch.setattr(workers, "PAUSE", 0.01)
+    colours = {"blue": (220, 40, 40), "green": (40, 220, 40), "red": (40, 40, 220)}
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    expected = []
+    for number in range(24):
+        name = list(colours)[number % 3]
+        cv2.imwrite(str(pictures / f"{number:02}.png"), one_colour(colours[name]))
+        expected.append((f"{number:02}.png", name))
+    found = []
+    with FaceAnalyzer(write_graph(tmp_path / "graph"), "CPU", detector="none") as analyzer:
+        analyzer.runner.device.close()
+        device = analyzer.runner.device = myriad.MyriadDevice(analyzer.runner.cards, PYTHON, "CPU")
+        for frame, analysis in Session(analyzer, [str(pictures)]):
+            found.append((Path(frame.name).name, analysis.faces[0].answers[0].text))
+            if len(found) in (3, 11):
+                os.kill(device._workers._workers[0].pid, signal.SIGKILL)
+    assert found == expected
 
 
 def test_a_worker_that_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

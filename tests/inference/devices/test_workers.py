@@ -326,3 +326,19 @@ def test_a_mistake_of_ours_is_heard_of(caplog: pytest.LogCaptureFixture) -> None
     assert shared.ask([5]) == [6]
     assert issubclass(DeviceLost, DeviceError)
     shared.close()
+
+
+def test_interrupted_at_the_start_nothing_is_left_running() -> None:
+    started: list[Plain] = []
+    closed: list[Plain] = []
+
+    def start() -> Plain:
+        if started:
+            raise KeyboardInterrupt
+        started.append(Plain())
+        started[0].close = lambda: closed.append(started[0])  # type: ignore[method-assign]
+        return started[0]
+
+    with pytest.raises(KeyboardInterrupt):
+        Workers("The thing", start, 2)
+    assert closed == started

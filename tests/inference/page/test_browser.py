@@ -137,19 +137,21 @@ def test_what_is_no_picture_is_said(tmp_path: Path, window: Any) -> None:
     window.problems.clear()
 
 
-def test_the_camera_of_the_browser(tmp_path: Path, window: Any) -> None:
-    with served(make_page(tmp_path, faces=(Face((20, 20, 60, 60), 0.9),), capture=str(tmp_path / "captures"))) as port:
+def test_the_camera_of_the_browser_and_a_capture_on_s3(tmp_path: Path, window: Any, bucket: Any) -> None:
+    with served(make_page(tmp_path, faces=(Face((20, 20, 60, 60), 0.9),), capture="s3://faces/browser")) as port:
         window.goto(f"http://127.0.0.1:{port}/")
         window.click("#show-camera")
         people_of(window, 1)
         until(window, "document.getElementById('rate').textContent.includes('pictures/s')")
-        window.keyboard.press("Escape")
         window.click("#capture")
         until(window, "document.getElementById('note').textContent.startsWith('Captured')")
         assert window.evaluate("document.getElementById('camera').srcObject.active")
         window.click("#show-photo")
         assert window.evaluate("document.getElementById('camera').srcObject") is None
-    assert {path.suffix for path in (tmp_path / "captures").iterdir()} == {".jpg", ".json"}
+    keys = [each["Key"] for each in bucket.list_objects_v2(Bucket="faces")["Contents"]]
+    assert [Path(key).suffix for key in sorted(keys)] == [".jpg", ".json"]
+    answers = json.loads(bucket.get_object(Bucket="faces", Key=max(keys))["Body"].read())
+    assert (len(answers["faces"]), answers["source"]) == (1, "sent")
 
 
 def test_live_frames_flow_and_space_captures(tmp_path: Path, window: Any) -> None:
@@ -271,3 +273,12 @@ def test_keyboard_and_screen_reader(tmp_path: Path, window: Any) -> None:
         "2 people. 1: green. 2: green",
     ):
         assert part in spoken, spoken
+
+
+def test_where_a_browser_gives_no_camera_the_page_says_what_to_do(tmp_path: Path, window: Any) -> None:
+    """So it is with http to another machine than one's own."""
+    window.add_init_script("Object.defineProperty(navigator, 'mediaDevices', {value: undefined})")
+    with served(make_page(tmp_path)) as port:
+        window.goto(f"http://127.0.0.1:{port}/")
+        window.click("#show-camera")
+        until(window, f"document.getElementById('empty-text').textContent.includes('ssh -L {port}:localhost:{port}')")

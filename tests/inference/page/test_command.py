@@ -15,6 +15,7 @@ import cv2
 import pytest
 
 from inference import UsageError
+from inference.page import command
 from inference.page.build import find_source
 from kits.commands import run_command, start_process
 from kits.inference import one_colour, write_graph
@@ -90,3 +91,11 @@ def test_sources_that_may_come_later(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="--source empty: "):
         find_source("empty")
+
+
+def test_without_its_packages_the_page_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "s3fs" else object())
+    done = run_command("inference", "serve", "--port", "0", folder=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "not installed (s3fs). Install them: " in done.err
+    assert done.err.endswith("locks/page.txt\n")

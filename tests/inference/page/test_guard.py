@@ -139,3 +139,14 @@ def test_no_answer_may_be_kept_or_framed(client: TestClient) -> None:
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-frame-options"] == "DENY"
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_another_server_may_stand_before_a_page_with_a_token(tmp_path: Path) -> None:
+    """It hands on the name that the browser uses."""
+    with client_of(make_page(tmp_path, token=TOKEN), host="pi.example") as client:
+        headers = {**PNG, "origin": "https://pi.example", "authorization": f"Bearer {TOKEN}"}
+        assert client.post("/analyze", content=photo(), headers=headers).status_code == 200
+        assert (
+            client.post("/analyze", content=photo(), headers={**headers, "origin": "https://x.example"}).status_code
+            == 403
+        )

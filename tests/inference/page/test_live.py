@@ -184,3 +184,20 @@ def test_pictures_follow_one_another_slowly(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(page.live._closed, "wait", lambda seconds: shown.append(seconds) or False)
     page.live._read_once()
     assert shown.count(live.STILL_SECONDS) == 2
+
+
+def test_a_fault_does_not_end_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "AGAIN_SECONDS", 0.05)
+    page = make_page(tmp_path, source=("camera", moving()))
+    answer, failed = page.engine._analyze, []
+
+    def fail_once(picture: Any) -> Any:
+        if not failed:
+            failed.append(1)
+            raise RuntimeError("first line\nwhat went wrong")
+        return answer(picture)
+
+    monkeypatch.setattr(page.engine, "_analyze", fail_once)
+    with served(page) as port, open_url(port, "/events") as stream:
+        assert next_event(stream)["number"] == 1
+    assert failed

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import inference.sources.live as live
 from common.errors import PictureError
 from inference.frame import Frame
 from inference.sources.live import live_frames
-from kits.sources import FakeCapture, Opener, reasons
+from kits.sources import FakeCapture, Opener, reasons, shade
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(live, "STEADY", 0.0)
 
 
 def test_frames_are_live_and_numbered(caplog: pytest.LogCaptureFixture) -> None:
@@ -52,6 +55,13 @@ def test_a_camera_that_stops_is_opened_again(caplog: pytest.LogCaptureFixture) -
     assert all(capture.released for capture in captures if isinstance(capture, FakeCapture))
 
 
+def test_a_camera_that_ends_again_and_again_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "STEADY", 60.0)
+    opener = Opener([FakeCapture(2) for _ in range(10)])
+    assert reasons(live_frames("camera", opener)) == ["the stream ended. It was opened again 3 times"]
+    assert opener.asked == 4
+
+
 def test_a_camera_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "SILENCE", 0.2)
     monkeypatch.setattr(live, "SECONDS_TO_LEAVE", 0.1)
@@ -76,6 +86,21 @@ def test_a_camera_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
     opening.set()
 
 
+def test_damaged_frames_are_passed_over_unless_there_is_nothing_else() -> None:
+    class Damaged(FakeCapture):
+        def retrieve(self) -> tuple[bool, NDArray[np.uint8]]:
+            return self.sent > self.good, shade(self.sent)
+
+    capture = Damaged(25)
+    capture.good = 20  # type: ignore[attr-defined]
+    found = list(live_frames("film", Opener([capture]), live=False))
+    assert [each.index for each in found if isinstance(each, Frame)] == [0, 1, 2, 3, 4]
+    capture = Damaged(1000)
+    capture.good = 1000  # type: ignore[attr-defined]
+    assert reasons(live_frames("camera", Opener([capture]))) == ["it sends frames that cannot be decoded"]
+    assert capture.sent == live.MOST_DAMAGED + 1
+
+
 def test_a_frame_of_another_size_than_a_picture_may_have() -> None:
     assert "too" not in str(reasons(live_frames("camera", Opener([FakeCapture(1)]))))
     (reason,) = reasons(live_frames("camera", Opener([FakeCapture(3, size=(100_000, 100_000))])))
@@ -89,7 +114,7 @@ def test_a_driver_that_raises_what_nobody_expects() -> None:
 
 def test_a_file_somewhere_else_is_not_live_and_loses_no_frame() -> None:
     capture = FakeCapture(30, length=30)
-    found = list(live_frames("http://host.example.org/film.mp4", Opener([capture]), always_live=False))
+    found = list(live_frames("http://host.example.org/film.mp4", Opener([capture]), live=None))
     frames = [each for each in found if isinstance(each, Frame)]
     assert len(frames) == len(found) == 30
     assert [frame.index for frame in frames] == list(range(30))
@@ -98,9 +123,16 @@ def test_a_file_somewhere_else_is_not_live_and_loses_no_frame() -> None:
     assert capture.released
 
 
+def test_a_file_that_does_not_know_its_length() -> None:
+    opener = Opener([FakeCapture(30)])
+    found = list(live_frames("film.ts", opener, live=False))
+    assert [each.index for each in found if isinstance(each, Frame) and not each.live] == list(range(30))
+    assert opener.asked == 1
+
+
 def test_a_file_somewhere_else_that_breaks_off_does_not_begin_again() -> None:
     opener = Opener([FakeCapture(12, length=30)])
-    found = list(live_frames("film.mp4", opener, always_live=False))
+    found = list(live_frames("film.mp4", opener, live=None))
     assert [each.index for each in found if isinstance(each, Frame)] == list(range(12))
     assert reasons(iter(found)) == ["ends after 1.1 of 3.0 seconds, so it is cut short or damaged"]
     assert opener.asked == 1
@@ -108,13 +140,13 @@ def test_a_file_somewhere_else_that_breaks_off_does_not_begin_again() -> None:
 
 def test_a_camera_in_the_network_that_does_not_open_again_stays_a_camera() -> None:
     opener = Opener([FakeCapture(2), PictureError("gone"), FakeCapture(2), *[PictureError("gone")] * 3])
-    found = list(live_frames("camera", opener, always_live=False))
+    found = list(live_frames("camera", opener, live=None))
     assert opener.asked == 6
     assert all(each.live for each in found if isinstance(each, Frame))
 
 
 def test_a_stream_without_a_length_is_a_camera() -> None:
-    source = live_frames("http://host.example.org/stream", Opener([FakeCapture(10**6)]), always_live=False)
+    source = live_frames("http://host.example.org/stream", Opener([FakeCapture(10**6)]), live=None)
     frame = next(source)
     assert isinstance(frame, Frame)
     assert frame.live

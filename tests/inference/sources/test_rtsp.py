@@ -52,10 +52,13 @@ def test_a_camera_that_hangs_up_is_opened_again(caplog: pytest.LogCaptureFixture
     assert indices == sorted(set(indices))
 
 
-def test_a_camera_that_falls_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_falls_silent_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """FFmpeg gives up after the time that it was given, or the thread is left behind."""
     monkeypatch.setattr(url, "OPEN_SECONDS", 0.4)
     monkeypatch.setattr(live, "SILENCE", 2.0)
+    monkeypatch.setattr(live, "LONG", 0.3)
     with Camera(count=3, hang=True) as camera:
         source = open_sources([camera.address])
         found: list[Frame | Unreadable] = []
@@ -65,6 +68,8 @@ def test_a_camera_that_falls_silent_is_not_waited_for(monkeypatch: pytest.Monkey
                 break
         source.close()  # type: ignore[attr-defined]
     assert camera.visits >= 2
+    assert "nothing came for" in caplog.messages[0]
+    assert capfd.readouterr().err == ""
     assert all(isinstance(each, Frame) for each in found)
 
 

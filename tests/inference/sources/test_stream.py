@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from inference.sources import open_sources
-from kits.sources import Item, frames, reasons, shade
+from kits.sources import Item, frames, reasons, shade, write_video
 
 
 @pytest.fixture
@@ -80,6 +80,16 @@ def test_what_follows_a_photograph_is_no_picture_of_its_own(feed) -> None:  # ty
     assert len(frames(feed(jpeg + b"\0\0SEFH trailing bytes of a camera"))) == 1
 
 
+def test_bytes_between_pictures_lose_none(feed) -> None:  # type: ignore[no-untyped-def]
+    """Old cameras write some after the end of a JPEG, as in GENKI-4K."""
+    data = b"".join(encoded(".jpg", number) + b"\x86\x92\x85\x95\x00\x86" for number in range(3))
+    assert [round(frame.picture[..., 0].mean() / 8) for frame in frames(feed(data))] == [0, 1, 2]
+    found = list(feed(encoded(".jpg") * 2 + bytes(9000)))
+    assert reasons(iter(found)) == ["what follows picture 2 is no picture, so the rest was left out"]
+    assert len(found) == 3
+    assert len(frames(feed(encoded(".jpg") + bytes(9000)))) == 1
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".ppm", ".bmp"])
 def test_a_picture_that_is_cut_short(feed, suffix: str) -> None:  # type: ignore[no-untyped-def]
     data = encoded(suffix)
@@ -93,6 +103,12 @@ def test_a_picture_that_is_cut_short(feed, suffix: str) -> None:  # type: ignore
 )
 def test_what_is_no_picture(feed, data: bytes) -> None:  # type: ignore[no-untyped-def]
     assert len(reasons(feed(data))) == 1
+
+
+def test_a_video_file_says_how_it_can_be_piped(feed, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for name, code in (("a.mkv", "mp4v"), ("a.mp4", "mp4v"), ("a.avi", "MJPG")):
+        (reason,) = reasons(feed(write_video(tmp_path / name, 3, code).read_bytes()))
+        assert "ffmpeg -i FILE -f yuv4mpegpipe" in reason
 
 
 @pytest.mark.parametrize("colours", ["C420jpeg", "C422", "C444", "C411", "Cmono"])

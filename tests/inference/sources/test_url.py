@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import cv2
 import pytest
@@ -23,6 +24,8 @@ from kits.sources import frames, reasons, shade, write_video
 
 class Site(BaseHTTPRequestHandler):
     film = b""
+    transport = b""
+    names = "film.ts"
     asked: list[tuple[str, str]] = []  # noqa: RUF012 - emptied by the fixture
 
     def do_GET(self) -> None:
@@ -35,6 +38,11 @@ class Site(BaseHTTPRequestHandler):
             self.answer("image/jpeg", jpeg[: len(jpeg) // 2])
         elif path == "/film.mp4":
             self.answer("video/mp4", Site.film)
+        elif path == "/film.ts":
+            self.answer("video/mp2t", Site.transport)
+        elif path == "/list.m3u8":
+            text = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.2,\n{Site.names}\n#EXT-X-ENDLIST\n"
+            self.answer("application/x-mpegurl", text.encode())
         elif path == "/page":
             self.answer("text/html", b"<html>no picture</html>")
         elif path == "/stream":
@@ -86,6 +94,7 @@ class Site(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     Site.film = write_video(tmp_path_factory.mktemp("film") / "a.mp4", 12, "mp4v").read_bytes()
+    Site.transport = write_video(tmp_path_factory.mktemp("film") / "a.ts", 12, "mp4v").read_bytes()
     with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
@@ -110,8 +119,10 @@ def test_a_picture(site: str) -> None:
     assert reason.startswith("cut short")
 
 
-def test_a_video_loses_no_frame(site: str) -> None:
-    found = frames(open_sources([f"{site}/film.mp4"]))
+@pytest.mark.parametrize("path", ["film.mp4", "film.ts", "list.m3u8"])
+def test_a_video_loses_no_frame(site: str, path: str) -> None:
+    """Also one that does not say how long it is, and one that a playlist names."""
+    found = frames(open_sources([f"{site}/{path}"]))
     assert [frame.index for frame in found] == list(range(12))
     assert not any(frame.live for frame in found)
 
@@ -124,6 +135,15 @@ def test_the_stream_of_a_camera_is_live(site: str, capfd: pytest.CaptureFixture[
     assert frame.picture.shape == (48, 64, 3)
     source.close()  # type: ignore[attr-defined]
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_playlist_does_not_reach_files_of_this_computer(
+    site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "private.ts", 12, "mp4v")
+    monkeypatch.setattr(Site, "names", f"file://{path}")
+    (reason,) = reasons(open_sources([f"{site}/list.m3u8"]))
+    assert reason.startswith(("no stream of pictures opened", "it opened, but sends no frame"))
 
 
 @pytest.mark.parametrize(

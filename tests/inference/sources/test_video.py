@@ -11,9 +11,9 @@ import pytest
 
 from inference.frame import Frame
 from inference.sources import how_many, open_sources
-from inference.sources.video import is_video
+from inference.sources.video import frames_of, is_video
 from kits.commands import run_process
-from kits.sources import frames, reasons, write_video
+from kits.sources import FakeCapture, frames, reasons, write_video
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,18 @@ def test_neither_opencv_nor_ffmpeg_prints(tmp_path: Path) -> None:
     done = run_process("-c", code, str(tmp_path), folder=tmp_path)
     assert done.stderr == ""
     assert done.stdout.count("Unreadable") == 2
+
+
+def test_a_bare_stream_has_times_by_its_rate() -> None:
+    class Bare(FakeCapture):
+        def get(self, key: int) -> float:
+            return 0.0 if key == cv2.CAP_PROP_POS_MSEC else super().get(key)
+
+        def read(self) -> tuple[bool, np.ndarray]:
+            found = self.grab()
+            return found, self.retrieve()[1]
+
+    assert [frame.seconds for frame in frames(frames_of("a.h264", Bare(4)))] == [0.0, 0.1, 0.2, 0.3]
 
 
 def test_damage_in_the_middle_does_not_end_the_program(tmp_path: Path) -> None:

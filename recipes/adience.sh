@@ -40,7 +40,7 @@ iterations="$(how_long 400 2000)"
 run_folds "$iterations" pictures divisions
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
-compile "folds/$net/fold_0" "models/$net/${net}_iter_$iterations.caffemodel"
+compile "folds/$net/fold_0" "$weights"
 
 step "Asking the compiled net about one picture"
 ask "folds/$net/fold_0/data/DEF/test.csv"

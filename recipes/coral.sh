@@ -33,7 +33,7 @@ distributions
 
 step "Training $net"
 training solver "$iterations"
-weights="models/$net/${net}_iter_$iterations.caffemodel"
+settle "$iterations"
 
 step "Figures on the part that was held back"
 show "$moka" evaluate --net "$net" --weights "$weights" --looks mirror --table data/DEF/val.csv \

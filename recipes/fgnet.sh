@@ -39,7 +39,7 @@ iterations="$(how_long 100 400)"
 run_folds "$iterations"
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
-compile "folds/$net/fold_0" "models/$net/${net}_iter_$iterations.caffemodel"
+compile "folds/$net/fold_0" "$weights"
 
 step "Asking the compiled net about one face"
 ask "folds/$net/fold_0/data/DEF/test.csv" "folds/$net/fold_0"

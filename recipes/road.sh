@@ -152,6 +152,24 @@ training() {
         2> >(tee -a "$net.log" | grep --line-buffered -E '^[^I]|Iteration .*(loss|Test)|Test net output' >&2)
 }
 
+# Prints over how many iterations a net settles after a training of so many. Usage: how_settled ITERATIONS
+how_settled() {
+    local most
+    most="$(sed -n 's/^max_iter: //p' "prototxt/$net/settle_solver.prototxt")"
+    echo $(($1 < most ? $1 : most))
+}
+
+# Computes BatchNorm's statistics of the trained weights anew, unless that is done, and sets weights to what came out.
+# Usage: settle ITERATIONS of the training
+settle() {
+    local trained="models/$net/${net}_iter_$1.caffemodel" count
+    count="$(how_settled "$1")"
+    weights="models/$net/${net}_settled_iter_$count.caffemodel"
+    [ "$weights" -nt "$trained" ] && return
+    show "$moka" train --solver "prototxt/$net/settle_solver.prototxt" --max_iter "$count" --weights "$trained" --force \
+        2> >(tee -a "$net.log" | grep --line-buffered -E '^[^I]' >&2)
+}
+
 # Divides UTKFace, and makes its databases. Usage: utkface_data ARRAY OPTION... of build_dataset
 utkface_data() {
     local -n archives=$1
@@ -168,7 +186,7 @@ utkface_data() {
 train_on_utkface() {
     step "Training $net on UTKFace"
     training solver "$1"
-    weights="models/$net/${net}_iter_$1.caffemodel"
+    settle "$1"
 }
 
 # Writes one table of all pictures of a set, unless it is there. Usage: whole_table FOLDER OPTION... of build_dataset
@@ -217,12 +235,14 @@ plan() {
 # Runs the folds of plans/RECIPE.json, and sets published figures beside theirs. What is done is not repeated.
 # Usage: run_folds ITERATIONS [NAME...]; the plan may hold these variables too
 run_folds() {
-    local checkout="$MOKA_ROOT" iterations=$1
+    local checkout="$MOKA_ROOT" iterations=$1 settled
     shift
-    plan checkout folds iterations net database_options weights "$@" >folds.json
+    settled="$(how_settled "$iterations")"
+    plan checkout folds iterations settled net database_options weights "$@" >folds.json
     show "$moka" cross_validate folds.json --out "folds/$net" --jobs "$(nproc)"
     echo
     "$PYTHON" -m recipes.beside "folds/$net/folds.json" "$recipes/published/$RECIPE.json" --out report.txt
+    weights="models/$net/${net}_settled_iter_$settled.caffemodel"
 }
 
 # Compiles the net, as it was trained in FOLDER, into graph/, unless that is newer. Usage: compile FOLDER WEIGHTS_IN_FOLDER

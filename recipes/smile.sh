@@ -31,7 +31,7 @@ repeats=4
 run_folds "$iterations" repeats
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
-compile "folds/$net/fold_0" "models/$net/${net}_iter_$iterations.caffemodel"
+compile "folds/$net/fold_0" "$weights"
 
 step "Asking the compiled net about one picture"
 ask "folds/$net/fold_0/data/DEF/test.csv"

@@ -23,7 +23,7 @@ if [ -z "$seeds" ]; then
 else
     step "$seeds nets with the random seeds 0 to $((seeds - 1)): training, figures"
     run_folds "$iterations"
-    trained="folds/$net/fold_0" weights="models/$net/${net}_iter_$iterations.caffemodel"
+    trained="folds/$net/fold_0"
 fi
 
 step "Compiling for OpenVINO and for Myriad X"

@@ -21,6 +21,8 @@ from .residual import scores
 ABSENT = -1
 BATCH, TEST_BATCH = 64, 50
 FINETUNE_ITERATIONS = 300
+SETTLE_ITERATIONS = 60
+"""The statistics remember some ten (layers.STATISTICS_KEPT)."""
 UTKFACE_EYES = 0.29
 """The height of the eyes in UTKFace's crops (docs/faces.md has the measurement). The recipes cut other sets alike."""
 _MATRIX = "data/soft/years.binaryproto"
@@ -180,6 +182,26 @@ def solver(net: FaceNet, iterations: int, rate: float = 1.0) -> SolverParameter:
     return param
 
 
+def settle_solver(net: FaceNet) -> SolverParameter:
+    """Return the solver of the last step, which changes no weight, but computes BatchNorm's statistics anew.
+
+    In training they are those of augmented pictures, which differ from those that the net is asked about. docs/recipes.md
+    has what that costs.
+    """
+    normalised = any(layer.type == "BatchNorm" for layer in train_test(net).layer)
+    iterations = SETTLE_ITERATIONS if normalised else 1
+    return SolverParameter(
+        net=f"prototxt/{net.name}/train_test.prototxt",
+        base_lr=0,
+        lr_policy="fixed",
+        max_iter=iterations,
+        display=20,
+        snapshot=iterations,
+        snapshot_prefix=f"models/{net.name}/{net.name}_settled",
+        random_seed=1,
+    )
+
+
 def card(net: FaceNet) -> dict[str, Any]:
     """Return the net card."""
     readings: list[dict[str, Any]] = []
@@ -203,13 +225,17 @@ def card_text(net: FaceNet) -> str:
 
 
 def files(net: FaceNet) -> dict[str, str]:
-    """Return name -> contents of all files of a net. finetune_* starts from trained weights, with a lower rate."""
+    """Return name -> contents of all files of a net.
+
+    finetune_* starts from trained weights, with a lower rate; settle_* is what a training ends with.
+    """
     note = "# Written by python -m recipes.nets.\n"
     texts = {
         "train_test.prototxt": note + to_text(train_test(net)),
         "deploy.prototxt": note + to_text(deploy(net)),
         "solver.prototxt": note + to_text(solver(net, net.iterations)),
         "finetune_solver.prototxt": note + to_text(solver(net, FINETUNE_ITERATIONS, 0.2)),
+        "settle_solver.prototxt": note + to_text(settle_solver(net)),
         "card.json": card_text(net),
     }
     if net.training:

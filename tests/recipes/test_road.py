@@ -53,16 +53,16 @@ def touch(path: Path, time: float) -> None:
 @pytest.mark.parametrize("odd", ["/plain/it.caffemodel", 'a "b" \\n c&d/@folds@/ü', "{here}/models"])
 def test_the_plan_is_json_whatever_the_paths_are(tmp_path: Path, recipe: str, odd: str) -> None:
     """An array becomes as many words."""
-    script = (
-        f"checkout='/a \"&\\' iterations=7 weights='{odd}' repeats=4 net=Net database_options=(--tasks years,gender)\n"
-    )
+    script = f"checkout='/a \"&\\' iterations=7 settled=5 weights='{odd}' repeats=4 net=Net database_options=(--tasks years,gender)\n"
     script += f"pictures=('--images={odd}') divisions=(--fold 3)\n"
-    script += "plan checkout folds iterations net repeats database_options divisions pictures weights"
+    script += "plan checkout folds iterations settled net repeats database_options divisions pictures weights"
     plan = json.loads(road(tmp_path, script, "--folds", "3", recipe=recipe))
     assert plan["folds"] == 3
     words = [word for step in plan["steps"].values() for word in step]
     assert '/a "&\\/moka' in words
     assert "7" in plan["steps"]["train"]
+    assert "5" in plan["steps"]["settle"]
+    assert "models/Net/Net_settled_iter_5.caffemodel" in plan["steps"]["evaluate"]
     data = plan["steps"]["train_data"]
     assert data[data.index("--tasks") + 1] == "years,gender"
     assert (odd in words) == (recipe == "fgnet")
@@ -99,6 +99,22 @@ def test_a_training_is_made_once_resumed_and_begun_again_for_another_length(tmp_
     assert calls(tmp_path) == ["train --solver prototxt/Net/solver.prototxt --max_iter 30 --force"]
     road(tmp_path, script)
     assert calls(tmp_path) == [f"{start}--force"]
+
+
+def test_a_trained_net_settles_once(tmp_path: Path) -> None:
+    """Never for longer than it was trained."""
+    solver = tmp_path / "prototxt/Net/settle_solver.prototxt"
+    solver.parent.mkdir(parents=True)
+    solver.write_text("base_lr: 0\nmax_iter: 60\n")
+    touch(tmp_path / "models/Net/Net_iter_20.caffemodel", 1000)
+    script = 'net=Net; settle 20; echo "$weights"; how_settled 100'
+    weights = "models/Net/Net_settled_iter_20.caffemodel"
+    assert road(tmp_path, script).splitlines()[-2:] == [weights, "60"]
+    words = "--max_iter 20 --weights models/Net/Net_iter_20.caffemodel --force"
+    assert calls(tmp_path) == [f"train --solver prototxt/Net/settle_solver.prototxt {words}"]
+    touch(tmp_path / weights, 1005)
+    road(tmp_path, script)
+    assert calls(tmp_path) == []
 
 
 def test_a_net_is_compiled_again_when_it_was_trained_again(tmp_path: Path) -> None:

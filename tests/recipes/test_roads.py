@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from caffe_io.weights import read_weights
 from common.places import ROOT
 from kits.data_sets import write_adience
 from kits.faces import need_files
@@ -81,14 +82,26 @@ def test_utkface(of_utkface: tuple[Path, str]) -> None:
     out = folder / "utkface_out"
     for verb in ("build_dataset", "create_lmdb", "soft_labels", "train", "evaluate", "compile", "infer"):
         assert f"moka {verb} " in first
-    tasks = figures(out / "models/FaceRes/FaceRes_iter_1_test_torch_mirror.json")
+    tasks = figures(out / "models/FaceRes/FaceRes_settled_iter_1_test_torch_mirror.json")
     # A fifth of 40.
     assert tasks["years"]["pictures"] == tasks["gender"]["pictures"] == 8
     assert tasks["years"]["mae"] > 0
     assert 0 <= tasks["gender"]["accuracy"] <= 1
     assert "tringn/AgeGenderPrediction" in first
-    assert "tringn/AgeGenderPrediction" in (out / "models/FaceRes/FaceRes_iter_1_test_torch_mirror.html").read_text()
+    assert (
+        "tringn/AgeGenderPrediction"
+        in (out / "models/FaceRes/FaceRes_settled_iter_1_test_torch_mirror.html").read_text()
+    )
     check_net(out, "FaceRes")
+    trained, settled = (
+        read_weights(out / f"models/FaceRes/FaceRes{kind}_iter_1.caffemodel") for kind in ("", "_settled")
+    )
+    changed = {
+        name
+        for name, blobs in trained.items()
+        if any(not np.array_equal(*pair) for pair in zip(blobs, settled[name], strict=True))
+    }
+    assert changed == {name for name in trained if name.endswith("_bn")}
 
     before = made_once(out)
     assert len(before) > 15
@@ -144,7 +157,7 @@ def test_smile(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     before = made_once(out)
     second = ended_well(run_recipe("smile", *words, folder=tmp_path))
     assert made_once(out) == before
-    assert second.count("done before: net, tables, train_data, test_data, distributions, train, evaluate") == 2
+    assert second.count("done before: net, tables, train_data, test_data, distributions, train, settle, evaluate") == 2
     assert "moka compile" not in second
     assert "moka build_dataset" not in second
 
@@ -163,10 +176,10 @@ def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
         assert f"moka {done} " not in first
     assert "data/FGNET: 20 pictures, 20 faces, 0 pictures left out" in first
     # Of the net that saw nothing of FG-NET: every picture, and no gender to measure.
-    unseen = figures(out / "unseen/FaceRes_iter_1_test_torch_mirror.json")
+    unseen = figures(out / "unseen/FaceRes_settled_iter_1_test_torch_mirror.json")
     assert list(unseen) == ["years", "age by decade"]
     assert unseen["years"]["pictures"] == 20
-    with np.load(out / "unseen/FaceRes_iter_1_test_torch_mirror_predictions.npz") as saved:
+    with np.load(out / "unseen/FaceRes_settled_iter_1_test_torch_mirror_predictions.npz") as saved:
         assert len(set(saved["people"])) == 10
     # And every picture once more, in the fold of its person.
     tasks = figures(out / "folds/FaceRes/folds.json")
@@ -177,7 +190,7 @@ def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
         table = (out / f"folds/FaceRes/fold_{fold}/data/DEF/test.csv").read_text().splitlines()[1:]
         people += list({line.split(",")[1] for line in table})
         log = (out / f"folds/FaceRes/fold_{fold}/steps/06_train.log").read_text()
-        assert f"Finetuning from {out}/models/FaceRes/FaceRes_iter_1.caffemodel" in log
+        assert f"Finetuning from {out}/models/FaceRes/FaceRes_settled_iter_1.caffemodel" in log
     assert sorted(people) == [f"{person:03d}" for person in range(1, 11)]
     assert "years, mae: ours " in (out / "report.txt").read_text()
     check_net(out, "FaceRes")
@@ -199,12 +212,12 @@ def test_coral(tmp_path: Path) -> None:
     assert not [name for name in tests if name in tables["train"] + tables["val"]]
     assert "FaceRes_train: 22 records" in first
     assert "FaceRes_test: 5 records" in first
-    held_back = figures(out / "models/FaceRes/FaceRes_iter_1_test_torch_mirror.json")
+    held_back = figures(out / "models/FaceRes/FaceRes_settled_iter_1_test_torch_mirror.json")
     assert not (out / "measured").exists()
     second = ended_well(run_recipe("coral", *words, "--measure", "coral_out/data/DEF/test.csv", folder=tmp_path))
     for verb in ("build_dataset", "train", "compile"):
         assert f"moka {verb} " not in second
-    measured = figures(out / "measured/FaceRes_iter_1_test_torch_mirror.json")
+    measured = figures(out / "measured/FaceRes_settled_iter_1_test_torch_mirror.json")
     assert (held_back["years"]["pictures"], measured["years"]["pictures"]) == (5, 9)
     assert "arXiv 1901.07884" in first
     check_net(out, "FaceRes")

@@ -53,7 +53,8 @@ def touch(path: Path, time: float) -> None:
 @pytest.mark.parametrize("odd", ["/plain/it.caffemodel", 'a "b" \\n c&d/@folds@/ü', "{here}/models"])
 def test_the_plan_is_json_whatever_the_paths_are(tmp_path: Path, recipe: str, odd: str) -> None:
     """An array becomes as many words."""
-    script = f"checkout='/a \"&\\' iterations=7 settled=5 weights='{odd}' repeats=4 net=Net database_options=(--tasks years,gender)\n"
+    script = f"checkout='/a \"&\\' iterations=7 settled=5 weights='{odd}' repeats=4 net=Net\n"
+    script += "database_options=(--tasks years,gender)\n"
     script += f"pictures=('--images={odd}') divisions=(--fold 3)\n"
     script += "plan checkout folds iterations settled net repeats database_options divisions pictures weights"
     plan = json.loads(road(tmp_path, script, "--folds", "3", recipe=recipe))

@@ -173,7 +173,8 @@ def test_a_signal_ends_the_only_step(tmp_path: Path, number: signal.Signals) -> 
     wait_for(lambda: pid.exists() and bool(pid.read_text().strip()))
     process.send_signal(number)
     assert process.communicate(timeout=60)[1] == "stopped\n"
-    assert not Path(f"/proc/{pid.read_text().strip()}").exists()
+    # It has been killed; the system may need a moment to clear it away.
+    wait_for(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists())
     assert not (tmp_path / "out/fold_1").exists()
 
 

@@ -93,7 +93,7 @@ def test_first_step_at_the_stock_rate(folder: Path, logs: tuple[str, str]) -> No
     """Compare each weight's step, rate times gradient, after one iteration at AgeNet's own base_lr.
 
     In a pooling layer, rounding may choose the other of two equal maxima. One such window in 500,000 changes the gradient of
-    the layers before it by 2e-3 of its norm.
+    the layers before it by 2e-3 of its norm. Before pool5, which is after conv3, that is one filter of conv3.
     """
     from training.solvers.solver import Solver
 
@@ -110,7 +110,7 @@ def test_first_step_at_the_stock_rate(folder: Path, logs: tuple[str, str]) -> No
         solver.close()
     for parameter, mine, his in zip(solver.net.parameters, solver.histories, theirs, strict=True):
         difference = np.linalg.norm(mine.numpy().ravel() - np.array(his.data))
-        tolerance = 5e-3 if parameter.layer in ("conv1", "conv2") else 1e-5
+        tolerance = 5e-3 if parameter.layer in ("conv1", "conv2", "conv3") else 1e-5
         assert difference <= tolerance * np.linalg.norm(his.data), (parameter.layer, parameter.index)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import re
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,23 @@ _RATE = re.compile(r"lr = ([\d.eE+-]+)")
 _OUTPUT = re.compile(r"(Train|Test) net output #\d+: (\S+) = (-?nan|-?inf|[\d.eE+-]+)")
 
 
+_CLOUD = ("boto3", "botocore")
+"""TensorBoard imports them where they are installed, to write to S3. They open a socket on import."""
+
+
+@contextlib.contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """Keep the block from importing these packages, unless they are there already."""
+    absent = [name for name in names if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
 class Record:
     """Keeps the numbers of a run in `PREFIX_log.csv` (a number a row) and in a TensorBoard folder `PREFIX_tensorboard`.
 
@@ -32,7 +50,8 @@ class Record:
     """
 
     def __init__(self, prefix: str, start: int = 0) -> None:
-        from torch.utils.tensorboard import SummaryWriter
+        with _without(*_CLOUD):
+            from torch.utils.tensorboard import SummaryWriter
 
         self.path = Path(f"{prefix}_log.csv")
         self._file: TextIO | None = None

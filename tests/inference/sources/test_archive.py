@@ -77,7 +77,9 @@ def test_a_tar_that_is_cut_short(tmp_path: Path, png: bytes) -> None:
     assert "damaged" in reasons(iter(found))[-1]
 
 
-@pytest.mark.parametrize("data", [b"", b"no tar", gzip.compress(b"no tar", mtime=0), b"\x1f\x8b broken", b"BZh9 broken"])
+@pytest.mark.parametrize(
+    "data", [b"", b"no tar", gzip.compress(b"no tar", mtime=0), b"\x1f\x8b broken", b"BZh9 broken"]
+)
 def test_what_is_no_tar(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.tar"
     path.write_bytes(data)

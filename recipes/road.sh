@@ -148,7 +148,7 @@ training() {
     [ "models/$net/${net}_iter_$iterations.caffemodel" -nt "$begun" ] && return
     state="$(ls -t "models/$net/${net}"_iter_*.solverstate 2>/dev/null | head -n 1 || true)"
     if [ "$state" -nt "$begun" ]; then resume=(--snapshot "$state"); fi
-    show "$moka" train --solver "prototxt/$net/$solver.prototxt" --max_iter "$iterations" "${resume[@]}" \
+    show "$moka" train --solver "prototxt/$net/$solver.prototxt" --max_iter "$iterations" --precision auto "${resume[@]}" \
         2> >(tee -a "$net.log" | grep --line-buffered -E '^[^I]|Iteration .*(loss|Test)|Test net output' >&2)
 }
 
@@ -166,7 +166,8 @@ settle() {
     count="$(how_settled "$1")"
     weights="models/$net/${net}_settled_iter_$count.caffemodel"
     [ "$weights" -nt "$trained" ] && return
-    show "$moka" train --solver "prototxt/$net/settle_solver.prototxt" --max_iter "$count" --weights "$trained" --force \
+    show "$moka" train --solver "prototxt/$net/settle_solver.prototxt" --max_iter "$count" --weights "$trained" \
+        --precision auto --force \
         2> >(tee -a "$net.log" | grep --line-buffered -E '^[^I]' >&2)
 }
 

@@ -1,4 +1,4 @@
-"""Times the same work here and in the originals, and writes docs/benchmarks.md.
+"""Times the same work here and in the originals, and writes its section of docs/benchmarks.md.
 
     python -m tools.bench [WORK ...] [--rounds 3]
 
@@ -25,6 +25,7 @@ from common.errors import UsageError
 from common.files import atomic_file
 from common.messages import known_names
 from common.places import ROOT
+from training.solvers.precision import cpu_flags
 
 from .works import Run, Work, best_blas, prepare, run_process, works
 
@@ -32,6 +33,8 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 SIDES = ("ours", "theirs")
 Runs = dict[str, list[Run]]
 """Side -> its runs."""
+WIDEST = {"amx_bf16": "with AMX", "avx512f": "with AVX512", "avx2": "with AVX2"}
+"""Flag of a processor -> how the page calls it."""
 NO_BF16 = """
 bf16 is not in the table: this processor has neither AVX512_BF16 nor AMX. It could only emulate bf16, which is slower.
 """
@@ -100,28 +103,41 @@ def main(argv: Sequence[str]) -> None:
 
 
 def write(lines: list[str], rounds: int, note: str) -> None:
-    """Write docs/benchmarks.md, with the machine that was measured."""
-    text = f"""# Benchmarks
+    """Write this machine's section of docs/benchmarks.md. Those of other processors stay."""
+    title = f"## {processor()}, {os.cpu_count()} cores"
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    blas = " ".join(f"{name}={value}" for name, value in best_blas().items()) or "its default"
+    section = f"""{title}
 
-Written by `python -m tools.bench` on {time.strftime("%Y-%m-%d")}: {processor()}, {os.cpu_count()} cores,
-{platform.system()} {platform.machine()}, Python {platform.python_version()}. "Theirs" is Caffe 1.0 of Debian 11 with OpenBLAS
-({" ".join(f"{name}={value}" for name, value in best_blas().items()) or "its default"}, its fastest setting here),
-or Model Optimizer 2021.4.2, both from the tool chain.
-
-- ours, theirs: the median of {rounds} rounds (least to most)
-- ratio: how many times faster ours is
-- goal: the ratio, or the time, that we aim for
-- memory: the peak of one process in MB, ours / theirs
-- waiting: the share of the time, start-up included, that our training waits for data
+{time.strftime("%Y-%m-%d")}, the median of {rounds} rounds. {system}. Caffe's OpenBLAS has {blas}, its fastest setting here.
 {note}
 | work | ours | theirs | ratio | goal | memory | waiting | reached |
 |---|---|---|---|---|---|---|---|
 """
+    section += "\n".join(lines) + "\n"
     with atomic_file(PAGE, force=True) as temporary:
-        temporary.write_text(text + "\n".join(lines) + "\n")
+        temporary.write_text(with_section(PAGE.read_text(), title, section))
+
+
+def with_section(page: str, title: str, section: str) -> str:
+    """Return the page with the section of that title replaced, or added at the end."""
+    head, *others = re.split(r"(?m)^(?=## )", page)
+    kept = [other.rstrip("\n") + "\n" for other in others]
+    places = [number for number, other in enumerate(kept) if other.startswith(title + "\n")]
+    if places:
+        kept[places[0]] = section
+    else:
+        kept.append(section)
+    return "\n".join([head.rstrip("\n") + "\n", *kept])
 
 
 def processor() -> str:
+    """Return the processor's name, with the widest of the instructions that matter: the same name may have them or not."""
+    widest = next((name for flag, name in WIDEST.items() if flag in cpu_flags()), "")
+    return f"{_model()} {widest}".strip()
+
+
+def _model() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if "model name" in line:
             return line.split(":")[1].strip()

@@ -69,9 +69,25 @@ def test_an_unknown_work() -> None:
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = bench.PAGE.read_text()
-    monkeypatch.setattr(bench, "PAGE", tmp_path / "benchmarks.md")
+    own = tmp_path / "benchmarks.md"
+    own.write_text(page)
+    monkeypatch.setattr(bench, "PAGE", own)
+    monkeypatch.setattr(bench, "processor", lambda: "A new processor")
     bench.write(["| a | b |"], 3, bench.NO_BF16)
-    text = (tmp_path / "benchmarks.md").read_text()
-    assert text.startswith("# Benchmarks\n\nWritten by `python -m tools.bench` on ")
-    head = "\n- ours, theirs: " + text.split("\n- ours, theirs: ")[1].split("| a | b |")[0]
-    assert head in page, "the page in docs is of this form"
+    text = own.read_text()
+    assert text.startswith(page), "the sections of other processors stay"
+    head = "\nbf16 is not" + text.split("\nbf16 is not")[-1].split("| a | b |")[0]
+    assert head in page, "the sections in docs are of this form"
+
+
+def test_a_section_replaces_that_of_its_processor_alone() -> None:
+    page = "# Benchmarks\n\nIntro.\n\n## One\n\n| a |\n\n## Two\n\n| b |\n"
+    assert bench.with_section(page, "## One", "## One\n\n| c |\n") == page.replace("| a |", "| c |")
+    assert bench.with_section(page, "## Three", "## Three\n\n| d |\n") == page + "\n## Three\n\n| d |\n"
+
+
+def test_a_processor_is_named_with_its_widest_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "cpu_flags", lambda: {"avx2", "avx512f"})
+    assert bench.processor().endswith(" with AVX512")
+    monkeypatch.setattr(bench, "cpu_flags", lambda: {"sse2"})
+    assert " with " not in bench.processor()

@@ -621,7 +621,11 @@ class LayerParameter(_message.Message):
     RECURRENT_PARAM_FIELD_NUMBER: _builtins.int
     SWISH_PARAM_FIELD_NUMBER: _builtins.int
     CLIP_PARAM_FIELD_NUMBER: _builtins.int
+    MULTIBOX_LOSS_PARAM_FIELD_NUMBER: _builtins.int
     PERMUTE_PARAM_FIELD_NUMBER: _builtins.int
+    PRIOR_BOX_PARAM_FIELD_NUMBER: _builtins.int
+    DETECTION_OUTPUT_PARAM_FIELD_NUMBER: _builtins.int
+    NORM_PARAM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     type: _builtins.str
     phase: Global___Phase.ValueType
@@ -740,9 +744,17 @@ class LayerParameter(_message.Message):
     @_builtins.property
     def clip_param(self) -> Global___ClipParameter: ...
     @_builtins.property
-    def permute_param(self) -> Global___PermuteParameter:
-        """not Caffe 1.0's: from the SSD fork, with its number"""
+    def multibox_loss_param(self) -> Global___MultiBoxLossParameter:
+        """Not Caffe 1.0's: from the SSD fork, with its numbers."""
 
+    @_builtins.property
+    def permute_param(self) -> Global___PermuteParameter: ...
+    @_builtins.property
+    def prior_box_param(self) -> Global___PriorBoxParameter: ...
+    @_builtins.property
+    def detection_output_param(self) -> Global___DetectionOutputParameter: ...
+    @_builtins.property
+    def norm_param(self) -> Global___NormalizeParameter: ...
     def __init__(
         self,
         *,
@@ -806,11 +818,15 @@ class LayerParameter(_message.Message):
         recurrent_param: Global___RecurrentParameter | None = ...,
         swish_param: Global___SwishParameter | None = ...,
         clip_param: Global___ClipParameter | None = ...,
+        multibox_loss_param: Global___MultiBoxLossParameter | None = ...,
         permute_param: Global___PermuteParameter | None = ...,
+        prior_box_param: Global___PriorBoxParameter | None = ...,
+        detection_output_param: Global___DetectionOutputParameter | None = ...,
+        norm_param: Global___NormalizeParameter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "scale_param", b"scale_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "window_data_param", b"window_data_param"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "multibox_loss_param", b"multibox_loss_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "scale_param", b"scale_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "window_data_param", b"window_data_param"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "propagate_down", b"propagate_down", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "scale_param", b"scale_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "window_data_param", b"window_data_param"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "multibox_loss_param", b"multibox_loss_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "propagate_down", b"propagate_down", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "scale_param", b"scale_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "window_data_param", b"window_data_param"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1345,6 +1361,49 @@ class DataParameter(_message.Message):
 Global___DataParameter: _TypeAlias = DataParameter  # noqa: Y015
 
 @_typing.final
+class DetectionOutputParameter(_message.Message):
+    """Of the SSD fork: how predictions become boxes. Without confidence_threshold every box counts, and -1 keeps them all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUM_CLASSES_FIELD_NUMBER: _builtins.int
+    SHARE_LOCATION_FIELD_NUMBER: _builtins.int
+    BACKGROUND_LABEL_ID_FIELD_NUMBER: _builtins.int
+    NMS_PARAM_FIELD_NUMBER: _builtins.int
+    CODE_TYPE_FIELD_NUMBER: _builtins.int
+    KEEP_TOP_K_FIELD_NUMBER: _builtins.int
+    VARIANCE_ENCODED_IN_TARGET_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_THRESHOLD_FIELD_NUMBER: _builtins.int
+    num_classes: _builtins.int
+    share_location: _builtins.bool
+    background_label_id: _builtins.int
+    code_type: Global___PriorBoxParameter.CodeType.ValueType
+    keep_top_k: _builtins.int
+    variance_encoded_in_target: _builtins.bool
+    confidence_threshold: _builtins.float
+    @_builtins.property
+    def nms_param(self) -> Global___NonMaximumSuppressionParameter: ...
+    def __init__(
+        self,
+        *,
+        num_classes: _builtins.int | None = ...,
+        share_location: _builtins.bool | None = ...,
+        background_label_id: _builtins.int | None = ...,
+        nms_param: Global___NonMaximumSuppressionParameter | None = ...,
+        code_type: Global___PriorBoxParameter.CodeType.ValueType | None = ...,
+        keep_top_k: _builtins.int | None = ...,
+        variance_encoded_in_target: _builtins.bool | None = ...,
+        confidence_threshold: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["background_label_id", b"background_label_id", "code_type", b"code_type", "confidence_threshold", b"confidence_threshold", "keep_top_k", b"keep_top_k", "nms_param", b"nms_param", "num_classes", b"num_classes", "share_location", b"share_location", "variance_encoded_in_target", b"variance_encoded_in_target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background_label_id", b"background_label_id", "code_type", b"code_type", "confidence_threshold", b"confidence_threshold", "keep_top_k", b"keep_top_k", "nms_param", b"nms_param", "num_classes", b"num_classes", "share_location", b"share_location", "variance_encoded_in_target", b"variance_encoded_in_target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DetectionOutputParameter: _TypeAlias = DetectionOutputParameter  # noqa: Y015
+
+@_typing.final
 class DropoutParameter(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1865,6 +1924,145 @@ class MemoryDataParameter(_message.Message):
 Global___MemoryDataParameter: _TypeAlias = MemoryDataParameter  # noqa: Y015
 
 @_typing.final
+class MultiBoxLossParameter(_message.Message):
+    """Of the SSD fork: which boxes the priors are trained on, and what their errors count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _LocLossType:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _LocLossTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MultiBoxLossParameter._LocLossType.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        L2: MultiBoxLossParameter._LocLossType.ValueType  # 0
+        SMOOTH_L1: MultiBoxLossParameter._LocLossType.ValueType  # 1
+
+    class LocLossType(_LocLossType, metaclass=_LocLossTypeEnumTypeWrapper): ...
+    L2: MultiBoxLossParameter.LocLossType.ValueType  # 0
+    SMOOTH_L1: MultiBoxLossParameter.LocLossType.ValueType  # 1
+
+    class _ConfLossType:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ConfLossTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MultiBoxLossParameter._ConfLossType.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SOFTMAX: MultiBoxLossParameter._ConfLossType.ValueType  # 0
+        LOGISTIC: MultiBoxLossParameter._ConfLossType.ValueType  # 1
+
+    class ConfLossType(_ConfLossType, metaclass=_ConfLossTypeEnumTypeWrapper): ...
+    SOFTMAX: MultiBoxLossParameter.ConfLossType.ValueType  # 0
+    LOGISTIC: MultiBoxLossParameter.ConfLossType.ValueType  # 1
+
+    class _MatchType:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MatchTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MultiBoxLossParameter._MatchType.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        BIPARTITE: MultiBoxLossParameter._MatchType.ValueType  # 0
+        PER_PREDICTION: MultiBoxLossParameter._MatchType.ValueType  # 1
+
+    class MatchType(_MatchType, metaclass=_MatchTypeEnumTypeWrapper): ...
+    BIPARTITE: MultiBoxLossParameter.MatchType.ValueType  # 0
+    PER_PREDICTION: MultiBoxLossParameter.MatchType.ValueType  # 1
+
+    class _MiningType:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MiningTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MultiBoxLossParameter._MiningType.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        NONE: MultiBoxLossParameter._MiningType.ValueType  # 0
+        MAX_NEGATIVE: MultiBoxLossParameter._MiningType.ValueType  # 1
+        HARD_EXAMPLE: MultiBoxLossParameter._MiningType.ValueType  # 2
+
+    class MiningType(_MiningType, metaclass=_MiningTypeEnumTypeWrapper): ...
+    NONE: MultiBoxLossParameter.MiningType.ValueType  # 0
+    MAX_NEGATIVE: MultiBoxLossParameter.MiningType.ValueType  # 1
+    HARD_EXAMPLE: MultiBoxLossParameter.MiningType.ValueType  # 2
+
+    LOC_LOSS_TYPE_FIELD_NUMBER: _builtins.int
+    CONF_LOSS_TYPE_FIELD_NUMBER: _builtins.int
+    LOC_WEIGHT_FIELD_NUMBER: _builtins.int
+    NUM_CLASSES_FIELD_NUMBER: _builtins.int
+    SHARE_LOCATION_FIELD_NUMBER: _builtins.int
+    MATCH_TYPE_FIELD_NUMBER: _builtins.int
+    OVERLAP_THRESHOLD_FIELD_NUMBER: _builtins.int
+    USE_PRIOR_FOR_MATCHING_FIELD_NUMBER: _builtins.int
+    BACKGROUND_LABEL_ID_FIELD_NUMBER: _builtins.int
+    USE_DIFFICULT_GT_FIELD_NUMBER: _builtins.int
+    DO_NEG_MINING_FIELD_NUMBER: _builtins.int
+    NEG_POS_RATIO_FIELD_NUMBER: _builtins.int
+    NEG_OVERLAP_FIELD_NUMBER: _builtins.int
+    CODE_TYPE_FIELD_NUMBER: _builtins.int
+    ENCODE_VARIANCE_IN_TARGET_FIELD_NUMBER: _builtins.int
+    MAP_OBJECT_TO_AGNOSTIC_FIELD_NUMBER: _builtins.int
+    IGNORE_CROSS_BOUNDARY_BBOX_FIELD_NUMBER: _builtins.int
+    BP_INSIDE_FIELD_NUMBER: _builtins.int
+    MINING_TYPE_FIELD_NUMBER: _builtins.int
+    NMS_PARAM_FIELD_NUMBER: _builtins.int
+    SAMPLE_SIZE_FIELD_NUMBER: _builtins.int
+    USE_PRIOR_FOR_NMS_FIELD_NUMBER: _builtins.int
+    loc_loss_type: Global___MultiBoxLossParameter.LocLossType.ValueType
+    conf_loss_type: Global___MultiBoxLossParameter.ConfLossType.ValueType
+    loc_weight: _builtins.float
+    num_classes: _builtins.int
+    share_location: _builtins.bool
+    match_type: Global___MultiBoxLossParameter.MatchType.ValueType
+    overlap_threshold: _builtins.float
+    use_prior_for_matching: _builtins.bool
+    background_label_id: _builtins.int
+    use_difficult_gt: _builtins.bool
+    do_neg_mining: _builtins.bool
+    neg_pos_ratio: _builtins.float
+    neg_overlap: _builtins.float
+    code_type: Global___PriorBoxParameter.CodeType.ValueType
+    encode_variance_in_target: _builtins.bool
+    map_object_to_agnostic: _builtins.bool
+    ignore_cross_boundary_bbox: _builtins.bool
+    bp_inside: _builtins.bool
+    mining_type: Global___MultiBoxLossParameter.MiningType.ValueType
+    sample_size: _builtins.int
+    use_prior_for_nms: _builtins.bool
+    @_builtins.property
+    def nms_param(self) -> Global___NonMaximumSuppressionParameter: ...
+    def __init__(
+        self,
+        *,
+        loc_loss_type: Global___MultiBoxLossParameter.LocLossType.ValueType | None = ...,
+        conf_loss_type: Global___MultiBoxLossParameter.ConfLossType.ValueType | None = ...,
+        loc_weight: _builtins.float | None = ...,
+        num_classes: _builtins.int | None = ...,
+        share_location: _builtins.bool | None = ...,
+        match_type: Global___MultiBoxLossParameter.MatchType.ValueType | None = ...,
+        overlap_threshold: _builtins.float | None = ...,
+        use_prior_for_matching: _builtins.bool | None = ...,
+        background_label_id: _builtins.int | None = ...,
+        use_difficult_gt: _builtins.bool | None = ...,
+        do_neg_mining: _builtins.bool | None = ...,
+        neg_pos_ratio: _builtins.float | None = ...,
+        neg_overlap: _builtins.float | None = ...,
+        code_type: Global___PriorBoxParameter.CodeType.ValueType | None = ...,
+        encode_variance_in_target: _builtins.bool | None = ...,
+        map_object_to_agnostic: _builtins.bool | None = ...,
+        ignore_cross_boundary_bbox: _builtins.bool | None = ...,
+        bp_inside: _builtins.bool | None = ...,
+        mining_type: Global___MultiBoxLossParameter.MiningType.ValueType | None = ...,
+        nms_param: Global___NonMaximumSuppressionParameter | None = ...,
+        sample_size: _builtins.int | None = ...,
+        use_prior_for_nms: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["background_label_id", b"background_label_id", "bp_inside", b"bp_inside", "code_type", b"code_type", "conf_loss_type", b"conf_loss_type", "do_neg_mining", b"do_neg_mining", "encode_variance_in_target", b"encode_variance_in_target", "ignore_cross_boundary_bbox", b"ignore_cross_boundary_bbox", "loc_loss_type", b"loc_loss_type", "loc_weight", b"loc_weight", "map_object_to_agnostic", b"map_object_to_agnostic", "match_type", b"match_type", "mining_type", b"mining_type", "neg_overlap", b"neg_overlap", "neg_pos_ratio", b"neg_pos_ratio", "nms_param", b"nms_param", "num_classes", b"num_classes", "overlap_threshold", b"overlap_threshold", "sample_size", b"sample_size", "share_location", b"share_location", "use_difficult_gt", b"use_difficult_gt", "use_prior_for_matching", b"use_prior_for_matching", "use_prior_for_nms", b"use_prior_for_nms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background_label_id", b"background_label_id", "bp_inside", b"bp_inside", "code_type", b"code_type", "conf_loss_type", b"conf_loss_type", "do_neg_mining", b"do_neg_mining", "encode_variance_in_target", b"encode_variance_in_target", "ignore_cross_boundary_bbox", b"ignore_cross_boundary_bbox", "loc_loss_type", b"loc_loss_type", "loc_weight", b"loc_weight", "map_object_to_agnostic", b"map_object_to_agnostic", "match_type", b"match_type", "mining_type", b"mining_type", "neg_overlap", b"neg_overlap", "neg_pos_ratio", b"neg_pos_ratio", "nms_param", b"nms_param", "num_classes", b"num_classes", "overlap_threshold", b"overlap_threshold", "sample_size", b"sample_size", "share_location", b"share_location", "use_difficult_gt", b"use_difficult_gt", "use_prior_for_matching", b"use_prior_for_matching", "use_prior_for_nms", b"use_prior_for_nms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MultiBoxLossParameter: _TypeAlias = MultiBoxLossParameter  # noqa: Y015
+
+@_typing.final
 class MVNParameter(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1888,6 +2086,66 @@ class MVNParameter(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MVNParameter: _TypeAlias = MVNParameter  # noqa: Y015
+
+@_typing.final
+class NonMaximumSuppressionParameter(_message.Message):
+    """Of the SSD fork: boxes that overlap a better one by more than nms_threshold are dropped. With eta below 1 each box that is
+    kept lowers the threshold, as long as it is above 0.5.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NMS_THRESHOLD_FIELD_NUMBER: _builtins.int
+    TOP_K_FIELD_NUMBER: _builtins.int
+    ETA_FIELD_NUMBER: _builtins.int
+    nms_threshold: _builtins.float
+    top_k: _builtins.int
+    eta: _builtins.float
+    def __init__(
+        self,
+        *,
+        nms_threshold: _builtins.float | None = ...,
+        top_k: _builtins.int | None = ...,
+        eta: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["eta", b"eta", "nms_threshold", b"nms_threshold", "top_k", b"top_k"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["eta", b"eta", "nms_threshold", b"nms_threshold", "top_k", b"top_k"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NonMaximumSuppressionParameter: _TypeAlias = NonMaximumSuppressionParameter  # noqa: Y015
+
+@_typing.final
+class NormalizeParameter(_message.Message):
+    """Of the SSD fork: division by the norm over the channels of a pixel, or of the whole picture, and then a learnt factor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACROSS_SPATIAL_FIELD_NUMBER: _builtins.int
+    SCALE_FILLER_FIELD_NUMBER: _builtins.int
+    CHANNEL_SHARED_FIELD_NUMBER: _builtins.int
+    EPS_FIELD_NUMBER: _builtins.int
+    across_spatial: _builtins.bool
+    channel_shared: _builtins.bool
+    eps: _builtins.float
+    @_builtins.property
+    def scale_filler(self) -> Global___FillerParameter: ...
+    def __init__(
+        self,
+        *,
+        across_spatial: _builtins.bool | None = ...,
+        scale_filler: Global___FillerParameter | None = ...,
+        channel_shared: _builtins.bool | None = ...,
+        eps: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["across_spatial", b"across_spatial", "channel_shared", b"channel_shared", "eps", b"eps", "scale_filler", b"scale_filler"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["across_spatial", b"across_spatial", "channel_shared", b"channel_shared", "eps", b"eps", "scale_filler", b"scale_filler"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NormalizeParameter: _TypeAlias = NormalizeParameter  # noqa: Y015
 
 @_typing.final
 class ParameterParameter(_message.Message):
@@ -2076,6 +2334,82 @@ class PReLUParameter(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PReLUParameter: _TypeAlias = PReLUParameter  # noqa: Y015
+
+@_typing.final
+class PriorBoxParameter(_message.Message):
+    """Of the SSD fork: the boxes around the centre of each cell of a map, in pixels of the picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _CodeType:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _CodeTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[PriorBoxParameter._CodeType.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CORNER: PriorBoxParameter._CodeType.ValueType  # 1
+        CENTER_SIZE: PriorBoxParameter._CodeType.ValueType  # 2
+        CORNER_SIZE: PriorBoxParameter._CodeType.ValueType  # 3
+
+    class CodeType(_CodeType, metaclass=_CodeTypeEnumTypeWrapper): ...
+    CORNER: PriorBoxParameter.CodeType.ValueType  # 1
+    CENTER_SIZE: PriorBoxParameter.CodeType.ValueType  # 2
+    CORNER_SIZE: PriorBoxParameter.CodeType.ValueType  # 3
+
+    MIN_SIZE_FIELD_NUMBER: _builtins.int
+    MAX_SIZE_FIELD_NUMBER: _builtins.int
+    ASPECT_RATIO_FIELD_NUMBER: _builtins.int
+    FLIP_FIELD_NUMBER: _builtins.int
+    CLIP_FIELD_NUMBER: _builtins.int
+    VARIANCE_FIELD_NUMBER: _builtins.int
+    IMG_SIZE_FIELD_NUMBER: _builtins.int
+    IMG_H_FIELD_NUMBER: _builtins.int
+    IMG_W_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    STEP_H_FIELD_NUMBER: _builtins.int
+    STEP_W_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    flip: _builtins.bool
+    clip: _builtins.bool
+    img_size: _builtins.int
+    img_h: _builtins.int
+    img_w: _builtins.int
+    step: _builtins.float
+    step_h: _builtins.float
+    step_w: _builtins.float
+    offset: _builtins.float
+    @_builtins.property
+    def min_size(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def max_size(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def aspect_ratio(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def variance(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        min_size: _abc.Iterable[_builtins.float] | None = ...,
+        max_size: _abc.Iterable[_builtins.float] | None = ...,
+        aspect_ratio: _abc.Iterable[_builtins.float] | None = ...,
+        flip: _builtins.bool | None = ...,
+        clip: _builtins.bool | None = ...,
+        variance: _abc.Iterable[_builtins.float] | None = ...,
+        img_size: _builtins.int | None = ...,
+        img_h: _builtins.int | None = ...,
+        img_w: _builtins.int | None = ...,
+        step: _builtins.float | None = ...,
+        step_h: _builtins.float | None = ...,
+        step_w: _builtins.float | None = ...,
+        offset: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "flip", b"flip", "img_h", b"img_h", "img_size", b"img_size", "img_w", b"img_w", "offset", b"offset", "step", b"step", "step_h", b"step_h", "step_w", b"step_w"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratio", b"aspect_ratio", "clip", b"clip", "flip", b"flip", "img_h", b"img_h", "img_size", b"img_size", "img_w", b"img_w", "max_size", b"max_size", "min_size", b"min_size", "offset", b"offset", "step", b"step", "step_h", b"step_h", "step_w", b"step_w", "variance", b"variance"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PriorBoxParameter: _TypeAlias = PriorBoxParameter  # noqa: Y015
 
 @_typing.final
 class PythonParameter(_message.Message):

@@ -7,11 +7,6 @@ The rows of all types are in layer_types.py.
 from __future__ import annotations
 
 _BACKBONE = "Take the backbone of the net, up to the boxes."
-_WHOLE_SSD = (
-    "For the whole net, `tools/toolchain.sh movidius` installs .toolchain/movidius/bin/mo (--framework caffe), which "
-    "converts it for OpenVINO; the boxes are then read by your own program."
-)
-_SSD = ("SSD", f"it is the SSD fork's, which finds boxes; only its Permute is here. {_BACKBONE} {_WHOLE_SSD}")
 _SSD_TRAINING = ("SSD", f"it is the SSD fork's, and only its training or its test needs it. {_BACKBONE}")
 _YOLO = ("YOLO", f"it is from a fork for YOLO, which finds boxes. {_BACKBONE}")
 _REGIONS = (
@@ -66,7 +61,6 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "DenseImageData": _SEGMENT_DATA,
     "DetectNetTransformation": ("NVIDIA", "it is NVIDIA's fork's, which finds boxes. Take the backbone of the net."),
     "DetectionEvaluate": _SSD_TRAINING,
-    "DetectionOutput": _SSD,
     "EvalDetection": _YOLO,
     "GeneralTripletLoss": _TRIPLETS,
     "ImageSegData": _SEGMENT_DATA,
@@ -88,14 +82,7 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "MarginInnerProduct": _SPHEREFACE,
     "MultiBoxLoss": _SSD_TRAINING,
     "NormL2": ("ArcFace", _NORMALIZE.format("a fork for faces'")),
-    "Normalize": (
-        "SSD",
-        _NORMALIZE.format("the SSD fork's or a fork for faces'")
-        + " Then, for SSD, write Scale with bias_term: false, whose "
-        "blob is that of Normalize (one number for each channel). SSD's across_spatial: true has no such counterpart.",
-    ),
     "PSROIPooling": _REGIONS,
-    "PriorBox": _SSD,
     "Proposal": _REGIONS,
     "ROIPooling": _REGIONS,
     "RankHardLoss": _TRIPLETS,

@@ -138,6 +138,7 @@ _NO_FILES = (
     "a device is fed pictures, not files. Give --model the deploy net, which has an Input layer instead: "
     'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: HEIGHT dim: WIDTH } } }'
 )
+_NOT_YET = "a device does not compute it yet. End the net before it with --output."
 _NO_INDICES = "it picks by indices, and a device is fed pictures. Compute it before the net."
 
 
@@ -214,6 +215,9 @@ LAYER_TYPES: dict[str, LayerType] = {
     "BatchNorm": LayerType(),
     "LRN": LayerType(in_place=InPlace.SPOILT, unfollowed_top=0, unfollowed_bottom=0),
     "MVN": LayerType(in_place=InPlace.SPOILT, unfollowed_top=0),
+    "Normalize": LayerType(
+        fork="SSD", in_place=InPlace.SPOILT, unfollowed_top=0, unfollowed_bottom=0, not_converted=_NOT_YET
+    ),
     "Softmax": LayerType(backward_reads_top=True),
     # Several blobs to one, and one number of many
     "ArgMax": LayerType(),
@@ -235,6 +239,9 @@ LAYER_TYPES: dict[str, LayerType] = {
     "Slice": LayerType(tops=_SOME, passes_on=True),
     "Split": LayerType(tops=_SOME, in_place=InPlace.REFUSED, passes_on=True),
     "Tile": LayerType(),
+    # Detection
+    "DetectionOutput": LayerType((3, 4), fork="SSD", not_converted=_NOT_YET),
+    "PriorBox": LayerType((2, 2), fork="SSD", not_converted=_NOT_YET),
     # Losses, and Accuracy
     "Accuracy": LayerType((2, 2), (1, 2), predictions=1),
     "ContrastiveLoss": replace(_LOSS, bottoms=(3, 3), predictions=2, force_backward_skips=2),

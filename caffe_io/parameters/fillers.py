@@ -21,7 +21,7 @@ from ..caffe_pb2 import (
 Filler = Callable[[Sequence[int], FillerParameter], Array]
 """Makes weights of a shape, as a view that takes no memory; raises ValueError for a shape that does not fit."""
 
-DEFAULT_FILL = {"PReLU": 0.25, "Scale": 1.0}
+DEFAULT_FILL = {"Normalize": 1.0, "PReLU": 0.25, "Scale": 1.0}
 """Layer type -> the number that its first weights are without a filler; 0 for all others."""
 
 

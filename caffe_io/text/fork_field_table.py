@@ -10,6 +10,7 @@ from collections.abc import Callable
 ENGINE = "it selects the library that computes"
 _PRECISION = "it selects a number format, and everything here is float32"
 _SPEED = "it affects only speed or memory"
+_FILES = "it affects only files that the layer writes beside its top"
 _REPORT = "it affects only the log"
 _SWITCHED = "it has an effect only with a field that is refused"
 HARMLESS: dict[str, str] = {
@@ -24,6 +25,10 @@ HARMLESS: dict[str, str] = {
     "DataParameter.precache": _SPEED,
     "DataParameter.threads": _SPEED,
     "DataParameter.verbose": _REPORT,
+    "DetectionOutputParameter.save_file": _FILES,
+    "DetectionOutputParameter.save_output_param": _FILES,
+    "DetectionOutputParameter.visualize": _FILES,
+    "DetectionOutputParameter.visualize_threshold": _FILES,
     "DropoutParameter.random_seed": "it only seeds random numbers",
     "ImageDataParameter.cache": _SPEED,
     "ImageDataParameter.precache": _SPEED,

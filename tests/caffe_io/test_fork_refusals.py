@@ -26,9 +26,7 @@ from training.errors import LayerError
         ("CenterLoss", "it is caffe-face's, which draws the faces of one person together. Only training needs it"),
         ("TripletLoss", "it is from a fork that trains faces on triplets; Caffe 1.0 has no such layer."),
         ("BN", "0 and 1 are the scale and the bias of Scale, 2 and 3 the mean and the variance"),
-        ("PriorBox", "Take the backbone of the net, up to the boxes. For the whole net, `tools/toolchain.sh movidius`"),
-        ("DetectionOutput", ".toolchain/movidius/bin/mo (--framework caffe)"),
-        ("Normalize", "local_size: 2C+1, alpha: 2C+1, beta: 0.5, k: 1e-10. Then, for SSD, write Scale with bias_term"),
+        ("NormL2", "local_size: 2C+1, alpha: 2C+1, beta: 0.5, k: 1e-10."),
     ],
 )
 def test_forks_layers_are_named_with_what_to_do(kind: str, words: str) -> None:
@@ -43,7 +41,7 @@ def test_rows_are_sorted() -> None:
     assert list(FORK_REFUSALS) == sorted(FORK_REFUSALS)
 
 
-def test_lrn_computes_what_normalize_does() -> None:
+def test_lrn_computes_what_norm_l2_does() -> None:
     channels = 6
     x = np.random.default_rng(2).normal(size=(1, channels, 4, 5)).astype(np.float32)
     expected = x / np.sqrt((x**2).sum(1, keepdims=True) + 1e-10)

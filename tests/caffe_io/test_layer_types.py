@@ -27,7 +27,8 @@ def test_caffes_own_types_are_there() -> None:
 
 def test_types_that_are_taken_over_from_forks() -> None:
     taken = {name for name, row in LAYER_TYPES.items() if row.fork and row.trained}
-    assert taken == {"ConvolutionDepthwise", "DepthwiseConvolution", "Permute", "ReLU6"}
+    ssd = {"DetectionOutput", "Normalize", "Permute", "PriorBox"}
+    assert taken == {"ConvolutionDepthwise", "DepthwiseConvolution", "ReLU6"} | ssd
     assert not FORK_REFUSALS.keys() & taken
 
 
@@ -72,12 +73,12 @@ def test_what_backward_and_layers_in_place_read() -> None:
     assert those("top_overwritable") == convolutions | {"InnerProduct", "Scale"}
     neurons = {"AbsVal", "BNLL", "Clip", "ELU", "Log", "Power", "PReLU", "ReLU"}
     assert those("backward_reads_bottom") == convolutions | neurons | {"Eltwise", "InnerProduct", "Reduction", "Scale"}
-    assert those("unfollowed_top", 0) == {"LRN", "MVN", "Swish"}
+    assert those("unfollowed_top", 0) == {"LRN", "MVN", "Normalize", "Swish"}
     assert those("unfollowed_top", 1) == {"Pooling"}
-    assert those("unfollowed_bottom", 0) == {"Embed", "LRN", "MultinomialLogisticLoss"}
+    assert those("unfollowed_bottom", 0) == {"Embed", "LRN", "MultinomialLogisticLoss", "Normalize"}
     assert those("passes_on") == {"Concat", "Flatten", "Reshape", "Slice", "Split"}
     assert those("keeps_top") == {"DummyData", "MemoryData", "Parameter"}
-    spoilt = {"Convolution", "Deconvolution", "Eltwise", "Im2col", "LRN", "MVN", "Pooling"}
+    spoilt = {"Convolution", "Deconvolution", "Eltwise", "Im2col", "LRN", "MVN", "Normalize", "Pooling"}
     assert those("in_place", InPlace.SPOILT) == spoilt
     assert those("in_place", InPlace.REFUSED) == {"AbsVal", "Flatten", "Reshape", "Split"}
 

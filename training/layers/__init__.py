@@ -21,6 +21,9 @@ from .data.input import Input
 from .data.lmdb_data import Data
 from .data.memory_data import MemoryData
 from .data.window_data import WindowData
+from .detection.detection_output import DetectionOutput
+from .detection.normalize import Normalize
+from .detection.prior_box import PriorBox
 from .eltwise import Eltwise
 from .inner_product import InnerProduct
 from .losses.accuracy import Accuracy
@@ -70,6 +73,7 @@ LAYERS: dict[str, type[Layer]] = {
     "Data": Data,
     "Deconvolution": Deconvolution,
     "DepthwiseConvolution": DepthwiseConvolution,
+    "DetectionOutput": DetectionOutput,
     "Dropout": Dropout,
     "DummyData": DummyData,
     "Eltwise": Eltwise,
@@ -91,11 +95,13 @@ LAYERS: dict[str, type[Layer]] = {
     "MemoryData": MemoryData,
     "MultinomialLogisticLoss": MultinomialLogisticLoss,
     "MVN": MVN,
+    "Normalize": Normalize,
     "Parameter": Parameter,
     "Permute": Permute,
     "Pooling": Pooling,
     "Power": Power,
     "PReLU": PReLU,
+    "PriorBox": PriorBox,
     "Reduction": Reduction,
     "ReLU": ReLU,
     "ReLU6": ReLU6,

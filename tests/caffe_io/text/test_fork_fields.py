@@ -144,17 +144,20 @@ def test_unknown_kinds_are_refused_with_the_known_ones() -> None:
 
 def test_a_foreign_layers_fields_are_left_to_its_type(caplog: pytest.LogCaptureFixture) -> None:
     text = (
-        'layer { prior_box_param { min_size: 30.0 aspect_ratio: 2 } name: "p" type: "PriorBox" }\n'
+        'layer { region_loss_param { side: 13 coords: 4 } name: "p" type: "RegionLoss" }\n'
         'layer { name: "d" type: "AnnotatedData" transform_param { mirror: true resize_param { prob: 1 } } }\n'
         'layer { name: "l" type: "SmoothL1LossOHEM" loss_param { normalization: PRE_FIXED } }'
     )
     net = parse_text(text, NetParameter(), "n")
-    assert [layer.type for layer in net.layer] == ["PriorBox", "AnnotatedData", "SmoothL1LossOHEM"]
+    assert [layer.type for layer in net.layer] == ["RegionLoss", "AnnotatedData", "SmoothL1LossOHEM"]
     assert net.layer[1].transform_param.mirror
     assert all("left to the layer, whose type is a fork's" in message for message in warnings_of(text, caplog))
 
 
-@pytest.mark.parametrize("kind", ["Permute", "DepthwiseConvolution", "ConvolutionDepthwise", "ReLU6"])
+@pytest.mark.parametrize(
+    "kind",
+    ["Permute", "PriorBox", "DetectionOutput", "Normalize", "DepthwiseConvolution", "ConvolutionDepthwise", "ReLU6"],
+)
 def test_fields_of_the_fork_types_that_we_compute(kind: str) -> None:
     assert "frob" in error_of(f'layer {{ type: "{kind}" frob: 3 }}')
 
@@ -164,6 +167,18 @@ def test_permute_of_the_ssd_fork() -> None:
     assert list(layer.permute_param.order) == [0, 2, 3, 1]
     # Field 202.
     assert layer.SerializeToString().endswith(b"\xd2\x0c\x08\x08\x00\x08\x02\x08\x03\x08\x01")
+
+
+def test_fields_of_detection_output_that_write_files(caplog: pytest.LogCaptureFixture) -> None:
+    text = (
+        'layer { name: "d" type: "DetectionOutput" detection_output_param { num_classes: 2 code_type: CENTER_SIZE\n'
+        ' save_output_param { output_directory: "boxes" resize_param { width: 3 } } visualize: true } }'
+    )
+    layer = layer_of(text)
+    assert (layer.detection_output_param.num_classes, layer.detection_output_param.code_type) == (2, 2)
+    # Field 204, and in it 1 and 6.
+    assert layer.SerializeToString().endswith(b"\xe2\x0c\x04\x08\x02\x30\x02")
+    assert [("only files" in message) for message in warnings_of(text, caplog)] == [True, True]
 
 
 def test_fork_fields_of_solvers(caplog: pytest.LogCaptureFixture) -> None:

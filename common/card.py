@@ -35,7 +35,16 @@ from .card_types import (
     SourceEntry,
     wrong_channels,
 )
-from .cards.outputs import BinOutput, ClassOutput, OutputEntry, RawOutput, ValueOutput, ValuesOutput
+from .cards.outputs import (
+    ROW,
+    BinOutput,
+    ClassOutput,
+    DetectionsOutput,
+    OutputEntry,
+    RawOutput,
+    ValueOutput,
+    ValuesOutput,
+)
 from .cards.typed_json import JsonObject, parse, read_model
 from .commands import LOGGER
 from .errors import CardError, MokaError
@@ -49,6 +58,7 @@ __all__ = [
     "BinOutput",
     "BlobEntry",
     "ClassOutput",
+    "DetectionsOutput",
     "InputEntry",
     "IrEntry",
     "MeanEntry",
@@ -75,6 +85,8 @@ __all__ = [
 _logger = logging.getLogger(LOGGER)
 MOST_VALUES = 512
 """An output of more numbers is handed on as it is, if no card names them."""
+PLAIN_THRESHOLD = 0.5
+"""The least score of a detection, if no card says it."""
 _COMPILE = "Make them with ./compile2Movidius.sh (after training), or run ./demo.sh, which makes everything."
 _NO_MODEL_CARD = f"{COMPILE_AGAIN}, or keep a file that is no model card in another folder."
 _CORRECT = "Correct it; docs/net_card.schema.json describes a card."
@@ -89,27 +101,38 @@ def read_net_card(path: Path) -> NetCard:
 
 
 def plain_card(
-    name: str, channels: int, outputs: Mapping[str, Sequence[int]], softmax: Collection[str] = ()
+    name: str,
+    channels: int,
+    outputs: Mapping[str, Sequence[int]],
+    softmax: Collection[str] = (),
+    detections: Mapping[str, int] | None = None,
 ) -> NetCard:
     """Make the card of a net that has none: its classes and values are called by their numbers.
 
-    `channels` is 0 for a net that takes no pictures; `outputs` are blob -> shape, `softmax` the blobs that a Softmax makes.
+    `channels` is 0 for a net that takes no pictures; `outputs` are blob -> shape, `softmax` the blobs that a Softmax makes,
+    and `detections` those of rows of detections -> number of classes.
     """
+    detections = detections or {}
     content = {
         "name": name,
         "channel_order": "GRAY" if channels == 1 else "BGR",
         "resize": "stretch",
         "crop_margin": 0.0,
         "outputs": [
-            {"blob": blob, "task": blob, **_plain_reading(shape, blob in softmax)} for blob, shape in outputs.items()
+            {"blob": blob, "task": blob, **_plain_reading(shape, blob in softmax, detections.get(blob, 0))}
+            for blob, shape in outputs.items()
         ],
     }
     return parse(NetCard, content, name, _CORRECT)
 
 
-def _plain_reading(shape: Sequence[int], probabilities: bool) -> dict[str, Any]:
-    """Choose how an output is read if nobody has said it."""
+def _plain_reading(shape: Sequence[int], probabilities: bool, detected: int) -> dict[str, Any]:
+    """Choose how an output is read if nobody has said it. `detected`: how many classes its rows of detections have."""
     count = math.prod(shape)
+    if detected:
+        classes = [str(number) for number in range(detected)]
+        places = {"coordinates": "relative", "threshold": PLAIN_THRESHOLD, "rows": count // ROW}
+        return {"read": "detections", "classes": classes, **places}
     if count == 1:
         return {"read": "value"}
     numbers = [str(number) for number in range(count)] if max(shape) == count <= MOST_VALUES else []

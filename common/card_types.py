@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from .cards.outputs import Name, Number, OutputEntry, Size
+from .cards.outputs import DetectionsOutput, Name, Number, OutputEntry, Size
 from .cards.typed_json import JsonObject, rule
 from .errors import CardError
 from .files import file_hash
@@ -77,6 +77,19 @@ class NetCard(JsonObject):
             if blob in blobs[:number]:
                 raise rule(f'"outputs[{number}].blob" is "{blob}"; expected each output blob once.')
         return self
+
+    @model_validator(mode="after")
+    def _keep_frame_whole(self) -> Self:
+        if self.sees_frame and self.crop_margin:
+            raise rule(
+                f'"crop_margin" is {self.crop_margin}; expected 0, because a net that detects sees whole pictures.'
+            )
+        return self
+
+    @property
+    def sees_frame(self) -> bool:
+        """Whether the net looks for things in a whole picture. Other nets are shown one face at a time."""
+        return any(isinstance(output, DetectionsOutput) for output in self.outputs)
 
 
 class InputEntry(JsonObject):

@@ -17,13 +17,13 @@ from faces.face import Face, overlap
 from faces.pictures import check_picture
 
 from .pipeline import Pipeline
-from .runner import Runner
+from .runner import Result, Runner
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .answer import Answer
+    from .answer import Answer, Detection
 
 AUTO, NONE = "auto", "none"
 CROP_OVERLAP = 0.7
@@ -51,7 +51,9 @@ class AnalyzedFace:
 class Analysis:
     """What is in a picture of `width` x `height`. Without a face, `faces` is empty.
 
-    `cropped` says why the whole picture was taken as a face, if it was. `milliseconds` are those of "detect" (find the faces),
+    `frame` are the answers about the whole picture: what networks that detect have found in it. `sought` says whether
+    anybody looked for faces. `cropped` says why the whole picture was taken as a face, if it was.
+    `milliseconds` are those of "detect" (find the faces),
     "prepare" (cut them out and resize) and "compute" (all networks).
     """
 
@@ -60,15 +62,23 @@ class Analysis:
     faces: tuple[AnalyzedFace, ...]
     cropped: str = ""
     milliseconds: dict[str, float] = field(default_factory=dict)
+    frame: tuple[Answer, ...] = ()
+    sought: bool = True
+
+    @property
+    def detections(self) -> tuple[tuple[Answer, Detection], ...]:
+        """All things that were found in the whole picture, each with the answer that it belongs to."""
+        return tuple((answer, each) for answer in self.frame for each in answer.detections)
 
 
 @dataclass(frozen=True)
 class Found:
-    """The faces of a picture; None stands for the whole picture. `cropped` is that of Analysis."""
+    """The faces of a picture; None stands for the whole picture. `cropped` and `sought` are those of Analysis."""
 
     faces: tuple[Face | None, ...]
     cropped: str = ""
     milliseconds: float = 0.0
+    sought: bool = True
 
 
 class FaceAnalyzer:
@@ -76,7 +86,8 @@ class FaceAnalyzer:
 
     `device`, `precision` and `hint` are those of Runner. `detector` is a name of faces.DETECTORS; "auto": BlazeFace if its
     files are there, else Haar; "none": every picture is a face. Faces whose box has a shorter side than `smallest` pixels
-    are left out.
+    are left out. Networks that detect see whole pictures; where `graph` holds no others, nobody looks for faces unless a detector
+    is named.
     One thread at a time may use an analyzer; `analyze_async` sees to it.
     Raises CardError, DeviceError, DetectorError or UsageError.
     """
@@ -92,12 +103,15 @@ class FaceAnalyzer:
         hint: str = "latency",
     ) -> None:
         name = default_detector() if detector == AUTO else detector
-        self.detector_name = "" if name == NONE else name
+        # Before the networks are loaded: its files may be missing.
         self._detector = None if name == NONE else open_detector(name)
         self._smallest = smallest
         self._lock = threading.Lock()
         self.runner = Runner(graph, device, precision, hint=hint)
-        level = self.runner.cards[0].eye_level
+        faces = self.runner.face_cards
+        self._sought = bool(faces) or detector not in (AUTO, NONE)
+        self.detector_name = name if self._detector and self._sought else ""
+        level = faces[0].eye_level if faces else None
         self._eye_level = EYE_LEVEL if level is None else level
 
     def analyze(self, picture: NDArray[np.uint8], box: Face | None = None) -> Analysis:
@@ -127,23 +141,27 @@ class FaceAnalyzer:
         """Do the first half of `analyze`: look for faces. Another thread may do the second half meanwhile."""
         check_picture(picture)
         begun = time.perf_counter()
+        if not self._sought:
+            return Found((), sought=False)
         if not self._detector:
             return Found((None,))
         faces = [face for face in self._detector.detect(picture) if min(face.box[2:]) >= self._smallest]
         height, width = picture.shape[:2]
-        cropped = why_cropped(faces, height, width, self._eye_level)
+        cropped = why_cropped(faces, height, width, self._eye_level) if self.runner.face_cards else ""
         return Found((None,) if cropped else tuple(faces), cropped, (time.perf_counter() - begun) * 1e3)
 
     def answer(self, picture: NDArray[np.uint8], found: Found) -> Analysis:
-        """Do the second half of `analyze`: ask the networks about each face."""
+        """Do the second half of `analyze`: ask the networks about each face, and those that detect about the picture."""
         results = self.runner.answer_all(picture, found.faces)
+        frame = self.runner.answer_frame(picture) if self.runner.frame_cards else Result((), {}, {})
         milliseconds = {
             "detect": found.milliseconds,
-            "prepare": sum(sum(result.preprocess.values()) for result in results),
-            "compute": sum(sum(result.inference.values()) for result in results),
+            "prepare": sum(sum(result.preprocess.values()) for result in [*results, frame]),
+            "compute": sum(sum(result.inference.values()) for result in [*results, frame]),
         }
         analyzed = tuple(AnalyzedFace(result.answers, face) for result, face in zip(results, found.faces, strict=True))
-        return Analysis(picture.shape[1], picture.shape[0], analyzed, found.cropped, milliseconds)
+        height, width = picture.shape[:2]
+        return Analysis(width, height, analyzed, found.cropped, milliseconds, frame.answers, found.sought)
 
     def close(self) -> None:
         """Release the device."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MIN_WIDTH, MAX_SIDE = 480, 1200
 """Pixels. A small face is enlarged so that the text fits below it, and a large one is reduced."""
 ROW, MARGIN = 74, 20
+LABEL = 12
+"""Height of a detection's label."""
 TASK, NOTE, ANSWER, SMALLEST, NUMBERS = 0.55, 0.65, 0.95, 0.6, 0.42
 """Heights of the three texts in a row, and the least of a long answer and of several numbers, in units of OpenCV's font."""
 
@@ -33,7 +35,8 @@ ACCENT = (148, 110, 24)
 def annotate(picture: NDArray[np.uint8], answers: Sequence[Answer], found: Face | None = None) -> NDArray[np.uint8]:
     """Return the face with a row below it for each answer: task, class, probability and a bar.
 
-    Both pictures are BGR uint8, height x width x 3. With `found`, a frame shows which face of the picture it is.
+    Both pictures are BGR uint8, height x width x 3. With `found`, a frame shows which face of the picture it is. Detections
+    have frames with their class and score.
     """
     import cv2
     import numpy as np
@@ -49,6 +52,15 @@ def annotate(picture: NDArray[np.uint8], answers: Sequence[Answer], found: Face 
     if found:
         left, top, across, down = (round(value * scale) for value in found.box)
         face = cv2.rectangle(face.copy(), (left, top), (left + across, top + down), ACCENT, 2, cv2.LINE_AA)
+    things = [each for answer in answers for each in answer.detections]
+    face = np.array(face, np.uint8) if things else face
+    for thing in things:
+        left, top, across, down = (round(value * scale) for value in thing.box)
+        cv2.rectangle(face, (left, top), (left + across, top + down), ACCENT, 2, cv2.LINE_AA)
+        text = f"{thing.name} {percent(thing.score)}"
+        base = (max(0, left), max(LABEL, min(size[1], top) - 4))
+        for colour, weight in ((PAPER, 3), (INK, 1)):
+            put_text(face, text, base, NUMBERS, colour, weight)  # type: ignore[arg-type]
     sheet_width = max(MIN_WIDTH, size[0])
     sheet = np.empty((size[1] + ROW * len(answers) + MARGIN, sheet_width, 3), np.uint8)
     sheet[:] = PAPER

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from common.detections import boxes_in_picture, kept_rows
 from common.errors import CardError
 from common.messages import COMPILE_AGAIN, shape_text
 
@@ -13,14 +15,44 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from common.card import BinOutput, ClassOutput, ModelCard, OutputEntry, RawOutput, ValueOutput, ValuesOutput
+    from common.card import (
+        BinOutput,
+        ClassOutput,
+        DetectionsOutput,
+        ModelCard,
+        OutputEntry,
+        RawOutput,
+        ValueOutput,
+        ValuesOutput,
+    )
 
 SUM_TOLERANCE = 0.02
 """How far from 1 the sum of probabilities may be. A stick adds up half-precision numbers, at most 101 of them."""
 MOST_SHOWN = 8
 """How many of an output's numbers its text shows."""
+ROW = 7
+"""Numbers of a detection."""
 
 _OTHER_NETWORK = f"The card and the network do not belong together. {COMPILE_AGAIN}"
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A thing that a network has found in a picture: its class, the number of the class, and how sure the network is.
+
+    `box` is left, top, width, height in pixels of the picture, beyond which it may reach.
+    """
+
+    name: str
+    label: int
+    score: float
+    box: tuple[float, float, float, float]
+
+    @property
+    def rounded_box(self) -> tuple[int, int, int, int]:
+        """The box in whole pixels."""
+        left, top, width, height = self.box
+        return round(left), round(top), max(1, round(width)), max(1, round(height))
 
 
 @dataclass(frozen=True)
@@ -34,6 +66,7 @@ class Answer:
     value           `value`
     values          `values`: name -> number, in the card's order
     raw             `array`, float32 in the shape that the card says
+    detections      `detections`, surest first
     """
 
     network: str
@@ -46,14 +79,15 @@ class Answer:
     standard_deviation: float | None = None
     values: dict[str, float] = field(default_factory=dict, repr=False)
     array: NDArray[np.float32] | None = field(default=None, repr=False)
+    detections: tuple[Detection, ...] = ()
 
 
 def averaged(before: Answer, now: Answer, weight: float) -> Answer:
     """Return the mean of two answers of one network and task, in which `now` counts `weight` (0 to 1) and `before` the rest.
 
-    Numbers of `raw` are not averaged: they may be places, or numbers of things.
+    Numbers of `raw` are not averaged: they may be places, or numbers of things. Detections are not the same ones.
     """
-    if now.read == "raw":
+    if now.read in ("raw", "detections"):
         return now
     shares = _mixed(before.probabilities, now.probabilities, weight)
     if now.read == "argmax":
@@ -81,8 +115,10 @@ def _expected(answer: Answer, shares: dict[str, float]) -> Answer:
     return replace(answer, text=f"{value:.1f}", probabilities=shares, value=value, standard_deviation=deviation)
 
 
-def read_outputs(card: ModelCard, values: Mapping[str, Any]) -> list[Answer]:
+def read_outputs(card: ModelCard, values: Mapping[str, Any], size: tuple[int, int] | None = None) -> list[Answer]:
     """Read every output of `card` from the arrays in `values` (blob -> numbers of any shape).
+
+    `size` is width and height of the picture that was shown, in whose pixels boxes are given; by default those of the input.
 
     Raises CardError if an output is missing, has another number of values, or does not hold what its `read` needs:
     probabilities, or numbers that are finite.
@@ -90,7 +126,7 @@ def read_outputs(card: ModelCard, values: Mapping[str, Any]) -> list[Answer]:
     answers = []
     for output in card.outputs:
         numbers = _numbers(card, output, values)
-        answers.append(READERS[output.read](card, output, numbers))
+        answers.append(_placed(READERS[output.read](card, output, numbers), size or card.input.shape[:-3:-1]))
     return answers
 
 
@@ -100,7 +136,9 @@ def _numbers(card: ModelCard, output: OutputEntry, values: Mapping[str, Any]) ->
         found = ", ".join(sorted(values)) or "no output"
         raise CardError(f'{card.path}: the network has no output "{output.blob}"; it has {found}. {_OTHER_NETWORK}')
     numbers: NDArray[Any] = values[output.blob].ravel()
-    if len(numbers) != output.size:
+    # Only some devices fill up the rows of detections that there are not.
+    fewer = output.read == "detections" and 0 < len(numbers) < output.size and len(numbers) % ROW == 0
+    if len(numbers) != output.size and not fewer:
         raise CardError(
             f'{card.path}: output "{output.blob}" gives {len(numbers)} values; the card describes {output.what}. '
             f"{_OTHER_NETWORK}"
@@ -175,6 +213,40 @@ def _raw(card: ModelCard, output: RawOutput, numbers: NDArray[Any]) -> Answer:
     return Answer(card.name, output.task, output.read, text, array=array)
 
 
+def _detections(card: ModelCard, output: DetectionsOutput, numbers: NDArray[Any]) -> Answer:
+    """Give each row the name of its class. Boxes are shares of the picture; those without area, or outside, are left out."""
+    rows = kept_rows(numbers, output)
+    _finite(card, output, rows.ravel())
+    boxes = boxes_in_picture(rows[:, 3:], output, card.input, 1, 1)
+    found = []
+    for (_, label, score, *_), box in zip(rows.tolist(), boxes.tolist(), strict=True):
+        if not 0 <= label < len(output.classes):
+            raise CardError(
+                f'{card.path}: output "{output.blob}" found a thing of label {label:g}; the card names '
+                f"{len(output.classes)} classes, from 0 on. {_OTHER_NETWORK}"
+            )
+        left, top, across, down = box
+        if across > 0 and down > 0 and left < 1 and top < 1 and left + across > 0 and top + down > 0:
+            found.append(Detection(output.classes[int(label)], int(label), score, tuple(box)))
+    counts = Counter(detection.name for detection in found)
+    text = ", ".join(f"{count} x {name}" for name, count in counts.most_common(MOST_SHOWN)) or "nothing"
+    more = len(counts) - MOST_SHOWN
+    text += f" and {more} more classes" if more > 0 else ""
+    return Answer(card.name, output.task, output.read, text, detections=tuple(found))
+
+
+def _placed(answer: Answer, size: Sequence[int]) -> Answer:
+    """Return an answer whose boxes are in pixels of a picture of `size`: width and height."""
+    if not answer.detections:
+        return answer
+    width, height = size
+    placed = []
+    for each in answer.detections:
+        left, top, across, down = each.box
+        placed.append(replace(each, box=(left * width, top * height, across * width, down * height)))
+    return replace(answer, detections=tuple(placed))
+
+
 def _first_of(values: Mapping[str, float]) -> str:
     """Write the first numbers with their names, and how many more there are."""
     shown: Sequence[str] = [f"{name} {value:.4g}" for name, value in list(values.items())[:MOST_SHOWN]]
@@ -188,4 +260,5 @@ READERS: dict[str, Callable[[ModelCard, Any, NDArray[Any]], Answer]] = {
     "value": _value,
     "values": _values,
     "raw": _raw,
+    "detections": _detections,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from faces.face import Face
 
-    from .answer import Answer
+    from .answer import Answer, Detection
     from .runner import Result, Runner
 
 RUNNERS_UP = 2
@@ -73,6 +73,7 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
         "probabilities": {name: rounded(p) for name, p in answer.probabilities.items()},
         "values": {name: rounded(value) for name, value in answer.values.items()},
         "array": _array(answer),
+        **({"detections": [_detection(each) for each in answer.detections]} if answer.read == "detections" else {}),
     }
 
 
@@ -102,6 +103,16 @@ def _times(result: Result) -> str:
     prepare = sum(result.preprocess.values())
     each = ", ".join(f"{name} {ms:.1f}" for name, ms in result.inference.items())
     return f"preprocess {prepare:.1f} ms, inference {sum(result.inference.values()):.1f} ms ({each})"
+
+
+def _detection(detection: Detection) -> dict[str, Any]:
+    """A thing that was found: its class, how sure the network is, and its box in pixels."""
+    return {
+        "class": detection.name,
+        "label": detection.label,
+        "score": rounded(detection.score),
+        "box": detection.rounded_box,
+    }
 
 
 def _array(answer: Answer) -> dict[str, Any] | None:

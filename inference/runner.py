@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from common.card import ModelCard
     from faces.crop import Box
     from faces.face import Face
 
@@ -39,7 +40,8 @@ class Result:
 class Runner:
     """Loads all networks of the folder `graph` once: `Runner("graph", device="auto").answer(bgr)`.
 
-    A network that cannot be used is left out with a warning, unless none is left. `cards` are those in use.
+    A network that cannot be used is left out with a warning, unless none is left. `cards` are those in use: `face_cards` are
+    shown a face at a time, and `frame_cards`, which look for things, whole pictures.
     Each network is warmed up with a first inference on an empty picture. `load` and `warm_up` are the milliseconds
     that both took. `device` is what computes, and `why` the reason for it. `hint` is "latency", or "throughput" where many
     faces wait for their answers.
@@ -83,14 +85,35 @@ class Runner:
         self.load = (loaded - start) * 1e3
         self.warm_up = (time.perf_counter() - loaded) * 1e3
 
+    @property
+    def face_cards(self) -> tuple[ModelCard, ...]:
+        """The networks that are shown a face at a time."""
+        return tuple(card for card in self.cards if not card.sees_frame)
+
+    @property
+    def frame_cards(self) -> tuple[ModelCard, ...]:
+        """The networks that look for things in whole pictures."""
+        return tuple(card for card in self.cards if card.sees_frame)
+
     def answer(self, picture: NDArray[np.uint8], box: Box | Face | None = None) -> Result:
         """Return the answers of all networks about the face in `picture` (BGR uint8, height x width x 3).
 
         `box` says where the face is: left, top, width, height, or what a detector found, which is turned upright.
-        Without it the whole picture is the face.
+        Without it the whole picture is the face. Networks that look for things see the whole picture anyway.
         A network that gives no answer is left out with a warning; if none gives one, this raises CardError or UsageError.
         """
-        return self.answer_all(picture, [box])[0]
+        check_picture(picture)
+        from common.card import leave_out
+
+        problems: dict[str, MokaError] = {}
+        (face,) = self._ask(self.face_cards, picture, [box], problems)
+        (frame,) = self._ask(self.frame_cards, picture, [None], problems)
+        leave_out(list(problems.values()), bool(face.answers or frame.answers), self.graph)
+        return Result(
+            face.answers + frame.answers,
+            {**face.preprocess, **frame.preprocess},
+            {**face.inference, **frame.inference},
+        )
 
     def answer_all(self, picture: NDArray[np.uint8], faces: Sequence[Box | Face | None]) -> list[Result]:
         """Return the answers about each of the faces in `picture`, in their order, as `answer` does about one.
@@ -105,19 +128,37 @@ class Runner:
         problems: dict[str, MokaError] = {}
         # A crowd must not fill the memory with its tensors.
         for first in range(0, len(faces), MOST_AT_ONCE):
-            results += self._answer_some(picture, faces[first : first + MOST_AT_ONCE], problems)
+            results += self._ask(self.face_cards, picture, faces[first : first + MOST_AT_ONCE], problems)
         if faces:
             leave_out(list(problems.values()), any(result.answers for result in results), self.graph)
         return results
 
-    def _answer_some(
-        self, picture: NDArray[np.uint8], faces: Sequence[Box | Face | None], problems: dict[str, MokaError]
+    def answer_frame(self, picture: NDArray[np.uint8], cards: Sequence[ModelCard] | None = None) -> Result:
+        """Return what the networks that look for things find in the whole of `picture`; by default all of them.
+
+        Raises CardError if none gives an answer.
+        """
+        check_picture(picture)
+        from common.card import leave_out
+
+        problems: dict[str, MokaError] = {}
+        (result,) = self._ask(self.frame_cards if cards is None else cards, picture, [None], problems)
+        leave_out(list(problems.values()), bool(result.answers), self.graph)
+        return result
+
+    def _ask(
+        self,
+        cards: Sequence[ModelCard],
+        picture: NDArray[np.uint8],
+        faces: Sequence[Box | Face | None],
+        problems: dict[str, MokaError],
     ) -> list[Result]:
-        """Answer about a few faces. What prevents an answer goes into `problems`, once for each text."""
+        """Let `cards` answer about a few faces. What prevents an answer goes into `problems`, once for each text."""
         answers: list[list[Answer]] = [[] for _ in faces]
         preprocess: list[dict[str, float]] = [{} for _ in faces]
         inference: list[dict[str, float]] = [{} for _ in faces]
-        for card in self.cards:
+        size = (picture.shape[1], picture.shape[0])
+        for card in cards:
             tensors: dict[int, NDArray[np.uint8]] = {}
             for number, face in enumerate(faces):
                 start = time.perf_counter()
@@ -133,7 +174,7 @@ class Runner:
             for number, values in zip(tensors, found, strict=True):
                 inference[number][card.name] = share
                 try:
-                    answers[number] += read_outputs(card, values)
+                    answers[number] += read_outputs(card, values, size)
                 except CardError as error:
                     problems.setdefault(str(error), error)
         return [Result(tuple(each), *times) for each, *times in zip(answers, preprocess, inference, strict=True)]

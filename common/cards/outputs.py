@@ -23,6 +23,9 @@ Number = (
     | Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 )
 
+ROW = 7
+"""Numbers of a row of detections."""
+
 
 def _all_different(names: list[str]) -> list[str]:
     if len(set(names)) < len(names):
@@ -129,4 +132,35 @@ class RawOutput(JsonObject):
         return f"a shape of {self.size} values"
 
 
-OutputEntry = Annotated[ClassOutput | BinOutput | ValueOutput | ValuesOutput | RawOutput, Field(discriminator="read")]
+class DetectionsOutput(JsonObject):
+    """An output of rows, each about a thing in the picture: image id, label, score, xmin, ymin, xmax, ymax.
+
+    A row whose image id is negative ends them, as in OpenVINO's DetectionOutput. The network sees the whole frame.
+    """
+
+    blob: Name = Field(description="a name: the output blob")
+    task: Name = Field(description="a name: the task, such as face")
+    read: Literal["detections"] = Field(description="detections")
+    classes: Names = Field(description="a list of different names: of label 0, of label 1 and so on")
+    coordinates: Literal["relative", "pixels"] = Field(
+        description="relative or pixels: whether the corners are shares of the net's input, from 0 to 1, or its pixels"
+    )
+    threshold: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="a share from 0 to 1: rows with a lower score are left out"
+    )
+    rows: Size = Field(description="a size of at least 1: the most rows that the output has")
+
+    @property
+    def size(self) -> int:
+        """How many values the blob has, at most."""
+        return self.rows * ROW
+
+    @property
+    def what(self) -> str:
+        """What the card says about the values, for messages."""
+        return f"at most {self.rows} rows of {ROW} numbers"
+
+
+OutputEntry = Annotated[
+    ClassOutput | BinOutput | ValueOutput | ValuesOutput | RawOutput | DetectionsOutput, Field(discriminator="read")
+]

@@ -1,4 +1,4 @@
-"""Answers as CSV: a row for each face, and columns for each output of each network."""
+"""Answers as CSV: a row for each face and each detection, and columns for each output of each network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..report import rounded
 from .output import Lines
-from .rows import NOBODY, device_fields, face_fields, left_out_note, note, picture_fields, times
+from .rows import (
+    NOBODY,
+    detection_fields,
+    device_fields,
+    face_fields,
+    left_out_note,
+    note,
+    picture_fields,
+    times,
+)
 
 if TYPE_CHECKING:
     from ..analyzer import Analysis
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
     from .output import About
 
 PICTURE = ("picture", "frame", "seconds", "width", "height", "faces")
+DETECTION = ("detection", "network", "task", "class", "label")
 FACE = ("face", "left", "top", "box_width", "box_height", "score", "track")
 DEVICE = ("device", "runtime", "precision")
 TIMES = ("read_ms", "detect_ms", "prepare_ms", "compute_ms")
@@ -28,15 +38,19 @@ class Csv:
     """Writes CSV to a file or to standard output, with the names of the columns in the first row.
 
     Each output has the columns TASK, TASK_network and, by how it is read, TASK_probability, TASK_deviation or one for each
-    named number. Where several networks have that task, TASK is `task (network)`.
+    named number. Where several networks have that task, TASK is `task (network)`. Networks that detect have the columns of
+    DETECTION, and their boxes and scores are in those of the faces.
     """
 
     def __init__(self, path: Path | None, about: About, force: bool = False) -> None:
         self._labels = labels_of(about)
         self._device = device_fields(about)
-        columns = [*PICTURE, *FACE]
+        detects = any(card.sees_frame for card in about.cards)
+        columns = [*PICTURE, *(["detections"] if detects else []), *FACE, *(DETECTION if detects else ())]
         for card in about.cards:
             for output in card.outputs:
+                if output.read == "detections":
+                    continue
                 label = self._labels[card.name, output.task]
                 columns += [label, f"{label}_network"]
                 columns += [f"{label}_probability"] if output.read == "argmax" else []
@@ -52,9 +66,10 @@ class Csv:
         self._flush()
 
     def write(self, frame: Frame, analysis: Analysis) -> None:
-        """Write a row for each face, or one that says that there is none."""
+        """Write a row for each face and each detection, or one that says that there is none."""
         common = {
             **picture_fields(frame, analysis),
+            **self._answers(tuple(answer for answer in analysis.frame if answer.read != "detections")),
             **self._device,
             **{f"{name}_ms": ms for name, ms in times(frame, analysis).items()},
             "note": note(analysis),
@@ -63,6 +78,7 @@ class Csv:
             {**face_fields(number, face), **self._answers(face.answers)}
             for number, face in enumerate(analysis.faces, 1)
         ]
+        rows += [{**NOBODY, **detection_fields(number, *found)} for number, found in enumerate(analysis.detections, 1)]
         for row in rows or [dict(NOBODY)]:
             box = row.pop("box")
             places = dict(zip(FACE[1:5], box, strict=True)) if box else {}

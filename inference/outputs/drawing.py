@@ -1,4 +1,4 @@
-"""Draw all faces of a picture with their answers: a frame round each face, and a label beside it.
+"""Draw all faces of a picture with their answers, and what else was found in it: a frame round each, and a label beside it.
 
 Where faces stand so close that labels would hide one another, labels get smaller, then shorter. If that does not help, the
 faces have only their numbers, and a list below the picture gives the answers.
@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from faces.face import Face
+
+from ..analyzer import AnalyzedFace
 from ..annotate import PAPER, annotate
+from ..answer import Answer
 from ..report import task_labels
 from .labels import find_places
 from .plates import LEAST, NOTE, Row, Style, colour_of, draw_frame, draw_number, draw_plate, list_panel, plate_size
-from .rows import NO_FACE
+from .rows import note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..analyzer import Analysis, AnalyzedFace
-    from ..answer import Answer
+    from ..analyzer import Analysis
+    from ..answer import Detection
     from .labels import Rectangles
 
     Picture = NDArray[np.uint8]
@@ -44,35 +48,44 @@ def draw_faces(picture: Picture, analysis: Analysis, listed: bool = True) -> Pic
     answers for which it has no room; a video does without, because its frames have one size.
     """
     if len(analysis.faces) == 1 and analysis.faces[0].face is None:
-        return annotate(picture, analysis.faces[0].answers)
+        return annotate(picture, (*analysis.faces[0].answers, *analysis.frame))
     sheet, scale, margin = _sheet(picture)
     size = min(max(sheet.shape[:2]), 2 * sheet.shape[1])
     styles = [Style(max(LEAST, round(size * share))) for share in (LARGE, SMALL)]
-    if not analysis.faces:
-        draw_plate(sheet, (styles[0].pad, styles[0].pad), [("", NO_FACE, "")], styles[0], NOTE)
+    marked = [*analysis.faces, *(_as_face(*found) for found in analysis.detections)]
+    if not marked:
+        draw_plate(sheet, (styles[0].pad, styles[0].pad), [("", note(analysis), "")], styles[0], NOTE)
         return sheet
-    boxes = _boxes(analysis.faces, scale, margin, sheet)
+    boxes = _boxes(marked, scale, margin, sheet)
     # Where faces are small, large labels would be all that one sees.
     of_faces = round(float(np.median(boxes[:, 3] - boxes[:, 1])) * OF_FACE)
     styles[0] = Style(max(styles[1].capital, min(styles[0].capital, of_faces)))
-    numbers = [face.track if face.track is not None else number for number, face in enumerate(analysis.faces, 1)]
-    for number, box in zip(numbers, boxes, strict=True):
-        draw_frame(sheet, box, colour_of(number), styles[0])
-    numbered = len(boxes) > 1 or analysis.faces[0].track is not None
+    numbers = [face.track if face.track is not None else number for number, face in enumerate(marked, 1)]
+    faces = len(analysis.faces)
+    # The things of one class have one colour, and no numbers: their labels say what they are.
+    colours = [*numbers[:faces], *(each.label for _, each in analysis.detections)]
+    for colour, box in zip(colours, boxes, strict=True):
+        draw_frame(sheet, box, colour_of(colour), styles[0])
+    numbered = faces > 1 or (faces == 1 and marked[0].track is not None)
     tags = np.empty((0, 4), np.int64)
     if numbered:
-        tags = np.array(
-            [draw_number(sheet, box, number, styles[0]) for number, box in zip(numbers, boxes, strict=True)], np.int64
-        )
-    names = [str(number) if numbered else "" for number in numbers]
-    rows, places, style = _labels(sheet, analysis.faces, names, boxes, tags, styles, not listed)
-    if None in places and listed:
-        lines = [(number, _one_line(face)) for number, face in zip(numbers, analysis.faces, strict=True)]
+        places_of = zip(numbers[:faces], boxes[:faces], strict=True)
+        tags = np.array([draw_number(sheet, box, number, styles[0]) for number, box in places_of], np.int64)
+    names = [str(number) if numbered and place < faces else "" for place, number in enumerate(numbers)]
+    rows, places, style = _labels(sheet, marked, names, boxes, tags, styles, not listed or not faces)
+    if None in places[:faces] and listed:
+        lines = [(number, _one_line(face)) for number, face in zip(numbers, analysis.faces, strict=False)]
         return np.vstack([sheet, list_panel(sheet.shape[1], lines, styles[1])])
-    for number, name, place, each in zip(numbers, names, places, rows, strict=True):
+    for colour, name, place, each in zip(colours, names, places, rows, strict=True):
         if place:
-            draw_plate(sheet, place, each, style, colour_of(number), name)
+            draw_plate(sheet, place, each, style, colour_of(colour), name)
     return sheet
+
+
+def _as_face(answer: Answer, detection: Detection) -> AnalyzedFace:
+    """Return a detection in the form in which faces are drawn: its class is the only answer."""
+    said = Answer(answer.network, "", "argmax", detection.name, probability=detection.score)
+    return AnalyzedFace((said,), Face(detection.box, detection.score))
 
 
 def short_rows(answers: Sequence[Answer]) -> list[Row]:

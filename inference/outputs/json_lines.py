@@ -1,4 +1,4 @@
-"""Answers as JSON lines: an object for each face, with the probabilities of all classes."""
+"""Answers as JSON lines: an object for each face, with the probabilities of all classes, and for each detection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..report import answer_fields
 from .output import Lines
-from .rows import NOBODY, device_fields, face_fields, left_out_note, note, picture_fields, times
+from .rows import (
+    NOBODY,
+    detection_fields,
+    device_fields,
+    face_fields,
+    left_out_note,
+    note,
+    picture_fields,
+    times,
+)
 
 if TYPE_CHECKING:
     from ..analyzer import Analysis
@@ -24,12 +33,18 @@ class JsonLines:
         self._lines = Lines(path, force)
 
     def write(self, frame: Frame, analysis: Analysis) -> None:
-        """Write an object for each face, or one that says that there is none."""
+        """Write an object for each face and each detection, or one that says that there is none."""
         before = picture_fields(frame, analysis)
+        of_frame = [answer_fields(answer) for answer in analysis.frame if answer.read != "detections"]
+        before |= {"frame_answers": of_frame} if of_frame else {}
         after = {"device": self._device, "milliseconds": times(frame, analysis), "note": note(analysis)}
         rows: list[dict[str, Any]] = [
             {**face_fields(number, face), "answers": [answer_fields(answer) for answer in face.answers]}
             for number, face in enumerate(analysis.faces, 1)
+        ]
+        rows += [
+            {**NOBODY, **detection_fields(number, *found), "answers": []}
+            for number, found in enumerate(analysis.detections, 1)
         ]
         self._write([{**before, **row, **after} for row in rows or [{**NOBODY, "answers": []}]])
 

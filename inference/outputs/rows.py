@@ -1,4 +1,7 @@
-"""What a row about one face holds, for JSON lines and CSV. A picture without a face has one row, and so has what was left out."""
+"""What a row about one face, or one detection, holds, for JSON lines and CSV.
+
+A picture without either has one row, and so has what was left out.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ from ..report import rounded
 
 if TYPE_CHECKING:
     from ..analyzer import Analysis, AnalyzedFace
+    from ..answer import Answer, Detection
     from ..frame import Frame, Unreadable
     from .output import About
 
 NO_FACE = "no face found"
+NOTHING = "nothing found"
 
 
 def picture_fields(frame: Frame, analysis: Analysis) -> dict[str, Any]:
@@ -23,6 +28,7 @@ def picture_fields(frame: Frame, analysis: Analysis) -> dict[str, Any]:
         "width": analysis.width,
         "height": analysis.height,
         "faces": len(analysis.faces),
+        **({"detections": len(analysis.detections)} if analysis.frame else {}),
     }
 
 
@@ -33,6 +39,19 @@ def face_fields(number: int, face: AnalyzedFace) -> dict[str, Any]:
         "box": face.box,
         "score": rounded(float(face.face.score)) if face.face else None,
         "track": face.track,
+    }
+
+
+def detection_fields(number: int, answer: Answer, detection: Detection) -> dict[str, Any]:
+    """Return what was found in the whole picture, and where: detection `number` (from 1)."""
+    return {
+        "detection": number,
+        "network": answer.network,
+        "task": answer.task,
+        "class": detection.name,
+        "label": detection.label,
+        "box": detection.rounded_box,
+        "score": rounded(detection.score),
     }
 
 
@@ -51,8 +70,10 @@ def times(frame: Frame, analysis: Analysis) -> dict[str, float]:
 
 
 def note(analysis: Analysis) -> str:
-    """Return what has to be said about a picture: that it shows no face, or why the whole of it was taken as one."""
-    return analysis.cropped if analysis.faces else NO_FACE
+    """Return what has to be said about a picture: that nothing was found, or why the whole of it was taken as a face."""
+    if analysis.faces or analysis.detections:
+        return analysis.cropped
+    return NO_FACE if analysis.sought else NOTHING
 
 
 def left_out_note(unreadable: Unreadable) -> str:

@@ -1,4 +1,4 @@
-"""Answers as text for people: a line for each picture, and one below it for each face."""
+"""Answers as text for people: a line for each picture, and one below it for each face and each detection."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from common.messages import printable
 
 from ..report import percent, task_labels
 from .output import Lines
-from .rows import NO_FACE, left_out_note, times
+from .rows import NO_FACE, NOTHING, left_out_note, times
 
 if TYPE_CHECKING:
     from ..analyzer import Analysis, AnalyzedFace
-    from ..answer import Answer
+    from ..answer import Answer, Detection
     from ..frame import Frame, Unreadable
     from .output import About
 
@@ -27,8 +27,7 @@ class Text:
 
     def write(self, frame: Frame, analysis: Analysis) -> None:
         """Write the lines of a picture."""
-        count = len(analysis.faces)
-        found = NO_FACE if not count else "1 face" if count == 1 else f"{count} faces"
+        found = "; ".join(filter(None, [_faces(analysis), *map(_of_frame, analysis.frame)])) or NOTHING
         spent = ", ".join(f"{name} {ms:.1f}" for name, ms in times(frame, analysis).items())
         about = self._about
         heading = f"{where(frame)} ({analysis.width} x {analysis.height}): {found}"
@@ -36,6 +35,7 @@ class Text:
         if analysis.cropped:
             rows.append(f"  taken whole: {analysis.cropped}")
         rows += [f"  {_person(number, face)}" for number, face in enumerate(analysis.faces, 1)]
+        rows += [f"  {_thing(answer, detection)}" for answer, detection in analysis.detections]
         self._write(rows)
 
     def left_out(self, unreadable: Unreadable) -> None:
@@ -69,6 +69,25 @@ def brief(answer: Answer) -> str:
     if answer.standard_deviation is not None:
         return f"{answer.text} +/- {answer.standard_deviation:.1f}"
     return answer.text
+
+
+def _faces(analysis: Analysis) -> str:
+    """Say how many faces there are, if anybody looked for them."""
+    count = len(analysis.faces)
+    if not count:
+        return NO_FACE if analysis.sought else ""
+    return "1 face" if count == 1 else f"{count} faces"
+
+
+def _of_frame(answer: Answer) -> str:
+    """Write what a network says about the whole picture: objects 2 x dog, 1 x car."""
+    return f"{answer.task} {brief(answer)}"
+
+
+def _thing(answer: Answer, detection: Detection) -> str:
+    """Write the line of a detection: its class, how sure it is, its place."""
+    left, top, width, height = detection.rounded_box
+    return f"{answer.task}: {detection.name} {percent(detection.score)}; {width} x {height} pixels at {left}, {top}"
 
 
 def _person(number: int, face: AnalyzedFace) -> str:

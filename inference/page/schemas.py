@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from ..analyzer import Analysis, AnalyzedFace
-from ..answer import Answer
+from ..answer import Answer, Detection
 
 if TYPE_CHECKING:
     from ..runner import Runner
@@ -41,7 +41,7 @@ class OneAnswer(BaseModel):
 
     network: str
     task: str
-    read: str = Field(description="argmax, expected_value, value, values or raw")
+    read: str = Field(description="argmax, expected_value, value, values, raw or detections")
     answer: str = Field(description="for people: the class, or the number")
     probability: float | None = None
     value: float | None = None
@@ -60,6 +60,17 @@ class Person(BaseModel):
     answers: list[OneAnswer]
 
 
+class Thing(BaseModel):
+    """Something that a network has found in the whole picture."""
+
+    network: str
+    task: str
+    name: str = Field(description="its class")
+    label: int = Field(description="the number of the class")
+    score: float = Field(description="how sure the network is")
+    box: Box
+
+
 class DeviceUsed(BaseModel):
     """What computes."""
 
@@ -75,6 +86,9 @@ class People(BaseModel):
     width: int
     height: int
     faces: list[Person]
+    detections: list[Thing] = Field(description="what networks that detect have found in the whole picture")
+    frame: list[OneAnswer] = Field(description="what networks say about the whole picture")
+    sought: bool = Field(description="whether anybody looked for faces")
     cropped: str = Field(description="why the whole picture was taken as one face, if it was")
     device: DeviceUsed
     milliseconds: dict[str, float]
@@ -135,6 +149,9 @@ def people(analysis: Analysis, runner: Runner) -> People:
         width=analysis.width,
         height=analysis.height,
         faces=persons(analysis.faces),
+        detections=[_thing(*found) for found in analysis.detections],
+        frame=[_answer(answer) for answer in analysis.frame],
+        sought=analysis.sought,
         cropped=analysis.cropped,
         device=device_used(runner),
         milliseconds={name: round(value, 3) for name, value in analysis.milliseconds.items()},
@@ -145,13 +162,28 @@ def persons(faces: Sequence[AnalyzedFace]) -> list[Person]:
     """Describe some faces."""
     return [
         Person(
-            box=Box(**dict(zip(("left", "top", "width", "height"), face.box, strict=True))) if face.box else None,
+            box=_box(face.box) if face.box else None,
             score=_rounded(face.face.score) if face.face else None,
             track=face.track,
             answers=[_answer(answer) for answer in face.answers],
         )
         for face in faces
     ]
+
+
+def _thing(answer: Answer, detection: Detection) -> Thing:
+    return Thing(
+        network=answer.network,
+        task=answer.task,
+        name=detection.name,
+        label=detection.label,
+        score=round(detection.score, 6),
+        box=_box(detection.rounded_box),
+    )
+
+
+def _box(box: tuple[int, int, int, int]) -> Box:
+    return Box(**dict(zip(("left", "top", "width", "height"), box, strict=True)))
 
 
 def _answer(answer: Answer) -> OneAnswer:

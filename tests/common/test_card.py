@@ -237,7 +237,7 @@ WRONG_NET_CARD = [
     (
         "outputs.0.read",
         "max",
-        ['"outputs[0].read" is "max"', "expected argmax, expected_value, value, values or raw"],
+        ['"outputs[0].read" is "max"', "expected argmax, expected_value, value, values, raw or detections"],
     ),
     ("outputs.0.read", ["argmax"], ['"outputs[0].read" is ["argmax"]', "expected argmax, expected_value, value"]),
     ("outputs.0.read", ..., ['"outputs[0].read" is missing', "expected argmax, expected_value, value"]),

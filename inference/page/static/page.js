@@ -280,11 +280,22 @@ function rows(face) {
 
 const summary = (face) => rows(face).map(({ task, text }) => ({ yes: task, no: `no ${task}` })[text] ?? text).join(", ");
 
+// A thing that was found in the whole picture looks like a face whose only answer is its class.
+const thing = ({ network, task, name, score, box }, place) => ({
+  box,
+  track: null,
+  number: place + 1,
+  title: name,
+  answers: [{ network, task, answer: name, probability: score, value: null, standard_deviation: null }],
+});
+
 function answers(seen, moving = false, shown = null) {
-  const faces = seen ? inOrder(seen.faces) : [];
+  const people = seen ? inOrder(seen.faces) : [];
+  const things = seen ? seen.detections.map((each, place) => thing(each, people.length + place)) : [];
+  const faces = [...people, ...things];
   by("count").textContent = seen ? String(faces.length) : "";
   by("nobody").hidden = faces.length > 0;
-  by("nobody").textContent = seen ? "No face in this picture." : "Answers appear here.";
+  by("nobody").textContent = !seen ? "Answers appear here." : seen.sought ? "No face in this picture." : "Nothing found in this picture.";
   const list = by("people");
   while (list.children.length > faces.length) list.lastElementChild.remove();
   faces.forEach((face, place) => {
@@ -293,9 +304,12 @@ function answers(seen, moving = false, shown = null) {
   });
   frames(shown && seen, faces, shown);
   if (!seen) return;
-  const people = faces.length === 1 ? "1 person" : `${faces.length || "No"} people`;
+  const found = [
+    ...(seen.sought ? [people.length === 1 ? "1 person" : `${people.length || "No"} people`] : []),
+    ...(seen.frame.length ? [things.length === 1 ? "1 thing" : `${things.length || "No"} things`] : []),
+  ].join(", ");
   // While a video runs, only a change of who is there is said: answers change with every frame.
-  say([people, ...faces.map((face) => `${face.number}: ${summary(face)}`)].join(". "), moving ? people : "");
+  say([found, ...faces.map((face) => `${face.number}: ${summary(face)}`)].join(". "), moving ? found : "");
 }
 
 function make(tag, name = "", text = "") {
@@ -333,7 +347,7 @@ function fill(card, face) {
     card.replaceChildren(title, details);
   }
   put(card.querySelector(".badge"), String(face.number));
-  put(card.querySelector(".name"), face.box ? `Person ${face.number}` : "The whole picture");
+  put(card.querySelector(".name"), face.title ?? (face.box ? `Person ${face.number}` : "The whole picture"));
   [...card.querySelectorAll("dl > div")].forEach((group, place) => {
     put(group.querySelector(".answer"), wanted[place].text);
     put(group.querySelector(".sure"), wanted[place].sure);

@@ -97,3 +97,38 @@ def sysfs_with(folder: Path, *ids: str) -> Path:
         (devices / f"1-{number}/idVendor").write_text(vendor + "\n")
         (devices / f"1-{number}/idProduct").write_text(product + "\n")
     return folder
+
+
+def detector_card(name: str = "Finder", **changes: Any) -> dict[str, Any]:
+    """A card of a network that takes BGR 24 x 20 and gives at most 4 detections of a background, a cat and a dog."""
+    output = {
+        "blob": "found",
+        "task": "pet",
+        "read": "detections",
+        "classes": ["background", "cat", "dog"],
+        "coordinates": "relative",
+        "threshold": 0.5,
+        "rows": 4,
+        **changes.pop("output", {}),
+    }
+    return card_of(name, outputs=[output], **changes)
+
+
+def write_detector(folder: Path, card: dict[str, Any], rows: list[list[float]]) -> None:
+    """An IR whose output is always these rows of 7 numbers, filled up with an end and zeros; and its card."""
+    import openvino as ov
+    from openvino import opset1 as op
+
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = np.zeros((1, 1, card["outputs"][0]["rows"], 7), np.float32)
+    numbers[0, 0, : len(rows)] = np.array(rows, np.float32).reshape(-1, 7)
+    numbers[0, 0, len(rows) :, 0] = -1
+    data = op.parameter(card["input"]["shape"], np.uint8, name=card["input"]["blob"])
+    nothing = op.multiply(op.convert(data, "f32"), op.constant(np.float32(0)))
+    nothing = op.reduce_sum(nothing, op.constant(np.arange(4)), True)
+    found = op.add(nothing, op.constant(numbers))
+    found.set_friendly_name(card["outputs"][0]["blob"])
+    xml = folder / card["ir"]["xml"]
+    model = ov.Model([op.result(found, name=f"{card['outputs'][0]['blob']}/result")], [data], card["name"])
+    ov.serialize(model, xml, xml.with_suffix(".bin"), version="IR_V10")
+    write_card(folder, card)

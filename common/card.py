@@ -15,7 +15,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,6 @@ from .card_types import (
     wrong_channels,
 )
 from .cards.outputs import (
-    ROW,
     BinOutput,
     ClassOutput,
     DetectionsOutput,
@@ -45,6 +44,7 @@ from .cards.outputs import (
     ValueOutput,
     ValuesOutput,
 )
+from .cards.plain import CORRECT, plain_card
 from .cards.typed_json import JsonObject, parse, read_model
 from .commands import LOGGER
 from .errors import CardError, MokaError
@@ -83,63 +83,16 @@ __all__ = [
 ]
 
 _logger = logging.getLogger(LOGGER)
-MOST_VALUES = 512
-"""An output of more numbers is handed on as it is, if no card names them."""
-PLAIN_THRESHOLD = 0.5
-"""The least score of a detection, if no card says it."""
 _COMPILE = "Make them with ./compile2Movidius.sh (after training), or run ./demo.sh, which makes everything."
 _NO_MODEL_CARD = f"{COMPILE_AGAIN}, or keep a file that is no model card in another folder."
-_CORRECT = "Correct it; docs/net_card.schema.json describes a card."
 
 
 def read_net_card(path: Path) -> NetCard:
     """Read prototxt/NAME/card.json. Raises CardError if it is missing or wrong."""
-    card = read_model(NetCard, path, _CORRECT)
+    card = read_model(NetCard, path, CORRECT)
     if not card.outputs:
-        raise CardError(f'{path}: "outputs" is []; expected an object for each output blob. {_CORRECT}')
+        raise CardError(f'{path}: "outputs" is []; expected an object for each output blob. {CORRECT}')
     return card
-
-
-def plain_card(
-    name: str,
-    channels: int,
-    outputs: Mapping[str, Sequence[int]],
-    softmax: Collection[str] = (),
-    detections: Mapping[str, int] | None = None,
-) -> NetCard:
-    """Make the card of a net that has none: its classes and values are called by their numbers.
-
-    `channels` is 0 for a net that takes no pictures; `outputs` are blob -> shape, `softmax` the blobs that a Softmax makes,
-    and `detections` those of rows of detections -> number of classes.
-    """
-    detections = detections or {}
-    content = {
-        "name": name,
-        "channel_order": "GRAY" if channels == 1 else "BGR",
-        "resize": "stretch",
-        "crop_margin": 0.0,
-        "outputs": [
-            {"blob": blob, "task": blob, **_plain_reading(shape, blob in softmax, detections.get(blob, 0))}
-            for blob, shape in outputs.items()
-        ],
-    }
-    return parse(NetCard, content, name, _CORRECT)
-
-
-def _plain_reading(shape: Sequence[int], probabilities: bool, detected: int) -> dict[str, Any]:
-    """Choose how an output is read if nobody has said it. `detected`: how many classes its rows of detections have."""
-    count = math.prod(shape)
-    if detected:
-        classes = [str(number) for number in range(detected)]
-        places = {"coordinates": "relative", "threshold": PLAIN_THRESHOLD, "rows": count // ROW}
-        return {"read": "detections", "classes": classes, **places}
-    if count == 1:
-        return {"read": "value"}
-    numbers = [str(number) for number in range(count)] if max(shape) == count <= MOST_VALUES else []
-    if not numbers:
-        # A map, or too many numbers to print.
-        return {"read": "raw", "shape": list(shape)}
-    return {"read": "argmax", "classes": numbers} if probabilities else {"read": "values", "names": numbers}
 
 
 def describe_input(
@@ -162,30 +115,28 @@ def describe_input(
         "precision": "U8" if picture else precision,
         **preprocessing,
     }
-    return parse(InputEntry, content, file, _CORRECT)
+    return parse(InputEntry, content, file, CORRECT)
 
 
 def check_fits(card: NetCard, first_input: InputEntry, outputs: Mapping[str, Sequence[int]], file: str) -> None:
     """Check a net card against its net, whose `outputs` are blob -> shape. Raises CardError about `file`."""
     for output in card.outputs:
         if output.blob not in outputs:
-            raise CardError(
-                f'{file}: names an output "{output.blob}", but the net has {", ".join(outputs)}. {_CORRECT}'
-            )
+            raise CardError(f'{file}: names an output "{output.blob}", but the net has {", ".join(outputs)}. {CORRECT}')
         shape = outputs[output.blob]
         if isinstance(output, RawOutput) and output.shape != list(shape):
             raise CardError(
-                f'{file}: says that "{output.blob}" is {shape_text(output.shape)}, but it is {shape_text(shape)}. {_CORRECT}'
+                f'{file}: says that "{output.blob}" is {shape_text(output.shape)}, but it is {shape_text(shape)}. {CORRECT}'
             )
         if output.size != math.prod(shape):
             raise CardError(
-                f'{file}: describes {output.what} of "{output.blob}", which has {math.prod(shape)} values. {_CORRECT}'
+                f'{file}: describes {output.what} of "{output.blob}", which has {math.prod(shape)} values. {CORRECT}'
             )
     problem = wrong_channels(card.channel_order, first_input)
     if problem:
         raise CardError(
             f'{file}: "channel_order" is "{card.channel_order}"; the net takes {shape_text(first_input.shape)}, '
-            f"expected {problem}. {_CORRECT}"
+            f"expected {problem}. {CORRECT}"
         )
 
 
@@ -210,7 +161,7 @@ def complete(
     content = {**net_card.model_dump(exclude_unset=True), "format": FORMAT, "input": inputs[0]}
     if len(inputs) > 1:
         content["inputs"] = list(inputs)
-    return parse(ModelCard, {**content, "mean": mean, "source": source, "ir": ir, "blob": blob}, file, _CORRECT)
+    return parse(ModelCard, {**content, "mean": mean, "source": source, "ir": ir, "blob": blob}, file, CORRECT)
 
 
 def write_card(card: ModelCard, path: Path) -> None:

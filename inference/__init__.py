@@ -8,7 +8,7 @@
 
 `Runner` does the part after the faces: `Runner("graph").answer(picture)` is about one face.
 
-Needs numpy, OpenCV, OpenVINO and pydantic, and of this project common/, faces/ and myriad/.
+Needs numpy, OpenCV, OpenVINO and pydantic, and of this project common/, faces/, host/ and myriad/.
 """
 
 from common.errors import CardError, MeanError, OutputExists, PictureError, UsageError

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from common.detections import boxes_in_picture, kept_rows
 from common.errors import CardError
 from common.messages import COMPILE_AGAIN, shape_text
+from host.detections import boxes_in_picture, kept_rows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -26,7 +26,7 @@ from faces.detectors.files import PACKAGES, has_files, require_files
 from .start import LISTING
 
 EXAMPLE = "./moka bundle -o moka-edge.pyz"
-ROOMS = ("common", "faces", "myriad", "inference")
+ROOMS = ("common", "faces", "host", "myriad", "inference")
 EXTRAS = ("locks/runner.txt", "locks/page.txt", "tools/97-moka-myriad.rules")
 """Files beside the rooms that the other machine may need. locks/page.txt is for the page alone."""
 _START = Path(__file__).with_name("start.py")

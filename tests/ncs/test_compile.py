@@ -337,7 +337,7 @@ def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "checkout"
     root.mkdir()
     shutil.copytree(ROOT / "common", root / "common")
-    for name in ("caffe_io", "evaluation", "faces", "inference", "lmdb_build", "myriad", "ncs", "training"):
+    for name in ("caffe_io", "evaluation", "faces", "host", "inference", "lmdb_build", "myriad", "ncs", "training"):
         (root / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "compile2Movidius.sh", root)
     shutil.copy(ROOT / "moka", root)

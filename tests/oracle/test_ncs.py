@@ -202,7 +202,7 @@ def test_model_optimizer_with_the_mean_file(
 
 def caffemodel_to_ir_seconds(trained: Trained, folder: Path) -> float:
     """The command as a process, the better of two runs, in a copy of the project that has no tool chain."""
-    for room in ("ncs", "caffe_io", "common", "myriad"):
+    for room in ("ncs", "caffe_io", "common", "host", "myriad"):
         shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
     arguments = ["--model", trained.deploy, "--weights", trained.weights, "--mean", trained.mean_file]
     seconds = []

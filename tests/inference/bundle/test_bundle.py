@@ -90,7 +90,7 @@ def test_it_holds_what_the_runner_needs_and_no_more(bundle: Path) -> None:
     with zipfile.ZipFile(bundle) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
     rooms = {name.split("/")[0] for name in names}
-    assert rooms <= {"common", "faces", "myriad", "inference", "graph", "locks", "tools", ".toolchain"} | {
+    assert rooms <= {"common", "faces", "host", "myriad", "inference", "graph", "locks", "tools", ".toolchain"} | {
         "__main__.py",
         "bundle.json",
     }

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .card_types import InputEntry
-    from .cards.outputs import DetectionsOutput
+    from common.card_types import InputEntry
+    from common.cards.outputs import DetectionsOutput
 
 
 def kept_rows(numbers: NDArray[Any], output: DetectionsOutput) -> NDArray[np.float32]:

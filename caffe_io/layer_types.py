@@ -130,10 +130,6 @@ _NO_CODE = (
     "train or test, or run the net from a script that imports caffe."
 )
 _SSD_DATA = "it is the SSD fork's. "
-_NO_RECURRENT = "recurrent layers are not computed here. Train the net with Caffe itself (--engine caffe)."
-_NO_RECURRENT_DEVICE = (
-    "recurrent layers have no counterpart on the stick. Cut the net before it, and run the rest elsewhere."
-)
 _NO_FILES = (
     "a device is fed pictures, not files. Give --model the deploy net, which has an Input layer instead: "
     'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: HEIGHT dim: WIDTH } } }'
@@ -158,7 +154,7 @@ _CONVOLUTION = LayerType(
 )
 _DEPTHWISE = replace(_CONVOLUTION, fork="MobileNet", in_place=InPlace.WORKS)
 _LOSS = LayerType((2, 2), is_loss=True, predictions=1, force_backward_skips=1)
-_RECURRENT = _refused("", _NO_RECURRENT, _NO_RECURRENT_DEVICE)
+_RECURRENT = LayerType((2, 4), (1, 2), in_place=InPlace.REFUSED, force_backward_skips=1)
 
 LAYER_TYPES: dict[str, LayerType] = {
     # Data
@@ -188,10 +184,12 @@ LAYER_TYPES: dict[str, LayerType] = {
     "InnerProduct": LayerType(backward_reads_bottom=True, top_overwritable=True, multiply_adds=_inner_product_adds),
     "PReLU": LayerType(backward_reads_bottom=True),
     "Scale": LayerType((1, 2), backward_reads_bottom=True, top_overwritable=True),
-    "LSTM": _RECURRENT,
-    "LSTMUnit": _RECURRENT,
+    "LSTM": replace(_RECURRENT, bottoms=(2, 5), tops=(1, 3)),
+    "LSTMUnit": LayerType((3, 3), (2, 2), in_place=InPlace.REFUSED, force_backward_skips=2),
     "RNN": _RECURRENT,
-    "Recurrent": replace(_RECURRENT, fork="Caffe's recurrent branch"),
+    "Recurrent": _refused(
+        "Caffe's recurrent branch", "it is the part that LSTM and RNN have in common. Write one of these."
+    ),
     # Windows
     "Im2col": LayerType(in_place=InPlace.SPOILT, not_converted="it is a step of Convolution. Write the Convolution."),
     "Pooling": LayerType(tops=(1, 2), in_place=InPlace.SPOILT, unfollowed_top=1),

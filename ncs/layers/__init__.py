@@ -15,6 +15,7 @@ from .inner_product import inner_product
 from .layer import Build, TrainedLayer
 from .normalisation import lrn, mvn, softmax
 from .pooling import pooling
+from .recurrent import lstm, lstm_unit, rnn
 from .reduction import arg_max, reduction
 from .scaling import batch_norm, bias, scale
 
@@ -40,6 +41,8 @@ LAYERS: dict[str, Build] = {
     "Flatten": flatten,
     "InnerProduct": inner_product,
     "LRN": lrn,
+    "LSTM": lstm,
+    "LSTMUnit": lstm_unit,
     "Log": log,
     "MVN": mvn,
     "PReLU": prelu,
@@ -47,6 +50,7 @@ LAYERS: dict[str, Build] = {
     "Permute": permute,
     "Pooling": pooling,
     "Power": power,
+    "RNN": rnn,
     "ReLU": relu,
     "ReLU6": relu6,
     "Reduction": reduction,

@@ -19,6 +19,13 @@ SHAPES = {
     "x": (1, 6, 10, 9),
     "y": (1, 6, 10, 9),
     "small": (1, 6, 7, 5),
+    "steps": (5, 2, 4),
+    "cont": (5, 2),
+    "state_h": (1, 2, 6),
+    "state_c": (1, 2, 6),
+    "gates": (1, 2, 24),
+    "static": (2, 3),
+    "on": (1, 2),
     "w18": (1, 2, 18, 18),
     "w20": (1, 2, 20, 20),
     "w33": (1, 2, 33, 33),
@@ -36,6 +43,7 @@ _CONV = (
     "num_output: 8 kernel_size: 3 bias_filler { type: 'gaussian' std: 1 } weight_filler { type: 'gaussian' std: 0.3 }"
 )
 _DEPTH = "num_output: 12 kernel_size: 3 pad: 1 weight_filler { type: 'gaussian' std: 0.3 }"
+_WIDE = "weight_filler { type: 'gaussian' std: 0.5 } bias_filler { type: 'gaussian' std: 1 }"
 _FILL = "filler { type: 'gaussian' mean: 1 std: 0.5 }"
 _PARAMETER = (
     'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 6 } } } '
@@ -119,6 +127,18 @@ CASES: dict[str, tuple[str, ...]] = {
     "relu": case("ReLU"),
     "leaky": case("ReLU", "relu_param { negative_slope: 0.1 }"),
     "relu6": case("ReLU6", caffes='type: "Clip" clip_param { min: 0 max: 6 }'),
+    "lstm": case("LSTM", f"recurrent_param {{ num_output: 6 {_WIDE} }}", "steps cont"),
+    "lstm_states": case(
+        "LSTM",
+        f"recurrent_param {{ num_output: 6 expose_hidden: true {_WIDE} }}",
+        "steps cont static state_h state_c",
+        3,
+    ),
+    "lstm_unit": case("LSTMUnit", "", "state_c gates on", 2),
+    "rnn": case("RNN", f"recurrent_param {{ num_output: 6 {_WIDE} }}", "steps cont static"),
+    "rnn_states": case(
+        "RNN", f"recurrent_param {{ num_output: 6 expose_hidden: true {_WIDE} }}", "steps cont state_h", 2
+    ),
     "sum_of": case("Reduction", "reduction_param { axis: 1 coeff: 0.1 }"),
     "asum_of": case("Reduction", "reduction_param { operation: ASUM axis: 2 }"),
     "sumsq_of": case("Reduction", "reduction_param { operation: SUMSQ axis: -1 }"),

@@ -50,6 +50,7 @@ from .neuron import (
 from .normalisation import LRN, MVN, BatchNorm, Softmax
 from .pooling import SPP, Pooling
 from .python_layer import Python
+from .recurrent import LSTM, RNN, LSTMUnit
 from .reduction import ArgMax, Reduction
 from .scaling import Bias, Scale
 from .selection import BatchReindex, Embed, Filter
@@ -92,6 +93,8 @@ LAYERS: dict[str, type[Layer]] = {
     "Input": Input,
     "Log": Log,
     "LRN": LRN,
+    "LSTM": LSTM,
+    "LSTMUnit": LSTMUnit,
     "MemoryData": MemoryData,
     "MultinomialLogisticLoss": MultinomialLogisticLoss,
     "MVN": MVN,
@@ -106,6 +109,7 @@ LAYERS: dict[str, type[Layer]] = {
     "ReLU": ReLU,
     "ReLU6": ReLU6,
     "Reshape": Reshape,
+    "RNN": RNN,
     "Scale": Scale,
     "Sigmoid": Sigmoid,
     "SigmoidCrossEntropyLoss": SigmoidCrossEntropyLoss,

@@ -25,7 +25,7 @@ def test_types_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     ROOM.main(["types"])
     text = capsys.readouterr().out
     assert text.startswith("converted:\n  AbsVal, ArgMax,")
-    assert "  LSTM: recurrent layers" in text
+    assert "  Python: a device runs no Python" in text
 
 
 def test_every_row_that_is_converted_has_a_function() -> None:

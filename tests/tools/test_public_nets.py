@@ -1,0 +1,60 @@
+"""The count of public prototxts that load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools import public_nets
+
+DATA = 'layer { name: "d" type: "Data" top: "data" top: "label" transform_param { crop_size: 20 } data_param { batch_size: 2 } }\n'
+NETS = {
+    "good.prototxt": DATA + 'layer { name: "r" type: "ReLU" bottom: "data" top: "y" }',
+    "again/copy.prototxt": DATA + 'layer { name: "r" type: "ReLU" bottom: "data" top: "y" }',
+    "solver.prototxt": 'net: "good.prototxt" base_lr: 1',
+    "whole_solver.prototxt": "base_lr: 1 net_param {\n" + DATA + "}",
+    "dense.prototxt": DATA + 'layer { name: "l" type: "SigmoidCrossEntropyLoss" bottom: "data" bottom: "label" top: "y" }'
+    .replace('bottom: "data"', 'bottom: "c"')
+    .replace("layer {", 'layer { name: "c" type: "Convolution" bottom: "data" top: "c" '
+                        "convolution_param { num_output: 1 kernel_size: 1 } }\nlayer {", 1),
+    "typo.prototxt": DATA + 'layer { name: "r" type: "RuLU" bottom: "data" top: "y" }',
+    "field.prototxt": DATA + 'layer { name: "r" type: "ReLU" bottom: "data" top: "y" relu_param { slope: 1 } }',
+    "code.prototxt": 'layer { name: "d" type: "Python" top: "data" }\nlayer { name: "r" type: "ReLU" bottom: "data" top: "y" }',
+    "picture.pt": "layers { name",
+}  # fmt: skip
+
+
+def test_table_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, text in NETS.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    public_nets.main([str(tmp_path), "--list", str(tmp_path / "list.jsonl")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == [
+        "| 3 | 37.5% | loads |",
+        "| 1 | 12.5% | loads with its own Python data layer |",
+        "| 1 | 12.5% | field ReLUParameter.slope |",
+        "| 1 | 12.5% | X has no closing brace. |",
+        "| 1 | 12.5% | layer type RuLU is unknown |",
+        "",
+        "8 nets, 3 refused, 0 of these without a line number.",
+    ]
+
+
+def test_a_crash_and_a_hang_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.prototxt"
+    path.write_text(NETS["good.prototxt"])
+
+    def crash(path: Path) -> tuple[str, str]:
+        raise ZeroDivisionError("x")
+
+    def hang(path: Path) -> tuple[str, str]:
+        while True:
+            pass
+
+    monkeypatch.setattr(public_nets, "SECONDS", 1)
+    monkeypatch.setattr(public_nets, "load", crash)
+    assert public_nets.try_file(path, tmp_path).reason == "CRASH: ZeroDivisionError"
+    monkeypatch.setattr(public_nets, "load", hang)
+    assert public_nets.try_file(path, tmp_path).reason == "HANG: more than 1 s"

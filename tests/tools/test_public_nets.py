@@ -36,7 +36,7 @@ def test_table_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "| 3 | 42.9% | loads |",
         "| 1 | 14.3% | loads with its own Python data layer |",
         "| 1 | 14.3% | field ReLUParameter.slope |",
-        "| 1 | 14.3% | X has no closing brace. |",
+        "| 1 | 14.3% | '': Expected X. The brace of line N is never closed. |",
         "| 1 | 14.3% | layer type RuLU is unknown |",
         "",
         "7 nets, 3 refused, 0 of these without a line number.",

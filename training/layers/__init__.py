@@ -50,7 +50,8 @@ from .neuron import (
 from .normalisation import LRN, MVN, BatchNorm, Softmax
 from .pooling import SPP, Pooling
 from .python_layer import Python
-from .recurrent import LSTM, RNN, LSTMUnit
+from .recurrent.unit import LSTMUnit
+from .recurrent.unrolled import LSTM, RNN
 from .reduction import ArgMax, Reduction
 from .scaling import Bias, Scale
 from .selection import BatchReindex, Embed, Filter

@@ -1,4 +1,4 @@
-"""LSTM and RNN, which Caffe unrolls in time, and LSTMUnit, one step of the LSTM.
+"""LSTM and RNN, which Caffe unrolls in time.
 
 Both take x of T x N x ... (T steps of N sequences), and cont of T x N: 0 where a sequence begins, 1 where it goes on. They
 compute T x N x num_output. The state after the last step is the state before the first one of the next forward pass, as in
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +16,9 @@ from torch import Tensor
 
 from common.messages import shape_text
 
-from .base import Layer, Shape, shape_list
-from .gradients import without_gradient
+from ..base import Layer, Shape, shape_list
+from ..gradients import without_gradient
+from .unit import unit_step
 
 
 class Recurrent(Layer):
@@ -110,7 +110,7 @@ class LSTM(Recurrent):
 
     def _step(self, inputs: Tensor, goes_on: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         gates = inputs + F.linear(state[0] * goes_on, self.blobs[-1]).float()
-        cell, top = _Unit.apply(state[1], gates, goes_on)  # type: ignore[no-untyped-call]
+        cell, top = unit_step(state[1], gates, goes_on)
         return top, [top, cell]
 
 
@@ -129,50 +129,3 @@ class RNN(Recurrent):
     def _step(self, inputs: Tensor, goes_on: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         hidden = (inputs + F.linear(state[0] * goes_on, self.blobs[-3]).float()).tanh()
         return F.linear(hidden, self.blobs[-2], self.blobs[-1]).float().tanh(), [hidden]
-
-
-class LSTMUnit(Layer):
-    """Compute c and h, both 1 x N x C, from c before (1 x N x C), the inputs of the gates (1 x N x 4C) and cont (1 x N)."""
-
-    def setup(self, shapes: list[Shape]) -> list[Shape]:
-        cell, gates, cont = shapes
-        if len(cell) != 3 or cell[0] != 1 or gates != (*cell[:2], 4 * cell[2]) or cont != cell[:2]:
-            raise self.error(
-                f"its bottoms have the shapes {shape_list(shapes)}; expected 1 x N x C, 1 x N x 4C and 1 x N."
-            )
-        return [cell, cell]
-
-    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        cell, gates, cont = bottoms
-        new, top = _Unit.apply(cell.float(), gates.float(), cont.detach().float().unsqueeze(-1))  # type: ignore[no-untyped-call]
-        return [without_gradient(self, blob, cont) for blob in (new, top)]
-
-
-class _Unit(torch.autograd.Function):
-    """One step, for gates i, f, o, g in this order, with the derivative by Caffe's formula.
-
-    That formula takes f times cont for the sigmoid, so it is the derivative where cont is 0 or 1.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, cell: Tensor, gates: Tensor, goes_on: Tensor) -> tuple[Tensor, Tensor]:
-        i, f, o = (part.sigmoid() for part in gates.chunk(4, -1)[:3])
-        g = gates.chunk(4, -1)[3].tanh()
-        f = f * goes_on
-        new = f * cell + i * g
-        squashed = new.tanh()
-        ctx.save_for_backward(cell, i, f, o, g, squashed)
-        return new, o * squashed
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        cell, i, f, o, g, squashed = ctx.saved_tensors
-        by_cell, by_top = gradients
-        term = by_cell + by_top * o * (1 - squashed * squashed)
-        parts = (
-            term * g * i * (1 - i),
-            term * cell * f * (1 - f),
-            by_top * squashed * o * (1 - o),
-            term * i * (1 - g * g),
-        )
-        return term * f, torch.cat(parts, -1), None

@@ -90,35 +90,39 @@ class Room:
             )
         if name not in self.verbs:
             raise UsageError(f'python -m {self.name}: no verb "{name}". {known_names(name, self.verbs)}')
-        prog = f"python -m {self.name}" if name == self.default else f"python -m {self.name} {name}"
-        return run_verb(self.verbs[name], words, prog)
+        prog = f"python -m {self.name}"
+        if name == self.default:
+            return run_verb(self.verbs[name], words, prog, self.other_verbs(prog))
+        return run_verb(self.verbs[name], words, f"{prog} {name}")
 
     def run_one(self, name: str, prog: str) -> NoReturn:
         """Run the verb `name` as a command of its own, called `prog` in its help, and exit."""
         run(lambda argv: run_verb(self.verbs[name], argv, prog), None, self.group)
 
+    def other_verbs(self, prog: str) -> str:
+        """Return the list of verbs for the help of the default one, which a command line without a verb shows."""
+        others = {name: verb for name, verb in self.verbs.items() if name != self.default}
+        return f"other verbs, each with its own help ({prog} VERB --help):\n{_lines(others)}"
+
     def help(self) -> str:
         """Return the list of verbs, with how to call them."""
-        width = max(map(len, self.verbs))
-        lines = [f"  {name:{width}}  {verb.help}" for name, verb in self.verbs.items()]
-        return "\n".join(
-            [
-                f"usage: python -m {self.name} VERB ...",
-                "",
-                self.about,
-                "",
-                *lines,
-                "",
-                f"The options of a verb: python -m {self.name} VERB --help",
-            ]
+        return (
+            f"usage: python -m {self.name} VERB ...\n\n{self.about}\n\n{_lines(self.verbs)}\n\n"
+            f"The options of a verb: python -m {self.name} VERB --help"
         )
 
 
-def run_verb(verb: Verb, argv: Sequence[str], prog: str) -> int | None:
-    """Parse the options of a verb and run it."""
+def _lines(verbs: Mapping[str, Verb]) -> str:
+    width = max(map(len, verbs))
+    return "\n".join(f"  {name:{width}}  {verb.help}" for name, verb in verbs.items())
+
+
+def run_verb(verb: Verb, argv: Sequence[str], prog: str, others: str = "") -> int | None:
+    """Parse the options of a verb and run it. `others` ends its help."""
     module = importlib.import_module(verb.module)
     parser = Parser(prog, module.EXAMPLE, verb.help)
     module.add_options(parser)
+    parser.epilog = "\n\n".join(filter(None, [parser.epilog, others])) or None
     result: int | None = module.main(parser.parse_intermixed_args(rewrite(argv, parser)))
     return result
 

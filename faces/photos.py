@@ -8,6 +8,7 @@ place of an EXIF mark. The codec of AVIF comes with OpenCV; that of HEIC is an o
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from common.errors import PictureError
@@ -27,6 +28,7 @@ _SIZE = re.compile(rb"\0\0\0\x14ispe\0\0\0\0(.{4})(.{4})", re.DOTALL)
 _TURN = re.compile(rb"\0\0\0\x09irot(.)", re.DOTALL)
 _MIRROR = re.compile(rb"\0\0\0\x09imir(.)", re.DOTALL)
 HEIF_PACKAGE = "pillow-heif"
+"""Of the dependency group heif in pyproject.toml."""
 
 
 def decode_photo(data: bytes) -> Picture:
@@ -82,8 +84,8 @@ def _decode_heic(data: bytes) -> Picture:
         import pillow_heif
     except ImportError:
         raise PictureError(
-            f"a HEIC file, as iPhones write them, whose codec is not installed. Run pip install {HEIF_PACKAGE}, or convert "
-            "it to JPEG"
+            "a HEIC file, as iPhones write them, whose codec is not installed. Run "
+            f"{sys.executable} -m pip install {HEIF_PACKAGE}, or convert it to JPEG"
         ) from None
     _check_size("a HEIC", data)
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from .frame import Frame, Unreadable
 from .outputs import About, Outputs, kind_of, open_outputs
 from .outputs.progress import Progress
 from .outputs.summary import Summary
-from .pipeline import Pipeline
+from .pipeline import Pipeline, close_source
 from .sources import how_many, open_sources
 from .tracker import Tracker
 
@@ -48,15 +48,30 @@ class Session:
         self._box = box
         self._tracked = ""
         self._tracker = Tracker()
-        self._pipeline = Pipeline(open_sources(words), [self._find, self._answer], droppable=_is_live)
+        self._not_taken = 0
+        self._pipeline = Pipeline(self._counted(open_sources(words)), [self._find, self._answer], droppable=_is_live)
 
     @property
     def dropped(self) -> int:
         """How many frames of cameras were dropped, because the device was too slow for them."""
-        return self._pipeline.dropped
+        return self._not_taken + self._pipeline.dropped
 
     def __iter__(self) -> Generator[_Answered | Unreadable, None, None]:
         return iter(self._pipeline)
+
+    def _counted(self, items: Iterable[Frame | Unreadable]) -> Iterator[Frame | Unreadable]:
+        """Yield the items, and count the frames that a camera sent and nobody took in time: gaps in their numbers."""
+        name, expected = "", 0
+        try:
+            for each in items:
+                if isinstance(each, Frame) and each.live:
+                    if each.name != name:
+                        name, expected = each.name, 0
+                    self._not_taken += max(0, each.index - expected)
+                    expected = each.index + 1
+                yield each
+        finally:
+            close_source(items)
 
     def _find(self, item: Frame | Unreadable) -> _Seen | Unreadable:
         if isinstance(item, Unreadable):

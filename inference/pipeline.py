@@ -125,11 +125,16 @@ class Pipeline:
         except BaseException as error:
             channel.put(_Failed(error))
         finally:
-            # A generator closes what it has opened, in the thread that uses it.
-            close = getattr(self._items, "close", None)
-            if close:
-                close()
+            # In the thread that uses it.
+            close_source(self._items)
             channel.end()
+
+
+def close_source(items: Iterable[Any]) -> None:
+    """Close what a generator has opened. Other iterables have nothing to close."""
+    close = getattr(items, "close", None)
+    if close:
+        close()
 
 
 def _work(step: Callable[[Any], Any], before: _Channel, after: _Channel) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from faces.pictures import check_picture
 from .answer import Answer, read_outputs
 from .devices import choices, open_first
 from .devices.usb import SYSFS
-from .tensor import to_tensor
+from .tensor import kind_of_tensor, to_tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,12 +158,17 @@ class Runner:
         preprocess: list[dict[str, float]] = [{} for _ in faces]
         inference: list[dict[str, float]] = [{} for _ in faces]
         size = (picture.shape[1], picture.shape[0])
+        # Networks that were trained on the same kind of picture, as AgeNet and GenderNet, share the tensors.
+        made: dict[tuple[int, Hashable], NDArray[np.uint8]] = {}
         for card in cards:
             tensors: dict[int, NDArray[np.uint8]] = {}
+            kind = kind_of_tensor(card)
             for number, face in enumerate(faces):
                 start = time.perf_counter()
                 try:
-                    tensors[number] = to_tensor(picture, card, face)
+                    if (number, kind) not in made:
+                        made[number, kind] = to_tensor(picture, card, face)
+                    tensors[number] = made[number, kind]
                 except (CardError, UsageError) as error:
                     problems.setdefault(str(error), error)
                     continue

@@ -5,7 +5,7 @@ The mean is not subtracted here. It is part of the compiled network, which is fe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from faces.align import EYE_LEVEL, cut
@@ -38,6 +38,12 @@ def to_tensor(picture: Picture, card: ModelCard, box: Box | Face | None = None) 
     face = centre(face, height, width)
     face = CHANNEL_ORDERS[card.channel_order](face)
     return np.ascontiguousarray(face.reshape(*face.shape[:2], -1).transpose(2, 0, 1)[None])
+
+
+def kind_of_tensor(card: ModelCard) -> Hashable:
+    """Return what `to_tensor` reads of a card: cards of one kind get the same tensor of a face."""
+    size = tuple(card.input.resize_to or ())
+    return tuple(card.input.shape), size, card.crop_margin, card.eye_level, card.resize, card.channel_order
 
 
 def _bgr(face: Picture) -> Picture:

@@ -53,7 +53,8 @@ def main(archive: Path) -> None:
     if missing:
         _go_on_in_venv(archive, f"has no module {missing[0]}", root / "locks" / f"{group}.txt")
     prog = " ".join(["python3", archive.name, *([] if name == ROOM.default else [name])])
-    run(lambda argv: run_verb(ROOM.verbs[name], argv, prog), words, group)
+    others = ROOM.other_verbs(f"python3 {archive.name}") if name == ROOM.default else ""
+    run(lambda argv: run_verb(ROOM.verbs[name], argv, prog, others), words, group)
 
 
 def _go_on_in_venv(archive: Path, reason: str, lock: Path) -> NoReturn:

@@ -29,7 +29,8 @@ PROTOCOL = "DEPTHAI_PROTOCOL"
 """depthai's variable. The worker sets it to usb unless the user has: otherwise depthai also calls for cameras on the network."""
 COMPUTES = "an OAK camera computes in FP16"
 MAJORS = (2, 3)
-INSTALL = "install depthai: .venv/bin/pip install 'depthai>=2.30,<4'"
+INSTALL = f"install depthai: {sys.executable} -m pip install 'depthai>=2.30,<4'"
+"""The versions are those of the dependency group oak in pyproject.toml."""
 LOST = (
     "X_LINK",
     "Communication exception",

@@ -75,7 +75,7 @@ class OpenVinoDevice:
     ) -> list[Mapping[str, NDArray[np.float32]]]:
         """Run the network of `card` on each tensor, several at a time; return their values in the same order.
 
-        A stream of requests is faster than one request with a batch of faces: tools/bench_devices compares them.
+        A stream of requests is faster than one request with a batch of faces: tools/bench/devices.py compares them.
         """
         network = self._networks[card.path]
         port = network.input(card.input.blob)

@@ -10,7 +10,7 @@ from common.errors import UsageError
 from ..analyzer import Analysis, FaceAnalyzer
 from ..frame import Frame, Unreadable
 from ..outputs.drawing import draw_faces
-from ..sources import KINDS, kind_of, open_sources
+from ..sources import KINDS, ON_STDIN, kind_of, open_sources
 from .app import Parts, make_app
 from .capture import Captures
 from .engine import Engine
@@ -33,7 +33,7 @@ def find_source(word: str) -> Source:
     A camera may be plugged in later; a file is there or is not.
     """
     kind = kind_of(word)
-    if kind in (KINDS["standard input"], KINDS["raw frames"]):
+    if kind in ON_STDIN:
         raise UsageError(f"--source {word}: standard input can be read only once. Name a camera, a file or a URL.")
     frames = open_sources([word])
     if kind not in (KINDS["webcam"], KINDS["URL"]):

@@ -22,6 +22,7 @@ from common.messages import last_line
 
 from ..analyzer import Analysis
 from ..frame import Frame, Unreadable
+from ..pipeline import close_source
 from ..tracker import Tracker
 from .engine import Engine
 
@@ -135,6 +136,7 @@ class Live:
         frames = self._open()
         begun = time.monotonic()
         came = first = False
+        expected = 0
         try:
             for each in frames:
                 if self._closed.is_set():
@@ -151,15 +153,16 @@ class Live:
                     begun = time.monotonic() if first else begun
                     self._closed.wait(max(0.0, begun + each.seconds - time.monotonic()))
                 with self._changed:
-                    if self._frame and self._watchers:
-                        self._dropped += 1
-                        self._engine.metrics.live_dropped.inc()
+                    if self._watchers:
+                        # A gap in a camera's numbers is frames that were not even taken.
+                        dropped = bool(self._frame) + (max(0, each.index - expected) if each.live else 0)
+                        self._dropped += dropped
+                        self._engine.metrics.live_dropped.inc(dropped)
+                    expected = each.index + 1
                     self._frame = (each, time.monotonic())
                     self._changed.notify_all()
         finally:
-            close = getattr(frames, "close", None)
-            if close:
-                close()
+            close_source(frames)
         if not came and not self.problem:
             self.problem = f"{self.source}: there is no picture in it."
         self._closed.wait(STILL_SECONDS if first else 0)

@@ -8,6 +8,7 @@ What cannot be read is an Unreadable among the frames, and the others go on.
 | a word | means |
 |---|---|
 | `-` | standard input: pictures one after another, or a YUV4MPEG2 stream |
+| `mjpeg`, `mjpeg@30` | standard input: JPEGs that are the frames of one video |
 | `raw:640x480`, `raw:640x480@30` | standard input: frames of BGR bytes, without a header |
 | `webcam`, `webcam:1`, `/dev/video1` | a camera at this computer |
 | `rtsp://...`, `http://...` | a camera, a video or a picture in the network |
@@ -43,6 +44,7 @@ def _unknown(_: str) -> int | None:
 
 KINDS = {
     "standard input": Kind(stream.is_stdin, stream.open_stdin, _unknown),
+    "motion JPEG": Kind(stream.is_motion_jpeg, stream.open_motion_jpeg, _unknown),
     "raw frames": Kind(stream.is_raw, stream.open_raw, _unknown),
     "webcam": Kind(camera.is_webcam, camera.open_webcam, _unknown),
     "URL": Kind(url.is_url, url.open_url, _unknown),
@@ -51,6 +53,8 @@ KINDS = {
     "file": Kind(lambda word: True, files.open_file, files.count_file),
 }
 """The first kind that takes a word opens it."""
+ON_STDIN = [KINDS[name] for name in ("standard input", "motion JPEG", "raw frames")]
+"""The kinds that read standard input, which can be read once."""
 
 
 def open_sources(words: Sequence[str]) -> Iterator[Frame | Unreadable]:
@@ -58,8 +62,8 @@ def open_sources(words: Sequence[str]) -> Iterator[Frame | Unreadable]:
 
     A source is opened when the one before it has ended. Closing the generator closes the source that is open.
     """
-    if sum(KINDS[name].takes(word) for word in words for name in ("standard input", "raw frames")) > 1:
-        raise UsageError("Standard input is named twice. Give - or raw:WIDTHxHEIGHT once.")
+    if sum(kind_of(word) in ON_STDIN for word in words) > 1:
+        raise UsageError("Standard input is named twice. Give -, mjpeg or raw:WIDTHxHEIGHT once.")
     return _one_after_another([kind_of(word).open(word) for word in words])
 
 

@@ -1,7 +1,7 @@
 """Standard input as a source.
 
     ffmpeg -i film.mkv -f yuv4mpegpipe - | python run_inference.py -
-    libcamera-vid -t 0 --codec mjpeg -o - | python run_inference.py -
+    rpicam-vid -t 0 --codec mjpeg -o - | python run_inference.py mjpeg@30
     ffmpeg -i film.mkv -f rawvideo -pix_fmt bgr24 -s 640x480 - | python run_inference.py raw:640x480
 
 What comes shows in its first bytes. A pipe makes its writer wait, so no frame of it is dropped.
@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from common.errors import PictureError, UsageError
@@ -31,6 +32,7 @@ _BEGINNING = 16
 _TRAILER = 4096
 _NEXT = re.compile(rb"\xff\xd8\xff[\xc0-\xfe]|\x89PNG\r\n\x1a\n")
 _RAW = re.compile(r"raw:([0-9]{1,6})x([0-9]{1,6})(?:@([0-9]{1,4}(?:\.[0-9]{1,6})?))?")
+_MOTION_JPEG = re.compile(r"mjpeg(?:@([0-9]{1,4}(?:\.[0-9]{1,6})?))?")
 _ENDS: list[tuple[re.Pattern[bytes], Callable[[Pipe], int]]] = [
     (re.compile(rb"\xff\xd8\xff"), jpeg_end),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), png_end),
@@ -49,9 +51,26 @@ def is_raw(word: str) -> bool:
     return word.startswith("raw:")
 
 
+def is_motion_jpeg(word: str) -> bool:
+    """Return whether a word means JPEGs on standard input that are the frames of one video."""
+    return word == "mjpeg" or word.startswith("mjpeg@")
+
+
 def open_stdin(_: str) -> Iterator[Frame | Unreadable]:
     """Return the frames that come on standard input."""
     return stream_frames(lambda: sys.stdin.buffer)
+
+
+def open_motion_jpeg(word: str) -> Iterator[Frame | Unreadable]:
+    """Return the JPEGs that come on standard input, as frames of one video. Raises UsageError if the rate is none.
+
+    Only the word tells them from photographs: answers about different people must not be averaged.
+    """
+    match = _MOTION_JPEG.fullmatch(word)
+    if not match:
+        raise UsageError(f"{word}: expected mjpeg or mjpeg@RATE, such as mjpeg@30.")
+    rate = float(match[1] or 0)
+    return _as_video(stream_frames(lambda: sys.stdin.buffer), rate)
 
 
 def open_raw(word: str) -> Iterator[Frame | Unreadable]:
@@ -82,6 +101,14 @@ def stream_frames(stream: Callable[[], BinaryIO]) -> Iterator[Frame | Unreadable
             yield from _pictures(pipe)
     except (PictureError, OSError) as error:
         yield Unreadable(NAME, str(error))
+
+
+def _as_video(frames: Iterator[Frame | Unreadable], rate: float) -> Iterator[Frame | Unreadable]:
+    """Yield pictures that follow one another as frames of a video. A `rate` of 0 is unknown, and `seconds` are then 0."""
+    for each in frames:
+        if isinstance(each, Frame) and not each.moving:
+            each = replace(each, seconds=each.index / rate if rate else 0.0, moving=True)
+        yield each
 
 
 def raw_frames(stream: Callable[[], BinaryIO], width: int, height: int, rate: float) -> Iterator[Frame | Unreadable]:

@@ -94,3 +94,4 @@ def report(
         f"{out}: {faces} faces of {options.size}x{options.size}, {new} of them newly cut; {copied} other files copied"
     )
     print(f"{record_path(out)}: what was found in each picture")
+    print(f"the card of a net that learns from them needs {options.on_card()}")

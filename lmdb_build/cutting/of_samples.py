@@ -42,4 +42,5 @@ def cut_samples(found: Found, images: Path, into: Path, options: CutOptions, for
     ]
     print(f"{out}: {len(samples)} faces of {options.size}x{options.size}, {new} of them newly cut")
     print(f"{record_path(out)}: what was found in each picture")
+    print(f"the card of a net that learns from them needs {options.on_card()}")
     return Found(samples, found.left_out + left_out, found.notes + [note for note in notes if note.times], found.tasks)

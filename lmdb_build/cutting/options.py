@@ -30,6 +30,10 @@ class CutOptions:
         level = {} if self.eye_level == EYE_LEVEL else {"eye_level": self.eye_level}
         return {"faces": self.faces, "margin": self.margin, "size": self.size, **level}
 
+    def on_card(self) -> str:
+        """Return what the card of a net that learns from these faces has to say, so that the runner cuts them alike."""
+        return f'"crop_margin": {self.margin:g}, "eye_level": {self.eye_level:g}'
+
 
 def add_cut_options(parser: argparse.ArgumentParser, required: bool) -> None:
     """Declare the options. Without `required`, faces are only cut if --faces or --landmarks is given."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import sys
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_an_avif_whose_content_is_larger_than_it_claims(
 def test_heic_without_its_codec_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     for brand in (b"heic", b"heix", b"mif1"):
-        with pytest.raises(PictureError, match=r"a HEIC file.*pip install pillow-heif"):
+        with pytest.raises(PictureError, match=rf"a HEIC file.*{re.escape(sys.executable)} -m pip install pillow-heif"):
             decode_photo(struct.pack(">I", 24) + b"ftyp" + brand + bytes(12))
 
 

@@ -171,6 +171,21 @@ def test_people_in_a_video_keep_their_numbers(here: Path, monkeypatch: pytest.Mo
     assert seen == [("a", [1, 2])] * 3 + [("b", [1, 2])] * 3 + [("still", [None, None])]
 
 
+def test_frames_that_nobody_took_from_a_camera_count_as_dropped(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gaps in a camera's numbers; those of a file, which was cut, are no drops."""
+    picture = one_colour(GREEN, 120, 300)
+    camera = [Frame("a", picture, index, live=True, moving=True) for index in (0, 1, 4, 5)]
+    other = [Frame("b", picture, index, live=True, moving=True) for index in (1, 2)]
+    video = [Frame("v", picture, index, moving=True) for index in (0, 7)]
+    with analyzer.FaceAnalyzer(here / "graph", "CPU", detector="haar") as opened:
+        for frames, gaps in ((camera, 2), (camera + other, 3), (video, 0)):
+            monkeypatch.setattr("inference.people.open_sources", lambda words, given=frames: iter(given))
+            session = Session(opened, ["v"])
+            assert len(list(session)) + session.dropped - gaps == len(frames)
+            # Frames are also dropped where the session itself is slow.
+            assert session.dropped >= gaps
+
+
 def test_an_error_ends_the_run_and_leaves_no_file(ask: Callable[..., Done], here: Path) -> None:
     (here / "people.csv").write_text("mine\n")
     done = ask("photos", "--device", "CPU", "--output", "people.csv")

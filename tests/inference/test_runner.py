@@ -143,6 +143,29 @@ def test_all_faces_of_a_picture_keep_their_order(tmp_path: Path, monkeypatch: py
         assert runner.answer_all(picture, []) == []
 
 
+def test_networks_share_the_tensors_of_a_face_only_if_their_cards_ask_for_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    make = inference.runner.to_tensor
+
+    def counted(picture: NDArray[np.uint8], card: ModelCard, face: object) -> NDArray[np.uint8]:
+        made.append(card.name)
+        return make(picture, card, face)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(inference.runner, "to_tensor", counted)
+    other = [
+        card_of("Margin", crop_margin=0.2),
+        card_of("Order", channel_order="RGB"),
+        card_of("Raised", eye_level=0.29),
+    ]
+    with Runner(write_graph(tmp_path, card_of("A"), card_of("B"), *other), "CPU") as runner:
+        results = runner.answer_all(one_colour(BGR["red"]), [(0, 0, 20, 20), (5, 5, 30, 30)])
+    assert made == ["A", "A", "Margin", "Margin", "Order", "Order", "Raised", "Raised"]
+    colours = [[answer.text for answer in result.answers] for result in results]
+    assert colours == [["red", "red", "red", "blue", "red"]] * 2
+
+
 def test_a_face_beyond_the_picture_leaves_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Runner(write_graph(tmp_path), "CPU") as runner:
         first, second = runner.answer_all(one_colour(BGR["red"]), [(900, 900, 20, 20), None])

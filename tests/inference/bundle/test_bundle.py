@@ -106,6 +106,8 @@ def test_it_is_unpacked_once(bundle: Path, tmp_path: Path) -> None:
     before = (unpacked(tmp_path) / "bundle.json").stat()
     done = run_bundle(bundle, "--help", folder=tmp_path)
     assert "usage: python3 moka-edge.pyz [-h]" in done.stdout
+    others = done.stdout.split("other verbs, each with its own help (python3 moka-edge.pyz VERB --help):\n")[1]
+    assert [line.split()[0] for line in others.splitlines()] == ["devices", "serve", "bundle"]
     assert (unpacked(tmp_path) / "bundle.json").stat() == before
 
 

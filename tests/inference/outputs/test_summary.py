@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from common.places import ROOT
 from inference.frame import Unreadable
 from inference.outputs.summary import STEP, Summary, Times, peak_memory, processor
 from kits.outputs import about_of, frame_of, people
@@ -104,3 +107,13 @@ def test_memory_is_bounded() -> None:
 
 def test_memory_of_this_process() -> None:
     assert 10 << 20 < peak_memory() < 64 << 30
+
+
+def test_memory_of_the_program_that_started_this_one_does_not_count() -> None:
+    """On Linux, getrusage counts it: the child is a copy of its parent until it runs its own program."""
+    held = bytearray(512 << 20)
+    held[:: 1 << 12] = bytes([1]) * (len(held) >> 12)
+    script = "from inference.outputs.summary import peak_memory; print(peak_memory())"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert peak_memory() > len(held)
+    assert int(done.stdout) < len(held) / 2

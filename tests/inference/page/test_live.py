@@ -88,6 +88,20 @@ def test_a_slow_device_drops_frames_and_says_so(tmp_path: Path) -> None:
         assert next_event(stream)["dropped"] > 0
 
 
+def test_frames_that_were_not_even_taken_from_a_camera_are_dropped_too(tmp_path: Path) -> None:
+    def frames() -> Iterator[Frame]:
+        for number in range(100000):
+            time.sleep(0.01)
+            yield Frame("camera", one_colour(GREEN, 100, 300), 10 * number, live=True, moving=True)
+
+    page = make_page(tmp_path, source=("camera", frames))
+    with served(page) as port, open_url(port, "/events") as stream:
+        first = next_event(stream)
+        while (newest := next_event(stream))["number"] == first["number"]:
+            pass
+        assert newest["dropped"] >= first["dropped"] + 9
+
+
 def test_a_video_begins_again_with_new_people(tmp_path: Path) -> None:
     page = make_page(tmp_path, source=("film", moving(3, live=False)))
     with served(page) as port, open_url(port, "/events") as stream:

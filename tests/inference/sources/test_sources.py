@@ -16,6 +16,8 @@ def test_each_word_means_its_kind(tmp_path: Path) -> None:
     write_picture(tmp_path / "a[1].png")
     words = {
         "-": "standard input",
+        "mjpeg": "motion JPEG",
+        "mjpeg@30": "motion JPEG",
         "raw:64x48": "raw frames",
         "webcam": "webcam",
         "webcam:2": "webcam",
@@ -50,6 +52,8 @@ def test_no_source_is_no_frame() -> None:
     [
         (["-", "raw:64x48"], "named twice"),
         (["-", "-"], "named twice"),
+        (["mjpeg", "-"], "named twice"),
+        (["mjpeg@fast"], "expected mjpeg or mjpeg@RATE"),
         (["raw:64"], "expected raw:WIDTHxHEIGHT"),
         (["raw:8x8"], "at least 16 pixels"),
         (["raw:999999x999999"], "at most"),
@@ -78,5 +82,5 @@ def test_how_many(tmp_path: Path) -> None:
     assert how_many([str(video)]) == 7
     assert how_many([str(tmp_path)]) == 9
     assert how_many([str(tmp_path / "absent.png"), str(tmp_path / "*.absent")]) == 2
-    for word in ("-", "raw:64x48", "webcam", "rtsp://camera.example.org/1"):
+    for word in ("-", "mjpeg", "raw:64x48", "webcam", "rtsp://camera.example.org/1"):
         assert how_many([str(picture), word]) is None

@@ -67,6 +67,21 @@ def test_pictures_one_after_another(feed, suffix: str) -> None:  # type: ignore[
     assert not any(frame.live for frame in found)
 
 
+def test_jpegs_that_are_frames_of_a_video(feed) -> None:  # type: ignore[no-untyped-def]
+    """With `-` they are photographs, perhaps of different people, whose answers must not be averaged."""
+    data = b"".join(encoded(".jpg", number) for number in range(3)) + encoded(".jpg")[:200]
+    for word, moving, seconds in (
+        ("-", False, [0, 0, 0]),
+        ("mjpeg", True, [0, 0, 0]),
+        ("mjpeg@4", True, [0, 0.25, 0.5]),
+    ):
+        items = list(feed(data, word))
+        assert len(reasons(iter(items))) == 1
+        found = frames(iter(items[:3]))
+        assert [(frame.moving, frame.live) for frame in found] == [(moving, False)] * 3
+        assert [frame.seconds for frame in found] == seconds
+
+
 @pytest.mark.parametrize("suffix", [".webp", ".bmp", ".tiff", ".avif"])
 def test_one_picture_of_another_format(feed, suffix: str) -> None:  # type: ignore[no-untyped-def]
     assert len(frames(feed(encoded(suffix)))) == 1

@@ -1,6 +1,6 @@
 """Faces through the networks of a folder on this CPU: one by one, as a stream of requests, and as batches.
 
-    .venv/bin/python -m tools.bench_devices --graph graph
+    .venv/bin/python -m tools.bench.devices --graph graph
 
 Beside them are OpenVINO's own benchmark_app on the same IR, and OpenCV on the caffemodel that it was compiled from, where that is
 found. The ways take turns, so other work on the machine slows all of them. benchmark_app runs after each turn.
@@ -41,7 +41,7 @@ APP_SECONDS = 2
 
 def main(words: Sequence[str]) -> None:
     """Measure and print a table for each network."""
-    parser = argparse.ArgumentParser(prog="python -m tools.bench_devices", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.devices", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--graph", type=Path, default=Path("graph"))
     parser.add_argument("--faces", type=int, default=32, help="at a time (default: 32)")
     parser.add_argument("--rounds", type=int, default=20, help="turns of each way (default: 20)")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kits.inference import write_graph
-from tools.bench_devices import __main__ as bench
+from tools.bench import devices as bench
 
 
 def test_every_way_has_a_row(

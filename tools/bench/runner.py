@@ -33,7 +33,7 @@ from common.places import ROOT
 if TYPE_CHECKING:
     from inference import FaceAnalyzer
 
-SMALL, LARGE = ("FaceRes", "FaceResSmile"), ("AgeNet", "GenderNet")
+NETS: tuple[tuple[str, ...], ...] = (("FaceRes", "FaceResSmile"), ("AgeNet", "GenderNet"))
 SEEDS = (3, 5, 10)
 """Of the drawn people. Haar and BlazeFace find all three in each of these pictures."""
 LOOP, APP, OPENCV = 1.6, 1 / 1.1, 1.5
@@ -180,20 +180,17 @@ def first_answer(graph: Path, picture: Path) -> tuple[float, float]:
 def measure(folder: Path, count: int, rounds: int) -> Figures:
     """Measure everything, with files in `folder`."""
     pictures = photographs(folder / "photos", count)
-    graphs = {nets: graph_of(folder / nets[0], nets) for nets in (SMALL, LARGE)}
+    graphs = {nets: graph_of(folder / nets[0], nets) for nets in NETS}
     rates = {nets: loops(graph, pictures, rounds, folder / nets[0]) for nets, graph in graphs.items()}
-    graph = graphs[LARGE]
-    alone = [
+    graph = graphs[NETS[-1]]
+    turns = [
         (net_alone(graph, "CPU"), benchmark_app(graph / "AgeNet.xml"), net_alone(graph, "OPENCV"))
         for _ in range(rounds)
     ]
+    alone, app, opencv = (statistics.median(column) for column in zip(*turns, strict=True))
     starts = [first_answer(graph, pictures / "000.jpg") for _ in range(rounds)]
-    return Figures(
-        rates,
-        *(statistics.median(column) for column in zip(*alone, strict=True)),
-        statistics.median(seconds for seconds, _ in starts),
-        max(memory for _, memory in starts),
-    )
+    start = statistics.median(seconds for seconds, _ in starts)
+    return Figures(rates, alone, app, opencv, start, max(memory for _, memory in starts))
 
 
 def table(figures: Figures) -> str:

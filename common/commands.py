@@ -9,8 +9,7 @@ A verb's module has
 It is imported only when the verb is called, so that `--help` stays quick. Every verb has the option --debug.
 
 Exit codes: 0 done, 1 something went wrong, 2 the command was used wrongly, 130 interrupted with Ctrl-C; 128 + N ended by
-signal N: 143 SIGTERM, 129 SIGHUP, 141 nobody reads the output any more. An error is one message on stderr; --debug adds the
-traceback.
+signal N: 143 SIGTERM, 129 SIGHUP, 141 nobody reads the output. An error is one message on stderr; --debug adds the traceback.
 """
 
 from __future__ import annotations
@@ -91,16 +90,15 @@ class Room:
         if name not in self.verbs:
             raise UsageError(f'python -m {self.name}: no verb "{name}". {known_names(name, self.verbs)}')
         prog = f"python -m {self.name}"
-        if name == self.default:
-            return run_verb(self.verbs[name], words, prog, self.other_verbs(prog))
-        return run_verb(self.verbs[name], words, f"{prog} {name}")
+        others = self.other_verbs(prog) if name == self.default else ""
+        return run_verb(self.verbs[name], words, prog if others else f"{prog} {name}", others)
 
     def run_one(self, name: str, prog: str) -> NoReturn:
         """Run the verb `name` as a command of its own, called `prog` in its help, and exit."""
         run(lambda argv: run_verb(self.verbs[name], argv, prog), None, self.group)
 
     def other_verbs(self, prog: str) -> str:
-        """Return the list of verbs for the help of the default one, which a command line without a verb shows."""
+        """Return the list of verbs that ends the help of the default one."""
         others = {name: verb for name, verb in self.verbs.items() if name != self.default}
         return f"other verbs, each with its own help ({prog} VERB --help):\n{_lines(others)}"
 
@@ -122,7 +120,7 @@ def run_verb(verb: Verb, argv: Sequence[str], prog: str, others: str = "") -> in
     module = importlib.import_module(verb.module)
     parser = Parser(prog, module.EXAMPLE, verb.help)
     module.add_options(parser)
-    parser.epilog = "\n\n".join(filter(None, [parser.epilog, others])) or None
+    parser.epilog = f"{parser.epilog or ''}\n\n{others}".strip()
     result: int | None = module.main(parser.parse_intermixed_args(rewrite(argv, parser)))
     return result
 

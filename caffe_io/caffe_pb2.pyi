@@ -626,6 +626,18 @@ class LayerParameter(_message.Message):
     PRIOR_BOX_PARAM_FIELD_NUMBER: _builtins.int
     DETECTION_OUTPUT_PARAM_FIELD_NUMBER: _builtins.int
     NORM_PARAM_FIELD_NUMBER: _builtins.int
+    UPSAMPLE_PARAM_FIELD_NUMBER: _builtins.int
+    MISH_PARAM_FIELD_NUMBER: _builtins.int
+    REORG_PARAM_FIELD_NUMBER: _builtins.int
+    HARDSIGMOID_PARAM_FIELD_NUMBER: _builtins.int
+    SHUFFLE_CHANNEL_PARAM_FIELD_NUMBER: _builtins.int
+    REGION_YOLO_PARAM_FIELD_NUMBER: _builtins.int
+    REORG_YOLO_PARAM_FIELD_NUMBER: _builtins.int
+    YOLO_DETECTION_OUTPUT_PARAM_FIELD_NUMBER: _builtins.int
+    YOLOV3_DETECTION_OUTPUT_PARAM_FIELD_NUMBER: _builtins.int
+    BN_PARAM_FIELD_NUMBER: _builtins.int
+    INTERP_PARAM_FIELD_NUMBER: _builtins.int
+    HARDSWISH_PARAM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     type: _builtins.str
     phase: Global___Phase.ValueType
@@ -755,6 +767,32 @@ class LayerParameter(_message.Message):
     def detection_output_param(self) -> Global___DetectionOutputParameter: ...
     @_builtins.property
     def norm_param(self) -> Global___NormalizeParameter: ...
+    @_builtins.property
+    def upsample_param(self) -> Global___UpsampleParameter:
+        """Of other forks. Numbers are the fork's, or above 8000000 where Caffe 1.0 or another fork has it."""
+
+    @_builtins.property
+    def mish_param(self) -> Global___MishParameter: ...
+    @_builtins.property
+    def reorg_param(self) -> Global___ReorgParameter: ...
+    @_builtins.property
+    def hardsigmoid_param(self) -> Global___HardSigmoidParameter: ...
+    @_builtins.property
+    def shuffle_channel_param(self) -> Global___ShuffleChannelParameter: ...
+    @_builtins.property
+    def region_yolo_param(self) -> Global___RegionYoloParameter: ...
+    @_builtins.property
+    def reorg_yolo_param(self) -> Global___ReorgYoloParameter: ...
+    @_builtins.property
+    def yolo_detection_output_param(self) -> Global___YoloDetectionOutputParameter: ...
+    @_builtins.property
+    def yolov3_detection_output_param(self) -> Global___Yolov3DetectionOutputParameter: ...
+    @_builtins.property
+    def bn_param(self) -> Global___BNParameter: ...
+    @_builtins.property
+    def interp_param(self) -> Global___InterpParameter: ...
+    @_builtins.property
+    def hardswish_param(self) -> Global___HardSwishParameter: ...
     def __init__(
         self,
         *,
@@ -823,10 +861,22 @@ class LayerParameter(_message.Message):
         prior_box_param: Global___PriorBoxParameter | None = ...,
         detection_output_param: Global___DetectionOutputParameter | None = ...,
         norm_param: Global___NormalizeParameter | None = ...,
+        upsample_param: Global___UpsampleParameter | None = ...,
+        mish_param: Global___MishParameter | None = ...,
+        reorg_param: Global___ReorgParameter | None = ...,
+        hardsigmoid_param: Global___HardSigmoidParameter | None = ...,
+        shuffle_channel_param: Global___ShuffleChannelParameter | None = ...,
+        region_yolo_param: Global___RegionYoloParameter | None = ...,
+        reorg_yolo_param: Global___ReorgYoloParameter | None = ...,
+        yolo_detection_output_param: Global___YoloDetectionOutputParameter | None = ...,
+        yolov3_detection_output_param: Global___Yolov3DetectionOutputParameter | None = ...,
+        bn_param: Global___BNParameter | None = ...,
+        interp_param: Global___InterpParameter | None = ...,
+        hardswish_param: Global___HardSwishParameter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "multibox_loss_param", b"multibox_loss_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "scale_param", b"scale_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "window_data_param", b"window_data_param"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "bn_param", b"bn_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hardsigmoid_param", b"hardsigmoid_param", "hardswish_param", b"hardswish_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mish_param", b"mish_param", "multibox_loss_param", b"multibox_loss_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "region_yolo_param", b"region_yolo_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reorg_yolo_param", b"reorg_yolo_param", "reshape_param", b"reshape_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "multibox_loss_param", b"multibox_loss_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "propagate_down", b"propagate_down", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "scale_param", b"scale_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "window_data_param", b"window_data_param"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bn_param", b"bn_param", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hardsigmoid_param", b"hardsigmoid_param", "hardswish_param", b"hardswish_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mish_param", b"mish_param", "multibox_loss_param", b"multibox_loss_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "propagate_down", b"propagate_down", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "region_yolo_param", b"region_yolo_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reorg_yolo_param", b"reorg_yolo_param", "reshape_param", b"reshape_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1077,19 +1127,32 @@ class BatchNormParameter(_message.Message):
     USE_GLOBAL_STATS_FIELD_NUMBER: _builtins.int
     MOVING_AVERAGE_FRACTION_FIELD_NUMBER: _builtins.int
     EPS_FIELD_NUMBER: _builtins.int
+    SCALE_FILLER_FIELD_NUMBER: _builtins.int
+    BIAS_FILLER_FIELD_NUMBER: _builtins.int
+    SCALE_BIAS_FIELD_NUMBER: _builtins.int
     use_global_stats: _builtins.bool
     moving_average_fraction: _builtins.float
     eps: _builtins.float
+    scale_bias: _builtins.bool
+    @_builtins.property
+    def scale_filler(self) -> Global___FillerParameter:
+        """NVIDIA's: BatchNorm and Scale in one layer, whose factor and bias are blobs 3 and 4."""
+
+    @_builtins.property
+    def bias_filler(self) -> Global___FillerParameter: ...
     def __init__(
         self,
         *,
         use_global_stats: _builtins.bool | None = ...,
         moving_average_fraction: _builtins.float | None = ...,
         eps: _builtins.float | None = ...,
+        scale_filler: Global___FillerParameter | None = ...,
+        bias_filler: Global___FillerParameter | None = ...,
+        scale_bias: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["eps", b"eps", "moving_average_fraction", b"moving_average_fraction", "use_global_stats", b"use_global_stats"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bias_filler", b"bias_filler", "eps", b"eps", "moving_average_fraction", b"moving_average_fraction", "scale_bias", b"scale_bias", "scale_filler", b"scale_filler", "use_global_stats", b"use_global_stats"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["eps", b"eps", "moving_average_fraction", b"moving_average_fraction", "use_global_stats", b"use_global_stats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bias_filler", b"bias_filler", "eps", b"eps", "moving_average_fraction", b"moving_average_fraction", "scale_bias", b"scale_bias", "scale_filler", b"scale_filler", "use_global_stats", b"use_global_stats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1120,6 +1183,65 @@ class BiasParameter(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BiasParameter: _TypeAlias = BiasParameter  # noqa: Y015
+
+@_typing.final
+class BNParameter(_message.Message):
+    """The fields of two forks: those of PSPNet's kind, and three of SegNet's, which has two blobs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _BNMode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _BNModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[BNParameter._BNMode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        LEARN: BNParameter._BNMode.ValueType  # 0
+        INFERENCE: BNParameter._BNMode.ValueType  # 1
+
+    class BNMode(_BNMode, metaclass=_BNModeEnumTypeWrapper): ...
+    LEARN: BNParameter.BNMode.ValueType  # 0
+    INFERENCE: BNParameter.BNMode.ValueType  # 1
+
+    SLOPE_FILLER_FIELD_NUMBER: _builtins.int
+    BIAS_FILLER_FIELD_NUMBER: _builtins.int
+    MOMENTUM_FIELD_NUMBER: _builtins.int
+    EPS_FIELD_NUMBER: _builtins.int
+    FROZEN_FIELD_NUMBER: _builtins.int
+    SCALE_FILLER_FIELD_NUMBER: _builtins.int
+    SHIFT_FILLER_FIELD_NUMBER: _builtins.int
+    BN_MODE_FIELD_NUMBER: _builtins.int
+    momentum: _builtins.float
+    eps: _builtins.float
+    frozen: _builtins.bool
+    bn_mode: Global___BNParameter.BNMode.ValueType
+    @_builtins.property
+    def slope_filler(self) -> Global___FillerParameter: ...
+    @_builtins.property
+    def bias_filler(self) -> Global___FillerParameter: ...
+    @_builtins.property
+    def scale_filler(self) -> Global___FillerParameter: ...
+    @_builtins.property
+    def shift_filler(self) -> Global___FillerParameter: ...
+    def __init__(
+        self,
+        *,
+        slope_filler: Global___FillerParameter | None = ...,
+        bias_filler: Global___FillerParameter | None = ...,
+        momentum: _builtins.float | None = ...,
+        eps: _builtins.float | None = ...,
+        frozen: _builtins.bool | None = ...,
+        scale_filler: Global___FillerParameter | None = ...,
+        shift_filler: Global___FillerParameter | None = ...,
+        bn_mode: Global___BNParameter.BNMode.ValueType | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bias_filler", b"bias_filler", "bn_mode", b"bn_mode", "eps", b"eps", "frozen", b"frozen", "momentum", b"momentum", "scale_filler", b"scale_filler", "shift_filler", b"shift_filler", "slope_filler", b"slope_filler"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bias_filler", b"bias_filler", "bn_mode", b"bn_mode", "eps", b"eps", "frozen", b"frozen", "momentum", b"momentum", "scale_filler", b"scale_filler", "shift_filler", b"shift_filler", "slope_filler", b"slope_filler"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BNParameter: _TypeAlias = BNParameter  # noqa: Y015
 
 @_typing.final
 class ClipParameter(_message.Message):
@@ -1603,6 +1725,43 @@ class FlattenParameter(_message.Message):
 Global___FlattenParameter: _TypeAlias = FlattenParameter  # noqa: Y015
 
 @_typing.final
+class HardSigmoidParameter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALPHA_FIELD_NUMBER: _builtins.int
+    BETA_FIELD_NUMBER: _builtins.int
+    alpha: _builtins.float
+    beta: _builtins.float
+    def __init__(
+        self,
+        *,
+        alpha: _builtins.float | None = ...,
+        beta: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alpha", b"alpha", "beta", b"beta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alpha", b"alpha", "beta", b"beta"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HardSigmoidParameter: _TypeAlias = HardSigmoidParameter  # noqa: Y015
+
+@_typing.final
+class HardSwishParameter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HardSwishParameter: _TypeAlias = HardSwishParameter  # noqa: Y015
+
+@_typing.final
 class HDF5DataParameter(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1807,6 +1966,40 @@ class InputParameter(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InputParameter: _TypeAlias = InputParameter  # noqa: Y015
+
+@_typing.final
+class InterpParameter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    ZOOM_FACTOR_FIELD_NUMBER: _builtins.int
+    SHRINK_FACTOR_FIELD_NUMBER: _builtins.int
+    PAD_BEG_FIELD_NUMBER: _builtins.int
+    PAD_END_FIELD_NUMBER: _builtins.int
+    height: _builtins.int
+    width: _builtins.int
+    zoom_factor: _builtins.int
+    shrink_factor: _builtins.int
+    pad_beg: _builtins.int
+    pad_end: _builtins.int
+    def __init__(
+        self,
+        *,
+        height: _builtins.int | None = ...,
+        width: _builtins.int | None = ...,
+        zoom_factor: _builtins.int | None = ...,
+        shrink_factor: _builtins.int | None = ...,
+        pad_beg: _builtins.int | None = ...,
+        pad_end: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "pad_beg", b"pad_beg", "pad_end", b"pad_end", "shrink_factor", b"shrink_factor", "width", b"width", "zoom_factor", b"zoom_factor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "pad_beg", b"pad_beg", "pad_end", b"pad_end", "shrink_factor", b"shrink_factor", "width", b"width", "zoom_factor", b"zoom_factor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InterpParameter: _TypeAlias = InterpParameter  # noqa: Y015
 
 @_typing.final
 class LogParameter(_message.Message):
@@ -2061,6 +2254,21 @@ class MultiBoxLossParameter(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MultiBoxLossParameter: _TypeAlias = MultiBoxLossParameter  # noqa: Y015
+
+@_typing.final
+class MishParameter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MishParameter: _TypeAlias = MishParameter  # noqa: Y015
 
 @_typing.final
 class MVNParameter(_message.Message):
@@ -2552,6 +2760,85 @@ class ReLUParameter(_message.Message):
 Global___ReLUParameter: _TypeAlias = ReLUParameter  # noqa: Y015
 
 @_typing.final
+class RegionYoloParameter(_message.Message):
+    """Model Optimizer's names for the region and the reorg of YOLO v2."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COORDS_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    NUM_FIELD_NUMBER: _builtins.int
+    DO_SOFTMAX_FIELD_NUMBER: _builtins.int
+    ANCHORS_FIELD_NUMBER: _builtins.int
+    MASK_FIELD_NUMBER: _builtins.int
+    coords: _builtins.int
+    classes: _builtins.int
+    num: _builtins.int
+    do_softmax: _builtins.bool
+    @_builtins.property
+    def anchors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def mask(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        coords: _builtins.int | None = ...,
+        classes: _builtins.int | None = ...,
+        num: _builtins.int | None = ...,
+        do_softmax: _builtins.bool | None = ...,
+        anchors: _abc.Iterable[_builtins.float] | None = ...,
+        mask: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "coords", b"coords", "do_softmax", b"do_softmax", "num", b"num"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchors", b"anchors", "classes", b"classes", "coords", b"coords", "do_softmax", b"do_softmax", "mask", b"mask", "num", b"num"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegionYoloParameter: _TypeAlias = RegionYoloParameter  # noqa: Y015
+
+@_typing.final
+class ReorgParameter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STRIDE_FIELD_NUMBER: _builtins.int
+    REVERSE_FIELD_NUMBER: _builtins.int
+    stride: _builtins.int
+    reverse: _builtins.bool
+    def __init__(
+        self,
+        *,
+        stride: _builtins.int | None = ...,
+        reverse: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reverse", b"reverse", "stride", b"stride"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reverse", b"reverse", "stride", b"stride"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReorgParameter: _TypeAlias = ReorgParameter  # noqa: Y015
+
+@_typing.final
+class ReorgYoloParameter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STRIDE_FIELD_NUMBER: _builtins.int
+    stride: _builtins.int
+    def __init__(
+        self,
+        *,
+        stride: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stride", b"stride"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stride", b"stride"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReorgYoloParameter: _TypeAlias = ReorgYoloParameter  # noqa: Y015
+
+@_typing.final
 class ReshapeParameter(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2609,6 +2896,25 @@ class ScaleParameter(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ScaleParameter: _TypeAlias = ScaleParameter  # noqa: Y015
+
+@_typing.final
+class ShuffleChannelParameter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    group: _builtins.int
+    def __init__(
+        self,
+        *,
+        group: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShuffleChannelParameter: _TypeAlias = ShuffleChannelParameter  # noqa: Y015
 
 @_typing.final
 class SigmoidParameter(_message.Message):
@@ -2857,6 +3163,45 @@ class TileParameter(_message.Message):
 Global___TileParameter: _TypeAlias = TileParameter  # noqa: Y015
 
 @_typing.final
+class UpsampleParameter(_message.Message):
+    """The scale of darknet2caffe, and the fields of SegNet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCALE_FIELD_NUMBER: _builtins.int
+    SCALE_H_FIELD_NUMBER: _builtins.int
+    SCALE_W_FIELD_NUMBER: _builtins.int
+    PAD_OUT_H_FIELD_NUMBER: _builtins.int
+    PAD_OUT_W_FIELD_NUMBER: _builtins.int
+    UPSAMPLE_H_FIELD_NUMBER: _builtins.int
+    UPSAMPLE_W_FIELD_NUMBER: _builtins.int
+    scale: _builtins.int
+    scale_h: _builtins.int
+    scale_w: _builtins.int
+    pad_out_h: _builtins.bool
+    pad_out_w: _builtins.bool
+    upsample_h: _builtins.int
+    upsample_w: _builtins.int
+    def __init__(
+        self,
+        *,
+        scale: _builtins.int | None = ...,
+        scale_h: _builtins.int | None = ...,
+        scale_w: _builtins.int | None = ...,
+        pad_out_h: _builtins.bool | None = ...,
+        pad_out_w: _builtins.bool | None = ...,
+        upsample_h: _builtins.int | None = ...,
+        upsample_w: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pad_out_h", b"pad_out_h", "pad_out_w", b"pad_out_w", "scale", b"scale", "scale_h", b"scale_h", "scale_w", b"scale_w", "upsample_h", b"upsample_h", "upsample_w", b"upsample_w"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pad_out_h", b"pad_out_h", "pad_out_w", b"pad_out_w", "scale", b"scale", "scale_h", b"scale_h", "scale_w", b"scale_w", "upsample_h", b"upsample_h", "upsample_w", b"upsample_w"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpsampleParameter: _TypeAlias = UpsampleParameter  # noqa: Y015
+
+@_typing.final
 class WindowDataParameter(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2910,6 +3255,90 @@ class WindowDataParameter(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WindowDataParameter: _TypeAlias = WindowDataParameter  # noqa: Y015
+
+@_typing.final
+class YoloDetectionOutputParameter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIDE_FIELD_NUMBER: _builtins.int
+    NUM_CLASSES_FIELD_NUMBER: _builtins.int
+    NUM_BOX_FIELD_NUMBER: _builtins.int
+    COORDS_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_THRESHOLD_FIELD_NUMBER: _builtins.int
+    NMS_THRESHOLD_FIELD_NUMBER: _builtins.int
+    BIASES_FIELD_NUMBER: _builtins.int
+    LABEL_MAP_FILE_FIELD_NUMBER: _builtins.int
+    side: _builtins.int
+    num_classes: _builtins.int
+    num_box: _builtins.int
+    coords: _builtins.int
+    confidence_threshold: _builtins.float
+    nms_threshold: _builtins.float
+    label_map_file: _builtins.str
+    @_builtins.property
+    def biases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        side: _builtins.int | None = ...,
+        num_classes: _builtins.int | None = ...,
+        num_box: _builtins.int | None = ...,
+        coords: _builtins.int | None = ...,
+        confidence_threshold: _builtins.float | None = ...,
+        nms_threshold: _builtins.float | None = ...,
+        biases: _abc.Iterable[_builtins.float] | None = ...,
+        label_map_file: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confidence_threshold", b"confidence_threshold", "coords", b"coords", "label_map_file", b"label_map_file", "nms_threshold", b"nms_threshold", "num_box", b"num_box", "num_classes", b"num_classes", "side", b"side"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["biases", b"biases", "confidence_threshold", b"confidence_threshold", "coords", b"coords", "label_map_file", b"label_map_file", "nms_threshold", b"nms_threshold", "num_box", b"num_box", "num_classes", b"num_classes", "side", b"side"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___YoloDetectionOutputParameter: _TypeAlias = YoloDetectionOutputParameter  # noqa: Y015
+
+@_typing.final
+class Yolov3DetectionOutputParameter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUM_CLASSES_FIELD_NUMBER: _builtins.int
+    NUM_BOX_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_THRESHOLD_FIELD_NUMBER: _builtins.int
+    NMS_THRESHOLD_FIELD_NUMBER: _builtins.int
+    BIASES_FIELD_NUMBER: _builtins.int
+    ANCHORS_SCALE_FIELD_NUMBER: _builtins.int
+    MASK_GROUP_NUM_FIELD_NUMBER: _builtins.int
+    MASK_FIELD_NUMBER: _builtins.int
+    num_classes: _builtins.int
+    num_box: _builtins.int
+    confidence_threshold: _builtins.float
+    nms_threshold: _builtins.float
+    mask_group_num: _builtins.int
+    @_builtins.property
+    def biases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def anchors_scale(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def mask(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        num_classes: _builtins.int | None = ...,
+        num_box: _builtins.int | None = ...,
+        confidence_threshold: _builtins.float | None = ...,
+        nms_threshold: _builtins.float | None = ...,
+        biases: _abc.Iterable[_builtins.float] | None = ...,
+        anchors_scale: _abc.Iterable[_builtins.int] | None = ...,
+        mask_group_num: _builtins.int | None = ...,
+        mask: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confidence_threshold", b"confidence_threshold", "mask_group_num", b"mask_group_num", "nms_threshold", b"nms_threshold", "num_box", b"num_box", "num_classes", b"num_classes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchors_scale", b"anchors_scale", "biases", b"biases", "confidence_threshold", b"confidence_threshold", "mask", b"mask", "mask_group_num", b"mask_group_num", "nms_threshold", b"nms_threshold", "num_box", b"num_box", "num_classes", b"num_classes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Yolov3DetectionOutputParameter: _TypeAlias = Yolov3DetectionOutputParameter  # noqa: Y015
 
 @_typing.final
 class V1LayerParameter(_message.Message):

@@ -38,18 +38,6 @@ _SEGMENT_DATA = ("DeepLab", _SEGMENTS + "Write pictures and labels into HDF5 fil
 
 FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "AdaCosAddmScale": _ARCFACE,
-    "Axpy": (
-        "SENet",
-        "it is SENet's and computes a x + y. Write Flatten of a, Scale of x by that (two bottoms, "
-        "scale_param { axis: 0 }), and Eltwise SUM with y.",
-    ),
-    "BN": (
-        "SegNet",
-        "it is from a fork (SegNet, PSPNet and others) and does BatchNorm and Scale in one. Write these two, Scale with "
-        "bias_term: true. Of its 4 blobs, 0 and 1 are the scale and the bias of Scale, 2 and 3 the mean and the variance of "
-        "BatchNorm, whose blob 2 is then 1 (docs/caffe_users.md). SegNet's has 2 blobs: after its compute_bn_statistics.py "
-        "they are scale and bias, and a Scale layer alone takes its place.",
-    ),
     "BatchContrastiveLoss": _TRIPLETS,
     "BoxAnnotatorOHEM": _REGIONS,
     "CenterLoss": (
@@ -68,11 +56,6 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
         "NormFace",
         f"it is NormFace's, which compares an embedding with one centre for each class. {_NO_FACE_LOSS}",
     ),
-    "Interp": (
-        "DeepLab",
-        _SEGMENTS + "It enlarges between its corner pixels. Deconvolution with the bilinear filler enlarges too, "
-        "but gives other numbers.",
-    ),
     "L1Loss": (
         "NVIDIA",
         "it is NVIDIA's fork's. Write Eltwise SUM with coeff 1 and -1 and Reduction ASUM with a loss_weight of 1 / batch.",
@@ -87,25 +70,13 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "ROIPooling": _REGIONS,
     "RankHardLoss": _TRIPLETS,
     "RegionLoss": _YOLO,
-    "Reorg": _YOLO,
     "SampleTriplet": _TRIPLETS,
     "SegAccuracy": ("DeepLab", _SEGMENTS + "Write Accuracy with ignore_label."),
-    "ShuffleChannel": (
-        "ShuffleNet",
-        "it is ShuffleNet's. Write Reshape to N x group x channels/group x -1, Permute with order 0, 2, 1, 3, "
-        "and Reshape back to the first shape.",
-    ),
     "SmoothL1Loss": _REGIONS,
     "SmoothL1LossOHEM": _REGIONS,
     "SoftmaxWithLossOHEM": _REGIONS,
     "TripletLoss": _TRIPLETS,
     "TripletSelect": _TRIPLETS,
-    "Upsample": (
-        "SegNet",
-        "it is from a fork. If it repeats pixels by a scale, write Deconvolution with kernel_size and stride of that scale, "
-        "group and num_output the number of channels, bias_term: false and the weight_filler constant 1. "
-        "With a mask (SegNet) nothing here does the same.",
-    ),
     "YoloDetectionOutput": _YOLO,
     "Yolov3": _YOLO,
     "Yolov3DetectionOutput": _YOLO,

@@ -89,6 +89,11 @@ class Version:
         """Whether Caffe inserts a Split, so that each consumer has its own copy. A loss_weight counts as a consumer."""
         return len(self.consumers) + bool(self.loss_weight) > 1
 
+    @property
+    def is_mask(self) -> bool:
+        """Whether it is the second top of a Pooling."""
+        return self.producer is not None and self.producer.number == 1 and self.producer.node.layer.type == "Pooling"
+
     def split_name(self, copy: int) -> str:
         """The name that Caffe gives to copy number `copy` of a version that is split. The loss_weight goes with copy 0."""
         assert self.producer is not None

@@ -240,6 +240,17 @@ LAYER_TYPES: dict[str, LayerType] = {
     # Detection
     "DetectionOutput": LayerType((3, 4), fork="SSD", not_converted=_NOT_YET),
     "PriorBox": LayerType((2, 2), fork="SSD", not_converted=_NOT_YET),
+    # Of forks
+    "Axpy": LayerType((3, 3), fork="SENet", in_place=InPlace.SPOILT),
+    "BN": LayerType(fork="SegNet and PSPNet"),
+    "HardSigmoid": LayerType(fork="MobileNet v3"),
+    "HardSwish": LayerType(fork="MobileNet v3"),
+    "Interp": LayerType((1, 2), fork="DeepLab", force_backward_skips=1),
+    "Mish": LayerType(fork="YOLO"),
+    "Reorg": LayerType(fork="YOLO", in_place=InPlace.REFUSED),
+    "ReorgYolo": LayerType(fork="Model Optimizer", in_place=InPlace.REFUSED),
+    "ShuffleChannel": LayerType(fork="ShuffleNet", in_place=InPlace.REFUSED),
+    "Upsample": LayerType((1, 2), fork="SegNet and YOLO", in_place=InPlace.REFUSED, force_backward_skips=1),
     # Losses, and Accuracy
     "Accuracy": LayerType((2, 2), (1, 2), predictions=1),
     "ContrastiveLoss": replace(_LOSS, bottoms=(3, 3), predictions=2, force_backward_skips=2),

@@ -146,9 +146,28 @@ def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel",
     return highest
 
 
-def batch_norm_of_fork(blobs: Sequence[Array]) -> str:
-    """Say whose the trained `blobs` of a BatchNorm are, and what to do with them, if there are 4 or 5; else return ""."""
+def with_shared(net: NetParameter, weights: Mapping[str, Sequence[Array]]) -> dict[str, list[Array]]:
+    """Return the weights, with each weight that `param { name }` shares in every layer that shares it; the last copy counts."""
+    named: dict[str, Array] = {}
+    completed = {name: list(blobs) for name, blobs in weights.items()}
+    for layer in net.layer:
+        named.update({spec.name: blob for spec, blob in zip(layer.param, completed.get(layer.name, ()), strict=False)})
+    for layer in net.layer:
+        blobs = completed.setdefault(layer.name, [])
+        for index, spec in enumerate(layer.param):
+            if spec.name and spec.name in named and index <= len(blobs):
+                blobs[index : index + 1] = [named[spec.name]]
+    return completed
+
+
+def batch_norm_of_fork(blobs: Sequence[Array], scales_too: bool = False) -> str:
+    """Say whose the trained `blobs` of a BatchNorm are, and what to do with them, if there are 4 or 5; else return "".
+
+    With `scales_too` the prototxt says that it has NVIDIA's five blobs.
+    """
     if len(blobs) == 5:
+        if scales_too and blobs[2].size == 1:
+            return ""
         whose, order = _OLD_NVIDIA if blobs[4].size == 1 and blobs[0].size > 1 else _NVIDIA
     elif len(blobs) == 4:
         whose, order = _PSPNET

@@ -17,6 +17,7 @@ from caffe_io.layer_types import layer_type
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
 from caffe_io.text.mistakes import former_type
+from caffe_io.weights import with_shared
 from common.commands import LOGGER
 from common.messages import known_names, last_line
 
@@ -87,7 +88,7 @@ class _Conversion:
         self.net = net
         self.net_file = net_file
         self.weights_file = weights_file
-        self.weights = _with_shared(net, weights)
+        self.weights = with_shared(net, weights)
         # In the order of production.
         self.outputs: dict[Version, Output] = {}
         # By layers that are converted; and the tops of those that are not.
@@ -166,7 +167,8 @@ class _Conversion:
             raise self._error(parameter, problem)
         blobs = self.weights.get(parameter.name, ())
         inputs = [self.outputs[bottom] for bottom in node.bottoms]
-        layer = TrainedLayer(parameter, blobs, self.net_file, self.weights_file, self._is_only_consumer(node))
+        alone = self._is_only_consumer(node)
+        layer = TrainedLayer(parameter, blobs, self.net_file, self.weights_file, alone, node, self.wanted or ())
         try:
             tops = build(layer, inputs)
             layer.check_taken()
@@ -265,20 +267,6 @@ class _Conversion:
 
     def _error(self, parameter: LayerParameter, text: str) -> ConversionError:
         return TrainedLayer(parameter, (), self.net_file, self.weights_file).error(text)
-
-
-def _with_shared(net: NetParameter, weights: Mapping[str, Sequence[Array]]) -> dict[str, list[Array]]:
-    """The weights, with each weight that `param { name }` shares in every layer that shares it; the last copy counts."""
-    named: dict[str, Array] = {}
-    completed = {name: list(blobs) for name, blobs in weights.items()}
-    for layer in net.layer:
-        named.update({spec.name: blob for spec, blob in zip(layer.param, completed.get(layer.name, ()), strict=False)})
-    for layer in net.layer:
-        blobs = completed.setdefault(layer.name, [])
-        for index, spec in enumerate(layer.param):
-            if spec.name and spec.name in named and index <= len(blobs):
-                blobs[index : index + 1] = [named[spec.name]]
-    return completed
 
 
 def _leads_to(node: Node, results: Sequence[Node]) -> bool:

@@ -82,11 +82,6 @@ _RATE = "Caffe 1.0's learning-rate policies (fixed, step, multistep, exp, inv, p
 # Field -> its default in the fork, which changes nothing, and what to do about any other value.
 NEUTRAL: dict[str, tuple[str, str]] = {
     "BatchNormParameter.relu": ("false", "write a ReLU layer after it"),
-    "BatchNormParameter.scale_bias": (
-        "false",
-        "write a Scale layer with bias_term: true after BatchNorm. In a caffemodel of NVIDIA's, blobs 3 and 4 of BatchNorm "
-        "are that layer's scale and bias (docs/caffe_users.md)",
-    ),
     "BatchNormParameter.stats_batch_size": ("0", "use that batch size"),
     "BatchNormParameter.update_global_stats": ("false", "choose with use_global_stats"),
     "ConvolutionParameter.relu": ("false", "write a ReLU layer after it"),
@@ -114,11 +109,6 @@ NEUTRAL: dict[str, tuple[str, str]] = {
     "TransformationParameter.crop_width": ("0", _CROP),
 }
 
-_SCALE_TOO = (
-    "it makes NVIDIA's BatchNorm do the work of BatchNorm and Scale. Write a Scale layer with bias_term: true after "
-    "BatchNorm, which takes this filler as its filler or bias_filler. In a caffemodel of NVIDIA's, "
-    "blobs 3 and 4 of BatchNorm are that layer's scale and bias (docs/caffe_users.md)"
-)
 _RESIZE = (
     "resize the pictures when the LMDB is made (convert_imageset --resize_height HEIGHT --resize_width WIDTH), "
     "or with new_height and new_width of ImageData"
@@ -129,8 +119,6 @@ _AUGMENT = (
 _V1_MULTIPLIERS = "`layer` has one block for each blob instead. Write param { lr_mult: 1 decay_mult: 1 } for each"
 # Fields that always change the result -> what to do.
 ADVICE: dict[str, str] = {
-    "BatchNormParameter.bias_filler": _SCALE_TOO,
-    "BatchNormParameter.scale_filler": _SCALE_TOO,
     "LayerParameter.blob_share_mode": "`layer` has one block for each blob instead. Write param { share_mode: STRICT }",
     "LayerParameter.blobs_lr": _V1_MULTIPLIERS,
     "LayerParameter.weight_decay": _V1_MULTIPLIERS,

@@ -11,6 +11,10 @@ from .activation import bnll, clip, dropout, elu, prelu, relu, relu6, sigmoid, s
 from .arithmetic import absval, eltwise, exp, log, power
 from .arrangement import concat, crop, flatten, parameter, permute, reshape, silence, slice_, split, tile
 from .convolution import convolution, deconvolution, depthwise_convolution
+from .forks.batch_norm import bn
+from .forks.channels import axpy, reorg, shuffle_channel
+from .forks.neuron import hard_sigmoid, hard_swish, mish
+from .forks.resizing import interp, upsample
 from .inner_product import inner_product
 from .layer import Build, TrainedLayer
 from .normalisation import lrn, mvn, softmax
@@ -24,6 +28,8 @@ __all__ = ["LAYERS", "Build", "TrainedLayer"]
 LAYERS: dict[str, Build] = {
     "AbsVal": absval,
     "ArgMax": arg_max,
+    "Axpy": axpy,
+    "BN": bn,
     "BNLL": bnll,
     "BatchNorm": batch_norm,
     "Bias": bias,
@@ -39,12 +45,16 @@ LAYERS: dict[str, Build] = {
     "Eltwise": eltwise,
     "Exp": exp,
     "Flatten": flatten,
+    "HardSigmoid": hard_sigmoid,
+    "HardSwish": hard_swish,
     "InnerProduct": inner_product,
+    "Interp": interp,
     "LRN": lrn,
     "LSTM": lstm,
     "LSTMUnit": lstm_unit,
     "Log": log,
     "MVN": mvn,
+    "Mish": mish,
     "PReLU": prelu,
     "Parameter": parameter,
     "Permute": permute,
@@ -54,8 +64,11 @@ LAYERS: dict[str, Build] = {
     "ReLU": relu,
     "ReLU6": relu6,
     "Reduction": reduction,
+    "Reorg": reorg,
+    "ReorgYolo": reorg,
     "Reshape": reshape,
     "Scale": scale,
+    "ShuffleChannel": shuffle_channel,
     "Sigmoid": sigmoid,
     "Silence": silence,
     "Slice": slice_,
@@ -65,4 +78,5 @@ LAYERS: dict[str, Build] = {
     "TanH": tanh,
     "Threshold": threshold,
     "Tile": tile,
+    "Upsample": upsample,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from openvino.op import Constant
 
 from caffe_io.blobs import Array, same_shape
 from caffe_io.caffe_pb2 import TRAIN, FillerParameter, LayerParameter
+from caffe_io.graph import Node, Version
 from caffe_io.parameters.fillers import FILLERS, layer_fillers, made_by_prototxt
 from caffe_io.text.layer_place import place_of
 from common.commands import LOGGER
@@ -29,7 +30,8 @@ class TrainedLayer:
     """A layer: its parameters, its trained blobs in Caffe's order, and the files they came from, for messages.
 
     `only_consumer` says that no other layer reads its first bottom, so that it may be folded into its producer.
-    `taken` are the blobs that were asked for.
+    `node` is its place in the graph, and `wanted` are the outputs that the user named. `taken` are the blobs that were asked
+    for.
     """
 
     parameter: LayerParameter
@@ -37,6 +39,8 @@ class TrainedLayer:
     net_file: str
     weights_file: str
     only_consumer: bool = False
+    node: Node | None = None
+    wanted: Collection[Version] = ()
     taken: set[int] = field(default_factory=set)
 
     def weight(self, index: int, *expected: int) -> Array:

@@ -13,6 +13,7 @@ from caffe_io.windows import PoolingWindow, WindowError, pooling_window
 from common.messages import shape_text
 
 from .average import Averages, average
+from .forks.unpooling import first_maxima
 from .layer import TrainedLayer, constant, integers, shape
 
 # The smallest normal number of FP16.
@@ -20,13 +21,14 @@ _TINY = 2**-14
 
 
 def pooling(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
-    """Pool by MAX, AVE or STOCHASTIC.
+    """Pool by MAX, AVE or STOCHASTIC. A second top of MAX is what forks.unpooling says, for Upsample.
 
     As in Caffe, an AVE window counts the zeros of the padding, but nothing beyond it.
     """
     param = layer.parameter.pooling_param
-    if len(layer.parameter.top) > 1:
-        raise layer.error("a second top (the mask) has no counterpart in OpenVINO. Take it out.")
+    masked = len(layer.parameter.top) > 1
+    if masked and param.pool != PoolingParameter.MAX:
+        raise layer.error("has a second top; only MAX has one (the index of the maximum).")
     try:
         window = pooling_window(param, shape(inputs[0]))
     except WindowError as error:
@@ -42,7 +44,8 @@ def pooling(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         for start, kernel, extent, pad in zip(starts, window.kernel, size, window.pad, strict=True)
     ]
     if param.pool == PoolingParameter.MAX:
-        return [_maximum(inputs[0], window, beyond)]
+        top = _maximum(inputs[0], window, beyond)
+        return [top, first_maxima(layer, inputs[0], top, window)] if masked else [top]
     inside = [count - out for count, out in zip(window.counts, outside, strict=True)]
     windows = Averages(replace(window, counts=(inside[0], inside[1])), (size[0], size[1]), (beyond[0], beyond[1]))
     if param.pool == PoolingParameter.STOCHASTIC:

@@ -10,6 +10,7 @@ from openvino import Output
 
 from caffe_io.blobs import Array
 from caffe_io.caffe_pb2 import BiasParameter, ScaleParameter
+from caffe_io.parameters.batch_norm import scales_too
 from caffe_io.weights import batch_norm_of_fork
 from common.messages import shape_text
 
@@ -19,7 +20,7 @@ from .layer import TrainedLayer, axis_of, constant, reshaped, shape
 def batch_norm(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Compute (x - mean) / sqrt(variance + eps) from the stored sums.
 
-    The third blob says how much was summed, so it divides them.
+    The third blob says how much was summed, so it divides them. NVIDIA's may have a factor and a bias after them.
     """
     param = layer.parameter.batch_norm_param
     if not param.HasField("use_global_stats"):
@@ -28,7 +29,7 @@ def batch_norm(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         raise layer.error(
             "use_global_stats: false would use the statistics of each batch. Write true in the deploy net."
         )
-    if fork := batch_norm_of_fork(layer.blobs):
+    if fork := batch_norm_of_fork(layer.blobs, scales_too(param)):
         raise layer.error(fork)
     dims = shape(inputs[0])
     channels = dims[1] if len(dims) > 1 else 1
@@ -36,8 +37,12 @@ def batch_norm(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     share = np.float32(0 if count == 0 else 1 / count)
     mean, variance = layer.weight(0, channels) * share, layer.weight(1, channels) * share
     factor = (1 / np.sqrt(variance + np.float32(param.eps))).astype(np.float32)
+    summand = -mean * factor
+    if scales_too(param):
+        own = layer.weight(3, channels)
+        factor, summand = factor * own, summand * own + layer.weight(4, channels)
     axis = min(1, len(dims) - 1)
-    return [_affine(layer, inputs[0], _broadcast(factor, dims, axis), _broadcast(-mean * factor, dims, axis))]
+    return [affine(layer, inputs[0], broadcast(factor, dims, axis), broadcast(summand, dims, axis))]
 
 
 def scale(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
@@ -49,9 +54,9 @@ def scale(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     param = layer.parameter.scale_param
     dims = shape(inputs[0])
     covered, axis = _covered(layer, param, inputs)
-    bias = _broadcast(layer.weight(2 - len(inputs), *covered), dims, axis) if param.bias_term else None
+    bias = broadcast(layer.weight(2 - len(inputs), *covered), dims, axis) if param.bias_term else None
     if len(inputs) == 1:
-        return [_affine(layer, inputs[0], _broadcast(layer.weight(0, *covered), dims, axis), bias)]
+        return [affine(layer, inputs[0], broadcast(layer.weight(0, *covered), dims, axis), bias)]
     top = op.multiply(inputs[0], _broadcast_output(inputs[1], dims, axis)).output(0)
     return [top if bias is None else op.add(top, constant(bias)).output(0)]
 
@@ -61,7 +66,7 @@ def bias(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     dims = shape(inputs[0])
     covered, axis = _covered(layer, layer.parameter.bias_param, inputs)
     if len(inputs) == 1:
-        return [_affine(layer, inputs[0], None, _broadcast(layer.weight(0, *covered), dims, axis))]
+        return [affine(layer, inputs[0], None, broadcast(layer.weight(0, *covered), dims, axis))]
     return [op.add(inputs[0], _broadcast_output(inputs[1], dims, axis)).output(0)]
 
 
@@ -84,8 +89,8 @@ def _covered(
     return dims[axis:] if param.num_axes == -1 else dims[axis : axis + param.num_axes], axis
 
 
-def _broadcast(values: Array, dims: tuple[int, ...], axis: int) -> Array:
-    """Put axes of size 1 around its own, so that it is broadcast over a blob of the shape `dims`."""
+def broadcast(values: Array, dims: tuple[int, ...], axis: int) -> Array:
+    """Put axes of size 1 around those of `values`, which begin at `axis`, to broadcast it over a blob of the shape `dims`."""
     return values.reshape((1,) * axis + values.shape + (1,) * (len(dims) - axis - values.ndim))
 
 
@@ -95,7 +100,7 @@ def _broadcast_output(values: Output, dims: tuple[int, ...], axis: int) -> Outpu
     return values if list(own) == target else reshaped(values, target)
 
 
-def _affine(layer: TrainedLayer, x: Output, factor: Array | None, summand: Array | None) -> Output:
+def affine(layer: TrainedLayer, x: Output, factor: Array | None, summand: Array | None) -> Output:
     """Compute x * factor + summand, each with as many axes as x.
 
     Where x is a product or a sum with constants that nothing else uses, only those constants change.

@@ -25,6 +25,10 @@ from .detection.detection_output import DetectionOutput
 from .detection.normalize import Normalize
 from .detection.prior_box import PriorBox
 from .eltwise import Eltwise
+from .forks.batch_norm import BN
+from .forks.channels import Axpy, Reorg, ShuffleChannel
+from .forks.neuron import HardSigmoid, HardSwish, Mish
+from .forks.resizing import Interp, Upsample
 from .inner_product import InnerProduct
 from .losses.accuracy import Accuracy
 from .losses.class_losses import HingeLoss, InfogainLoss, MultinomialLogisticLoss
@@ -62,9 +66,11 @@ LAYERS: dict[str, type[Layer]] = {
     "AbsVal": AbsVal,
     "Accuracy": Accuracy,
     "ArgMax": ArgMax,
+    "Axpy": Axpy,
     "BatchNorm": BatchNorm,
     "BatchReindex": BatchReindex,
     "Bias": Bias,
+    "BN": BN,
     "BNLL": BNLL,
     "Clip": Clip,
     "Concat": Concat,
@@ -85,6 +91,8 @@ LAYERS: dict[str, type[Layer]] = {
     "Exp": Exp,
     "Filter": Filter,
     "Flatten": Flatten,
+    "HardSigmoid": HardSigmoid,
+    "HardSwish": HardSwish,
     "HDF5Data": HDF5Data,
     "HingeLoss": HingeLoss,
     "Im2col": Im2col,
@@ -92,11 +100,13 @@ LAYERS: dict[str, type[Layer]] = {
     "InfogainLoss": InfogainLoss,
     "InnerProduct": InnerProduct,
     "Input": Input,
+    "Interp": Interp,
     "Log": Log,
     "LRN": LRN,
     "LSTM": LSTM,
     "LSTMUnit": LSTMUnit,
     "MemoryData": MemoryData,
+    "Mish": Mish,
     "MultinomialLogisticLoss": MultinomialLogisticLoss,
     "MVN": MVN,
     "Normalize": Normalize,
@@ -109,9 +119,12 @@ LAYERS: dict[str, type[Layer]] = {
     "Reduction": Reduction,
     "ReLU": ReLU,
     "ReLU6": ReLU6,
+    "Reorg": Reorg,
+    "ReorgYolo": Reorg,
     "Reshape": Reshape,
     "RNN": RNN,
     "Scale": Scale,
+    "ShuffleChannel": ShuffleChannel,
     "Sigmoid": Sigmoid,
     "SigmoidCrossEntropyLoss": SigmoidCrossEntropyLoss,
     "Silence": Silence,
@@ -124,6 +137,7 @@ LAYERS: dict[str, type[Layer]] = {
     "TanH": TanH,
     "Threshold": Threshold,
     "Tile": Tile,
+    "Upsample": Upsample,
     "WindowData": WindowData,
 }
 

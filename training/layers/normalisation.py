@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_io.caffe_pb2 import LRNParameter
+from caffe_io.caffe_pb2 import FillerParameter, LRNParameter
+from caffe_io.parameters.batch_norm import scales_too
 from common.messages import shape_text
 
 from .base import Layer, Shape
@@ -25,6 +26,8 @@ class BatchNorm(Layer):
     pass with the batch's own statistics multiplies each by moving_average_fraction and adds to it. The stored statistics
     are the first two divided by the third. The blobs are no learnable weights: their lr_mult must be 0, which is also the
     default.
+
+    NVIDIA's does the work of Scale as well, if scale_bias or a filler for it says so: blobs 3 and 4 are factor and bias.
     """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
@@ -32,33 +35,38 @@ class BatchNorm(Layer):
         if len(shapes[0]) < 2:
             raise self.error(f"expected a bottom with channels at axis 1; found {shape_text(shapes[0])}.")
         self.uses_stored = p.use_global_stats if p.HasField("use_global_stats") else not self.training
-        if any(spec.lr_mult for spec in self.param.param):
+        self.scales_too = scales_too(p)
+        if any(spec.lr_mult for spec in self.param.param[:3]):
             raise self.error(
-                "its three blobs are statistics, not weights. Write lr_mult: 0 for each, or no param at all."
+                "its first three blobs are statistics, not weights. Write lr_mult: 0 for each, or no param at all."
             )
         for _ in range(len(self.param.param), 3):
             self.param.param.add(lr_mult=0)
         self.blobs = [torch.zeros(size, device=self.context.device) for size in (shapes[0][1], shapes[0][1], 1)]
+        if self.scales_too:
+            self.add_blob(shapes[0][1:2], p.scale_filler if p.HasField("scale_filler") else FillerParameter(value=1))
+            self.add_blob(shapes[0][1:2], p.bias_filler)
         return shapes
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         x, eps = bottoms[0], self.param.batch_norm_param.eps
+        factor, bias = self.blobs[3:] if self.scales_too else (None, None)
         if self.uses_stored:
-            means, variances, weight = self.blobs
+            means, variances, weight = self.blobs[:3]
             share = weight.reciprocal().where(weight != 0, 0)
-            return [torch.batch_norm(x, None, None, means * share, variances * share, False, 0, eps, False)]
+            return [torch.batch_norm(x, factor, bias, means * share, variances * share, False, 0, eps, False)]
         if x.numel() == x.shape[1]:
             # One number a channel is its own mean; PyTorch would correct its variance to 0 / 0.
             self._add_to_sums(x.detach().reshape(-1).float(), torch.zeros_like(self.blobs[1]))
-            return [x * 0]
+            return [x * 0 if bias is None else x * 0 + bias.reshape(1, -1, *[1] * (x.dim() - 2))]
         mean, variance = torch.zeros_like(self.blobs[0]), torch.zeros_like(self.blobs[1])
-        top = torch.batch_norm(x, None, None, mean, variance, True, 1.0, eps, False)
+        top = torch.batch_norm(x, factor, bias, mean, variance, True, 1.0, eps, False)
         self._add_to_sums(mean, variance)
         return [top]
 
     @torch.no_grad()
     def _add_to_sums(self, mean: Tensor, variance: Tensor) -> None:
-        for blob, value in zip(self.blobs, (mean, variance, torch.ones_like(self.blobs[2])), strict=True):
+        for blob, value in zip(self.blobs[:3], (mean, variance, torch.ones_like(self.blobs[2])), strict=True):
             blob.mul_(self.param.batch_norm_param.moving_average_fraction).add_(value)
 
 

@@ -11,6 +11,7 @@ import torch
 
 from caffe_io.blobs import Array, same_shape
 from caffe_io.errors import WeightsError
+from caffe_io.parameters.batch_norm import as_vectors
 from caffe_io.weights import batch_norm_of_fork, read_weights
 from common.messages import shape_text
 
@@ -104,8 +105,10 @@ def _check_finite(name: str, given: Sequence[Array], path: str) -> None:
 
 def _copy(layer: Layer, given: Sequence[Array], owned: Collection[int], path: str, net_path: str) -> None:
     missing = {i for i in range(len(layer.blobs)) if i >= len(given) or not given[i].size}
-    if layer.param.type == "BatchNorm" and (fork := batch_norm_of_fork(given)):
+    if layer.param.type == "BatchNorm" and (fork := batch_norm_of_fork(given, len(layer.blobs) == 5)):
         raise WeightsError(f'{path}: layer "{layer.name}" {fork}')
+    if layer.param.type == "BN":
+        given = [vector.reshape(1, -1, 1, 1) if vector.ndim == 1 else vector for vector in as_vectors(given)]
     # HDF5 files leave out the blobs that another layer owns.
     if len(given) > len(layer.blobs) or missing.intersection(owned):
         raise WeightsError(

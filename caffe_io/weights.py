@@ -165,16 +165,19 @@ def batch_norm_of_fork(blobs: Sequence[Array], scales_too: bool = False) -> str:
 
     With `scales_too` the prototxt says that it has NVIDIA's five blobs.
     """
+    advice = "Write"
     if len(blobs) == 5:
         if scales_too and blobs[2].size == 1:
             return ""
         whose, order = _OLD_NVIDIA if blobs[4].size == 1 and blobs[0].size > 1 else _NVIDIA
+        if whose == _NVIDIA[0]:
+            advice = "Write scale_bias: true into its batch_norm_param, as NVIDIA's prototxts have it. Or write"
     elif len(blobs) == 4:
         whose, order = _PSPNET
     else:
         return ""
     return (
         f"has {len(blobs)} blobs in the caffemodel, those of {whose}, which does BatchNorm and Scale in one layer: {order}. "
-        "Caffe's BatchNorm has mean, variance and factor. Write a Scale layer with bias_term: true after it, and move scale "
+        f"Caffe's BatchNorm has mean, variance and factor. {advice} a Scale layer with bias_term: true after it, and move scale "
         "and bias there (docs/caffe_users.md shows how)."
     )

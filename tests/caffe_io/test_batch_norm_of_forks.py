@@ -46,7 +46,7 @@ _FORKS = {
 def test_the_blobs_of_a_fork_are_named(fork: str, words: str) -> None:
     message = batch_norm_of_fork(_FORKS[fork])
     assert re.search(words, message)
-    assert "Write a Scale layer with bias_term: true after it" in message
+    assert "rite a Scale layer with bias_term: true after it" in message
     assert "ename" not in message, "a renamed layer would lose the statistics"
 
 
@@ -67,11 +67,32 @@ def test_training_and_ncs_refuse_them(tmp_path: Path, fork: str, run_command: Ca
     weights = _saved(tmp_path, fork)
     (tmp_path / "n.prototxt").write_text(_INPUT.replace("dim: 2", "dim: 1") + _NORM)
     net = read_net(tmp_path / "n.prototxt")
-    words = rf'layer "bn".* has {len(_FORKS[fork])} blobs in the caffemodel, .*Write a Scale layer'
+    words = rf'layer "bn".* has {len(_FORKS[fork])} blobs in the caffemodel, .*rite a Scale layer'
     with pytest.raises(MokaError, match=words):
         pycaffe.Net(str(tmp_path / "n.prototxt"), str(weights), TEST)
     with pytest.raises(MokaError, match=words):
         convert(net, read_weights(weights))
+
+
+@pytest.mark.parametrize("says", ["scale_bias: true", "scale_filler { value: 1 }", "bias_filler { value: 0 }"])
+def test_nvidias_are_read_where_the_prototxt_says_so(tmp_path: Path, says: str) -> None:
+    """NVIDIA's BatchNorm scales too if it has a filler for that, whatever scale_bias is."""
+    from caffe_io.weights import read_weights
+    from kits.ncs import run_feed
+    from ncs.converter import convert
+
+    weights = _saved(tmp_path, "NVIDIA")
+    text = _INPUT.replace("dim: 2", "dim: 1") + _NORM.replace("eps: 1e-3", f"eps: 1e-3 {says}")
+    (tmp_path / "n.prototxt").write_text(text)
+    net = pycaffe.Net(str(tmp_path / "n.prototxt"), str(weights), TEST)
+    x = _draw.integers(0, 9, (1, 3, 4, 5)).astype(np.float32)
+    net.blobs["data"].data[...] = x
+    net.forward()
+    column = (slice(None), None, None)
+    expected = (x - _mean[column]) / np.sqrt(_variance[column] + 1e-3) * _scale[column] + _bias[column]
+    np.testing.assert_allclose(net.blobs["bn"].data, expected, rtol=1e-5, atol=1e-6)
+    model = convert(read_net(tmp_path / "n.prototxt"), read_weights(weights))
+    np.testing.assert_allclose(run_feed(model, {"data": x})["bn"], expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("fork", _FORKS)

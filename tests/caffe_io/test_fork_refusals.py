@@ -25,7 +25,6 @@ from training.errors import LayerError
         ("CosinAddm", "ArcFace's angular margin"),
         ("CenterLoss", "it is caffe-face's, which draws the faces of one person together. Only training needs it"),
         ("TripletLoss", "it is from a fork that trains faces on triplets; Caffe 1.0 has no such layer."),
-        ("BN", "0 and 1 are the scale and the bias of Scale, 2 and 3 the mean and the variance"),
         ("NormL2", "local_size: 2C+1, alpha: 2C+1, beta: 0.5, k: 1e-10."),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import NetParameter
+from caffe_io.layer_types import layer_type
 from kits.ncs import Floats, run_feed
 from kits.oracle import movidius, saw
 from kits.oracle_layers import Judge, net_text
@@ -238,7 +239,9 @@ def test_openvino(name: str, both: tuple[dict[str, Floats], dict[str, Floats], d
 
 
 def test_every_type_has_a_case() -> None:
-    assert {kind for kind, *_ in CASES.values()} | {"Parameter", "Silence"} == set(LAYERS)
+    """Those of forks may have their cases in other files, with other judges."""
+    of_caffe = {kind for kind in LAYERS if not layer_type(kind).fork}
+    assert of_caffe <= {kind for kind, *_ in CASES.values()} | {"Parameter", "Silence"} <= set(LAYERS)
 
 
 def compile_cases(names: list[str], weights: dict[str, list[Floats]], folder: Path) -> Path:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import openvino.opset1 as op
 from openvino import Output
+from openvino.utils.node_factory import NodeFactory
 
 from caffe_io.parameters.sizes import Size, SizeError, cropped_size, interp_size, upsample_size
 from common.messages import shape_text
 
-from ..layer import TrainedLayer, integers, shape
+from ..layer import TrainedLayer, constant, integers, shape
 
 
 def interp(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
@@ -21,7 +22,7 @@ def interp(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         raise layer.error(str(error)) from error
     begin = -p.pad_beg
     x = cut(inputs[0], (begin, begin), inner)
-    return [x if size == inner else _resized(x, size, "linear", True)]
+    return [x if size == inner else _between_corners(x, size)]
 
 
 def upsample(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
@@ -55,7 +56,7 @@ def upsample(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
 
 def enlarged(x: Output, size: Size) -> Output:
     """Repeat each pixel, so that `x` has the `size`, a multiple of its own."""
-    return _resized(x, size, "nearest", False)
+    return _repeated(x, size)
 
 
 def cut(x: Output, begin: Size, size: Size) -> Output:
@@ -69,13 +70,27 @@ def cut(x: Output, begin: Size, size: Size) -> Output:
     return op.strided_slice(x, integers([0, 0, *begin]), integers(end), integers([1] * 4), mask, mask).output(0)
 
 
-def _resized(x: Output, size: Size, mode: str, align_corners: bool) -> Output:
+def _between_corners(x: Output, size: Size) -> Output:
+    """Interpolate as Model Optimizer does it, with opset4, so that the stick is told in as many words that corners align.
+
+    From opset1's operation, the MYRIAD compiler makes a stage that says so, and also says half_pixel.
+    """
+    scales = [new / old for new, old in zip(size, shape(x)[2:], strict=True)]
     attributes = {
-        "axes": [2, 3],
-        "mode": mode,
-        "align_corners": align_corners,
+        "mode": "linear_onnx",
+        "shape_calculation_mode": "sizes",
+        "coordinate_transformation_mode": "align_corners",
+        "nearest_mode": "round_prefer_floor",
         "antialias": False,
-        "pads_begin": [0],
-        "pads_end": [0],
+        "pads_begin": [0] * 4,
+        "pads_end": [0] * 4,
+        "cube_coeff": -0.75,
     }
-    return op.interpolate(x, integers(size), attributes).output(0)
+    # Not openvino.opset4.interpolate, which makes opset1's operation.
+    nodes = NodeFactory("opset4")
+    return nodes.create("Interpolate", [x, integers(size), constant(scales), integers([2, 3])], attributes).output(0)
+
+
+def _repeated(x: Output, size: Size) -> Output:
+    attributes = {"axes": [2, 3], "mode": "nearest", "align_corners": False, "antialias": False}
+    return op.interpolate(x, integers(size), {**attributes, "pads_begin": [0], "pads_end": [0]}).output(0)

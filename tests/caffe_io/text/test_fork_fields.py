@@ -103,7 +103,6 @@ def test_relu6_param_is_relu_param() -> None:
 @pytest.mark.parametrize(
     ("block", "neutral", "other", "advice"),
     [
-        ("batch_norm_param", "scale_bias: false", "scale_bias: true", "Scale layer with bias_term"),
         ("pooling_param", "avg_include_pad: true", "avg_include_pad: false", "padded window"),
         ("dropout_param", "scale_train: true", "scale_train: false", "in the TRAIN phase"),
         ("loss_param", "label_smoothing: 0.0", "label_smoothing: 0.1", "InfogainLoss"),
@@ -194,20 +193,6 @@ def test_a_syntax_error_after_harmless_fields_has_its_place() -> None:
     assert error_of('layer { type: "Pooling" pooling_param { ceil_mode: false } name 3 }').startswith(
         "n.prototxt:1:65: "
     )
-
-
-@pytest.mark.parametrize(
-    ("field", "words"),
-    [
-        ('scale_filler { type: "constant" value: 1 }', "Write a Scale layer with bias_term: true after BatchNorm"),
-        ('bias_filler { type: "constant" }', "blobs 3 and 4 of BatchNorm are that layer's scale and bias"),
-        ("scale_bias: true", "blobs 3 and 4 of BatchNorm are that layer's scale and bias"),
-    ],
-)
-def test_nvidias_batch_norm_with_scale_and_bias(field: str, words: str) -> None:
-    message = error_of(f'layer {{ type: "BatchNorm" batch_norm_param {{ {field} }} }}')
-    assert words in message
-    assert "without it" not in message
 
 
 def test_pictures_are_resized_when_the_database_is_made() -> None:

@@ -67,4 +67,4 @@ class BN(Layer):
         axes = [axis for axis in range(x.dim()) if axis != 1]
         variance, mean = torch.var_mean(x.float(), axes, correction=0)
         for blob, value in zip(self.blobs[2:], (mean, variance), strict=True):
-            blob.lerp_(value.reshape(blob.shape), 1 - self.param.bn_param.momentum)
+            blob.lerp_(value.reshape(blob.shape).to(blob.dtype), 1 - self.param.bn_param.momentum)

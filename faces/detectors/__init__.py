@@ -49,7 +49,18 @@ def _mtcnn() -> Detector:
     return Mtcnn()
 
 
-DETECTORS: dict[str, Callable[[], Detector]] = {"haar": _haar, "blazeface": _blazeface, "mtcnn": _mtcnn}
+def _res10() -> Detector:
+    from .res10 import Res10
+
+    return Res10()
+
+
+DETECTORS: dict[str, Callable[[], Detector]] = {
+    "haar": _haar,
+    "blazeface": _blazeface,
+    "mtcnn": _mtcnn,
+    "res10": _res10,
+}
 """Name -> how to open the detector. Nothing heavy is imported before that."""
 
 

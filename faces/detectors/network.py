@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from ..errors import DetectorError
 
 
 class Network:
-    """Loads a .tflite or .onnx file: `Network(path)(tensor)` returns the outputs in the file's order."""
+    """Loads a .tflite or .onnx file, or an IR: `Network(path)(tensor)` returns the outputs in the file's order."""
 
     def __init__(self, path: Path) -> None:
         import openvino
@@ -28,3 +29,8 @@ class Network:
         """Return copies of the outputs for one input."""
         results = self.request.infer([np.ascontiguousarray(tensor, np.float32)])
         return [np.array(value) for value in results.values()]
+
+    def named(self, tensor: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
+        """Return copies of the outputs by their names, for one input of the net's own type."""
+        results = self.request.infer([np.ascontiguousarray(tensor)])
+        return {name: np.array(value, np.float32) for port, value in results.items() for name in port.names}

@@ -45,7 +45,8 @@ def main(options: argparse.Namespace) -> None:
     """Write the bundle."""
     refuse_existing(options.output, options.force)
     networks, files = _networks(options.graph)
-    detectors = [name for name in PACKAGES if has_files(name)]
+    # A net that was compiled is in the graph.
+    detectors = [name for name in PACKAGES if has_files(name) and not PACKAGES[name].compiled]
     for name in detectors:
         files.update({str(path.relative_to(TOOLCHAIN.parent)): path for path in require_files(name)})
     files.update(_code())

@@ -1,0 +1,75 @@
+"""OpenCV's SSD face detector, a Caffe net of the SSD fork (Liu et al. 2016). ./compile2Movidius.sh --net face_detector makes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from common.errors import CardError
+from common.places import GRAPH, ROOT
+from host.detections import boxes_in_picture, kept_rows
+
+from ..errors import DetectorError
+from ..face import Face
+from ..pictures import resize
+from .files import PACKAGES
+from .network import Network
+
+if TYPE_CHECKING:
+    from common.card import ModelCard
+
+    from ..pictures import Picture
+
+NET = PACKAGES["res10"].compiled
+
+
+class Res10:
+    """The net of `graph`; by default of graph/ in the current folder, or else in the checkout. Scores are from 0.5 to 1."""
+
+    def __init__(self, graph: Path | None = None) -> None:
+        self._card = _read_card(graph)
+        (self._output,) = self._card.outputs
+        self._network = Network(self._card.xml_path)
+
+    def detect(self, picture: Picture) -> list[Face]:
+        """Return boxes, best first. See Detector."""
+        import cv2
+
+        bgr = picture if picture.ndim == 3 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+        height, width = self._card.input.shape[2:]
+        tensor = resize(bgr, height, width).transpose(2, 0, 1)[None]
+        values = self._network.named(tensor)
+        assert self._output.read == "detections"
+        rows = kept_rows(values[self._output.blob], self._output)
+        rows = rows[rows[:, 1] == self._output.classes.index("face")]
+        boxes = boxes_in_picture(rows[:, 3:], self._output, self._card.input, bgr.shape[1], bgr.shape[0])
+        faces = [Face(tuple(box), score) for box, score in zip(boxes.tolist(), rows[:, 2].tolist(), strict=True)]
+        return [face for face in faces if min(face.box[2:]) > 0]
+
+
+def how_to_make() -> str:
+    """Return the commands that fetch the weights and compile the net."""
+    return f"tools/detectors.sh res10 && ./compile2Movidius.sh --net {NET}"
+
+
+def _read_card(graph: Path | None) -> ModelCard:
+    """Read the card of the compiled net, and check that its files are there. Raises DetectorError."""
+    from common.card import read_card
+
+    places = [graph] if graph else [GRAPH, ROOT / "graph"]
+    path = next((path for folder in places if (path := folder / f"{NET}.json").is_file()), None)
+    if path is None:
+        raise DetectorError(f"{places[0] / NET}.json: not found. The detector res10 needs it. Make it: {how_to_make()}")
+    try:
+        card = read_card(path)
+        for file in (card.xml_path, card.bin_path):
+            card.check_file(file)
+    except CardError as error:
+        raise DetectorError(f"The detector res10 cannot be used: {error}") from error
+    if [output.read for output in card.outputs] != ["detections"] or card.obstacle or card.channel_order != "BGR":
+        raise DetectorError(
+            f"{path}: is not the card of {NET}, which detects faces. Make it again: {how_to_make()} --force"
+        )
+    return card

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 from faces.align import EYE_LEVEL, square_of
 from faces.detectors import open_detector
 from faces.detectors.files import has_files
+from faces.detectors.res10 import FACE, face_of
 from faces.face import Face, overlap
 from faces.pictures import check_picture
 
 from .pipeline import Pipeline
-from .runner import Result, Runner
+from .runner import FACE_FINDER, Result, Runner
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from common.card import ModelCard
 
     from .answer import Answer, Detection
 
@@ -85,9 +88,9 @@ class FaceAnalyzer:
     """Loads all networks of the folder `graph` and a detector once; `analyze` then answers about pictures.
 
     `device`, `precision` and `hint` are those of Runner. `detector` is a name of faces.DETECTORS; "auto": BlazeFace if its
-    files are there, else Haar; "none": every picture is a face. Faces whose box has a shorter side than `smallest` pixels
-    are left out. Networks that detect see whole pictures; where `graph` holds no others, nobody looks for faces unless a detector
-    is named.
+    files are there, else res10 if `graph` holds its network, else Haar; "none": every picture is a face. Faces whose box has a
+    shorter side than `smallest` pixels are left out. Networks that detect see whole pictures; where `graph` holds no others,
+    nobody looks for faces unless a detector is named.
     One thread at a time may use an analyzer; `analyze_async` sees to it.
     Raises CardError, DeviceError, DetectorError or UsageError.
     """
@@ -102,14 +105,19 @@ class FaceAnalyzer:
         smallest: float = 0,
         hint: str = "latency",
     ) -> None:
-        name = default_detector() if detector == AUTO else detector
+        name = default_detector(Path(graph)) if detector == AUTO else detector
         # Before the networks are loaded: its files may be missing.
-        self._detector = None if name == NONE else open_detector(name)
+        self._detector = None if name == NONE else open_detector(name, Path(graph))
         self._smallest = smallest
         self._lock = threading.Lock()
         self.runner = Runner(graph, device, precision, hint=hint)
         faces = self.runner.face_cards
         self._sought = bool(faces) or detector not in (AUTO, NONE)
+        self._frame_cards = self.runner.frame_cards
+        if name == "res10" and self._sought and self.runner.face_finder:
+            # The network is on the device already. It is not asked a second time.
+            self._detector = NetDetector(self.runner, self.runner.face_finder)
+            self._frame_cards = tuple(card for card in self._frame_cards if card is not self.runner.face_finder)
         self.detector_name = name if self._detector and self._sought else ""
         level = faces[0].eye_level if faces else None
         self._eye_level = EYE_LEVEL if level is None else level
@@ -153,7 +161,9 @@ class FaceAnalyzer:
     def answer(self, picture: NDArray[np.uint8], found: Found) -> Analysis:
         """Do the second half of `analyze`: ask the networks about each face, and those that detect about the picture."""
         results = self.runner.answer_all(picture, found.faces)
-        frame = self.runner.answer_frame(picture) if self.runner.frame_cards else Result((), {}, {})
+        frame = Result((), {}, {})
+        if self._frame_cards:
+            frame = self.runner.answer_frame(picture, self._frame_cards)
         milliseconds = {
             "detect": found.milliseconds,
             "prepare": sum(sum(result.preprocess.values()) for result in [*results, frame]),
@@ -174,9 +184,25 @@ class FaceAnalyzer:
         self.close()
 
 
-def default_detector() -> str:
+class NetDetector:
+    """Finds faces with a network of `runner`, on its device. See faces.detectors.Detector."""
+
+    def __init__(self, runner: Runner, card: ModelCard) -> None:
+        self._runner = runner
+        self._cards = (card,)
+
+    def detect(self, picture: NDArray[np.uint8]) -> list[Face]:
+        """Return the faces in a picture, surest first."""
+        answers = self._runner.answer_frame(picture, self._cards).answers
+        found = [each for answer in answers for each in answer.detections if each.name == FACE]
+        return [face_of(each.box, each.score) for each in found]
+
+
+def default_detector(graph: Path) -> str:
     """Return the detector that is used where none is named."""
-    return "blazeface" if has_files("blazeface") else "haar"
+    if has_files("blazeface"):
+        return "blazeface"
+    return "res10" if (graph / f"{FACE_FINDER}.json").is_file() else "haar"
 
 
 def why_cropped(found: Sequence[Face], height: int, width: int, eye_level: float = EYE_LEVEL) -> str:

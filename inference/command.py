@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--faces",
         metavar="DETECTOR",
         help=f"find faces with this detector: {', '.join(DETECTORS)} (docs/faces.md; PICTURE: blazeface if its files are there, "
-        "else haar)",
+        "else res10 if it is compiled, else haar)",
     )
     where.add_argument("--no-detect", action="store_true", help="each PICTURE is a cropped face")
     where.add_argument(
@@ -136,7 +136,7 @@ def _answer_about_one(options: argparse.Namespace) -> None:
     from .report import as_json, as_text
     from .runner import Runner
 
-    detector = open_detector(options.faces) if options.faces else None
+    detector = open_detector(options.faces, options.graph) if options.faces else None
     picture = read_picture(options.image_path)
     face = _find_face(detector, picture, options) if detector else options.box
     with Runner(options.graph, options.device, options.precision) as runner:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import CardError, MokaError, UsageError
+from faces.detectors.files import PACKAGES
 from faces.pictures import check_picture
 
 from .answer import Answer, read_outputs
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from faces.crop import Box
     from faces.face import Face
 
+FACE_FINDER = PACKAGES["res10"].compiled
 MOST_AT_ONCE = 64
 """Faces whose tensors are in memory at a time."""
 
@@ -92,8 +94,14 @@ class Runner:
 
     @property
     def frame_cards(self) -> tuple[ModelCard, ...]:
-        """The networks that look for things in whole pictures."""
-        return tuple(card for card in self.cards if card.sees_frame)
+        """The networks that look for things in whole pictures. Where others ask about faces, `face_finder` only finds these."""
+        passed_over = self.face_finder if self.face_cards else None
+        return tuple(card for card in self.cards if card.sees_frame and card is not passed_over)
+
+    @property
+    def face_finder(self) -> ModelCard | None:
+        """The network of the detector res10, if it is among those in use."""
+        return next((card for card in self.cards if card.sees_frame and card.path.stem == FACE_FINDER), None)
 
     def answer(self, picture: NDArray[np.uint8], box: Box | Face | None = None) -> Result:
         """Return the answers of all networks about the face in `picture` (BGR uint8, height x width x 3).

@@ -1,12 +1,13 @@
 """The detectors of faces: one module for each, and the table of them.
 
 To add a detector, write a module with a class that follows the protocol Detector, and add a line to DETECTORS. If it needs
-files, add them to PACKAGES in files.py.
+files, add them to PACKAGES in files.py. res10 is one of our own compiled nets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from common.errors import UsageError
@@ -31,31 +32,31 @@ class Detector(Protocol):
         ...
 
 
-def _haar() -> Detector:
+def _haar(graph: Path | None) -> Detector:
     from .haar import Haar
 
     return Haar()
 
 
-def _blazeface() -> Detector:
+def _blazeface(graph: Path | None) -> Detector:
     from .blazeface import BlazeFace
 
     return BlazeFace()
 
 
-def _mtcnn() -> Detector:
+def _mtcnn(graph: Path | None) -> Detector:
     from .mtcnn import Mtcnn
 
     return Mtcnn()
 
 
-def _res10() -> Detector:
+def _res10(graph: Path | None) -> Detector:
     from .res10 import Res10
 
-    return Res10()
+    return Res10(graph)
 
 
-DETECTORS: dict[str, Callable[[], Detector]] = {
+DETECTORS: dict[str, Callable[[Path | None], Detector]] = {
     "haar": _haar,
     "blazeface": _blazeface,
     "mtcnn": _mtcnn,
@@ -64,8 +65,11 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
 """Name -> how to open the detector. Nothing heavy is imported before that."""
 
 
-def open_detector(name: str) -> Detector:
-    """Open a detector of the table. Raises UsageError for another name, DetectorError if its files are missing."""
+def open_detector(name: str, graph: Path | None = None) -> Detector:
+    """Open a detector of the table. Raises UsageError for another name, DetectorError if its files are missing.
+
+    `graph` is the folder of compiled nets, from which res10 is read; by default graph/.
+    """
     if name not in DETECTORS:
         raise UsageError(f"--faces {name}: no such detector. {known_names(name, DETECTORS)}")
-    return DETECTORS[name]()
+    return DETECTORS[name](graph)

@@ -33,7 +33,7 @@ class Finds:
 def analyzer_that_finds(
     monkeypatch: pytest.MonkeyPatch, graph: Path, *faces: Face, smallest: float = 0
 ) -> FaceAnalyzer:
-    monkeypatch.setattr(analyzer, "open_detector", lambda name: Finds(*faces))
+    monkeypatch.setattr(analyzer, "open_detector", lambda name, graph: Finds(*faces))
     return FaceAnalyzer(write_graph(graph), "CPU", detector="haar", smallest=smallest)
 
 
@@ -91,7 +91,7 @@ def test_a_cropped_face_is_taken_whole(
 def test_where_the_eyes_are_in_a_crop_is_on_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the eyes at the upper edge, as no net of the default has them."""
     face = eyes(78, 100, 0)
-    monkeypatch.setattr(analyzer, "open_detector", lambda name: Finds(face))
+    monkeypatch.setattr(analyzer, "open_detector", lambda name, graph: Finds(face))
     for level, is_crop in ((None, False), (0.0, True)):
         graph = write_graph(tmp_path / str(level), card_of(eye_level=level) if level is not None else card_of())
         with FaceAnalyzer(graph, "CPU", detector="haar") as opened:
@@ -161,7 +161,7 @@ def test_the_examples_run(
     write_graph(tmp_path / "graph")
     cv2.imwrite(str(tmp_path / "photo.jpg"), one_colour(RED, 100, 100))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(analyzer, "open_detector", lambda name: Finds(Face((20, 20, 30, 30))))
+    monkeypatch.setattr(analyzer, "open_detector", lambda name, graph: Finds(Face((20, 20, 30, 30))))
     for example in examples:
         exec(compile(example, page, "exec"), {"__name__": "example"})
     assert "red" in capsys.readouterr().out

@@ -50,7 +50,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "photos/two.png"), photo)
     cv2.imwrite(str(tmp_path / "photos/nobody.png"), one_colour(GREEN, 120, 300))
-    monkeypatch.setattr(analyzer, "open_detector", lambda name: FindsRed())
+    monkeypatch.setattr(analyzer, "open_detector", lambda name, graph: FindsRed())
     return tmp_path
 
 

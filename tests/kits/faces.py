@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from common.places import ROOT
-from faces.detectors.files import has_files, how_to_get
+from faces.detectors.files import has_files, how_to_get, require_files
 from faces.face import Face, Point
+from kits.commands import run_command
 
 if TYPE_CHECKING:
     from faces.pictures import Picture
@@ -31,6 +32,17 @@ def need_files(detector: str) -> None:
     """Skip the test if the files of a detector are absent."""
     if not has_files(detector):
         pytest.skip(f"the files of {detector} are not there; {how_to_get(detector)} fetches them")
+
+
+def compiled_res10(folder: Path, *options: str) -> Path:
+    """Compile the net of the detector res10 into `folder`, which is returned. Skips the test if its weights are absent."""
+    need_files("res10")
+    (weights,) = require_files("res10")
+    net = ROOT / "prototxt/face_detector/deploy.prototxt"
+    sources = ("--model", net, "--weights", weights, "--mean_value", 104, 177, 123, "--out", folder)
+    done = run_command("ncs", "compile", *sources, *options, folder=folder)
+    assert done.code == 0, done.err
+    return folder
 
 
 def portrait(seed: int = 3, age: int = 30) -> Picture:

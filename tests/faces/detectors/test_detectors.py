@@ -15,15 +15,16 @@ from common.errors import UsageError
 from faces.detectors import DETECTORS, Detector, open_detector
 from faces.face import Landmarks, main_face
 from faces.pictures import decode
-from kits.faces import need_files, portrait, real_data
+from kits.faces import compiled_res10, need_files, portrait, real_data
 from tools.bench.faces import eye_error, eyes_of
 
 
 @pytest.fixture(scope="module", params=DETECTORS)
-def detector(request: pytest.FixtureRequest) -> Detector:
+def detector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Detector:
     """Each detector of the table."""
     need_files(request.param)
-    return open_detector(request.param)
+    graph = compiled_res10(tmp_path_factory.mktemp("graph")) if request.param == "res10" else None
+    return open_detector(request.param, graph)
 
 
 # Faces that every detector finds, drawn by tools/sample_faces.py.

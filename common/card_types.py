@@ -160,6 +160,7 @@ class SourceEntry(JsonObject):
     """What a network was compiled from."""
 
     caffemodel: Name | None = Field(default=None, description="a file name")
+    model: Name | None = Field(default=None, description="a file name: a model of another kind than Caffe's")
     sha256: Hash | None = Field(default=None, description=_HASH)
 
 
@@ -195,7 +196,7 @@ class ModelCard(NetCard):
     input: InputEntry = Field(description="an object that describes the input")
     inputs: list[InputEntry] = Field(default=[], description="a list with all inputs of a network that has several")
     mean: MeanEntry = Field(description="an object that describes the mean")
-    source: SourceEntry | None = Field(default=None, description="an object that names the caffemodel")
+    source: SourceEntry | None = Field(default=None, description="an object that names the caffemodel or model")
     ir: IrEntry = Field(description="an object that names the files of the IR")
     blob: BlobEntry | None = Field(description="an object that describes the blob, or null if there is none")
     _path: Path = PrivateAttr(default=Path())

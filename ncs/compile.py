@@ -17,6 +17,7 @@ from common.places import name_and_card, net_files
 from . import compiler
 from .compile_options import add_net_options, read_net_options
 from .loading import Network, Sources, load
+from .lowering.reading import FORMATS, is_model_file
 from .report import report
 
 if TYPE_CHECKING:
@@ -33,8 +34,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--net", metavar="NAME", help="take prototxt/NAME/deploy.prototxt, its card.json, and the newest of models/NAME"
     )
-    parser.add_argument("--model", type=Path, metavar="DEPLOY.prototxt", help="the net, with an Input layer")
-    parser.add_argument("--weights", type=Path, metavar="FILE.caffemodel", help="its weights")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="a deploy.prototxt with an Input layer, or an .onnx, .tflite or .xml (IR)",
+    )
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="the caffemodel, or the .bin of an .xml if it is not beside it"
+    )
     parser.add_argument("--card", type=Path, metavar="NAME.json", help="what the outputs mean")
     parser.add_argument(
         "--out", type=Path, default=Path("graph"), metavar="DIR", help="folder of the outputs (default: graph)"
@@ -67,7 +75,7 @@ def main(options: argparse.Namespace) -> None:
     wishes = read_net_options(options)
     for suffix in SUFFIXES:
         refuse_existing(options.out / f"{sources.name}{suffix}", options.force)
-    print(f"{sources.name}: {sources.weights}", flush=True)
+    print(f"{sources.name}: {sources.weights or sources.net}", flush=True)
     start = time.perf_counter()
     network = load(sources, wishes)
     card, compiled = write(
@@ -82,8 +90,19 @@ def find_sources(options: argparse.Namespace) -> Sources:
     Raises UsageError if the net or its weights are not named.
     """
     net = options.net
+    if net is None and is_model_file(options.model):
+        card = options.model.with_suffix(".json")
+        return Sources(
+            name=options.model.stem,
+            net=options.model,
+            weights=options.weights,
+            card=options.card or (card if card.exists() else None),
+        )
     if net is None and (options.model is None or options.weights is None):
-        raise UsageError("Give --net NAME, or --model DEPLOY.prototxt and --weights FILE.caffemodel.")
+        raise UsageError(
+            "Give --net NAME, or --model DEPLOY.prototxt and --weights FILE.caffemodel, or --model with a file that ends in "
+            f"{', '.join(FORMATS)}."
+        )
     model = options.model or net_files(net).deploy
     name, beside = (net, net_files(net).card) if net else name_and_card(model)
     return Sources(

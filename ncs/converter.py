@@ -23,10 +23,12 @@ from common.messages import known_names, last_line
 
 from .cutting import find_outputs, needed_nodes
 from .errors import ConversionError
+from .inputs.apply import preprocess
 from .inputs.preprocessing import Preprocessing
 from .inputs.shapes import Shape, input_shapes, pictures
+from .ir import name_nodes, place_of
 from .layers import LAYERS, TrainedLayer
-from .layers.layer import constant, integers, reshaped, shape
+from .layers.layer import reshaped, shape
 
 _logger = logging.getLogger(LOGGER)
 
@@ -137,22 +139,8 @@ class _Conversion:
             source.output(0).set_names({name})
             self.inputs.append(source)
             top = op.convert(source, "f32").output(0) if is_picture else source.output(0)
-            tops.append(self._preprocess(name, top, preprocessing.get(name, Preprocessing())))
+            tops.append(preprocess(name, top, preprocessing.get(name, Preprocessing()), self.layer_names))
         self._produce(node, tops)
-
-    def _preprocess(self, name: str, top: Output, wanted: Preprocessing) -> Output:
-        """Reverse the channels, subtract the mean and multiply by the scale, as far as they are wanted."""
-        if wanted.reverse:
-            channels = op.split(top, integers(1), shape(top)[1]).outputs()
-            top = op.concat(channels[::-1], 1).output(0)
-            self.layer_names[top.get_node().get_name()] = f"{name}/reverse_channels"
-        for values, make, word in ((wanted.mean, op.subtract, "mean"), (wanted.scale, op.multiply, "scale")):
-            if values is not None:
-                # Not for a list of numbers, whose only axis is the batch.
-                whole = values[None] if len(shape(top)) > 1 else values
-                top = make(top, constant(whole)).output(0)
-                self.layer_names[top.get_node().get_name()] = f"{name}/{word}"
-        return top
 
     def add(self, node: graph.Node) -> None:
         """Convert any other layer with its function from the table LAYERS."""
@@ -206,10 +194,14 @@ class _Conversion:
                 continue
             top = self.outputs[version]
             node = top.get_node()
-            if _place(top) in named or node.get_output_size() > 1 or node.get_type_name() in ("Parameter", "Constant"):
+            if (
+                place_of(top) in named
+                or node.get_output_size() > 1
+                or node.get_type_name() in ("Parameter", "Constant")
+            ):
                 # A device wants a node of its own for each output, with the output's name.
                 top = reshaped(top, shape(top))
-            named[_place(top)] = version.name
+            named[place_of(top)] = version.name
             top.get_tensor().set_names({version.name})
             results.append(op.result(top))
             results[-1].set_friendly_name(f"{version.name}/result")
@@ -218,7 +210,7 @@ class _Conversion:
                 f"{self.net_file}: has no output, because a layer uses every blob. Does it end with Silence?"
             )
         model = Model(results, [node for node in self.inputs if _leads_to(node, results)], name)
-        self._name_nodes(model, named)
+        name_nodes(model, named, self.layer_names)
         return model
 
     def _is_only_consumer(self, node: graph.Node) -> bool:
@@ -244,27 +236,6 @@ class _Conversion:
             self.outputs[version] = top
             self.layer_names.setdefault(top.get_node().get_name(), node.layer.name)
 
-    def _name_nodes(self, model: Model, heads: Mapping[str, str]) -> None:
-        """Give nodes names that are unique and the same in every run; OpenVINO's own count the nodes of the process."""
-        taken = {*heads.values(), *(node.get_friendly_name() for node in self.inputs)}
-        # In this order each node comes after those that use it.
-        for node in reversed(model.get_ordered_ops()):
-            if node.get_type_name() in ("Parameter", "Result"):
-                continue
-            if _place(node.output(0)) in heads:
-                node.set_friendly_name(heads[_place(node.output(0))])
-                continue
-            users = [user.get_node() for output in node.outputs() for user in output.get_target_inputs()]
-            users = [user for user in users if user.get_type_name() != "Result"] or users
-            user_name = min(user.get_friendly_name() for user in users)
-            wish = self.layer_names.get(node.get_name()) or f"{user_name}/{node.get_type_name()}"
-            label, count = wish, 1
-            while label in taken:
-                count += 1
-                label = f"{wish}.{count}"
-            taken.add(label)
-            node.set_friendly_name(label)
-
     def _error(self, parameter: LayerParameter, text: str) -> ConversionError:
         return TrainedLayer(parameter, (), self.net_file, self.weights_file).error(text)
 
@@ -282,7 +253,3 @@ def _leads_to(node: Node, results: Sequence[Node]) -> bool:
                     seen.add(user.get_name())
                     queue.append(user)
     return False
-
-
-def _place(output: Output) -> str:
-    return f"{output.get_node().get_name()}:{output.get_index()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -13,7 +14,7 @@ from common.messages import last_line
 from .errors import ConversionError, NcsError
 
 if TYPE_CHECKING:
-    from openvino import Model
+    from openvino import Model, Output
 
 VERSION = 10
 """The last version that openvino 2021.4.2 reads. Today's OpenVINO still writes and reads it."""
@@ -56,3 +57,33 @@ def _check_complete(xml: Path, bin: Path) -> None:
         raise NcsError(f"{xml.name}: is incomplete ({error}). Is the disk full?") from error
     if found < expected:
         raise NcsError(f"{bin.name}: only {found} of {expected} bytes were written. Is the disk full?")
+
+
+def name_nodes(model: Model, heads: Mapping[str, str], wishes: Mapping[str, str]) -> None:
+    """Give nodes names that are unique and the same in every run; OpenVINO's own count the nodes of the process.
+
+    `heads` holds the names of the outputs, by `place_of`. `wishes` holds names that others should have, by OpenVINO's own.
+    """
+    taken = {*heads.values(), *(node.get_friendly_name() for node in model.get_parameters())}
+    # In this order each node comes after those that use it.
+    for node in reversed(model.get_ordered_ops()):
+        if node.get_type_name() in ("Parameter", "Result"):
+            continue
+        if place_of(node.output(0)) in heads:
+            node.set_friendly_name(heads[place_of(node.output(0))])
+            continue
+        users = [user.get_node() for output in node.outputs() for user in output.get_target_inputs()]
+        users = [user for user in users if user.get_type_name() != "Result"] or users
+        user_name = min(user.get_friendly_name() for user in users)
+        wish = wishes.get(node.get_name()) or f"{user_name}/{node.get_type_name()}"
+        label, count = wish, 1
+        while label in taken:
+            count += 1
+            label = f"{wish}.{count}"
+        taken.add(label)
+        node.set_friendly_name(label)
+
+
+def place_of(output: Output) -> str:
+    """Return what identifies an output in the process: OpenVINO's own name of its node, and its number there."""
+    return f"{output.get_node().get_name()}:{output.get_index()}"

@@ -28,6 +28,7 @@ from .inputs.shapes import (
     with_shapes,
 )
 from .inputs.training import Transform, find_train_test, has_data_layers, read_transforms
+from .lowering.reading import is_model_file, read_model
 from .mean import channel_means, describe_mean
 
 if TYPE_CHECKING:
@@ -41,11 +42,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sources:
-    """The files to read, and the name of the files to write. `net_name` is that of --net."""
+    """The files to read, and the name of the files to write. `net_name` is that of --net.
+
+    `net` is a prototxt, or a model of another kind, whose weights may be inside.
+    """
 
     name: str
     net: Path
-    weights: Path
+    weights: Path | None
     card: Path | None
     net_name: str | None = None
 
@@ -65,21 +69,14 @@ def load(sources: Sources, wishes: Wishes) -> Network:
     """Read and convert a net, check its card against it, and say where its preprocessing comes from."""
     from common.card import SourceEntry, check_fits, plain_card, read_net_card
 
-    from .converter import convert
     from .inputs.batch import batch_of
-    from .inputs.preprocessing import plan
     from .outputs import check_probabilities, output_shapes, softmax_outputs
 
     net_card = None if sources.card is None else read_net_card(sources.card)
-    unfiltered, weights = read_net(sources.net), read_weights(sources.weights)
-    files = str(sources.net), str(sources.weights)
-    net = _shaped(unfiltered, weights, wishes, *files)
-    shapes = input_shapes(net, files[0])
-    transforms = _transforms(sources, unfiltered, shapes, wishes)
-    preprocessing = plan(shapes, wishes.preprocessing, transforms, files[0])
-    model = convert(net, weights, preprocessing, *files, wishes.outputs, unfiltered)
+    convert = _convert_file if is_model_file(sources.net) else _convert_caffe
+    model, shapes, preprocessing = convert(sources, wishes)
     names = [source.get_any_name() for source in model.inputs]
-    inputs = _describe(names, shapes, preprocessing, wishes.precision, files[0])
+    inputs = _describe(names, shapes, preprocessing, wishes.precision, str(sources.net))
     first = next((entry for entry in inputs if entry.is_picture), inputs[0])
     outputs = output_shapes(model, batch_of(shapes))
     if net_card is None:
@@ -96,8 +93,46 @@ def load(sources: Sources, wishes: Wishes) -> Network:
     found = preprocessing.get(first.blob)
     channels = first.shape[1] if first.is_picture else 0
     mean = describe_mean(found.whole if found else None, found.mean if found else None, channels)
-    source = SourceEntry(caffemodel=sources.weights.name, sha256=file_hash(sources.weights))
+    taken = sources.weights if sources.weights and not is_model_file(sources.net) else sources.net
+    what = "model" if is_model_file(sources.net) else "caffemodel"
+    source = SourceEntry(**{what: taken.name, "sha256": file_hash(taken)})
     return Network(model, net_card, inputs, mean, source)
+
+
+Converted = tuple["Model", Mapping[str, Shape], Mapping[str, "Preprocessing"]]
+"""A model, the shapes of its inputs, and what it does to them first."""
+
+
+def _convert_caffe(sources: Sources, wishes: Wishes) -> Converted:
+    """Convert a prototxt and a caffemodel."""
+    from .converter import convert
+    from .inputs.preprocessing import plan
+
+    assert sources.weights is not None
+    unfiltered, weights = read_net(sources.net), read_weights(sources.weights)
+    files = str(sources.net), str(sources.weights)
+    net = _shaped(unfiltered, weights, wishes, *files)
+    shapes = input_shapes(net, files[0])
+    transforms = _transforms(sources, unfiltered, shapes, wishes)
+    preprocessing = plan(shapes, wishes.preprocessing, transforms, files[0])
+    return convert(net, weights, preprocessing, *files, wishes.outputs, unfiltered), shapes, preprocessing
+
+
+def _convert_file(sources: Sources, wishes: Wishes) -> Converted:
+    """Bring a model of ONNX, TFLite or OpenVINO IR down to operations that the stick knows."""
+    from .inputs.preprocessing import plan
+    from .lowering.rebuild import rebuild
+
+    if (wishes.phase, wishes.level, wishes.stages) != ("TEST", 0, ()):
+        raise UsageError(
+            f"{sources.net}: has no phases, levels or stages, which only Caffe's nets have. Leave them out."
+        )
+    read = read_model(sources.net, sources.weights, wishes.shapes, wishes.batch, wishes.outputs)
+    if read.batch_note:
+        print(f"  batch   1: {read.batch_note}")
+    file = str(sources.net)
+    preprocessing = plan(read.shapes, wishes.preprocessing, {}, file)
+    return rebuild(read, preprocessing, file), read.shapes, preprocessing
 
 
 def _shaped(

@@ -63,7 +63,7 @@ def average(x: Output, windows: Averages) -> Output:
         return over_kernel(x, windows)
     # After a Pad for Caffe's padding, which counts, the rest is what exclude-pad leaves out.
     height, width = (extent + 2 * pad for extent, pad in zip(windows.size, window.pad, strict=True))
-    if not _runs_in_pooling_unit(window, (height, width), exclude_pad=True):
+    if not runs_in_pooling_unit(window, (height, width), exclude_pad=True):
         return counted(x, windows)
     top = over_kernel(x, windows)
     return op.multiply(top, constant(windows.factor())).output(0)
@@ -85,7 +85,7 @@ def over_kernel(x: Output, windows: Averages) -> Output:
     window = windows.window
     stride, begin, kernel = list(window.stride), list(window.pad), list(window.kernel)
     end = [pad + more for pad, more in zip(window.pad, windows.overhang, strict=True)]
-    if not _takes_other_windows(windows) or not _runs_in_pooling_unit(window, windows.size, exclude_pad=False):
+    if not _takes_other_windows(windows) or not runs_in_pooling_unit(window, windows.size, exclude_pad=False):
         return op.avg_pool(x, stride, begin, end, kernel, False, "floor").output(0)
     channels = shape(x)[1]
     weights = np.full((channels, 1, 1, *kernel), 1 / math.prod(kernel), np.float32)
@@ -104,7 +104,7 @@ def _takes_other_windows(windows: Averages) -> bool:
     return known and begin != half
 
 
-def _runs_in_pooling_unit(window: PoolingWindow, size: Sequence[int], *, exclude_pad: bool) -> bool:
+def runs_in_pooling_unit(window: PoolingWindow, size: Sequence[int], *, exclude_pad: bool) -> bool:
     """Whether the compiler gives an average over a bottom of `size` to the pooling unit. If in doubt, it does."""
     kernel, stride, counts = window.kernel, window.stride, window.counts
     if kernel == (1, 1) or max(kernel) > 15 or stride[1] > 8:

@@ -1,0 +1,118 @@
+"""MaxPool and AvgPool of any version, in a form that the MYRIAD compiler compiles right."""
+
+from __future__ import annotations
+
+import numpy as np
+import openvino.opset1 as op
+from openvino import Output
+
+from caffe_io.blobs import Array
+from caffe_io.windows import PoolingWindow
+
+from ..layers.average import Averages, over_kernel, runs_in_pooling_unit
+from ..layers.layer import constant, integers, shape
+from .operation import Operation
+
+Pair = tuple[int, int]
+
+
+def max_pool(operation: Operation, inputs: list[Output]) -> list[Output]:
+    """Take the maximum of each window. Indices of the maxima, and gaps in the windows, are refused."""
+    found = operation.attributes
+    if any(gap != 1 for gap in found.get("dilations", ())):
+        raise operation.error("its windows have gaps (dilations), which OpenVINO 2021.4.2 does not know.")
+    if len(operation.node.outputs()) > 1 and operation.node.output(1).get_target_inputs():
+        raise operation.error("where the maxima lie is asked for, which OpenVINO 2021.4.2 does not know.")
+    kernel, strides, begin, end = _windows(operation, inputs[0])
+    rounding = "floor"
+    top = op.max_pool(inputs[0], strides, begin, end, kernel, rounding).output(0)
+    # A second output for the indices is there and unused.
+    return [top] * len(operation.node.outputs())
+
+
+def avg_pool(operation: Operation, inputs: list[Output]) -> list[Output]:
+    """Average each window. The zeros of the padding count, unless exclude-pad says otherwise."""
+    kernel, strides, begin, end = _windows(operation, inputs[0])
+    exclude_pad = bool(operation.attributes["exclude-pad"])
+    size = shape(inputs[0])[2:]
+    if len(kernel) != 2:
+        return [op.avg_pool(inputs[0], strides, begin, end, kernel, exclude_pad, "floor").output(0)]
+    counts = operation.shape()[2:]
+    declared = [*operation.attributes["pads_begin"], *operation.attributes["pads_end"]]
+    if str(operation.attributes["auto_pad"]) not in ("explicit", "notset"):
+        declared = [*begin, *end]
+    divisors = _divisors(operation, (kernel, strides, size, counts), declared, exclude_pad)
+    padded = any((*begin, *end))
+    if not padded and (divisors == np.prod(kernel)).all():
+        return [op.avg_pool(inputs[0], strides, begin, end, kernel, False, "floor").output(0)]
+    window = PoolingWindow(
+        kernel=(kernel[0], kernel[1]), stride=(strides[0], strides[1]), pad=(begin[0], begin[1]),
+        counts=(counts[0], counts[1]),
+    )  # fmt: skip
+    x, windows = _evenly_padded(inputs[0], window, end)
+    factor = (np.prod(kernel) / divisors).astype(np.float32)
+    if exclude_pad and not runs_in_pooling_unit(window, size, exclude_pad=True):
+        return [op.avg_pool(inputs[0], strides, begin, end, kernel, True, "floor").output(0)]
+    top = over_kernel(x, windows)
+    return [top if (factor == 1).all() else op.multiply(top, constant(factor[None, None])).output(0)]
+
+
+def _windows(operation: Operation, x: Output) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Return kernel, strides, and the padding at the begin and the end of each axis that the output's size needs."""
+    found = operation.attributes
+    kernel, strides = list(found["kernel"]), list(found["strides"])
+    begin = list(found["pads_begin"])
+    size, counts = shape(x)[2:], operation.shape()[2:]
+    reach = [(count - 1) * stride + side for count, stride, side in zip(counts, strides, kernel, strict=True)]
+    auto = str(found["auto_pad"])
+    if auto in ("same_upper", "same_lower"):
+        more = [max(0, far - extent) for far, extent in zip(reach, size, strict=True)]
+        begin = [(pad + 1) // 2 if auto == "same_lower" else pad // 2 for pad in more]
+    elif auto == "valid":
+        begin = [0] * len(size)
+    # What the windows do not reach needs no padding.
+    end = [max(0, far - extent - pad) for far, extent, pad in zip(reach, size, begin, strict=True)]
+    return kernel, strides, begin, end
+
+
+def _evenly_padded(x: Output, window: PoolingWindow, end: list[int]) -> tuple[Output, Averages]:
+    """Describe the windows as layers/average.py does, whose padding at the end is never less than at the begin.
+
+    Where it is less, x is padded with zeros beforehand.
+    """
+    from dataclasses import replace
+
+    begin = window.pad
+    if any(last < first for first, last in zip(begin, end, strict=True)):
+        around = integers([0, 0, *begin]), integers([0, 0, *end])
+        x = op.pad(x, *around, "constant", constant(0.0)).output(0)
+        window, end = replace(window, pad=(0, 0)), [0, 0]
+    height, width = shape(x)[2:]
+    beyond = [last - first for first, last in zip(window.pad, end, strict=True)]
+    return x, Averages(window, (height, width), (beyond[0], beyond[1]))
+
+
+def _divisors(
+    operation: Operation,
+    windows: tuple[list[int], list[int], tuple[int, ...], list[int]],
+    declared: list[int],
+    exclude_pad: bool,
+) -> Array:
+    """Return the number of pixels that count, for each window: height x width.
+
+    With exclude-pad these are the picture's own. Otherwise they are those of the picture and of the declared padding for
+    ceil_torch, and the whole kernel for any other rounding.
+    """
+    sides = []
+    torch_way = str(operation.attributes["rounding_type"]) == "ceil_torch"
+    for axis, (kernel, stride, extent, count) in enumerate(zip(*windows, strict=True)):
+        first, last = declared[axis], declared[axis + 2]
+        starts = np.arange(count) * stride - first
+        ends = starts + kernel
+        if exclude_pad:
+            sides.append(np.minimum(ends, extent) - np.maximum(starts, 0))
+        elif torch_way:
+            sides.append(np.minimum(ends, extent + last) - starts)
+        else:
+            sides.append(np.full(count, kernel))
+    return np.maximum(np.outer(*sides), 1).astype(np.float32)

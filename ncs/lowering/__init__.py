@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .activation import (
     absolute,
+    attention,
     gelu,
     hard_sigmoid,
     hsigmoid,
@@ -78,6 +79,7 @@ LOWERINGS: dict[str, Build] = {
     "PRelu": prelu,
     "Softmax": softmax,
     "LogSoftmax": log_softmax,
+    "ScaledDotProductAttention": attention,
     "MaxPool": max_pool,
     "AvgPool": avg_pool,
     "BatchNormInference": batch_norm,

@@ -1,4 +1,4 @@
-"""Functions of each number, and Softmax."""
+"""Functions of each number, Softmax and attention."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import openvino.opset1 as op
 from openvino import Output
 
-from ..layers.layer import constant, shape
-from .operation import Operation, made, value_of
+from ..layers.layer import constant, integers, shape
+from .operation import Operation, is_float, made, value_of
 
 
 def absolute(operation: Operation, inputs: list[Output]) -> list[Output]:
@@ -90,9 +90,22 @@ def softmax(operation: Operation, inputs: list[Output]) -> list[Output]:
 
 def log_softmax(operation: Operation, inputs: list[Output]) -> list[Output]:
     """Compute log(Softmax), so that small shares do not become 0 in half precision."""
-    from ..layers.layer import integers
-
     axis = integers([int(operation.attributes["axis"]) % len(shape(inputs[0]))])
     shifted = op.subtract(inputs[0], op.reduce_max(inputs[0], axis, keep_dims=True))
     total = op.reduce_sum(op.exp(shifted), axis, keep_dims=True)
     return [op.subtract(shifted, op.log(total)).output(0)]
+
+
+def attention(operation: Operation, inputs: list[Output]) -> list[Output]:
+    """Compute softmax(scale * query key^T + mask) value, of ScaledDotProductAttention."""
+    if operation.attributes.get("causal") or len(inputs) > 5:
+        raise operation.error("is causal or has sinks, which is not brought down. Export the net for one fixed length.")
+    query, key, value = inputs[:3]
+    axes = len(shape(query))
+    scale = operation.number(inputs, 4) if len(inputs) > 4 else shape(query)[-1] ** -0.5
+    scores = op.matmul(op.multiply(query, constant(scale)), key, False, True).output(0)
+    if len(inputs) > 3 and shape(inputs[3]):
+        if not is_float(inputs[3]):
+            raise operation.error("has a mask of yes and no. Export the net with a mask of numbers that are added.")
+        scores = op.add(scores, inputs[3]).output(0)
+    return [op.matmul(op.softmax(scores, axes - 1), value, False, False).output(0)]

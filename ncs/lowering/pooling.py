@@ -115,4 +115,5 @@ def _divisors(
             sides.append(np.minimum(ends, extent + last) - starts)
         else:
             sides.append(np.full(count, kernel))
-    return np.maximum(np.outer(*sides), 1).astype(np.float32)
+    divisors: Array = np.maximum(np.outer(*sides), 1).astype(np.float32)
+    return divisors

@@ -9,7 +9,7 @@ import openvino.opset1 as op
 from openvino import Model, Node, Output
 from openvino.op import Constant
 
-from common.messages import known_names, last_line
+from common.messages import did_you_mean, last_line
 
 from ..errors import ConversionError
 from ..inputs.preprocessing import Preprocessing
@@ -89,8 +89,8 @@ def _lowered(operation: Operation, inputs: list[Output]) -> list[Output]:
     build = LOWERINGS.get(operation.kind)
     if build is None:
         raise operation.error(
-            "OpenVINO 2021.4.2 and the stick have no counterpart that is known here. End the net before it with "
-            f"--output NAME, or export it without this operation. {known_names(operation.kind, LOWERINGS)}"
+            "has no counterpart that OpenVINO 2021.4.2 and the stick know. End the net before it with --output NAME and do "
+            f"the rest on the host, or export the net without it.{did_you_mean(operation.kind, LOWERINGS)}"
         )
     try:
         tops = build(operation, inputs)

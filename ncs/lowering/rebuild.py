@@ -16,9 +16,9 @@ from ..inputs.preprocessing import Preprocessing
 from ..inputs.shapes import pictures
 from ..ir import name_nodes, place_of
 from ..layers.layer import reshaped, shape
-from . import LOWERINGS
 from .operation import Operation, is_float
 from .reading import ModelFile
+from .table import LOWERINGS
 
 
 def rebuild(read: ModelFile, preprocessing: Mapping[str, Preprocessing], file: str) -> Model:

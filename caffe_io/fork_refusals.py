@@ -77,8 +77,6 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "SoftmaxWithLossOHEM": _REGIONS,
     "TripletLoss": _TRIPLETS,
     "TripletSelect": _TRIPLETS,
-    "YoloDetectionOutput": _YOLO,
     "Yolov3": _YOLO,
-    "Yolov3DetectionOutput": _YOLO,
 }
 """Type -> whose it is, and what to do instead."""

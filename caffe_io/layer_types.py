@@ -135,6 +135,10 @@ _NO_FILES = (
     'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: HEIGHT dim: WIDTH } } }'
 )
 _NOT_YET = "a device does not compute it yet. End the net before it with --output."
+_ON_THE_HOST = (
+    "how many boxes it finds depends on the picture, and a compiled net has fixed sizes. End the net before it with "
+    "--output, and read the boxes from those maps."
+)
 _NO_INDICES = "it picks by indices, and a device is fed pictures. Compute it before the net."
 
 
@@ -250,6 +254,8 @@ LAYER_TYPES: dict[str, LayerType] = {
     "Reorg": LayerType(fork="YOLO", in_place=InPlace.REFUSED),
     "ReorgYolo": LayerType(fork="Model Optimizer", in_place=InPlace.REFUSED),
     "ShuffleChannel": LayerType(fork="ShuffleNet", in_place=InPlace.REFUSED),
+    "YoloDetectionOutput": LayerType(fork="YOLO", not_converted=_ON_THE_HOST),
+    "Yolov3DetectionOutput": LayerType(_SOME, fork="YOLO", not_converted=_ON_THE_HOST),
     "Upsample": LayerType((1, 2), fork="SegNet and YOLO", in_place=InPlace.REFUSED),
     # Losses, and Accuracy
     "Accuracy": LayerType((2, 2), (1, 2), predictions=1),

@@ -24,6 +24,7 @@ from .data.window_data import WindowData
 from .detection.detection_output import DetectionOutput
 from .detection.normalize import Normalize
 from .detection.prior_box import PriorBox
+from .detection.yolo import YoloDetectionOutput, Yolov3DetectionOutput
 from .eltwise import Eltwise
 from .forks.batch_norm import BN
 from .forks.channels import Axpy, Reorg, ShuffleChannel
@@ -139,6 +140,8 @@ LAYERS: dict[str, type[Layer]] = {
     "Tile": Tile,
     "Upsample": Upsample,
     "WindowData": WindowData,
+    "YoloDetectionOutput": YoloDetectionOutput,
+    "Yolov3DetectionOutput": Yolov3DetectionOutput,
 }
 
 

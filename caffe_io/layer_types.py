@@ -134,7 +134,6 @@ _NO_FILES = (
     "a device is fed pictures, not files. Give --model the deploy net, which has an Input layer instead: "
     'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: HEIGHT dim: WIDTH } } }'
 )
-_NOT_YET = "a device does not compute it yet. End the net before it with --output."
 _ON_THE_HOST = (
     "how many boxes it finds depends on the picture, and a compiled net has fixed sizes. End the net before it with "
     "--output, and read the boxes from those maps."
@@ -217,9 +216,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "BatchNorm": LayerType(),
     "LRN": LayerType(in_place=InPlace.SPOILT, unfollowed_top=0, unfollowed_bottom=0),
     "MVN": LayerType(in_place=InPlace.SPOILT, unfollowed_top=0),
-    "Normalize": LayerType(
-        fork="SSD", in_place=InPlace.SPOILT, unfollowed_top=0, unfollowed_bottom=0, not_converted=_NOT_YET
-    ),
+    "Normalize": LayerType(fork="SSD", in_place=InPlace.SPOILT, unfollowed_top=0, unfollowed_bottom=0),
     "Softmax": LayerType(backward_reads_top=True),
     # Several blobs to one, and one number of many
     "ArgMax": LayerType(),
@@ -242,8 +239,8 @@ LAYER_TYPES: dict[str, LayerType] = {
     "Split": LayerType(tops=_SOME, in_place=InPlace.REFUSED, passes_on=True),
     "Tile": LayerType(),
     # Detection
-    "DetectionOutput": LayerType((3, 4), fork="SSD", not_converted=_NOT_YET),
-    "PriorBox": LayerType((2, 2), fork="SSD", not_converted=_NOT_YET),
+    "DetectionOutput": LayerType((3, 4), fork="SSD"),
+    "PriorBox": LayerType((2, 2), fork="SSD"),
     # Of forks
     "Axpy": LayerType((3, 3), fork="SENet", in_place=InPlace.SPOILT),
     "BN": LayerType(fork="SegNet and PSPNet"),

@@ -56,6 +56,9 @@ def made_by_prototxt(layer: LayerParameter, fillers: Sequence[FillerParameter]) 
     default = DEFAULT_FILL.get(layer.type, 0.0) if len(layer.bottom) == 1 else 0.0
     if not fillers or any(filler.type not in FILLERS for filler in fillers):
         return False
+    if layer.type == "Normalize" and not layer.HasField("norm_param"):
+        # In forks for faces the layer has no weights.
+        return True
     return fillers[0].type != "constant" or fillers[0].value != default
 
 
@@ -67,6 +70,9 @@ def layer_fillers(layer: LayerParameter) -> list[FillerParameter]:
         return _weights_and_bias(layer.convolution_param)
     if layer.type == "PReLU":
         return [_first(layer, layer.prelu_param)]
+    if layer.type == "Normalize":
+        given = layer.norm_param.HasField("scale_filler")
+        return [layer.norm_param.scale_filler if given else FillerParameter(value=DEFAULT_FILL[layer.type])]
     own = len(layer.bottom) == 1
     if layer.type == "Bias":
         return [layer.bias_param.filler] if own else []

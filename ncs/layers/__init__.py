@@ -11,6 +11,7 @@ from .activation import bnll, clip, dropout, elu, prelu, relu, relu6, sigmoid, s
 from .arithmetic import absval, eltwise, exp, log, power
 from .arrangement import concat, crop, flatten, parameter, permute, reshape, silence, slice_, split, tile
 from .convolution import convolution, deconvolution, depthwise_convolution
+from .detection import detection_output, normalize, prior_box
 from .forks.batch_norm import bn
 from .forks.channels import axpy, reorg, shuffle_channel
 from .forks.neuron import hard_sigmoid, hard_swish, mish
@@ -40,6 +41,7 @@ LAYERS: dict[str, Build] = {
     "Crop": crop,
     "Deconvolution": deconvolution,
     "DepthwiseConvolution": depthwise_convolution,
+    "DetectionOutput": detection_output,
     "Dropout": dropout,
     "ELU": elu,
     "Eltwise": eltwise,
@@ -55,12 +57,14 @@ LAYERS: dict[str, Build] = {
     "Log": log,
     "MVN": mvn,
     "Mish": mish,
+    "Normalize": normalize,
     "PReLU": prelu,
     "Parameter": parameter,
     "Permute": permute,
     "Pooling": pooling,
     "Power": power,
     "RNN": rnn,
+    "PriorBox": prior_box,
     "ReLU": relu,
     "ReLU6": relu6,
     "Reduction": reduction,

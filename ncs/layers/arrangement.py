@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import openvino.opset1 as op
 from openvino import Output
+from openvino.op import Constant
 
 from common.messages import shape_text
 
@@ -15,8 +17,12 @@ from .layer import TrainedLayer, axis_of, constant, integers, reshaped, shape
 def concat(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Join the bottoms along `axis` (formerly concat_dim)."""
     param = layer.parameter.concat_param
-    axis = param.concat_dim if param.HasField("concat_dim") else param.axis
-    return [op.concat(inputs, axis_of(layer, axis, len(shape(inputs[0])))).output(0)]
+    written = param.concat_dim if param.HasField("concat_dim") else param.axis
+    axis = axis_of(layer, written, len(shape(inputs[0])))
+    if all(isinstance(bottom.get_node(), Constant) for bottom in inputs):
+        # The priors of a detector, which its last layer takes as they are.
+        return [constant(np.concatenate([bottom.get_node().data for bottom in inputs], axis))]
+    return [op.concat(inputs, axis).output(0)]
 
 
 def slice_(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:

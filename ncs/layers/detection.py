@@ -17,8 +17,11 @@ from common.messages import shape_text
 from .layer import TrainedLayer, constant, integers, per_channel, reshaped, shape
 
 _CODES = {PriorBoxParameter.CORNER: "CORNER", PriorBoxParameter.CENTER_SIZE: "CENTER_SIZE"}
-# Scores of classes are above it, so that every box counts.
-_NO_THRESHOLD = -float(np.finfo(np.float32).max)
+# What makes numbers above 0, and what leaves them as they are.
+_MAKE_POSITIVE = ("Softmax", "Sigmoid")
+_REARRANGE = ("Reshape", "Transpose")
+# OpenVINO 2021.4.2 adds eps to the norm of a picture, and not to its square. Below this it makes no difference.
+_LARGEST_EPS = 1e-6
 _CUT = "End the net before it with --output, and let your own program choose the boxes."
 
 
@@ -47,7 +50,11 @@ def normalize(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         )
     factor = layer.weight(0, *(() if param.channel_shared else (dims[1],)))
     axes = list(range(1, len(dims))) if param.across_spatial else [1]
-    top = op.normalize_l2(inputs[0], integers(axes), param.eps, "add")
+    if param.eps <= _LARGEST_EPS:
+        top = op.normalize_l2(inputs[0], integers(axes), param.eps, "add")
+    else:
+        squares = op.reduce_sum(op.multiply(inputs[0], inputs[0]), integers(axes), True)
+        top = op.divide(inputs[0], op.sqrt(op.add(squares, constant(param.eps))))
     # One number for each channel, also where they share it: the MYRIAD compiler takes both into one stage.
     factors = np.ascontiguousarray(np.broadcast_to(factor, dims[1]))
     return [op.multiply(top, per_channel(factors, len(dims))).output(0)]
@@ -56,18 +63,34 @@ def normalize(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
 def detection_output(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     """Decode the boxes, drop those that overlap better ones of their class, and keep the best of each picture.
 
-    Where Caffe's top has a row for each box, this one has a fixed number of rows. Those after the last box begin with -1.
+    Where Caffe's top has a row for each box, this one has a fixed number of rows. The one after the last box begins with -1.
+    Without a confidence_threshold, boxes whose score is exactly 0 are left out.
     """
     p = layer.parameter.detection_output_param
     nms = p.nms_param
     if not p.num_classes:
         raise layer.error("num_classes is missing; expected the number of classes, that of the background included.")
+    if p.background_label_id >= p.num_classes:
+        raise layer.error(
+            f"background_label_id is {p.background_label_id}, but there are {p.num_classes} classes, from 0 on. "
+            "Write -1 if none of them is the background."
+        )
+    if not nms.nms_threshold >= 0:
+        raise layer.error(f"nms_threshold is {nms.nms_threshold:g}; expected 0 or more.")
     if nms.eta != 1:
         raise layer.error(f"eta is {nms.eta:g}, but OpenVINO's operation has no threshold that adapts itself. {_CUT}")
     top_k = nms.top_k if nms.HasField("top_k") else -1
     for name, number in (("top_k", top_k), ("keep_top_k", p.keep_top_k)):
         if number == 0:
             raise layer.error(f"{name} is 0, which keeps no box. Write how many it may keep, or -1 for all.")
+    threshold = p.confidence_threshold if p.HasField("confidence_threshold") else -math.inf
+    if threshold < 0:
+        threshold = 0.0
+        if not _is_positive(inputs[1]):
+            raise layer.error(
+                "has no confidence_threshold of 0 or more, which the MYRIAD compiler wants, and its scores may be negative. "
+                "Write one, or give the net a Softmax or Sigmoid before it."
+            )
     locations, scores = (reshaped(bottom, (shape(bottom)[0], math.prod(shape(bottom)[1:]))) for bottom in inputs[:2])
     priors, code, in_target = _priors(layer, inputs[2])
     _check_counts(layer, shape(locations), shape(scores), shape(inputs[2]))
@@ -80,10 +103,20 @@ def detection_output(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         "code_type": f"caffe.PriorBoxParameter.{code}",
         "share_location": p.share_location,
         "nms_threshold": nms.nms_threshold,
-        "confidence_threshold": p.confidence_threshold if p.HasField("confidence_threshold") else _NO_THRESHOLD,
+        "confidence_threshold": threshold,
         "normalized": True,
     }
     return [op.detection_output(locations, scores, priors, settings).output(0)]
+
+
+def _is_positive(scores: Output) -> bool:
+    """Say whether no number of `scores` can be negative, because a Softmax or Sigmoid makes them all."""
+    node = scores.get_node()
+    if node.get_type_name() == "Concat":
+        return all(_is_positive(port.get_source_output()) for port in node.inputs())
+    if node.get_type_name() in _REARRANGE:
+        return _is_positive(node.input_value(0))
+    return node.get_type_name() in _MAKE_POSITIVE
 
 
 def _priors(layer: TrainedLayer, bottom: Output) -> tuple[Output, str, bool]:

@@ -80,7 +80,8 @@ def test_yolo_v3(seed: int, tmp_path: Path) -> None:
         box, label = np.nonzero(scores > least)
         rows.append(np.concatenate([label[:, None] + 1, scores[box, label][:, None], where[box]], 1))
     setting = (
-        f"num_classes: {classes} num_box: {boxes} confidence_threshold: {least} nms_threshold: {overlap} mask_group_num: {groups} "
+        f"num_classes: {classes} num_box: {boxes} confidence_threshold: {least} nms_threshold: {overlap} "
+        f"mask_group_num: {groups} "
         + " ".join(f"biases: {side}" for side in biases.ravel())
         + " ".join(f" mask: {number}" for number in mask)
         + " ".join(f" anchors_scale: {cell}" for cell in cells)

@@ -638,6 +638,10 @@ class LayerParameter(_message.Message):
     BN_PARAM_FIELD_NUMBER: _builtins.int
     INTERP_PARAM_FIELD_NUMBER: _builtins.int
     HARDSWISH_PARAM_FIELD_NUMBER: _builtins.int
+    ROI_POOLING_PARAM_FIELD_NUMBER: _builtins.int
+    SMOOTH_L1_LOSS_PARAM_FIELD_NUMBER: _builtins.int
+    PROPOSAL_PARAM_FIELD_NUMBER: _builtins.int
+    PSROI_POOLING_PARAM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     type: _builtins.str
     phase: Global___Phase.ValueType
@@ -793,6 +797,16 @@ class LayerParameter(_message.Message):
     def interp_param(self) -> Global___InterpParameter: ...
     @_builtins.property
     def hardswish_param(self) -> Global___HardSwishParameter: ...
+    @_builtins.property
+    def roi_pooling_param(self) -> Global___ROIPoolingParameter:
+        """From py-faster-rcnn and PVANet, with their numbers; the last one is ours."""
+
+    @_builtins.property
+    def smooth_l1_loss_param(self) -> Global___SmoothL1LossParameter: ...
+    @_builtins.property
+    def proposal_param(self) -> Global___ProposalParameter: ...
+    @_builtins.property
+    def psroi_pooling_param(self) -> Global___PSROIPoolingParameter: ...
     def __init__(
         self,
         *,
@@ -873,10 +887,14 @@ class LayerParameter(_message.Message):
         bn_param: Global___BNParameter | None = ...,
         interp_param: Global___InterpParameter | None = ...,
         hardswish_param: Global___HardSwishParameter | None = ...,
+        roi_pooling_param: Global___ROIPoolingParameter | None = ...,
+        smooth_l1_loss_param: Global___SmoothL1LossParameter | None = ...,
+        proposal_param: Global___ProposalParameter | None = ...,
+        psroi_pooling_param: Global___PSROIPoolingParameter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "bn_param", b"bn_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hardsigmoid_param", b"hardsigmoid_param", "hardswish_param", b"hardswish_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mish_param", b"mish_param", "multibox_loss_param", b"multibox_loss_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "region_yolo_param", b"region_yolo_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reorg_yolo_param", b"reorg_yolo_param", "reshape_param", b"reshape_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "bn_param", b"bn_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hardsigmoid_param", b"hardsigmoid_param", "hardswish_param", b"hardswish_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mish_param", b"mish_param", "multibox_loss_param", b"multibox_loss_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "proposal_param", b"proposal_param", "psroi_pooling_param", b"psroi_pooling_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "region_yolo_param", b"region_yolo_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reorg_yolo_param", b"reorg_yolo_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "smooth_l1_loss_param", b"smooth_l1_loss_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bn_param", b"bn_param", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hardsigmoid_param", b"hardsigmoid_param", "hardswish_param", b"hardswish_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mish_param", b"mish_param", "multibox_loss_param", b"multibox_loss_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "propagate_down", b"propagate_down", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "region_yolo_param", b"region_yolo_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reorg_yolo_param", b"reorg_yolo_param", "reshape_param", b"reshape_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bn_param", b"bn_param", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "flatten_param", b"flatten_param", "hardsigmoid_param", b"hardsigmoid_param", "hardswish_param", b"hardswish_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mish_param", b"mish_param", "multibox_loss_param", b"multibox_loss_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "propagate_down", b"propagate_down", "proposal_param", b"proposal_param", "psroi_pooling_param", b"psroi_pooling_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "region_yolo_param", b"region_yolo_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reorg_yolo_param", b"reorg_yolo_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "smooth_l1_loss_param", b"smooth_l1_loss_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2620,6 +2638,77 @@ class PriorBoxParameter(_message.Message):
 Global___PriorBoxParameter: _TypeAlias = PriorBoxParameter  # noqa: Y015
 
 @_typing.final
+class ProposalParameter(_message.Message):
+    """Of PVANet: anchors of each ratio and scale, and how many boxes there are before and after overlapping ones are dropped."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEAT_STRIDE_FIELD_NUMBER: _builtins.int
+    BASE_SIZE_FIELD_NUMBER: _builtins.int
+    MIN_SIZE_FIELD_NUMBER: _builtins.int
+    RATIO_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    PRE_NMS_TOPN_FIELD_NUMBER: _builtins.int
+    POST_NMS_TOPN_FIELD_NUMBER: _builtins.int
+    NMS_THRESH_FIELD_NUMBER: _builtins.int
+    feat_stride: _builtins.int
+    base_size: _builtins.int
+    min_size: _builtins.int
+    pre_nms_topn: _builtins.int
+    post_nms_topn: _builtins.int
+    nms_thresh: _builtins.float
+    @_builtins.property
+    def ratio(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def scale(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        feat_stride: _builtins.int | None = ...,
+        base_size: _builtins.int | None = ...,
+        min_size: _builtins.int | None = ...,
+        ratio: _abc.Iterable[_builtins.float] | None = ...,
+        scale: _abc.Iterable[_builtins.float] | None = ...,
+        pre_nms_topn: _builtins.int | None = ...,
+        post_nms_topn: _builtins.int | None = ...,
+        nms_thresh: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["base_size", b"base_size", "feat_stride", b"feat_stride", "min_size", b"min_size", "nms_thresh", b"nms_thresh", "post_nms_topn", b"post_nms_topn", "pre_nms_topn", b"pre_nms_topn"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_size", b"base_size", "feat_stride", b"feat_stride", "min_size", b"min_size", "nms_thresh", b"nms_thresh", "post_nms_topn", b"post_nms_topn", "pre_nms_topn", b"pre_nms_topn", "ratio", b"ratio", "scale", b"scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposalParameter: _TypeAlias = ProposalParameter  # noqa: Y015
+
+@_typing.final
+class PSROIPoolingParameter(_message.Message):
+    """Of R-FCN: output_dim maps for each of group_size x group_size places in a region."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPATIAL_SCALE_FIELD_NUMBER: _builtins.int
+    OUTPUT_DIM_FIELD_NUMBER: _builtins.int
+    GROUP_SIZE_FIELD_NUMBER: _builtins.int
+    spatial_scale: _builtins.float
+    output_dim: _builtins.int
+    group_size: _builtins.int
+    def __init__(
+        self,
+        *,
+        spatial_scale: _builtins.float | None = ...,
+        output_dim: _builtins.int | None = ...,
+        group_size: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group_size", b"group_size", "output_dim", b"output_dim", "spatial_scale", b"spatial_scale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group_size", b"group_size", "output_dim", b"output_dim", "spatial_scale", b"spatial_scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PSROIPoolingParameter: _TypeAlias = PSROIPoolingParameter  # noqa: Y015
+
+@_typing.final
 class PythonParameter(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2865,6 +2954,33 @@ class ReshapeParameter(_message.Message):
 Global___ReshapeParameter: _TypeAlias = ReshapeParameter  # noqa: Y015
 
 @_typing.final
+class ROIPoolingParameter(_message.Message):
+    """Of Fast R-CNN: the size to which each region is pooled; spatial_scale times a region's corner is a place on the map."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POOLED_H_FIELD_NUMBER: _builtins.int
+    POOLED_W_FIELD_NUMBER: _builtins.int
+    SPATIAL_SCALE_FIELD_NUMBER: _builtins.int
+    pooled_h: _builtins.int
+    pooled_w: _builtins.int
+    spatial_scale: _builtins.float
+    def __init__(
+        self,
+        *,
+        pooled_h: _builtins.int | None = ...,
+        pooled_w: _builtins.int | None = ...,
+        spatial_scale: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pooled_h", b"pooled_h", "pooled_w", b"pooled_w", "spatial_scale", b"spatial_scale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pooled_h", b"pooled_h", "pooled_w", b"pooled_w", "spatial_scale", b"spatial_scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ROIPoolingParameter: _TypeAlias = ROIPoolingParameter  # noqa: Y015
+
+@_typing.final
 class ScaleParameter(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2975,6 +3091,27 @@ class SliceParameter(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SliceParameter: _TypeAlias = SliceParameter  # noqa: Y015
+
+@_typing.final
+class SmoothL1LossParameter(_message.Message):
+    """Of Fast R-CNN: below 1 / sigma^2 a difference counts by its square."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGMA_FIELD_NUMBER: _builtins.int
+    sigma: _builtins.float
+    def __init__(
+        self,
+        *,
+        sigma: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sigma", b"sigma"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sigma", b"sigma"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SmoothL1LossParameter: _TypeAlias = SmoothL1LossParameter  # noqa: Y015
 
 @_typing.final
 class SoftmaxParameter(_message.Message):

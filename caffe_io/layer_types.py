@@ -241,6 +241,9 @@ LAYER_TYPES: dict[str, LayerType] = {
     # Detection
     "DetectionOutput": LayerType((3, 4), fork="SSD"),
     "PriorBox": LayerType((2, 2), fork="SSD"),
+    "Proposal": LayerType((3, 3), (1, 2), fork="py-faster-rcnn", in_place=InPlace.REFUSED),
+    "PSROIPooling": LayerType((2, 2), fork="R-FCN", in_place=InPlace.REFUSED),
+    "ROIPooling": LayerType((2, 2), fork="py-faster-rcnn", in_place=InPlace.REFUSED),
     # Of forks
     "Axpy": LayerType((3, 3), fork="SENet", in_place=InPlace.SPOILT),
     "BN": LayerType(fork="SegNet and PSPNet"),
@@ -262,6 +265,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "InfogainLoss": replace(_LOSS, bottoms=(2, 3), tops=(1, 2)),
     "MultinomialLogisticLoss": replace(_LOSS, unfollowed_bottom=0),
     "SigmoidCrossEntropyLoss": _LOSS,
+    "SmoothL1Loss": replace(_LOSS, bottoms=(2, 4), force_backward_skips=None, fork="py-faster-rcnn"),
     "SoftmaxWithLoss": replace(_LOSS, tops=(1, 2)),
     # Code and files
     "HDF5Output": _refused(

@@ -22,6 +22,7 @@ from .normalisation import lrn, mvn, softmax
 from .pooling import pooling
 from .recurrent import lstm, lstm_unit, rnn
 from .reduction import arg_max, reduction
+from .regions import proposal, psroi_pooling, roi_pooling
 from .scaling import batch_norm, bias, scale
 
 __all__ = ["LAYERS", "Build", "TrainedLayer"]
@@ -59,12 +60,15 @@ LAYERS: dict[str, Build] = {
     "Mish": mish,
     "Normalize": normalize,
     "PReLU": prelu,
+    "PSROIPooling": psroi_pooling,
     "Parameter": parameter,
     "Permute": permute,
     "Pooling": pooling,
     "Power": power,
+    "ROIPooling": roi_pooling,
     "RNN": rnn,
     "PriorBox": prior_box,
+    "Proposal": proposal,
     "ReLU": relu,
     "ReLU6": relu6,
     "Reduction": reduction,

@@ -24,6 +24,8 @@ from .data.window_data import WindowData
 from .detection.detection_output import DetectionOutput
 from .detection.normalize import Normalize
 from .detection.prior_box import PriorBox
+from .detection.proposal import Proposal
+from .detection.regions import PSROIPooling, ROIPooling
 from .detection.yolo import YoloDetectionOutput, Yolov3DetectionOutput
 from .eltwise import Eltwise
 from .forks.batch_norm import BN
@@ -34,7 +36,7 @@ from .inner_product import InnerProduct
 from .losses.accuracy import Accuracy
 from .losses.class_losses import HingeLoss, InfogainLoss, MultinomialLogisticLoss
 from .losses.loss import SoftmaxWithLoss
-from .losses.value_losses import ContrastiveLoss, EuclideanLoss, SigmoidCrossEntropyLoss
+from .losses.value_losses import ContrastiveLoss, EuclideanLoss, SigmoidCrossEntropyLoss, SmoothL1Loss
 from .neuron import (
     BNLL,
     ELU,
@@ -116,6 +118,8 @@ LAYERS: dict[str, type[Layer]] = {
     "Pooling": Pooling,
     "Power": Power,
     "PReLU": PReLU,
+    "Proposal": Proposal,
+    "PSROIPooling": PSROIPooling,
     "PriorBox": PriorBox,
     "Reduction": Reduction,
     "ReLU": ReLU,
@@ -124,6 +128,7 @@ LAYERS: dict[str, type[Layer]] = {
     "ReorgYolo": Reorg,
     "Reshape": Reshape,
     "RNN": RNN,
+    "ROIPooling": ROIPooling,
     "Scale": Scale,
     "ShuffleChannel": ShuffleChannel,
     "Sigmoid": Sigmoid,
@@ -131,6 +136,7 @@ LAYERS: dict[str, type[Layer]] = {
     "Silence": Silence,
     "Slice": Slice,
     "Softmax": Softmax,
+    "SmoothL1Loss": SmoothL1Loss,
     "SoftmaxWithLoss": SoftmaxWithLoss,
     "Split": Split,
     "SPP": SPP,

@@ -1,0 +1,89 @@
+"""Layers of Faster R-CNN and R-FCN: Proposal, ROIPooling and PSROIPooling, which OpenVINO has as operations."""
+
+from __future__ import annotations
+
+import math
+
+import openvino.opset1 as op
+from openvino import Output
+
+from caffe_io.parameters.anchors import anchors, proposal_problem
+from common.messages import shape_text
+
+from .layer import TrainedLayer, reshaped, shape
+
+
+def proposal(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
+    """Make Proposal, which always gives post_nms_topn rows; the first row that it has no box for begins with -1."""
+    p = layer.parameter.proposal_param
+    if problem := proposal_problem(p):
+        raise layer.error(problem)
+    scores, moves, info = map(shape, inputs)
+    count = len(anchors(p))
+    if len(scores) != 4 or scores[1] != 2 * count or moves != (scores[0], 4 * count, *scores[2:]):
+        raise layer.error(
+            f"its bottoms have the shapes {shape_text(scores)} and {shape_text(moves)}; expected N x {2 * count} x H x W and "
+            f"N x {4 * count} x H x W for {count} anchors."
+        )
+    if scores[0] != 1:
+        raise layer.error(
+            f"a device finds the regions of one picture at a time, but the batch is {scores[0]}. Use --batch 1."
+        )
+    if math.prod(info) not in (3, 4):
+        raise layer.error(f"its third bottom is {shape_text(info)}; expected 1 x 3 (height, width, scale) or 1 x 4.")
+    if len(layer.parameter.top) > 1:
+        raise layer.error(
+            f'its second top "{layer.parameter.top[1]}" holds scores, which the operation of a device does not give. '
+            "Take that top out, with the Silence layer that reads it."
+        )
+    settings = {
+        "base_size": p.base_size,
+        "pre_nms_topn": p.pre_nms_topn,
+        "post_nms_topn": p.post_nms_topn,
+        "nms_thresh": p.nms_thresh,
+        "feat_stride": p.feat_stride,
+        "min_size": p.min_size,
+        "ratio": list(p.ratio),
+        "scale": list(p.scale),
+        "clip_before_nms": True,
+        "clip_after_nms": False,
+        "normalize": False,
+        "box_size_scale": 1.0,
+        "box_coordinate_scale": 1.0,
+        "framework": "",
+    }
+    return [op.proposal(inputs[0], inputs[1], reshaped(inputs[2], [math.prod(info)]), settings).output(0)]
+
+
+def roi_pooling(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
+    """Take the maximum of pooled_h x pooled_w parts of each region."""
+    p = layer.parameter.roi_pooling_param
+    if not p.pooled_h or not p.pooled_w:
+        raise layer.error("needs pooled_h and pooled_w of at least 1.")
+    return [
+        op.roi_pooling(inputs[0], _regions(layer, inputs), [p.pooled_h, p.pooled_w], p.spatial_scale, "max").output(0)
+    ]
+
+
+def psroi_pooling(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
+    """Average group_size x group_size parts of each region in the channels of their place."""
+    p = layer.parameter.psroi_pooling_param
+    needed = p.output_dim * p.group_size**2
+    if p.output_dim < 1 or p.group_size < 1 or shape(inputs[0])[1] != needed:
+        raise layer.error(
+            f"has output_dim {p.output_dim} and group_size {p.group_size}, and a bottom of {shape_text(shape(inputs[0]))}; "
+            "expected both above 0, and output_dim x group_size x group_size channels."
+        )
+    regions = _regions(layer, inputs)
+    top = op.psroi_pooling(inputs[0], regions, p.output_dim, p.group_size, p.spatial_scale, 1, 1, "average")
+    return [top.output(0)]
+
+
+def _regions(layer: TrainedLayer, inputs: list[Output]) -> Output:
+    """Return the second bottom as R x 5."""
+    dims, regions = map(shape, inputs)
+    if len(dims) != 4 or not regions or math.prod(regions) != 5 * regions[0]:
+        raise layer.error(
+            f"its bottoms have the shapes {shape_text(dims)} and {shape_text(regions)}; expected N x C x H x W and R x 5."
+        )
+    return inputs[1] if len(regions) == 2 else reshaped(inputs[1], [regions[0], 5])

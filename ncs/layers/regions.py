@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import openvino.opset1 as op
+import openvino.opset2 as op2
 from openvino import Output
 
 from caffe_io.parameters.anchors import anchors, proposal_problem
@@ -37,14 +39,14 @@ def proposal(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
             "Take that top out, with the Silence layer that reads it."
         )
     settings = {
-        "base_size": p.base_size,
-        "pre_nms_topn": p.pre_nms_topn,
-        "post_nms_topn": p.post_nms_topn,
+        "base_size": np.uint32(p.base_size),
+        "pre_nms_topn": np.uint32(p.pre_nms_topn),
+        "post_nms_topn": np.uint32(p.post_nms_topn),
         "nms_thresh": p.nms_thresh,
-        "feat_stride": p.feat_stride,
-        "min_size": p.min_size,
-        "ratio": list(p.ratio),
-        "scale": list(p.scale),
+        "feat_stride": np.uint32(p.feat_stride),
+        "min_size": np.uint32(p.min_size),
+        "ratio": np.float32(p.ratio),
+        "scale": np.float32(p.scale),
         "clip_before_nms": True,
         "clip_after_nms": False,
         "normalize": False,
@@ -61,7 +63,7 @@ def roi_pooling(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     if not p.pooled_h or not p.pooled_w:
         raise layer.error("needs pooled_h and pooled_w of at least 1.")
     return [
-        op.roi_pooling(inputs[0], _regions(layer, inputs), [p.pooled_h, p.pooled_w], p.spatial_scale, "max").output(0)
+        op2.roi_pooling(inputs[0], _regions(layer, inputs), [p.pooled_h, p.pooled_w], p.spatial_scale, "max").output(0)
     ]
 
 

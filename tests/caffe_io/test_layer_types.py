@@ -56,11 +56,12 @@ def test_a_row_is_consistent(name: str) -> None:
 
 def test_losses() -> None:
     losses = {name for name, row in LAYER_TYPES.items() if row.is_loss}
-    assert losses == {name for name in CAFFES.split() if name.endswith("Loss")}
+    assert losses == {name for name in CAFFES.split() if name.endswith("Loss")} | {"SmoothL1Loss"}
     assert {name: LAYER_TYPES[name].force_backward_skips for name in losses} == {
         **dict.fromkeys(losses, 1),
         "ContrastiveLoss": 2,
         "EuclideanLoss": None,
+        "SmoothL1Loss": None,
     }
     left_out = {name: row.predictions for name, row in LAYER_TYPES.items() if row.predictions}
     assert left_out == {**dict.fromkeys(losses | {"Accuracy"}, 1), "ContrastiveLoss": 2}

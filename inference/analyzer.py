@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from common.card import ModelCard
 
     from .answer import Answer, Detection
+    from .frame import Frame
 
 AUTO, NONE = "auto", "none"
 CROP_OVERLAP = 0.7
@@ -172,6 +173,16 @@ class FaceAnalyzer:
         analyzed = tuple(AnalyzedFace(result.answers, face) for result, face in zip(results, found.faces, strict=True))
         height, width = picture.shape[:2]
         return Analysis(width, height, analyzed, found.cropped, milliseconds, frame.answers, found.sought)
+
+    def read(self, frame: Frame) -> Analysis:
+        """Return the answers about a frame whose `outputs` hold the values of all networks. The whole of it is the face."""
+        assert frame.outputs is not None
+        answers, whole = self.runner.read(frame.picture, frame.outputs)
+        faces = (AnalyzedFace(answers),) if self._sought else ()
+        height, width = frame.picture.shape[:2]
+        return Analysis(
+            width, height, faces, "", dict.fromkeys(("detect", "prepare", "compute"), 0.0), whole, self._sought
+        )
 
     def close(self) -> None:
         """Release the device."""

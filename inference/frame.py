@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -16,7 +19,8 @@ class Frame:
 
     `index` counts the frames of one video or camera from 0, and `seconds` is when it is shown (a camera: since it was opened);
     both are 0 for a picture file. `moving`: one of several frames of a video or a camera. `live`: from a camera, which does not
-    wait, so the frame may be dropped. `milliseconds` is the time to read and decode it.
+    wait, so the frame may be dropped. `milliseconds` is the time to read and decode it. `outputs` has the values of networks,
+    by the path of their card, that the camera itself has fed with this picture.
     """
 
     name: str
@@ -26,6 +30,7 @@ class Frame:
     live: bool = False
     milliseconds: float = 0.0
     moving: bool = False
+    outputs: Mapping[Path, Mapping[str, NDArray[np.float32]]] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from common.errors import PictureError
+from common.errors import PictureError, UsageError
 from common.files import refuse_existing
 from common.process.signals import Terminated
 
 from .analyzer import AUTO, NONE, Analysis, FaceAnalyzer, Found
+from .devices.oak import OakDevice
 from .frame import Frame, Unreadable
 from .outputs import About, Outputs, kind_of, open_outputs
 from .outputs.progress import Progress
 from .outputs.summary import Summary
 from .pipeline import Pipeline, close_source
-from .sources import how_many, open_sources
+from .sources import Opener, how_many, oak, open_sources
 from .tracker import Tracker
 
 
@@ -49,7 +50,8 @@ class Session:
         self._tracked = ""
         self._tracker = Tracker()
         self._not_taken = 0
-        self._pipeline = Pipeline(self._counted(open_sources(words)), [self._find, self._answer], droppable=_is_live)
+        items = open_sources(words, own_cameras(analyzer, words, box))
+        self._pipeline = Pipeline(self._counted(items), [self._find, self._answer], droppable=_is_live)
 
     @property
     def dropped(self) -> int:
@@ -73,16 +75,18 @@ class Session:
         finally:
             close_source(items)
 
-    def _find(self, item: Frame | Unreadable) -> _Seen | Unreadable:
+    def _find(self, item: Frame | Unreadable) -> _Seen | _Answered | Unreadable:
         if isinstance(item, Unreadable):
             return item
         try:
+            if item.outputs is not None:
+                return _Answered(item, self._analyzer.read(item))
             return _Seen(item, self._box or self._analyzer.find(item.picture))
         except PictureError as error:
             return Unreadable(item.name, str(error))
 
-    def _answer(self, item: _Seen | Unreadable) -> _Answered | Unreadable:
-        if isinstance(item, Unreadable):
+    def _answer(self, item: _Seen | _Answered | Unreadable) -> _Answered | Unreadable:
+        if not isinstance(item, _Seen):
             return item
         frame = item.frame
         try:
@@ -94,6 +98,32 @@ class Session:
         if frame.index == 0 or frame.name != self._tracked:
             self._tracked, self._tracker = frame.name, Tracker()
         return _Answered(frame, self._tracker.update(analysis))
+
+
+def device_for(device: str, words: Sequence[str]) -> str:
+    """Return the device to use: for the camera of an OAK, `auto` means the OAK. On USB it looks like a stick."""
+    return "OAK" if device.lower() == AUTO and oak.WORD in words else device
+
+
+def own_cameras(analyzer: FaceAnalyzer, words: Sequence[str], box: Found | None = None) -> dict[str, Opener]:
+    """Start the camera of the device if `words` name it, and return how it is opened.
+
+    If nobody looks for faces, the frames are squares from the middle, and an OAK on which the networks run hands these squares to them
+    itself. Otherwise it only sends its frames, and gets the faces back that are found here. Raises UsageError, DeviceError.
+    """
+    if oak.WORD not in words:
+        return {}
+    device = analyzer.runner.device
+    square = not analyzer.detector_name and box is None
+    if not isinstance(device, OakDevice):
+        return {oak.WORD: oak.open_square} if square else {}
+    if square and len(words) > 1:
+        raise UsageError(
+            f"{oak.WORD}: feeds the networks itself where nobody looks for faces, so they cannot be asked about other pictures. Name "
+            "it alone, or leave --no-detect out."
+        )
+    device.start_camera(square)
+    return {oak.WORD: lambda _: oak.oak_frames(device)}
 
 
 def answer_about(options: argparse.Namespace) -> int:
@@ -108,9 +138,10 @@ def answer_about(options: argparse.Namespace) -> int:
     detector = NONE if options.no_detect or options.box else options.faces or AUTO
     # Before a camera, each frame's answer counts; of many pictures, their number in a second.
     hint = "throughput" if total and total > 1 else "latency"
+    device = device_for(options.device, options.pictures)
     with FaceAnalyzer(
         options.graph,
-        options.device,
+        device,
         detector=detector,
         precision=options.precision,
         smallest=options.min_face,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,6 +153,27 @@ class Runner:
         (result,) = self._ask(self.frame_cards if cards is None else cards, picture, [None], problems)
         leave_out(list(problems.values()), bool(result.answers), self.graph)
         return result
+
+    def read(
+        self, picture: NDArray[np.uint8], outputs: Mapping[Path, Mapping[str, NDArray[np.float32]]]
+    ) -> tuple[tuple[Answer, ...], tuple[Answer, ...]]:
+        """Return the answers of networks that a camera itself has fed with `picture`: about the face, and about the whole.
+
+        `outputs` has the networks' values by the path of their card. Raises CardError if none gives an answer.
+        """
+        from common.card import leave_out
+
+        face: list[Answer] = []
+        whole: list[Answer] = []
+        problems: list[MokaError] = []
+        for card in self.cards:
+            try:
+                size = (picture.shape[1], picture.shape[0])
+                (whole if card.sees_frame else face).extend(read_outputs(card, outputs[card.path], size))
+            except CardError as error:
+                problems.append(error)
+        leave_out(problems, bool(face or whole), self.graph)
+        return tuple(face), tuple(whole)
 
     def _ask(
         self,

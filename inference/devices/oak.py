@@ -1,4 +1,4 @@
-"""An OAK camera as an accelerator: depthai 2 or 3 sends pictures of this machine to the networks on its Myriad X.
+"""An OAK camera: depthai 2 or 3 sends pictures of this machine to the networks on its Myriad X, and gives the camera's own frames.
 
 depthai runs in a process of its own, because what crashes there, or waits for a camera that was unplugged, must not stop us.
 It never ran on a real camera.
@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.errors import CardError
 from common.messages import COMPILE_AGAIN
@@ -19,10 +19,16 @@ from common.places import make_toolchain
 from ..errors import DeviceError
 from .look import Look
 from .usb import DEV, INSTALL_RULE, OAK_IDS, SYSFS, find_usb, has_usb
-from .worker_device import Driver, WorkerDevice
+from .worker_device import INFER_SECONDS, TICKETS, Driver, WorkerDevice
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from common.card import ModelCard
+    from faces.pictures import Picture
+
+    from .worker_device import Process
 
 WORKER = Path(__file__).with_name("oak_worker.py")
 PROTOCOL = "DEPTHAI_PROTOCOL"
@@ -38,12 +44,59 @@ LOST = (
     "No available devices",
     "Couldn't retrieve",
     "Cannot find",
+    "queue was closed",
 )
 """Words of depthai about a camera that is not there."""
 
 
+FRAME_TYPES = {"BGR": "BGR888p", "RGB": "RGB888p", "GRAY": "GRAY8"}
+"""Channel order of a card -> what depthai calls it."""
+
+
+class Shot(NamedTuple):
+    """A frame of the camera, BGR uint8, height x width x 3. `number` is depthai's, and `milliseconds` the time to convert it.
+
+    `outputs` has, by the path of its card, the values of each network that the camera fed with this frame.
+    """
+
+    number: int
+    picture: Picture
+    milliseconds: float
+    outputs: dict[Path, dict[str, NDArray[np.float32]]]
+
+
+class _Shoot(NamedTuple):
+    """Asks for the next frame. The answer is None if there is none yet."""
+
+    fed: list[Path]
+
+    def ask(self, process: Process) -> Shot | None:
+        import numpy as np
+
+        ticket = next(TICKETS)
+        reply = process.call("shoot", {"ticket": ticket}, {}, INFER_SECONDS)
+        with process.understanding():
+            if reply.values["ticket"] != ticket:
+                raise ValueError("ticket")
+            if "number" not in reply.values:
+                return None
+            outputs: dict[Path, dict[str, NDArray[np.float32]]] = {path: {} for path in self.fed}
+            picture = np.asarray(reply.arrays.pop("picture"))
+            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+                raise ValueError("picture")
+            for name, array in reply.arrays.items():
+                place, _, blob = name.partition("/")
+                outputs[self.fed[int(place)]][blob] = np.asarray(array).astype(np.float32)
+            if not all(outputs.values()):
+                raise ValueError("outputs")
+            return Shot(int(reply.values["number"]), picture, float(reply.values["milliseconds"]), outputs)
+
+
 class OakDevice(WorkerDevice):
-    """Networks on all OAK cameras that are plugged in. `python` and `worker` are others only in tests."""
+    """Networks on all OAK cameras that are plugged in. `python` and `worker` are others only in tests.
+
+    After `start_camera`, `shoot` gives the frames of the first camera.
+    """
 
     def __init__(
         self, cards: Sequence[ModelCard], python: Path | None = None, worker: Path = WORKER, sysfs: Path = SYSFS
@@ -62,15 +115,38 @@ class OakDevice(WorkerDevice):
         )
         super().__init__("OAK", driver, cards, max(1, len(find_usb(OAK_IDS, sysfs))))
 
-    def files(self, card: ModelCard) -> dict[str, str]:
-        """Return the blob."""
+        self._fed: list[Path] = []
+
+    def start_camera(self, square: bool) -> None:
+        """Start again with the camera, because depthai's pipeline is fixed once it runs.
+
+        With `square`, the frames are the squares in the middle of the camera's, and the camera hands the same squares to all
+        networks; `infer` must not be called then. Otherwise the networks go on to answer about what they are given.
+        """
+        self.start_again("OAK square" if square else "OAK frames")
+        self._fed = sorted(self.sources) if square else []
+
+    def shoot(self) -> Shot | None:
+        """Return the next frame, or None if there is none yet. Raises DeviceError."""
+        shot: Shot | None = self.ask(_Shoot(self._fed))
+        return shot
+
+    def files(self, card: ModelCard) -> dict[str, Any]:
+        """Return the blob, and what the camera cuts out of a square for it: the same as to_tensor of a whole picture."""
         if not card.blob_path:
             raise CardError(
                 f"{card.path}: has no blob, which an OAK camera needs. Install the compiler "
                 f"({make_toolchain('movidius')}). {COMPILE_AGAIN}"
             )
         card.check_file(card.blob_path)
-        return {"blob": str(card.blob_path.resolve())}
+        height, width = card.input.shape[2:]
+        size = card.input.resize_to or (height, width)
+        return {
+            "blob": str(card.blob_path.resolve()),
+            "size": [width, height],
+            "share": [width / size[1], height / size[0]],
+            "type": FRAME_TYPES[card.channel_order],
+        }
 
 
 def depthai_version() -> str:

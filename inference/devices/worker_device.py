@@ -12,10 +12,11 @@ infer: {"network": CARD, "input": BLOB, "ticket": number}, and arrays "0", "1", 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from common.errors import CardError, MokaError
 from common.helper import Helper, HelperEnded, HelperError, HelperNotStarted, HelperRefused, HelperTimeout, Reply
@@ -60,9 +61,27 @@ class Driver:
     keep_python_path: bool = False
 
 
+class Question(Protocol):
+    """What a process is asked."""
+
+    def ask(self, process: Process) -> Any:
+        """Return the answer. Raises DeviceLost, or another MokaError that concerns the question alone."""
+        ...
+
+
 class _Question(NamedTuple):
     card: ModelCard
     tensors: Sequence[NDArray[np.uint8]]
+
+    def ask(self, process: Process) -> list[dict[str, NDArray[np.float32]]]:
+        """Run a network on a few tensors."""
+        card, tensors = self
+        ticket = next(TICKETS)
+        request = {"network": str(card.path), "input": card.input.blob, "ticket": ticket}
+        arrays = {str(number): tensor for number, tensor in enumerate(tensors)}
+        reply = process.call("infer", request, arrays, INFER_SECONDS)
+        with process.understanding():
+            return numbered_values(reply, ticket, len(tensors))
 
 
 class WorkerDevice:
@@ -80,7 +99,7 @@ class WorkerDevice:
         self.sources: dict[Path, str] = {}
         self._driver = driver
         self._cards = {str(card.path): card for card in cards}
-        self._networks: dict[str, dict[str, str]] = {}
+        self._networks: dict[str, dict[str, Any]] = {}
         for card in cards:
             try:
                 self._networks[str(card.path)] = self.files(card)
@@ -88,8 +107,8 @@ class WorkerDevice:
                 self.refused[card.path] = error
         self._workers = Workers(driver.name, self._start, count, driver.there)
 
-    def files(self, card: ModelCard) -> dict[str, str]:
-        """Return the files that the worker may load. Raises CardError if one is missing or is not the card's."""
+    def files(self, card: ModelCard) -> dict[str, Any]:
+        """Return the files that the worker may load, and what else it has to know. Raises CardError if one is missing or is not the card's."""
         raise NotImplementedError
 
     def infer(self, card: ModelCard, tensor: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
@@ -108,9 +127,19 @@ class WorkerDevice:
         """End the processes, which releases the devices."""
         self._workers.close()
 
+    def ask(self, question: Question) -> Any:
+        """Return the answer to a question of another kind. Raises DeviceError."""
+        return self._workers.ask([question])[0]
+
+    def start_again(self, device: str) -> None:
+        """End all processes, and start one whose worker knows the device by another name."""
+        self._workers.close()
+        self._driver = replace(self._driver, device=device)
+        self._workers = Workers(self._driver.name, self._start, 1, self._driver.there)
+
     def _start(self) -> Worker:
         """Start a process and load the networks there."""
-        worker = _Process(self._driver)
+        worker = Process(self._driver)
         try:
             self._load(worker)
         except BaseException:
@@ -118,7 +147,7 @@ class WorkerDevice:
             raise
         return worker
 
-    def _load(self, worker: _Process) -> None:
+    def _load(self, worker: Process) -> None:
         request = {"device": self._driver.device, "networks": self._networks}
         loaded = worker.call("load", request, {}, LOAD_SECONDS).values
         refused: dict[Path, MokaError] = {}
@@ -157,7 +186,7 @@ class WorkerDevice:
         )
 
 
-class _Process:
+class Process:
     """A helper process that has its own device."""
 
     def __init__(self, driver: Driver) -> None:
@@ -173,15 +202,15 @@ class _Process:
     def pid(self) -> int:
         return self._helper.pid
 
-    def work(self, question: _Question) -> list[dict[str, NDArray[np.float32]]]:
-        """Run a network on a few tensors."""
-        card, tensors = question
-        ticket = next(TICKETS)
-        request = {"network": str(card.path), "input": card.input.blob, "ticket": ticket}
-        arrays = {str(number): tensor for number, tensor in enumerate(tensors)}
-        reply = self.call("infer", request, arrays, INFER_SECONDS)
+    def work(self, question: Question) -> Any:
+        """Ask a question."""
+        return question.ask(self)
+
+    @contextmanager
+    def understanding(self) -> Iterator[None]:
+        """Turn what goes wrong while a reply is read into DeviceLost."""
         try:
-            return _values(reply, ticket, len(tensors))
+            yield
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise DeviceLost(f"{self._driver.program} gave an answer to another question.") from error
 
@@ -208,8 +237,8 @@ class _Process:
         self._helper.close()
 
 
-def _values(reply: Reply, ticket: int, count: int) -> list[dict[str, NDArray[np.float32]]]:
-    """Return what a worker answered for each of `count` tensors. Raises ValueError if it answered something else."""
+def numbered_values(reply: Reply, ticket: int, count: int) -> list[dict[str, NDArray[np.float32]]]:
+    """Return what a worker answered for each of `count` things. Raises ValueError if it answered something else."""
     import numpy as np
 
     if reply.values["ticket"] != ticket:

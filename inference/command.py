@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = "python run_inference.py photo.jpg"
 
-EPILOG = """PICTURE is a picture, a folder, a tar archive, a list (.txt), a video, webcam, an rtsp:// or http:// address,
-- (standard input), or raw:WIDTHxHEIGHT (frames of BGR bytes on standard input). See docs/inference.md."""
+EPILOG = """PICTURE is a picture, a folder, a tar archive, a list (.txt), a video, webcam, oak, an rtsp:// or http:// address,
+- (standard input), mjpeg@RATE or raw:WIDTHxHEIGHT (frames on standard input, of JPEG or BGR bytes). See docs/inference.md."""
 ONLY_OF_PEOPLE = {"no_detect": "--no-detect", "min_face": "--min_face", "benchmark": "--benchmark"}
 
 

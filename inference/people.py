@@ -18,7 +18,6 @@ from common.files import refuse_existing
 from common.process.signals import Terminated
 
 from .analyzer import AUTO, NONE, Analysis, FaceAnalyzer, Found
-from .devices.oak import OakDevice
 from .frame import Frame, Unreadable
 from .outputs import About, Outputs, kind_of, open_outputs
 from .outputs.progress import Progress
@@ -50,7 +49,7 @@ class Session:
         self._tracked = ""
         self._tracker = Tracker()
         self._not_taken = 0
-        items = open_sources(words, own_cameras(analyzer, words, box))
+        items = open_sources(words, own_cameras(analyzer, words, square=not analyzer.detector_name and not box))
         self._pipeline = Pipeline(self._counted(items), [self._find, self._answer], droppable=_is_live)
 
     @property
@@ -105,22 +104,23 @@ def device_for(device: str, words: Sequence[str]) -> str:
     return "OAK" if device.lower() == AUTO and oak.WORD in words else device
 
 
-def own_cameras(analyzer: FaceAnalyzer, words: Sequence[str], box: Found | None = None) -> dict[str, Opener]:
+def own_cameras(analyzer: FaceAnalyzer, words: Sequence[str], square: bool) -> dict[str, Opener]:
     """Start the camera of the device if `words` name it, and return how it is opened.
 
-    If nobody looks for faces, the frames are squares from the middle, and an OAK on which the networks run hands these squares to them
-    itself. Otherwise it only sends its frames, and gets the faces back that are found here. Raises UsageError, DeviceError.
+    With `square`, the frames are squares from the middle, and an OAK on which the networks run hands them these squares itself.
+    Otherwise it sends its frames, and gets back the faces that are found here. Raises UsageError or DeviceError.
     """
     if oak.WORD not in words:
         return {}
+    from .devices.oak import OakDevice
+
     device = analyzer.runner.device
-    square = not analyzer.detector_name and box is None
     if not isinstance(device, OakDevice):
         return {oak.WORD: oak.open_square} if square else {}
     if square and len(words) > 1:
         raise UsageError(
-            f"{oak.WORD}: feeds the networks itself where nobody looks for faces, so they cannot be asked about other pictures. Name "
-            "it alone, or leave --no-detect out."
+            f"{oak.WORD}: feeds the networks itself where nobody looks for faces, so they cannot be asked about other pictures. "
+            "Name it alone, or leave --no-detect out."
         )
     device.start_camera(square)
     return {oak.WORD: lambda _: oak.oak_frames(device)}

@@ -1,4 +1,4 @@
-"""An OAK camera: depthai 2 or 3 sends pictures of this machine to the networks on its Myriad X, and gives the camera's own frames.
+"""An OAK camera: depthai 2 or 3 sends it pictures for the networks on its Myriad X, and fetches the camera's own frames.
 
 depthai runs in a process of its own, because what crashes there, or waits for a camera that was unplugged, must not stop us.
 It never ran on a real camera.

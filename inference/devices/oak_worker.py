@@ -1,18 +1,14 @@
 """Drives an OAK camera by depthai 2 or 3: loads blobs once, then runs them on pictures that it is sent, or that its camera takes.
 
 common/helper.py runs this file. worker_device.py says what its functions take and return. The name of the device says what the
-camera does:
+camera does: "OAK" nothing, "OAK frames" sends its frames, "OAK square" sends the square in the middle of its frames and hands the
+same square to the networks.
 
-OAK          nothing
-OAK frames   it sends its frames; the networks get what they are sent
-OAK square   it sends the square in the middle of its frames, and hands the same square to the networks
+networks: {CARD: {"blob": path, "size": [width, height], "share": [across, down], "type": name of an ImgFrame.Type}}. A network
+takes the middle `share` of the square, brought to its `size`.
 
-networks: {CARD: {"blob": path, "size": [width, height], "share": [across, down], "type": name of an ImgFrame.Type}}. A network takes the
-middle `share` of the square, brought to its `size`.
-
-shoot: {"ticket": number} -> {"ticket": the same number, "number": of the frame, "milliseconds": its cost}, and arrays: "picture", and
-    in the mode square "N/BLOB" for every output BLOB of the Nth card, in the order of their names. Without a new frame there is no
-    "number".
+shoot: {"ticket": number} -> {"ticket": the same, "number": of the frame, "milliseconds": its cost}, and arrays: "picture", and
+    in the mode square "N/BLOB" for each output of the Nth card, in order of their names. Without a new frame, no "number".
 """
 
 import os
@@ -65,7 +61,7 @@ class Version2:
         for number, name in enumerate(networks):
             to = None if mode == "square" else self.device.getInputQueue(f"in{number}", QUEUE, True)
             queues[name] = (to, self.device.getOutputQueue(f"out{number}", QUEUE, True))
-        return queues, self.device.getOutputQueue("frames", 1, mode == "square") if mode else None
+        return queues, self.device.getOutputQueue("frames", 1, feeds(networks, mode)) if mode else None
 
     def build(self, networks, mode="", height=1080):
         """Return the pipeline, for a camera whose sensor has so many rows."""
@@ -73,8 +69,7 @@ class Version2:
         if mode:
             frames = self.add_camera(pipeline, SIZES[mode], height)
             sink = self.add_sink(pipeline, "frames", frames)
-            # All or the newest: what the networks answer about has to come too, otherwise old frames are of no use.
-            sink.input.setBlocking(mode == "square")
+            sink.input.setBlocking(feeds(networks, mode))
             sink.input.setQueueSize(1)
         for number, files in enumerate(networks.values()):
             network = pipeline.create(dai.node.NeuralNetwork)
@@ -146,7 +141,7 @@ class Version3:
         if mode:
             camera = self.pipeline.create(dai.node.Camera).build(CAMERA_SOCKET)
             frames = camera.requestOutput(SIZES[mode], dai.ImgFrame.Type.BGR888p, dai.ImgResizeMode.CROP)
-            queue = frames.createOutputQueue(1, mode == "square")
+            queue = frames.createOutputQueue(1, feeds(networks, mode))
         queues = {}
         for name, files in networks.items():
             network = self.pipeline.create(dai.node.NeuralNetwork)
@@ -164,8 +159,8 @@ class Version3:
     def add_cut(self, frames, files):
         """Return what turns a square into the input of a network."""
         cut = self.pipeline.create(dai.node.ImageManip)
-        width, height = (round(side * share) for side, share in zip(SIZES["square"], files["share"]))
         across, down = SIZES["square"]
+        width, height = round(across * files["share"][0]), round(down * files["share"][1])
         if (width, height) != (across, down):
             cut.initialConfig.addCrop((across - width) // 2, (down - height) // 2, width, height)
         cut.initialConfig.setOutputSize(*files["size"], dai.ImageManipConfig.ResizeMode.STRETCH)
@@ -183,6 +178,11 @@ class Version3:
 CAMERA_SOCKET = dai.CameraBoardSocket.CAM_A
 VERSIONS = {"2": Version2, "3": Version3}
 """The first number of depthai's version -> how it is used."""
+
+
+def feeds(networks, mode):
+    """Return whether the camera feeds networks. Then no frame may be dropped on its way; otherwise the newest is wanted."""
+    return mode == "square" and bool(networks)
 
 
 def frame_type(name):

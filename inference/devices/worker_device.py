@@ -108,7 +108,10 @@ class WorkerDevice:
         self._workers = Workers(driver.name, self._start, count, driver.there)
 
     def files(self, card: ModelCard) -> dict[str, Any]:
-        """Return the files that the worker may load, and what else it has to know. Raises CardError if one is missing or is not the card's."""
+        """Return the files that the worker may load, and what else it has to know.
+
+        Raises CardError if one is missing or is not the card's.
+        """
         raise NotImplementedError
 
     def infer(self, card: ModelCard, tensor: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:

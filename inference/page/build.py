@@ -10,6 +10,7 @@ from common.errors import UsageError
 from ..analyzer import Analysis, FaceAnalyzer
 from ..frame import Frame, Unreadable
 from ..outputs.drawing import draw_faces
+from ..people import own_cameras
 from ..sources import KINDS, ON_STDIN, kind_of, open_sources
 from .app import Parts, make_app
 from .capture import Captures
@@ -27,8 +28,8 @@ Source = tuple[str, Callable[[], Iterator[Frame | Unreadable]]]
 """What people call it, and a function that opens its frames."""
 
 
-def find_source(word: str) -> Source:
-    """Return the source that `--source` names. Raises UsageError unless it is a camera, an address, or can be read.
+def check_source(word: str) -> None:
+    """Look for the source that `--source` names. Raises UsageError unless it is a camera, an address, or can be read.
 
     A camera may be plugged in later; a file is there or is not.
     """
@@ -36,14 +37,19 @@ def find_source(word: str) -> Source:
     if kind in ON_STDIN:
         raise UsageError(f"--source {word}: standard input can be read only once. Name a camera, a file or a URL.")
     frames = open_sources([word])
-    if kind not in (KINDS["webcam"], KINDS["URL"]):
+    if kind not in (KINDS["webcam"], KINDS["OAK"], KINDS["URL"]):
         first = next(frames, None)
         getattr(frames, "close", lambda: None)()
         if not isinstance(first, Frame):
             raise UsageError(
                 f"--source {word}: {first.reason if first else 'there is no picture in it'}. Name another."
             )
-    return word, lambda: open_sources([word])
+
+
+def source_of(word: str, analyzer: FaceAnalyzer) -> Source:
+    """Return how the source is opened. The camera of an OAK, on which the networks run, belongs to the analyzer."""
+    others = own_cameras(analyzer, [word], square=False)
+    return word, lambda: open_sources([word], others)
 
 
 class Page:

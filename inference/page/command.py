@@ -25,7 +25,7 @@ EXAMPLE = "python -m inference serve --source webcam --capture captures"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--source", metavar="webcam|FILE|URL", help="a camera or video to show (default: none)")
+    parser.add_argument("--source", metavar="webcam|oak|FILE|URL", help="a camera or video to show (default: none)")
     parser.add_argument(
         "--host", default="127.0.0.1", help="the address to serve at (default: 127.0.0.1, this machine)"
     )
@@ -59,7 +59,8 @@ def main(options: argparse.Namespace) -> None:
         raise UsageError(f"--port {options.port}: expected 0 to 65535.")
 
     from ..analyzer import FaceAnalyzer
-    from .build import Page, find_source
+    from ..people import device_for
+    from .build import Page, check_source, source_of
     from .capture import Captures
     from .server import listen, make_server
 
@@ -67,8 +68,11 @@ def main(options: argparse.Namespace) -> None:
     # What can be refused quickly comes first, before the networks are loaded.
     with listen(options.host, options.port) as listening:
         captures = Captures(options.capture) if options.capture else None
-        source = find_source(options.source) if options.source else None
-        analyzer = FaceAnalyzer(options.graph, options.device, detector=options.faces, precision=options.precision)
+        if options.source:
+            check_source(options.source)
+        device = device_for(options.device, [options.source])
+        analyzer = FaceAnalyzer(options.graph, device, detector=options.faces, precision=options.precision)
+        source = source_of(options.source, analyzer) if options.source else None
         page = Page(analyzer, options.host, options.token, limits, captures, source)
         server = make_server(page.guard, limits, page.end)
         print(_about(options, page, listening.getsockname()[1]), flush=True)

@@ -1,17 +1,20 @@
 """The camera of an OAK as a source: `oak`.
 
-If the networks run on the same OAK, both are one program there: people.py hands its device to `oak_frames`. Otherwise the camera is
-opened here, without a network.
+If the networks run on the same OAK, both are one program there: people.py hands its device to `oak_frames`. Otherwise the camera
+is opened here, without a network.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from ..devices.oak import INSTALL, OakDevice, depthai_version
 from ..errors import DeviceError
 from ..frame import Frame, Unreadable
+
+if TYPE_CHECKING:
+    from ..devices.oak import OakDevice
 
 WORD = "oak"
 PAUSE = 0.003
@@ -34,6 +37,8 @@ def open_square(_: str) -> Iterator[Frame | Unreadable]:
 
 
 def _own_frames(square: bool) -> Iterator[Frame | Unreadable]:
+    from ..devices.oak import INSTALL, OakDevice, depthai_version
+
     if not depthai_version():
         yield Unreadable(WORD, f"depthai is missing. {INSTALL[0].upper()}{INSTALL[1:]}")
         return

@@ -155,7 +155,7 @@ def test_wrong_use(ask: Callable[..., Done], words: list[str], message: str) -> 
 def test_people_in_a_video_keep_their_numbers(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two people who move, then another video: numbers begin again."""
 
-    def frames(words: object) -> list[Frame]:
+    def frames(words: object, others: object) -> list[Frame]:
         pictures = []
         for step in range(3):
             picture = one_colour(GREEN, 120, 300)
@@ -179,7 +179,7 @@ def test_frames_that_nobody_took_from_a_camera_count_as_dropped(here: Path, monk
     video = [Frame("v", picture, index, moving=True) for index in (0, 7)]
     with analyzer.FaceAnalyzer(here / "graph", "CPU", detector="haar") as opened:
         for frames, gaps in ((camera, 2), (camera + other, 3), (video, 0)):
-            monkeypatch.setattr("inference.people.open_sources", lambda words, given=frames: iter(given))
+            monkeypatch.setattr("inference.people.open_sources", lambda words, others, given=frames: iter(given))
             session = Session(opened, ["v"])
             assert len(list(session)) + session.dropped - gaps == len(frames)
             # Frames are also dropped where the session itself is slow.

@@ -7,8 +7,10 @@ the same OpenVINO's CPU plugin.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +97,54 @@ def test_depthai_takes_the_blob_up_to_the_camera(graph: Path) -> None:
     """It reads the blob and builds its pipeline; then it looks for a camera."""
     with pytest.raises(DeviceError, match=r"The OAK camera is missing or does not answer \("):
         oak.OakDevice(read_cards(graph))
+
+
+PIPELINES = """
+import json, runpy, sys
+worker, blob = sys.argv[1:]
+networks = {
+    "A": {"blob": blob, "size": [20, 24], "share": [1, 1], "type": "BGR888p"},
+    "B": {"blob": blob, "size": [20, 24], "share": [0.8, 0.75], "type": "RGB888p"},
+}
+version = runpy.run_path(worker)["Version2"]()
+for mode in ("", "frames", "square"):
+    for height in (3040, 800, 720):
+        built = version.build(networks, mode, height).serializeToJson()["pipeline"]
+        nodes = {node["id"]: node for _, node in built["nodes"]}
+        links = [
+            [nodes[each["node1Id"]]["name"], each["node1Output"], nodes[each["node2Id"]]["name"], each["node2Input"]]
+            for each in built["connections"]
+        ]
+        print(json.dumps({"nodes": [[node["name"], node["properties"]] for node in nodes.values()], "links": sorted(links)}))
+"""
+
+
+@pytest.mark.skipif(
+    not oak.depthai_version().startswith("2."), reason="no depthai 2, which builds a pipeline without a camera"
+)
+def test_the_cameras_pipeline_is_one_that_depthai_builds(graph: Path) -> None:
+    """With the real package and a real blob, for each mode and sensor, up to what would be sent to a camera."""
+    words = [sys.executable, "-c", PIPELINES, oak.WORKER, graph / "ColourNet.blob"]
+    done = subprocess.run(words, check=True, timeout=120, capture_output=True, encoding="utf-8")
+    built = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(built) == 9
+    to_host = ["NeuralNetwork", "out", "XLinkOut", "in"]
+    from_host = ["XLinkIn", "out", "NeuralNetwork", "in"]
+    shown = ["ColorCamera", "preview", "XLinkOut", "in"]
+    fed = [["ColorCamera", "preview", "ImageManip", "inputImage"], ["ImageManip", "out", "NeuralNetwork", "in"]]
+    assert all(each["links"] == sorted([to_host, from_host] * 2) for each in built[:3])
+    assert all(each["links"] == sorted([shown, *[to_host, from_host] * 2]) for each in built[3:6])
+    assert all(each["links"] == sorted([shown, *[to_host, *fed] * 2]) for each in built[6:])
+    cameras = [properties for each in built for name, properties in each["nodes"] if name == "ColorCamera"]
+    sizes = [(camera["previewWidth"], camera["previewHeight"]) for camera in cameras]
+    assert sizes == [(1280, 720)] * 3 + [(720, 720)] * 3
+    # 1080, 800 and 720 rows; the first is brought to 720.
+    assert [camera["ispScale"]["vertNumerator"] for camera in cameras[:3]] == [2, 0, 0]
+    assert len({camera["resolution"] for camera in cameras}) == 3
+    crops = [properties["initialConfig"] for name, properties in built[6]["nodes"] if name == "ImageManip"]
+    assert [crop["enableCrop"] for crop in crops] == [False, True]
+    assert crops[1]["cropConfig"]["cropRect"] == pytest.approx({"xmin": 0.1, "xmax": 0.9, "ymin": 0.125, "ymax": 0.875})
+    assert [(crop["resizeConfig"]["width"], crop["resizeConfig"]["height"]) for crop in crops] == [(20, 24)] * 2
 
 
 def test_the_same_worker_on_this_openvinos_cpu(tmp_path: Path) -> None:

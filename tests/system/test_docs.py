@@ -145,7 +145,7 @@ def test_commands_have_these_verbs_and_options(page: Path) -> None:
     for piece in code(page.read_text(encoding="utf-8")):
         for verb, words in COMMAND.findall(piece):
             assert verb in verbs(), f"{page}: ./moka has no verb {verb}"
-            given = set(re.findall(r"--\w+", words)) - {"--help"}
+            given = set(re.findall(r"--[\w-]+", words)) - {"--help"}
             assert given <= options_of(verb), f"{page}: ./moka {verb} has no option {given - options_of(verb)}"
 
 

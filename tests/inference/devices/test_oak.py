@@ -6,9 +6,8 @@ camera.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,195 +18,18 @@ import pytest
 from common.card import read_cards
 from common.commands import LOGGER
 from common.errors import CardError
-from inference.devices import oak, open_device, workers
-from inference.devices.oak import OakDevice
+from inference.devices import oak, open_device
+from inference.devices.oak import OakDevice, Shot
 from inference.errors import DeviceError
-from kits.inference import card_of, sysfs_with, write_card
-
-COMMON = """
-import json, os
-from pathlib import Path
-import numpy as np
-
-FOLDER = Path(__file__).parent
-assert os.environ["DEPTHAI_DISABLE_FEEDBACK"] == os.environ["DEPTHAI_DISABLE_CRASHDUMP_COLLECTION"] == "1"
-assert os.environ["DEPTHAI_PROTOCOL"] == "usb"
-
-class Named:
-    def __init__(self, name):
-        self.name = name
-
-class Info:
-    def __init__(self, kind, dims):
-        self.dataType, self.dims = Named(kind), dims
-
-class OpenVINO:
-    class Blob:
-        def __init__(self, path):
-            if not Path(path).read_bytes().startswith(b"{"):
-                raise RuntimeError("BlobReader error: File does not seem to be a supported neural network blob")
-            read = json.loads(Path(path).read_text())
-            self.networkInputs = {name: Info(*info) for name, info in read["inputs"].items()}
-            self.networkOutputs = {name: Info(*info) for name, info in read["outputs"].items()}
-
-class ImgFrame:
-    class Type:
-        BGR888p, GRAY8 = 1, 2
-    def setType(self, kind): self.kind = kind
-    def setWidth(self, width): self.width = width
-    def setHeight(self, height): self.height = height
-    def setSequenceNum(self, number): self.number = number
-    def setData(self, data): self.data = data
-
-class Answer:
-    def __init__(self, frame):
-        planes = 3 if frame.kind == ImgFrame.Type.BGR888p else 1
-        assert len(frame.data) == planes * frame.width * frame.height
-        self.numbers, self.number = [float(frame.data[0]), float(frame.width), float(frame.height)], frame.number
-    def getSequenceNum(self): return self.number
-
-class Queue:
-    def __init__(self, size, blocking):
-        assert blocking, "it would drop pictures"
-        self.size, self.waiting = size, []
-    def get(self):
-        return self.waiting.pop(0)
-
-def work(frame, after):
-    plan = FOLDER / "plan"
-    word = plan.read_text()
-    plan.write_text("")
-    assert len(after.waiting) < after.size, "the camera would wait for ever"
-    if word == "drop":
-        return
-    if word == "leave":
-        raise RuntimeError("Communication exception - possible device error (X_LINK_ERROR)")
-    after.waiting.append(Answer(frame))
-    if word == "unnumbered":
-        after.waiting[-1].number = 0
-
-class Sender:
-    def __init__(self, after):
-        self.after = after
-    def send(self, frame):
-        work(frame, self.after)
-"""
-TWO = """
-__version__ = "2.30.0.0"
-Answer.getLayerFp16 = lambda self, name: self.numbers
-
-class Port:
-    def __init__(self): self.links = []
-    def link(self, other): self.links.append(other)
-    def setBlocking(self, blocking): assert blocking
-
-class node:
-    class NeuralNetwork:
-        def __init__(self): self.input, self.out = Port(), Port()
-        def setBlobPath(self, path): OpenVINO.Blob(path)
-    class XLinkIn:
-        def __init__(self): self.out = Port()
-        def setStreamName(self, name): self.name = name
-    class XLinkOut:
-        def __init__(self): self.input = Port()
-        def setStreamName(self, name): self.name = name
-
-class Pipeline:
-    def __init__(self): self.nodes = []
-    def create(self, kind):
-        self.nodes.append(kind())
-        return self.nodes[-1]
-
-class Device:
-    def __init__(self, pipeline):
-        if not (FOLDER / "camera").exists():
-            raise RuntimeError("No available devices")
-        assert all(each.out.links for each in pipeline.nodes if hasattr(each, "out"))
-        self.outputs = {}
-    def getOutputQueue(self, name, size, blocking):
-        return self.outputs.setdefault(name, Queue(size, blocking))
-    def getInputQueue(self, name, size, blocking):
-        return Sender(self.getOutputQueue(name.replace("in", "out"), size, blocking))
-"""
-THREE = """
-__version__ = "3.12.0"
-Answer.getTensor = lambda self, name: np.array([self.numbers], np.float32)
-
-class Input:
-    def createInputQueue(self, size, blocking): return Sender(self.out.queue)
-
-class Output:
-    queue = None
-    def createOutputQueue(self, size, blocking):
-        self.queue.size = size
-        return self.queue
-
-class node:
-    class NeuralNetwork:
-        def __init__(self):
-            self.input, self.out = Input(), Output()
-            self.out.queue, self.input.out = Queue(8, True), self.out
-        def setBlobPath(self, path): OpenVINO.Blob(path)
-
-class Device:
-    def __init__(self):
-        if not (FOLDER / "camera").exists():
-            raise RuntimeError("No available devices")
-    def getPlatformAsString(self): return (FOLDER / "camera").read_text()
-
-class Pipeline:
-    def __init__(self, device): self.started = False
-    def create(self, kind): return kind()
-    def start(self): self.started = True
-"""
-
-
-class Camera:
-    """A folder with a depthai, a camera and networks."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.graph = folder / "graph"
-        self.graph.mkdir()
-        self.plan("")
-        (folder / "camera").write_text("RVC2")
-        self.sysfs = sysfs_with(folder / "sys", "03e7:2485")
-        self.opened: list[OakDevice] = []
-
-    def plan(self, word: str) -> None:
-        (self.folder / "plan").write_text(word)
-
-    def network(self, name: str, kinds: tuple[str, str] = ("U8F", "FP16"), channels: int = 3) -> None:
-        blob = {"inputs": {"data": [kinds[0], [20, 24, channels, 1]]}, "outputs": {"prob": [kinds[1], [3, 1]]}}
-        data = json.dumps(blob).encode()
-        (self.graph / f"{name}.blob").write_bytes(data)
-        shape = [1, channels, 24, 20]
-        write_card(
-            self.graph,
-            card_of(
-                name,
-                channel_order="BGR" if channels == 3 else "GRAY",
-                input={"blob": "data", "shape": shape, "layout": "NCHW", "precision": "U8"},
-                blob={"file": f"{name}.blob", "sha256": hashlib.sha256(data).hexdigest()},
-            ),
-        )
-
-    def open(self) -> OakDevice:
-        device = OakDevice(read_cards(self.graph), sysfs=self.sysfs)
-        self.opened.append(device)
-        return device
+from inference.sources.oak import oak_frames
+from kits.inference import card_of, write_card
+from kits.oak import Camera, plugged_in
 
 
 @pytest.fixture(params=["2", "3"])
 def camera(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Camera]:
-    (tmp_path / "depthai.py").write_text(COMMON + {"2": TWO, "3": THREE}[request.param])
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.delenv(oak.PROTOCOL, raising=False)
-    monkeypatch.setattr(workers, "PAUSE", 0.01)
-    made = Camera(tmp_path)
-    yield made
-    for device in made.opened:
-        device.close()
+    with plugged_in(tmp_path, request.param, monkeypatch) as made:
+        yield made
 
 
 def ask(device: OakDevice, count: int, channels: int = 3) -> list[list[float]]:
@@ -258,6 +80,89 @@ def test_networks_that_it_cannot_run(camera: Camera) -> None:
     assert ask(device, 2)[1] == [1, 20, 24]
 
 
+def shots(device: OakDevice, count: int) -> list[Shot]:
+    """The next frames."""
+    found: list[Shot] = []
+    while len(found) < count:
+        if shot := device.shoot():
+            found.append(shot)
+    return found
+
+
+def test_the_cameras_frames_beside_faces_that_are_found_here(camera: Camera) -> None:
+    camera.network("Colour")
+    device = camera.open()
+    device.start_camera(square=False)
+    for shot in shots(device, 2):
+        assert (shot.picture.shape, shot.picture.dtype, shot.outputs) == ((720, 1280, 3), np.uint8, {})
+        assert list(shot.picture[-1, -1]) == [shot.number, 1279 // 8, 719 // 8]
+        assert ask(device, 5) == expected(5)
+    assert shot.number == 1
+
+
+def test_the_camera_feeds_the_networks_itself(camera: Camera) -> None:
+    """Each gets its part of the square, as phase TEST takes it from a larger picture, in its own order of channels."""
+    camera.network("Blue")
+    camera.network("Middle", order="RGB", resize_to=[30, 25])
+    camera.network("Rows", channels=1)
+    device = camera.open()
+    device.start_camera(square=True)
+    for number, shot in enumerate(shots(device, 12)):
+        assert (shot.number, shot.picture.shape) == (number, (720, 720, 3))
+        answers = {path.stem: list(values["prob"].ravel()) for path, values in shot.outputs.items()}
+        # The network's first byte: blue, then red of the row where the middle 24 of 30 begin.
+        assert answers == {"Blue": [number, 20, 24], "Middle": [72 // 8, 20, 24], "Rows": [0, 20, 24]}
+
+
+@pytest.mark.parametrize("rows", ["3040", "1080", "800", "720", ""])
+def test_sensors(camera: Camera, rows: str) -> None:
+    """Without a network: only the frames are wanted."""
+    (camera.folder / "rows").write_text(rows)
+    device = OakDevice([], sysfs=camera.sysfs)
+    camera.opened.append(device)
+    if rows or camera.version == "3":
+        device.start_camera(square=False)
+        assert shots(device, 1)[0].picture.shape == (720, 1280, 3)
+    else:
+        with pytest.raises(DeviceError, match="this OAK has no colour camera"):
+            device.start_camera(square=False)
+
+
+@pytest.mark.parametrize("square", [False, True])
+@pytest.mark.parametrize("word", ["leave", "silent"])
+def test_a_camera_that_leaves_is_opened_again(
+    camera: Camera, caplog: pytest.LogCaptureFixture, word: str, square: bool
+) -> None:
+    """Its frames go on to be numbered; a gap is frames that were not taken."""
+    camera.network("Colour")
+    device = camera.open()
+    device.start_camera(square)
+    frames = oak_frames(device)
+    indices = [next(frames).index for _ in range(2)]  # type: ignore[union-attr]
+    camera.plan(word)
+    if word == "silent":
+        threading.Timer(0.5, camera.plan, [""]).start()
+    indices += [next(frames).index for _ in range(2)]  # type: ignore[union-attr]
+    camera.plan("skip")
+    indices += [next(frames).index]  # type: ignore[union-attr]
+    assert indices == [0, 1, 2, 3, 6]
+    told = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    assert len(told) >= 2 and "is back after" in told[-1]
+
+
+def test_an_answer_that_the_camera_lost_is_not_taken_for_another(
+    camera: Camera, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera.network("Colour")
+    device = camera.open()
+    device.start_camera(square=True)
+    shots(device, 2)
+    camera.plan("drop")
+    # The fake has no second answer to wait for, so its program ends; a real one waits, and is ended after 30 seconds.
+    assert shots(device, 1)[0].number == 0
+    assert any("is back after" in record.getMessage() for record in caplog.records)
+
+
 def test_no_camera(camera: Camera) -> None:
     camera.network("Colour")
     (camera.folder / "camera").unlink()
@@ -268,7 +173,7 @@ def test_no_camera(camera: Camera) -> None:
 def test_a_camera_of_another_kind(camera: Camera) -> None:
     camera.network("Colour")
     (camera.folder / "camera").write_text("RVC4")
-    if "3.12" in (camera.folder / "depthai.py").read_text():
+    if camera.version == "3":
         with pytest.raises(DeviceError, match="of the kind RVC4; a Myriad X blob needs one of the kind RVC2"):
             camera.open()
 

@@ -16,7 +16,7 @@ import pytest
 
 from inference import UsageError
 from inference.page import command
-from inference.page.build import find_source
+from inference.page.build import check_source
 from kits.commands import run_command, start_process
 from kits.inference import one_colour, write_graph
 from kits.page import GREEN, photo
@@ -86,11 +86,11 @@ def test_wrong_options_are_one_line(tmp_path: Path, words: list[str], message: s
 
 def test_sources_that_may_come_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert find_source("webcam:97")[0] == "webcam:97"
-    assert find_source("rtsp://cam.example/1")[0] == "rtsp://cam.example/1"
+    for word in ("webcam:97", "rtsp://cam.example/1", "oak"):
+        check_source(word)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="--source empty: "):
-        find_source("empty")
+        check_source("empty")
 
 
 def test_without_its_packages_the_page_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

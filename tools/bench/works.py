@@ -18,6 +18,7 @@ from types import MappingProxyType
 from common.errors import MokaError
 from common.places import ROOT, TOOLCHAIN, toolchain_program
 from common.tasks import age_class
+from faces.detectors.files import has_files
 from tools.zoo import NETS, SOURCE
 from training.solvers.precision import BF16_FLAGS, cpu_flags
 
@@ -199,6 +200,15 @@ def works() -> dict[str, Work]:
             "the same, ours in bf16", "ms", 5, [*python, "tools.bench.image_worker", "bf16"],
             [f"{CAFFE}/python", str(ROOT / "tools/bench/image_worker.py"), DEPLOY, WEIGHTS], number(r"([\d.]+) ms"),
         ),
+        "res10": Work(
+            "one picture through res10 (SSD) on the CPU, f32; theirs is OpenCV's DNN", "ms", 1,
+            [*python, "tools.bench.res10_worker", "ir"], [*python, "tools.bench.res10_worker", "opencv"],
+            number(r"([\d.]+) ms"),
+        ),
+        "res10_forward": Work(
+            "the same, ours in the training room", "ms", 1, [*python, "tools.bench.res10_worker", "forward"],
+            [*python, "tools.bench.res10_worker", "opencv"], number(r"([\d.]+) ms"),
+        ),
         "ir": Work(
             "caffemodel to IR, AgeNet, start-up included", "s", 5, [*python, "tools.bench.ir_worker", DEPLOY, WEIGHTS],
             [str(MO), "--framework", "caffe", "--input_proto", DEPLOY, "--input_model", WEIGHTS,
@@ -208,4 +218,6 @@ def works() -> dict[str, Work]:
     }  # fmt: skip
     if not BF16_FLAGS & cpu_flags():
         del table["bf16"], table["image_bf16"]
+    if not has_files("res10"):
+        del table["res10"], table["res10_forward"]
     return table

@@ -37,12 +37,13 @@ def overlaps(boxes: Tensor, others: Tensor) -> Tensor:
 
     It is 0 where two boxes only touch, and a box whose corners are in the wrong order has no area.
     """
-    low = torch.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = torch.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    sides = high - low
-    common = sides.prod(-1)
-    union = areas(boxes)[:, None] + areas(others)[None] - common
-    return torch.where((sides > 0).all(-1), common / union, 0)
+    left, top, right, bottom = (side[:, None] for side in boxes.unbind(-1))
+    other_left, other_top, other_right, other_bottom = others.unbind(-1)
+    width = torch.minimum(right, other_right).sub_(torch.maximum(left, other_left)).clamp_(min=0)
+    height = torch.minimum(bottom, other_bottom).sub_(torch.maximum(top, other_top)).clamp_(min=0)
+    common = width.mul_(height)
+    union = (areas(boxes)[:, None] + areas(others)).sub_(common)
+    return (common / union).where(common > 0, 0)
 
 
 def areas(boxes: Tensor) -> Tensor:

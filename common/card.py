@@ -35,6 +35,7 @@ from .card_types import (
     SourceEntry,
     wrong_channels,
 )
+from .cards.host import HostStep
 from .cards.outputs import (
     BinOutput,
     ClassOutput,
@@ -156,11 +157,14 @@ def complete(
     source: SourceEntry,
     ir: IrEntry,
     blob: BlobEntry | None,
+    host: Sequence[HostStep] = (),
 ) -> ModelCard:
     """Make a model card of a net card and what the compiler adds. Raises CardError about `file`."""
     content = {**net_card.model_dump(exclude_unset=True), "format": FORMAT, "input": inputs[0]}
     if len(inputs) > 1:
         content["inputs"] = list(inputs)
+    if host:
+        content["host"] = list(host)
     return parse(ModelCard, {**content, "mean": mean, "source": source, "ir": ir, "blob": blob}, file, CORRECT)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from .cards.host import HostStep
 from .cards.outputs import DetectionsOutput, Name, Number, OutputEntry, Size
 from .cards.typed_json import JsonObject, rule
 from .errors import CardError
@@ -199,6 +200,9 @@ class ModelCard(NetCard):
     source: SourceEntry | None = Field(default=None, description="an object that names the caffemodel or model")
     ir: IrEntry = Field(description="an object that names the files of the IR")
     blob: BlobEntry | None = Field(description="an object that describes the blob, or null if there is none")
+    host: list[HostStep] = Field(
+        default=[], description="a list of the steps, in order, that this machine computes of what the device gives"
+    )
     _path: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
@@ -233,6 +237,13 @@ class ModelCard(NetCard):
     def blob_path(self) -> Path | None:
         """The Myriad X blob, or None if there is none."""
         return None if self.blob is None else self._path.parent / self.blob.file
+
+    @property
+    def device_blobs(self) -> list[str]:
+        """The outputs that the device gives: those of the card, or those that the steps of this machine read."""
+        made = {step.output for step in self.host}
+        wanted = [blob for step in self.host for blob in step.inputs] + [output.blob for output in self.outputs]
+        return [blob for blob in dict.fromkeys(wanted) if blob not in made]
 
     @property
     def hashes(self) -> dict[Path, str]:

@@ -223,7 +223,7 @@ def _refuse_incomplete(classifier: Classifier, model: Path, weights: Path) -> No
 def _model_card(ir: Path) -> ModelCard:
     """Read the card beside an IR; without one, describe the network as OpenVINO finds it."""
     from common.card import IrEntry, MeanEntry, SourceEntry, complete, describe_input, plain_card, read_card
-    from ncs.outputs import output_shapes, softmax_outputs
+    from ncs.outputs import model_outputs
 
     beside = ir.parent / f"{ir.stem}.json"
     if beside.exists():
@@ -233,7 +233,7 @@ def _model_card(ir: Path) -> ModelCard:
     try:
         model = openvino.Core().read_model(ir)
         shapes = {port.any_name: tuple(port.shape) for port in model.inputs}
-        outputs = output_shapes(model, next(iter(shapes.values()))[0] if shapes else 1)
+        outputs = model_outputs(model, next(iter(shapes.values()))[0] if shapes else 1)
     except RuntimeError as error:
         raise EngineError(f"{ir}: OpenVINO cannot read it: {last_line(error)}. {COMPILE_AGAIN}") from error
     if len(shapes) != 1:
@@ -241,7 +241,7 @@ def _model_card(ir: Path) -> ModelCard:
     inputs = [describe_input(blob, shape, str(ir)) for blob, shape in shapes.items()]
     channels = inputs[0].shape[1] if inputs[0].is_picture else 0
     card = complete(
-        plain_card(ir.stem, channels, outputs, softmax_outputs(model)),
+        plain_card(ir.stem, channels, outputs.shapes, outputs.softmax, outputs.detections),
         str(ir),
         inputs,
         MeanEntry(inside=True, kind="none", sha256=None),

@@ -165,7 +165,7 @@ def write(
                 bytes=compiled.header.bytes,
                 sha256=file_hash(files[".blob"]),
             )
-        card = complete(network.net_card, name, network.inputs, network.mean, network.source, ir, blob)
+        card = complete(network.net_card, name, network.inputs, network.mean, network.source, ir, blob, network.host)
         write_card(card, files[".json"])
         for suffix, place in places.items():
             files[suffix].replace(place)

@@ -27,6 +27,7 @@ class Wishes:
     shapes: tuple[tuple[int, ...], ...] = ()
     batch: int | None = None
     outputs: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
     precision: str = "FP16"
 
 
@@ -54,6 +55,11 @@ def add_net_options(parser: argparse.ArgumentParser) -> None:
     size.add_argument("--input_shape", metavar="[N,C,H,W]", help="the shape of the input; [...],[...] of all inputs")
     size.add_argument("--batch", type=int, metavar="N", help="how many pictures the network takes at once")
     shapes.add_argument("--output", metavar="NAME[,NAME...]", help="end the net at these layers")
+    shapes.add_argument(
+        "--cut",
+        metavar="BLOB[,BLOB...]",
+        help="end the network on the device at these blobs; this machine computes the rest, as the card says",
+    )
     shapes.add_argument("--data_type", choices=sorted(PRECISIONS), default="FP16", help="of the IR (default FP16)")
     add_state_options(parser, "TEST")
 
@@ -65,9 +71,10 @@ def read_net_options(options: argparse.Namespace) -> Wishes:
     from .inputs.notation import parse_shapes, parse_values
     from .inputs.preprocessing import Options
 
-    outputs = tuple(filter(None, (options.output or "").split(",")))
-    if options.output is not None and not outputs:
-        raise UsageError(f'--output "{options.output}": names no layer. Give one, or leave --output out.')
+    outputs, cut = (tuple(filter(None, (words or "").split(","))) for words in (options.output, options.cut))
+    for option, words, names in (("--output", options.output, outputs), ("--cut", options.cut, cut)):
+        if words is not None and not names:
+            raise UsageError(f'{option} "{words}": names no layer. Give one, or leave {option} out.')
     if options.batch is not None and not 1 <= options.batch < 2**31:
         raise UsageError(f"--batch {options.batch}: expected 1 or more.")
     for option, numbers in (("--mean_value", options.mean_value or []), ("--scale", [options.scale or 0])):
@@ -95,5 +102,6 @@ def read_net_options(options: argparse.Namespace) -> Wishes:
         shapes=tuple(shapes),
         batch=options.batch,
         outputs=outputs,
+        cut=cut,
         precision=PRECISIONS[options.data_type],
     )

@@ -11,7 +11,7 @@ from common.messages import known_names
 from .errors import ConversionError
 
 
-def find_outputs(graph: NetGraph, names: Sequence[str], net_file: str) -> list[Version]:
+def find_outputs(graph: NetGraph, names: Sequence[str], net_file: str, option: str = "--output") -> list[Version]:
     """Return the tops of the layers that are called `names`, or the blobs if no layer is.
 
     Raises ConversionError for an unknown name, and for two outputs of one name.
@@ -25,14 +25,14 @@ def find_outputs(graph: NetGraph, names: Sequence[str], net_file: str) -> list[V
             versions = [graph.blobs[name]]
         else:
             raise ConversionError(
-                f"{net_file}: --output {name}: the net has no layer and no blob of that name. {known_names(name, layers)}"
+                f"{net_file}: {option} {name}: the net has no layer and no blob of that name. {known_names(name, layers)}"
             )
         for version in versions:
             if version in found:
                 continue
             if any(version.name == other.name for other in found):
                 raise ConversionError(
-                    f'{net_file}: --output {",".join(names)}: several layers write the blob "{version.name}", '
+                    f'{net_file}: {option} {",".join(names)}: several layers write the blob "{version.name}", '
                     "which can be one output only. Name one of them."
                 )
             found.append(version)

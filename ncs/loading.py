@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from openvino import Model
 
     from common.card import InputEntry, MeanEntry, NetCard, SourceEntry
+    from common.cards.host import HostStep
 
     from .inputs.batch import Weights
     from .inputs.preprocessing import Preprocessing
+    from .rest.part import HostPart
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,17 @@ class Sources:
 
 @dataclass(frozen=True)
 class Network:
-    """A converted net, in float32 and with its preprocessing inside, and what its card says before any file is written."""
+    """A converted net, in float32 and with its preprocessing inside, and what its card says before any file is written.
+
+    `host` are the steps that follow on this machine, if the net was cut.
+    """
 
     model: Model
     net_card: NetCard
     inputs: list[InputEntry]
     mean: MeanEntry
     source: SourceEntry
+    host: Sequence[HostStep] = ()
 
 
 def load(sources: Sources, wishes: Wishes) -> Network:
@@ -70,52 +76,76 @@ def load(sources: Sources, wishes: Wishes) -> Network:
     from common.card import SourceEntry, check_fits, plain_card, read_net_card
 
     from .inputs.batch import batch_of
-    from .outputs import check_probabilities, output_shapes, softmax_outputs
+    from .outputs import check_probabilities, model_outputs
+    from .rest.part import finished
 
     net_card = None if sources.card is None else read_net_card(sources.card)
     convert = _convert_file if is_model_file(sources.net) else _convert_caffe
-    model, shapes, preprocessing = convert(sources, wishes)
+    converted = convert(sources, wishes)
+    model, shapes, preprocessing = converted.model, converted.shapes, converted.preprocessing
     names = [source.get_any_name() for source in model.inputs]
     inputs = _describe(names, shapes, preprocessing, wishes.precision, str(sources.net))
     first = next((entry for entry in inputs if entry.is_picture), inputs[0])
-    outputs = output_shapes(model, batch_of(shapes))
+    outputs = model_outputs(model, batch_of(shapes))
+    host: Sequence[HostStep] = ()
+    if converted.rest:
+        host, outputs = finished(converted.rest, model, converted.sized, batch_of(shapes))
     if net_card is None:
         print("  no card: classes and values are called 0, 1, ... (--card NAME.json says what the outputs mean)")
         channels = first.shape[1] if first.is_picture else 0
-        net_card = plain_card(sources.name, channels, outputs, softmax_outputs(model))
+        net_card = plain_card(sources.name, channels, outputs.shapes, outputs.softmax, outputs.detections)
     elif first.channels_reversed:
         net_card = _fed_bgr(net_card, sources.card)
     elif first.is_picture and first.shape[1] == 1:
         net_card = _fed_gray(net_card, sources.card)
     card_file = str(sources.card or sources.net)
-    check_fits(net_card, first, outputs, card_file)
-    check_probabilities(net_card, model, card_file)
+    check_fits(net_card, first, outputs.shapes, card_file)
+    check_probabilities(net_card, model, card_file, host)
     found = preprocessing.get(first.blob)
     channels = first.shape[1] if first.is_picture else 0
     mean = describe_mean(found.whole if found else None, found.mean if found else None, channels)
     taken = sources.weights if sources.weights and not is_model_file(sources.net) else sources.net
     what = "model" if is_model_file(sources.net) else "caffemodel"
     source = SourceEntry(**{what: taken.name, "sha256": file_hash(taken)})
-    return Network(model, net_card, inputs, mean, source)
+    return Network(model, net_card, inputs, mean, source, host)
 
 
-Converted = tuple["Model", Mapping[str, Shape], Mapping[str, "Preprocessing"]]
-"""A model, the shapes of its inputs, and what it does to them first."""
+@dataclass(frozen=True)
+class Converted:
+    """A model, the shapes of its inputs, and what it does to them first.
+
+    `rest` is what follows on this machine, if it was cut, and `sized` the shapes of the blobs of which the rest needs only these.
+    """
+
+    model: Model
+    shapes: Mapping[str, Shape]
+    preprocessing: Mapping[str, Preprocessing]
+    rest: HostPart | None = None
+    sized: Mapping[str, Shape] = field(default_factory=dict)
 
 
 def _convert_caffe(sources: Sources, wishes: Wishes) -> Converted:
     """Convert a prototxt and a caffemodel."""
     from .converter import convert
     from .inputs.preprocessing import plan
+    from .rest.part import blobs_by_name, split
 
     assert sources.weights is not None
     unfiltered, weights = read_net(sources.net), read_weights(sources.weights)
     files = str(sources.net), str(sources.weights)
+    rest = None
+    if wishes.cut:
+        filtered = filter_net(unfiltered, Phase.Value(wishes.phase), wishes.level, wishes.stages)
+        rest = split(filtered, wishes.cut, wishes.outputs, files[0])
+        wishes = replace(wishes, outputs=rest.device_outputs + rest.sized)
     net = _shaped(unfiltered, weights, wishes, *files)
     shapes = input_shapes(net, files[0])
     transforms = _transforms(sources, unfiltered, shapes, wishes)
     preprocessing = plan(shapes, wishes.preprocessing, transforms, files[0])
-    return convert(net, weights, preprocessing, *files, wishes.outputs, unfiltered), shapes, preprocessing
+    outputs = rest.device_outputs if rest else wishes.outputs
+    model = convert(net, weights, preprocessing, *files, outputs, unfiltered)
+    sized = blobs_by_name(net, weights, *files, rest.sized) if rest else {}
+    return Converted(model, shapes, preprocessing, rest, sized)
 
 
 def _convert_file(sources: Sources, wishes: Wishes) -> Converted:
@@ -127,12 +157,14 @@ def _convert_file(sources: Sources, wishes: Wishes) -> Converted:
         raise UsageError(
             f"{sources.net}: has no phases, levels or stages, which only Caffe's nets have. Leave them out."
         )
+    if wishes.cut:
+        raise UsageError(f"{sources.net}: --cut is for nets of Caffe. --output ends the network there for good.")
     read = read_model(sources.net, sources.weights, wishes.shapes, wishes.batch, wishes.outputs)
     if read.batch_note:
         print(f"  batch   1: {read.batch_note}")
     file = str(sources.net)
     preprocessing = plan(read.shapes, wishes.preprocessing, {}, file)
-    return rebuild(read, preprocessing, file), read.shapes, preprocessing
+    return Converted(rebuild(read, preprocessing, file), read.shapes, preprocessing)
 
 
 def _shaped(

@@ -24,8 +24,16 @@ def report(out: Path, model: Model, card: ModelCard, compiled: compiler.Compiled
     outputs = {output.blob: output for output in card.outputs}
     for port in model.outputs:
         output = outputs.get(port.get_any_name())
-        what = "not on the card" if output is None else f"{output.task}, read by {output.read}"
+        cut = port.get_any_name() in card.device_blobs and card.host
+        what = (
+            ("for this machine" if cut else "not on the card")
+            if output is None
+            else f"{output.task}, read by {output.read}"
+        )
         print(f"  output  {port.get_any_name()}: {shape_text(port.get_shape())} {card.ir.precision}, {what}")
+    if card.host:
+        kinds = ", ".join(step.kind for step in card.host)
+        print(f"  host    {', '.join(card.device_blobs)} -> {', '.join(outputs)}: {kinds}")
     ir_bytes = card.xml_path.stat().st_size + card.bin_path.stat().st_size
     took = seconds - (compiled.seconds if compiled else 0)
     kind = f"version {card.ir.version}, {card.ir.precision}"

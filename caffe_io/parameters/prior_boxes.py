@@ -23,7 +23,7 @@ def prior_boxes(param: PriorBoxParameter, cells: tuple[int, int], picture: tuple
     """
     sizes = box_sizes(param)
     height, width = picture_size(param, picture)
-    step_y, step_x = _steps(param, cells, (height, width))
+    step_y, step_x = steps_of(param, cells, (height, width))
     y = (np.arange(cells[0], dtype=np.float32) + np.float32(param.offset)) * np.float32(step_y)
     x = (np.arange(cells[1], dtype=np.float32) + np.float32(param.offset)) * np.float32(step_x)
     boxes = np.empty((*cells, len(sizes), 4), np.float32)
@@ -34,7 +34,7 @@ def prior_boxes(param: PriorBoxParameter, cells: tuple[int, int], picture: tuple
     boxes[..., 3] = (y[:, None, None] + half[:, 1]) / height
     if param.clip:
         boxes = boxes.clip(0, 1)
-    variances = np.broadcast_to(np.array(_variances(param), np.float32), boxes.shape)
+    variances = np.broadcast_to(np.array(variances_of(param), np.float32), boxes.shape)
     return np.stack([boxes.ravel(), variances.ravel()])[None]
 
 
@@ -87,7 +87,7 @@ def _aspect_ratios(param: PriorBoxParameter) -> list[float]:
     return ratios
 
 
-def _steps(param: PriorBoxParameter, cells: tuple[int, int], picture: tuple[int, int]) -> tuple[float, float]:
+def steps_of(param: PriorBoxParameter, cells: tuple[int, int], picture: tuple[int, int]) -> tuple[float, float]:
     """Return the distance between the centres of neighbouring cells in pixels, down and to the right."""
     if param.HasField("step_h") or param.HasField("step_w"):
         if param.HasField("step"):
@@ -102,7 +102,8 @@ def _steps(param: PriorBoxParameter, cells: tuple[int, int], picture: tuple[int,
     return picture[0] / cells[0], picture[1] / cells[1]
 
 
-def _variances(param: PriorBoxParameter) -> list[float]:
+def variances_of(param: PriorBoxParameter) -> list[float]:
+    """Return one variance for all four numbers of a box, or four. Raises ValueError."""
     if len(param.variance) not in (0, 1, 4) or any(not value > 0 for value in param.variance):
         found = ", ".join(f"{value:g}" for value in param.variance)
         raise ValueError(f"variance is {found}; expected one number above 0, or four")

@@ -11,6 +11,7 @@ import numpy as np
 from common.errors import CardError
 from common.places import GRAPH, ROOT
 from host.detections import boxes_in_picture, kept_rows
+from host.rest import Rest
 
 from ..align import EYE_DISTANCE, EYE_LEVEL
 from ..errors import DetectorError
@@ -39,6 +40,7 @@ class Res10:
         self._card = _read_card(graph)
         (self._output,) = self._card.outputs
         self._network = Network(self._card.xml_path)
+        self._rest = Rest(self._card.host, self._card.path)
 
     def detect(self, picture: Picture) -> list[Face]:
         """Return boxes, best first. See Detector."""
@@ -47,7 +49,7 @@ class Res10:
         bgr = picture if picture.ndim == 3 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
         height, width = self._card.input.shape[2:]
         tensor = resize(bgr, height, width).transpose(2, 0, 1)[None]
-        values = self._network.named(tensor)
+        values = self._rest.finish(self._network.named(tensor))
         assert self._output.read == "detections"
         rows = kept_rows(values[self._output.blob], self._output)
         rows = rows[rows[:, 1] == self._output.classes.index(FACE)]

@@ -151,6 +151,10 @@ def open_device(name: str, cards: Sequence[ModelCard], precision: str = "f32", h
             f"--precision {precision}: is for the CPU; {module.COMPUTES}. Leave it out, or add --device CPU."
         )
     device = module.open_device(cards, precision, hint)
+    if any(card.host for card in cards):
+        from .finished import FinishedDevice
+
+        device = FinishedDevice(device, cards)
     if len(device.refused) == len(cards):
         from common.card import leave_out
 

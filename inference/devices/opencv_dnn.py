@@ -71,7 +71,7 @@ class _Network:
 
         deploy, weights = find_caffe_files(card)
         self._card = card
-        self._blobs = [output.blob for output in card.outputs]
+        self._blobs = card.device_blobs
         channels = card.input.shape[1]
         self._mean = _mean_of(card)
         self._scale = np.array(card.input.scale or [1.0] * channels, np.float32).reshape(1, channels, 1, 1)

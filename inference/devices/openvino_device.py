@@ -135,10 +135,10 @@ class OpenVinoDevice:
                 f'"{card.input.blob}" of {shape_text(card.input.shape)}. {COMPILE_AGAIN}'
             )
         outputs = {name for port in model.outputs for name in port.names}
-        for output in card.outputs:
-            if output.blob not in outputs:
+        for blob in card.device_blobs:
+            if blob not in outputs:
                 raise CardError(
-                    f'{xml}: has no output "{output.blob}", but {card.path} names it; '
+                    f'{xml}: has no output "{blob}", but {card.path} names it; '
                     f"it has {', '.join(sorted(outputs))}. {COMPILE_AGAIN}"
                 )
         try:

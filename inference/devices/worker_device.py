@@ -179,7 +179,7 @@ class WorkerDevice:
         if "error" in network:
             raise DeviceError(f"{card.blob_path or card.xml_path}: {self._driver.explain(network['error'])}")
         inputs, outputs = network["inputs"], network["outputs"]
-        described = [output.blob for output in card.outputs]
+        described = card.device_blobs
         if inputs == {card.input.blob: card.input.shape} and set(described) <= set(outputs):
             return
         found = ", ".join(f'"{name}" of {shape_text(shape)}' for name, shape in inputs.items())

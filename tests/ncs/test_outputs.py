@@ -17,7 +17,7 @@ from inference.tensor import to_tensor
 from kits.ncs import net_of, run_model, values
 from ncs.__main__ import ROOM
 from ncs.converter import convert
-from ncs.outputs import output_shapes, softmax_outputs
+from ncs.outputs import model_outputs
 
 FC = 'layer {{ name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param {{ num_output: {} }} }}'
 SOFTMAX = 'layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }'
@@ -110,5 +110,6 @@ def test_a_softmax_behind_a_reshape() -> None:
         + 'layer { name: "more" type: "Power" bottom: "fc" top: "more" power_param { scale: 2 } }'
     )
     model = convert(net_of(layers), weights_of(4))
-    assert output_shapes(model) == {"flat": [1, 4], "more": [1, 4]}
-    assert softmax_outputs(model) == {"flat"}
+    found = model_outputs(model)
+    assert found.shapes == {"flat": [1, 4], "more": [1, 4]}
+    assert (found.softmax, found.detections) == ({"flat"}, {})

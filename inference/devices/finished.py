@@ -1,0 +1,53 @@
+"""A device on which networks run that were cut, and this machine, which computes the rest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from common.errors import CardError
+from host.rest import Rest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from common.card import ModelCard
+
+    from . import Device
+
+
+class FinishedDevice:
+    """Another device, whose values are those of the whole networks of `cards`."""
+
+    def __init__(self, device: Device, cards: Sequence[ModelCard]) -> None:
+        self._device = device
+        self.name = device.name
+        self.runtime = device.runtime
+        self.precision = device.precision
+        self.refused = device.refused
+        self._rests: dict[Path, Rest] = {}
+        for card in cards:
+            if card.host and card.path not in self.refused:
+                try:
+                    self._rests[card.path] = Rest(card.host, card.path)
+                except CardError as error:
+                    self.refused[card.path] = error
+
+    def infer(self, card: ModelCard, tensor: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
+        """Run the network of `card` on uint8 1 x channels x height x width; return float32 values by output blob."""
+        return self.infer_many(card, [tensor])[0]
+
+    def infer_many(
+        self, card: ModelCard, tensors: Sequence[NDArray[np.uint8]]
+    ) -> list[Mapping[str, NDArray[np.float32]]]:
+        """Run the network of `card` on each tensor, several at a time; return their values in the same order."""
+        found = self._device.infer_many(card, tensors)
+        rest = self._rests.get(card.path)
+        return [rest.finish(values) for values in found] if rest else found
+
+    def close(self) -> None:
+        """Release the device."""
+        self._device.close()

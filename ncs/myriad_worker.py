@@ -34,6 +34,8 @@ def compile_blob(values, arrays):
     config = {
         "VPU_MYRIAD_PLATFORM": PLATFORM,
         "MYRIAD_DEVICE_CONNECT_TIMEOUT": NO_SEARCH,
+        # With it, the plugin sets the batch to 1, and fails where a Reshape names the batch.
+        "MYRIAD_DETECT_NETWORK_BATCH": "NO",
         "MYRIAD_NUMBER_OF_SHAVES": str(values["shaves"]),
         "MYRIAD_NUMBER_OF_CMX_SLICES": str(values["cmx_slices"]),
         "MYRIAD_THROUGHPUT_STREAMS": str(values["streams"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ def report(out: Path, model: Model, card: ModelCard, compiled: compiler.Compiled
         )
         print(f"  output  {port.get_any_name()}: {shape_text(port.get_shape())} {card.ir.precision}, {what}")
     if card.host:
-        kinds = ", ".join(step.kind for step in card.host)
+        counts = Counter(step.kind for step in card.host)
+        kinds = ", ".join(kind if count == 1 else f"{count} x {kind}" for kind, count in counts.items())
         print(f"  host    {', '.join(card.device_blobs)} -> {', '.join(outputs)}: {kinds}")
     ir_bytes = card.xml_path.stat().st_size + card.bin_path.stat().st_size
     took = seconds - (compiled.seconds if compiled else 0)

@@ -37,6 +37,7 @@ def need_files(detector: str) -> None:
 def compiled_res10(folder: Path, *options: str) -> Path:
     """Compile the net of the detector res10 into `folder`, which is returned. Skips the test if its weights are absent."""
     need_files("res10")
+    folder.mkdir(exist_ok=True)
     (weights,) = require_files("res10")
     net = ROOT / "prototxt/face_detector/deploy.prototxt"
     sources = ("--model", net, "--weights", weights, "--mean_value", 104, 177, 123, "--out", folder)

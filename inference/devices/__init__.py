@@ -152,7 +152,7 @@ def open_device(name: str, cards: Sequence[ModelCard], precision: str = "f32", h
         )
     device = module.open_device(cards, precision, hint)
     if any(card.host for card in cards):
-        from .finished import FinishedDevice
+        from ..finished import FinishedDevice
 
         device = FinishedDevice(device, cards)
     if len(device.refused) == len(cards):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from common.card import ModelCard
 
-    from . import Device
+    from .devices import Device
 
 
 class FinishedDevice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from common.errors import CardError
 from host.rest import Rest
@@ -15,14 +15,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from common.card import ModelCard
+    from common.errors import MokaError
 
-    from .devices import Device
+
+class Opened(Protocol):
+    """What is used of an open device (inference/devices/)."""
+
+    name: str
+    runtime: str
+    precision: str
+    refused: dict[Path, MokaError]
+
+    def infer_many(
+        self, card: ModelCard, tensors: Sequence[NDArray[np.uint8]]
+    ) -> list[Mapping[str, NDArray[np.float32]]]:
+        """Run the network of `card` on each tensor; return their values in the same order."""
+        ...
+
+    def close(self) -> None:
+        """Release the device."""
+        ...
 
 
 class FinishedDevice:
     """Another device, whose values are those of the whole networks of `cards`."""
 
-    def __init__(self, device: Device, cards: Sequence[ModelCard]) -> None:
+    def __init__(self, device: Opened, cards: Sequence[ModelCard]) -> None:
         self._device = device
         self.name = device.name
         self.runtime = device.runtime

@@ -13,6 +13,11 @@ _REGIONS = (
     "py-faster-rcnn",
     "it is from py-faster-rcnn or R-FCN, which find boxes. Take the backbone of the net, up to the regions.",
 )
+_MS_CNN = (
+    "MS-CNN",
+    "it is from MS-CNN or Cascade R-CNN, which find boxes. Take the net up to the layer before it, and compute the boxes in "
+    "your own program, or in a layer of type Python (--python-layers).",
+)
 _NO_MARGIN = (
     "Only training needs it: a deploy net ends at the layer before it, the embedding. To train here, write InnerProduct "
     "and SoftmaxWithLoss instead, which have no margin."
@@ -40,15 +45,21 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "AdaCosAddmScale": _ARCFACE,
     "BatchContrastiveLoss": _TRIPLETS,
     "BoxAnnotatorOHEM": _REGIONS,
+    "BoxGroupOutput": _MS_CNN,
+    "BoxOutput": _MS_CNN,
     "CenterLoss": (
         "caffe-face",
         f"it is caffe-face's, which draws the faces of one person together. {_NO_FACE_LOSS}",
     ),
     "CombinedMargin": _ARCFACE,
     "CosinAddm": _ARCFACE,
+    "DecodeBBox": _MS_CNN,
     "DenseImageData": _SEGMENT_DATA,
     "DetectNetTransformation": ("NVIDIA", "it is NVIDIA's fork's, which finds boxes. Take the backbone of the net."),
     "DetectionEvaluate": _SSD_TRAINING,
+    "DetectionGroupAccuracy": _MS_CNN,
+    "DetectionGroupLoss": _MS_CNN,
+    "DetectionLoss": _MS_CNN,
     "EvalDetection": _YOLO,
     "GeneralTripletLoss": _TRIPLETS,
     "ImageSegData": _SEGMENT_DATA,

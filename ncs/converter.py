@@ -16,10 +16,11 @@ from caffe_io.graph import NetGraph, Version
 from caffe_io.layer_types import layer_type
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
-from caffe_io.text.mistakes import former_type
+from caffe_io.python_layers import with_known_layers
+from caffe_io.text.mistakes import unknown_type
 from caffe_io.weights import with_shared
 from common.commands import LOGGER
-from common.messages import known_names, last_line
+from common.messages import last_line
 
 from .cutting import find_outputs, needed_nodes
 from .errors import ConversionError
@@ -87,7 +88,7 @@ class _Conversion:
     def __init__(
         self, net: NetParameter, weights: Mapping[str, Sequence[Array]], net_file: str, weights_file: str
     ) -> None:
-        self.net = net
+        self.net = with_known_layers(net, net_file)
         self.net_file = net_file
         self.weights_file = weights_file
         self.weights = with_shared(net, weights)
@@ -149,7 +150,7 @@ class _Conversion:
             raise self._error(parameter, facts.not_converted)
         build = LAYERS.get(parameter.type)
         if build is None:
-            advice = former_type(parameter.type) or known_names(parameter.type, ["Input", *LAYERS])
+            advice = unknown_type(parameter.type, ["Input", *LAYERS])
             raise self._error(parameter, f"unknown layer type. {advice}")
         if problem := facts.count_problem(parameter.bottom, parameter.top):
             raise self._error(parameter, problem)

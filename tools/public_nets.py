@@ -2,9 +2,11 @@
 
     python -m tools.public_nets FOLDER [--list FILE]
 
-Each file is read and its net built, with all shapes, in a process of its own that has a minute and 4 GB. Nothing is trained,
-and no code that a net names is run. The data of such nets are not to be had, so an Input layer with tops of the same
-sizes takes the place of each data layer. A file with layers for training alone is built in phase TRAIN, others in TEST.
+Each file is read and its net built, with all shapes, in a process of its own that has a minute and 4 GB. Weights are not
+filled, nothing is trained, and no code that a net names is run. The data of such nets are not to be had, so an Input layer with
+tops of the same sizes takes the place of each data layer, and a class of ours that of py-faster-rcnn's Python layers for
+training. Such a net counts by itself: it needs --python-layers. A file with layers for training alone is built in phase TRAIN,
+others in TEST.
 """
 
 from __future__ import annotations
@@ -25,13 +27,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from caffe_io.caffe_pb2 import TEST, TRAIN, LayerParameter, NetParameter, Phase
+import torch
+
+import training.layers.base
+from caffe_io.caffe_pb2 import TEST, TRAIN, FillerParameter, LayerParameter, NetParameter, Phase
 from caffe_io.layer_types import LAYER_TYPES
+from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net, read_solver
+from caffe_io.python_layers import with_known_layers
 from caffe_io.text.upgrade import upgrade_net
 from common.commands import LOGGER, Parser, run
 from common.errors import MokaError
 from common.files import atomic_file
+from training.layers import PythonCode
+from training.layers.fillers import fill
+from training.nets.net import Net
+
+from .public_classes import SHAPES, give_classes
 
 SECONDS = 60
 MEMORY = 4 << 30
@@ -41,7 +53,7 @@ _SOLVER = re.compile(r"^\s*(base_lr|net_param|train_net_param|test_iter)\b", re.
 _SIZES = (224, 321, 512)
 # The shapes of tops whose names say what they hold.
 _BY_NAME = {"gt_boxes": (4, 5), "im_info": (1, 3), "rois": (4, 5)}
-_NEEDS_CODE = "loads with its own Python data layer"
+_NEEDS_CODE = "loads with its own Python layers (--python-layers)"
 _LOADS = "loads"
 
 
@@ -62,9 +74,6 @@ def main(argv: Sequence[str]) -> None:
         "--list", type=Path, metavar="FILE", help="write a line of JSON for each file, with its message"
     )
     options = parser.parse_args(argv)
-    logging.getLogger(LOGGER).setLevel(logging.ERROR)
-    import training.nets.net  # noqa: F401 (once, before the processes part)
-
     outcomes = [try_file(path, options.folder) for path in net_files(options.folder)]
     print(as_table(outcomes))
     if options.list:
@@ -126,6 +135,7 @@ def _limited(path: Path) -> str:
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(SECONDS)
+    logging.getLogger(LOGGER).setLevel(logging.ERROR)
     try:
         return json.dumps(load(path))
     except BaseException as error:
@@ -134,10 +144,10 @@ def _limited(path: Path) -> str:
 
 def load(path: Path) -> tuple[str, str]:
     """Build the net of a file; return the outcome's reason and message."""
-    from training.nets.net import Net
-
     stand_ins: list[str] = []
     first: MokaError | None = None
+    give_classes()
+    vars(training.layers.base)["fill"] = _unfilled
     for size, dense in itertools.product(_SIZES, (False, True)):
         try:
             param = _read(path)
@@ -146,7 +156,12 @@ def load(path: Path) -> tuple[str, str]:
             for layer in param.layer:
                 if _feeds(layer):
                     _replace(layer, size, dense)
-            Net(param, phase, str(path)).close()
+            code = PythonCode.REFUSED
+            if any((layer.python_param.module, layer.python_param.layer) in SHAPES for layer in param.layer):
+                code = PythonCode.REPORTED
+                stand_ins.append("Python")
+                param = with_known_layers(filter_net(param, phase), str(path))
+            Net(param, phase, str(path), python_code=code).close()
         except MokaError as error:
             first = first or error
             if not stand_ins or _names_type(str(error)):
@@ -154,6 +169,12 @@ def load(path: Path) -> tuple[str, str]:
         else:
             return (_NEEDS_CODE if "Python" in stand_ins else _LOADS), ""
     return _reason(str(first), stand_ins), str(first)
+
+
+def _unfilled(shape: tuple[int, ...], filler: FillerParameter, generator: torch.Generator, name: str) -> torch.Tensor:
+    """Check a filler on a single number, and leave the weights as they are."""
+    fill((1,) * len(shape), filler, generator, name)
+    return torch.empty(shape)
 
 
 def _read(path: Path) -> NetParameter:

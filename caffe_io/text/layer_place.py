@@ -16,18 +16,21 @@ from .upgrade import current_type
 def place_of(path: str | os.PathLike[str], layer: LayerParameter) -> str:
     """Return `path` with the line (from 1) on which the block of `layer` begins, as in "net.prototxt:12".
 
-    Returns `path` alone if it is not a text file, or if not exactly one block has the layer's name, type and phases.
+    Of several blocks with the layer's name, type and phases it takes the first. Returns `path` alone if it is not a text file, or
+    if no block is the layer's.
     """
     try:
         text = read_text(path)
     except CaffeIOError:
         return str(path)
     phases = [Phase.Name(rule.phase) for rule in (*layer.include, *layer.exclude) if rule.HasField("phase")]
-    found = [block for block in _blocks(text) if block.name == layer.name and layer.type in block.types()]
+    # A known layer that took the place of one of type Python keeps its python_param.
+    types = {layer.type, "Python"} if layer.HasField("python_param") else {layer.type}
+    found = [block for block in _blocks(text) if block.name == layer.name and types.intersection(block.types())]
     if len(found) > 1:
         # Such as the data layers of training and of testing.
-        found = [block for block in found if block.phases == phases]
-    return f"{path}:{found[0].line}" if len(found) == 1 else str(path)
+        found = [block for block in found if block.phases == phases] or found
+    return f"{path}:{found[0].line}" if found else str(path)
 
 
 @dataclass

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from common.messages import known_names
 
 from ..caffe_pb2 import V1LayerParameter
 from ..layer_types import LAYER_TYPES
@@ -52,6 +55,19 @@ def former_type(value: str) -> str:
     if value not in V1_TYPES or value == "NONE" or value in LAYER_TYPES:
         return ""
     return f'{value} is a type of `layers` (V1, of 2014). In `layer`, write type: "{current_type(value)}".'
+
+
+def unknown_type(value: str, known: Iterable[str]) -> str:
+    """Say what may be meant by a layer type that is none of the `known` ones, and what to do."""
+    if sentence := former_type(value):
+        return sentence
+    names = known_names(value, known)
+    if names.endswith("?"):
+        return names
+    return (
+        f"{names} If it is a fork's, compute it in a layer of type Python of your own (docs/pycaffe.md), or take the net up to "
+        "the layer before it."
+    )
 
 
 def _unquoted(word: str, before: str) -> str:

@@ -22,6 +22,15 @@ NETS = {
     "typo.prototxt": DATA + 'layer { name: "r" type: "RuLU" bottom: "data" top: "y" }',
     "field.prototxt": DATA + 'layer { name: "r" type: "ReLU" bottom: "data" top: "y" relu_param { slope: 1 } }',
     "code.prototxt": 'layer { name: "d" type: "Python" top: "data" }\nlayer { name: "r" type: "ReLU" bottom: "data" top: "y" }',
+    "targets.prototxt": """
+layer { name: "d" type: "Python" top: "data" top: "im_info" top: "gt_boxes" }
+layer { name: "c" type: "Convolution" bottom: "data" top: "s" convolution_param { num_output: 18 kernel_size: 16 stride: 16 } }
+layer { name: "t" type: "Python" bottom: "s" bottom: "gt_boxes" bottom: "im_info" bottom: "data"
+  top: "labels" top: "targets" top: "inside" top: "outside"
+  python_param { module: "rpn.anchor_target_layer" layer: "AnchorTargetLayer" param_str: "'feat_stride': 16" } }
+layer { name: "m" type: "Convolution" bottom: "data" top: "m" convolution_param { num_output: 36 kernel_size: 16 stride: 16 } }
+layer { name: "l" type: "SmoothL1Loss" bottom: "m" bottom: "targets" bottom: "inside" bottom: "outside" top: "loss" }
+""",
     "picture.pt": "layers { name",
 }  # fmt: skip
 
@@ -33,13 +42,13 @@ def test_table_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     public_nets.main([str(tmp_path), "--list", str(tmp_path / "list.jsonl")])
     lines = capsys.readouterr().out.splitlines()
     assert lines[2:] == [
-        "| 3 | 42.9% | loads |",
-        "| 1 | 14.3% | loads with its own Python data layer |",
-        "| 1 | 14.3% | field ReLUParameter.slope |",
-        "| 1 | 14.3% | '': Expected X. The brace of line N is never closed. |",
-        "| 1 | 14.3% | layer type RuLU is unknown |",
+        "| 3 | 37.5% | loads |",
+        "| 2 | 25.0% | loads with its own Python layers (--python-layers) |",
+        "| 1 | 12.5% | field ReLUParameter.slope |",
+        "| 1 | 12.5% | '': Expected X. The brace of line N is never closed. |",
+        "| 1 | 12.5% | layer type RuLU is unknown |",
         "",
-        "7 nets, 3 refused, 0 of these without a line number.",
+        "8 nets, 3 refused, 0 of these without a line number.",
     ]
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from caffe_io.caffe_pb2 import LayerParameter
 from caffe_io.layer_types import layer_type
-from caffe_io.text.mistakes import former_type
-from common.messages import known_names
+from caffe_io.text.mistakes import unknown_type
 
 from ..errors import LayerError
 from .arrangement import Concat, Crop, Flatten, Parameter, Permute, Reshape, Silence, Slice, Split, Tile
@@ -161,6 +160,6 @@ def make_layer(param: LayerParameter, context: Context) -> Layer:
     if reason := layer_type(param.type).not_trained:
         raise LayerError(f'layer "{param.name}" is of type {param.type}: {reason}')
     if param.type not in LAYERS:
-        advice = former_type(param.type) or known_names(param.type, LAYERS)
+        advice = unknown_type(param.type, LAYERS)
         raise LayerError(f'layer "{param.name}": unknown layer type "{param.type}". {advice}')
     return LAYERS[param.type](param, context)

@@ -16,6 +16,7 @@ from caffe_io.errors import CaffeIOError
 from caffe_io.graph import NetGraph, Node
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
+from caffe_io.python_layers import with_known_layers
 from caffe_io.text.layer_place import place_of
 from common.errors import MeanError
 from common.messages import is_lack_of_memory, shape_text
@@ -67,6 +68,8 @@ class Net:
         self.path = path
         self.context = Context(phase, device or torch.device("cpu"), seed=seed, python_code=python_code)
         self.context.generator.manual_seed(seed)
+        if python_code is PythonCode.REFUSED:
+            self.param = with_known_layers(self.param, path)
         check_net(NetGraph(self.param), path, param)
         if with_splits:
             self.param = insert_splits(self.param)

@@ -34,7 +34,7 @@ layer {
         ("old", "InnerProduct", ":8"),
         ("data", "Data", ":12"),
         ("data", "Input", ":12"),
-        ("twice", "ReLU", ""),
+        ("twice", "ReLU", ":13"),
         ("comment", "ReLU", ""),
         ("w", "Convolution", ""),
         ("open", "ReLU", ""),

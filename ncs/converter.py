@@ -16,7 +16,7 @@ from caffe_io.graph import NetGraph, Version
 from caffe_io.layer_types import layer_type
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
-from caffe_io.python_layers import with_known_layers
+from caffe_io.parameters.python_layers import with_known_layers
 from caffe_io.text.mistakes import unknown_type
 from caffe_io.weights import with_shared
 from common.commands import LOGGER

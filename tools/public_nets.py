@@ -33,8 +33,8 @@ import training.layers.base
 from caffe_io.caffe_pb2 import TEST, TRAIN, FillerParameter, LayerParameter, NetParameter, Phase
 from caffe_io.layer_types import LAYER_TYPES
 from caffe_io.net_state import filter_net
+from caffe_io.parameters.python_layers import with_known_layers
 from caffe_io.prototxt import read_net, read_solver
-from caffe_io.python_layers import with_known_layers
 from caffe_io.text.upgrade import upgrade_net
 from common.commands import LOGGER, Parser, run
 from common.errors import MokaError

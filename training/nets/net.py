@@ -16,7 +16,7 @@ from caffe_io.errors import CaffeIOError
 from caffe_io.graph import NetGraph, Node
 from caffe_io.net_check import check_net
 from caffe_io.net_state import filter_net
-from caffe_io.python_layers import with_known_layers
+from caffe_io.parameters.python_layers import with_known_layers
 from caffe_io.text.layer_place import place_of
 from common.errors import MeanError
 from common.messages import is_lack_of_memory, shape_text

@@ -7,7 +7,7 @@ from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import TEST, TRAIN, LayerParameter, NetParameter
 from caffe_io.net_state import filter_net
-from caffe_io.python_layers import with_known_layers
+from caffe_io.parameters.python_layers import with_known_layers
 
 BOXES = 'bottom: "s" bottom: "m" bottom: "i" top: "rois" python_param { module: "rpn.proposal_layer" layer: "ProposalLayer" '
 

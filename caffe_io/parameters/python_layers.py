@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from common.commands import LOGGER
 
-from .caffe_pb2 import TRAIN, LayerParameter, NetParameter, Phase, ProposalParameter
+from ..caffe_pb2 import TRAIN, LayerParameter, NetParameter, Phase, ProposalParameter
 
 _logger = logging.getLogger(LOGGER)
 

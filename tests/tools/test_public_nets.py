@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import public_nets
+from tools.public_nets import __main__ as public_nets
+from tools.public_nets import load as loading
 
 DATA = 'layer { name: "d" type: "Data" top: "data" top: "label"'
 DATA += " transform_param { crop_size: 20 } data_param { batch_size: 2 } }\n"
@@ -64,7 +65,7 @@ def test_a_crash_and_a_hang_are_counted(tmp_path: Path, monkeypatch: pytest.Monk
             pass
 
     monkeypatch.setattr(public_nets, "SECONDS", 1)
-    monkeypatch.setattr(public_nets, "load", crash)
+    monkeypatch.setattr(loading, "load", crash)
     assert public_nets.try_file(path, tmp_path).reason == "CRASH: ZeroDivisionError"
-    monkeypatch.setattr(public_nets, "load", hang)
+    monkeypatch.setattr(loading, "load", hang)
     assert public_nets.try_file(path, tmp_path).reason == "HANG: more than 1 s"

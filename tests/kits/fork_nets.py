@@ -153,6 +153,7 @@ def _upsample(layer: LayerParameter, bottoms: Sequence[Floats], blobs: Sequence[
 
 
 FORMULAS: dict[str, Formula] = {
+    "Permute": lambda layer, bottoms, blobs: bottoms[0].transpose(*layer.permute_param.order),
     "Axpy": _axpy,
     "BN": _bn,
     "HardSigmoid": _hard_sigmoid,

@@ -22,7 +22,7 @@ _MAKE_POSITIVE = ("Softmax", "Sigmoid")
 _REARRANGE = ("Reshape", "Transpose")
 # OpenVINO 2021.4.2 adds eps to the norm of a picture, and not to its square. Below this it makes no difference.
 _LARGEST_EPS = 1e-6
-_CUT = "End the net before it with --output, and let your own program choose the boxes."
+_CUT = "Cut the net before it: with --cut {}, this machine chooses the boxes."
 
 
 def prior_box(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
@@ -78,7 +78,8 @@ def detection_output(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     if not nms.nms_threshold >= 0:
         raise layer.error(f"nms_threshold is {nms.nms_threshold:g}; expected 0 or more.")
     if nms.eta != 1:
-        raise layer.error(f"eta is {nms.eta:g}, but OpenVINO's operation has no threshold that adapts itself. {_CUT}")
+        cut = _CUT.format(layer.parameter.bottom[1])
+        raise layer.error(f"eta is {nms.eta:g}, but OpenVINO's operation has no threshold that adapts itself. {cut}")
     top_k = nms.top_k if nms.HasField("top_k") else -1
     for name, number in (("top_k", top_k), ("keep_top_k", p.keep_top_k)):
         if number == 0:
@@ -89,7 +90,7 @@ def detection_output(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         if not _is_positive(inputs[1]):
             raise layer.error(
                 "has no confidence_threshold of 0 or more, which the MYRIAD compiler wants, and its scores may be negative. "
-                "Write one, or give the net a Softmax or Sigmoid before it."
+                f"Write one, or give the net a Softmax or Sigmoid. {_CUT.format(layer.parameter.bottom[1])}"
             )
     locations, scores = (reshaped(bottom, (shape(bottom)[0], math.prod(shape(bottom)[1:]))) for bottom in inputs[:2])
     priors, code, in_target = _priors(layer, inputs[2])
@@ -132,7 +133,8 @@ def _priors(layer: TrainedLayer, bottom: Output) -> tuple[Output, str, bool]:
             return bottom, _CODES[p.code_type], False
         raise layer.error(
             f"its priors do not come from PriorBox layers, and only these are known with code_type "
-            f"{PriorBoxParameter.CodeType.Name(p.code_type)} and variance_encoded_in_target {str(in_target).lower()}. {_CUT}"
+            f"{PriorBoxParameter.CodeType.Name(p.code_type)} and variance_encoded_in_target {str(in_target).lower()}. "
+            + _CUT.format(layer.parameter.bottom[1])
         )
     values: Array = np.array(node.data)
     if p.code_type in _CODES:

@@ -23,7 +23,7 @@ HOSTS = {"susanqq.github.io"}
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 COMMAND = re.compile(r"\./moka ([a-z_]+)([^#\n]*)")
-MODULE = re.compile(r"-m ([a-z_]+(?:\.[a-z_]+)*)")
+MODULE = re.compile(r"-m ([a-z_]+(?:\.[a-z_][a-z0-9_]*)*)")
 PLACEHOLDER = re.compile(r"[*<>]|\b(NAME|ROOM|FILE|DIR|VERB)\b")
 SOURCE = re.compile(r"[\w.-]+\.(py|sh|md|toml|yml|proto)")
 

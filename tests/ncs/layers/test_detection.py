@@ -66,7 +66,10 @@ def test_the_batch_may_be_changed() -> None:
     ("param", "words"),
     [
         ("keep_top_k: 5", "num_classes is missing"),
-        (f"{PARAM} nms_param {{ eta: 0.9 }}", "eta is 0.9, but OpenVINO's operation has no threshold .* with --output"),
+        (
+            f"{PARAM} nms_param {{ eta: 0.9 }}",
+            "eta is 0.9, but OpenVINO's operation has no threshold .* with --cut prob, this machine",
+        ),
         (f"{PARAM} nms_param {{ top_k: 0 }}", "top_k is 0, which keeps no box"),
         ("num_classes: 4 keep_top_k: 0", "keep_top_k is 0, which keeps no box"),
         (

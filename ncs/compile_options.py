@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from caffe_io.net_state import add_state_options, stages_of
 from common.errors import UsageError
+
+from .inputs.order import ORDERS
 
 if TYPE_CHECKING:
     from .inputs.preprocessing import Options
@@ -28,6 +32,8 @@ class Wishes:
     batch: int | None = None
     outputs: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
+    channel_order: str | None = None
+    frozen: Mapping[str, Sequence[float]] = field(default_factory=dict)
     precision: str = "FP16"
 
 
@@ -48,12 +54,22 @@ def add_net_options(parser: argparse.ArgumentParser) -> None:
     )
     scale.add_argument("--scale_values", metavar="[V,V,V]", help="divisors of the channels, or NAME[V,V,V],...")
     training.add_argument(
+        "--channel_order",
+        choices=ORDERS,
+        help="the channels of the pictures that the net was trained on, for the runner (default: as the card says, else BGR)",
+    )
+    training.add_argument(
         "--reverse_input_channels", action="store_true", help="the net was trained on RGB; let it be fed BGR"
     )
     shapes = parser.add_argument_group("shapes and outputs, as in Model Optimizer")
     size = shapes.add_mutually_exclusive_group()
     size.add_argument("--input_shape", metavar="[N,C,H,W]", help="the shape of the input; [...],[...] of all inputs")
     size.add_argument("--batch", type=int, metavar="N", help="how many pictures the network takes at once")
+    shapes.add_argument(
+        "--freeze_placeholder_with_value",
+        metavar="NAME->[V,...]",
+        help="an input that always has these values, such as 'im_info->[600,800,1]'; the network then has it no longer",
+    )
     shapes.add_argument("--output", metavar="NAME[,NAME...]", help="end the net at these layers")
     shapes.add_argument(
         "--cut",
@@ -103,5 +119,22 @@ def read_net_options(options: argparse.Namespace) -> Wishes:
         batch=options.batch,
         outputs=outputs,
         cut=cut,
+        channel_order=options.channel_order,
+        frozen=_frozen(options.freeze_placeholder_with_value),
         precision=PRECISIONS[options.data_type],
     )
+
+
+def _frozen(text: str | None) -> dict[str, Sequence[float]]:
+    """Read the values of inputs: NAME->[V,...], or NAME->V. Raises UsageError for anything else."""
+    from .inputs.frozen import OPTION
+    from .inputs.notation import parse_values
+
+    if text is None:
+        return {}
+    # Model Optimizer also takes a single number without brackets.
+    bracketed = re.sub(r"->\s*([^\s\[(,]+)", r"->[\1]", text)
+    values = parse_values(OPTION, bracketed.replace("->", ""))
+    if not all(name for name, _ in values):
+        raise UsageError(f"{OPTION} {text}: names no input; expected NAME->[V,...], such as im_info->[600,800,1].")
+    return dict(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +11,7 @@ from caffe_io.caffe_pb2 import NetParameter, Phase
 from caffe_io.net_state import filter_net
 from caffe_io.prototxt import read_net
 from caffe_io.weights import read_weights
-from common.commands import LOGGER
-from common.errors import CardError, UsageError
+from common.errors import UsageError
 from common.files import file_hash
 from common.places import net_files
 
@@ -76,6 +74,8 @@ def load(sources: Sources, wishes: Wishes) -> Network:
     from common.card import SourceEntry, check_fits, plain_card, read_net_card
 
     from .inputs.batch import batch_of
+    from .inputs.frozen import freeze
+    from .inputs.order import agreed_order
     from .outputs import check_probabilities, model_outputs
     from .rest.part import finished
 
@@ -83,6 +83,7 @@ def load(sources: Sources, wishes: Wishes) -> Network:
     convert = _convert_file if is_model_file(sources.net) else _convert_caffe
     converted = convert(sources, wishes)
     model, shapes, preprocessing = converted.model, converted.shapes, converted.preprocessing
+    freeze(model, wishes.frozen)
     names = [source.get_any_name() for source in model.inputs]
     inputs = _describe(names, shapes, preprocessing, wishes.precision, str(sources.net))
     first = next((entry for entry in inputs if entry.is_picture), inputs[0])
@@ -94,10 +95,7 @@ def load(sources: Sources, wishes: Wishes) -> Network:
         print("  no card: classes and values are called 0, 1, ... (--card NAME.json says what the outputs mean)")
         channels = first.shape[1] if first.is_picture else 0
         net_card = plain_card(sources.name, channels, outputs.shapes, outputs.softmax, outputs.detections)
-    elif first.channels_reversed:
-        net_card = _fed_bgr(net_card, sources.card)
-    elif first.is_picture and first.shape[1] == 1:
-        net_card = _fed_gray(net_card, sources.card)
+    net_card = agreed_order(net_card, sources.card, first, wishes.channel_order)
     card_file = str(sources.card or sources.net)
     check_fits(net_card, first, outputs.shapes, card_file)
     check_probabilities(net_card, model, card_file, host)
@@ -127,6 +125,7 @@ class Converted:
 def _convert_caffe(sources: Sources, wishes: Wishes) -> Converted:
     """Convert a prototxt and a caffemodel."""
     from .converter import convert
+    from .inputs.frozen import unfrozen
     from .inputs.preprocessing import plan
     from .rest.part import blobs_by_name, split
 
@@ -139,7 +138,7 @@ def _convert_caffe(sources: Sources, wishes: Wishes) -> Converted:
         rest = split(filtered, wishes.cut, wishes.outputs, files[0])
         wishes = replace(wishes, outputs=rest.device_outputs + rest.sized)
     net = _shaped(unfiltered, weights, wishes, *files)
-    shapes = input_shapes(net, files[0])
+    shapes = unfrozen(input_shapes(net, files[0]), wishes.frozen, files[0])
     transforms = _transforms(sources, unfiltered, shapes, wishes)
     preprocessing = plan(shapes, wishes.preprocessing, transforms, files[0])
     outputs = rest.device_outputs if rest else wishes.outputs
@@ -150,6 +149,7 @@ def _convert_caffe(sources: Sources, wishes: Wishes) -> Converted:
 
 def _convert_file(sources: Sources, wishes: Wishes) -> Converted:
     """Bring a model of ONNX, TFLite or OpenVINO IR down to operations that the stick knows."""
+    from .inputs.frozen import unfrozen
     from .inputs.preprocessing import plan
     from .lowering.rebuild import rebuild
 
@@ -163,8 +163,9 @@ def _convert_file(sources: Sources, wishes: Wishes) -> Converted:
     if read.batch_note:
         print(f"  batch   1: {read.batch_note}")
     file = str(sources.net)
-    preprocessing = plan(read.shapes, wishes.preprocessing, {}, file)
-    return Converted(rebuild(read, preprocessing, file), read.shapes, preprocessing)
+    shapes = unfrozen(read.shapes, wishes.frozen, file)
+    preprocessing = plan(shapes, wishes.preprocessing, {}, file)
+    return Converted(rebuild(read, preprocessing, file), shapes, preprocessing)
 
 
 def _shaped(
@@ -263,24 +264,3 @@ def _describe(
             done["resize_to"] = list(found.uncropped)
         entries.append(describe_input(name, shapes[name], net_file, name in taken, precision, **done))
     return entries
-
-
-def _fed_gray(card: NetCard, file: Path | None) -> NetCard:
-    """Return the card of a net that takes grey pictures. One channel has no order, so another one on the card does no harm."""
-    if card.channel_order != "GRAY":
-        logging.getLogger(LOGGER).warning(
-            '%s: "channel_order" is "%s", but the net takes one channel, so it gets grey pictures. Write "GRAY" there.',
-            file,
-            card.channel_order,
-        )
-    return card.model_copy(update={"channel_order": "GRAY"})
-
-
-def _fed_bgr(card: NetCard, file: Path | None) -> NetCard:
-    """Return the card of a net that was trained on RGB, and reverses the channels itself. Raises CardError for others."""
-    if card.channel_order != "RGB":
-        raise CardError(
-            f'{file}: "channel_order" is "{card.channel_order}", but --reverse_input_channels is for a net that was trained '
-            'on RGB. Leave the option out, or set "channel_order" to "RGB".'
-        )
-    return card.model_copy(update={"channel_order": "BGR"})

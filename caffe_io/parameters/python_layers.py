@@ -1,7 +1,7 @@
 """Layers of type Python whose code is known, so that they become layers of other types and no code is run.
 
-A row of KNOWN: module and class -> what makes the known layer. Training does this unless --python-layers lets the net run the
-code itself; the converter always does.
+A row of KNOWN: module and class -> what makes the known layer. Training does this unless --python-layers or --python-layer
+lets the net run the code itself; the converter always does.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ Known = Callable[[LayerParameter, "Phase.ValueType"], bool]
 """Turns a layer into the known one, for a phase; returns False if it has settings that the known one lacks."""
 
 
-def with_known_layers(net: NetParameter, path: str) -> NetParameter:
-    """Return `net`, which was filtered for its phase, with the known layers in place of those of type Python."""
+def with_known_layers(net: NetParameter, path: str, runs: Callable[[str], bool] = lambda module: False) -> NetParameter:
+    """Return `net`, which was filtered for its phase, with the known layers in place of those of type Python.
+
+    Layers whose module `runs` stay as they are.
+    """
     changed = NetParameter()
     changed.CopyFrom(net)
     for layer in changed.layer:
-        if layer.type != "Python":
+        if layer.type != "Python" or runs(layer.python_param.module):
             continue
         python = layer.python_param
         make = KNOWN.get((python.module, python.layer))

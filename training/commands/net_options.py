@@ -84,24 +84,31 @@ def select_gpu(gpu: str) -> None:
 
 
 def add_python_layers(parser: argparse.ArgumentParser) -> None:
-    """Add --python-layers."""
-    parser.add_argument(
+    """Add --python-layers and --python-layer."""
+    code = parser.add_mutually_exclusive_group()
+    code.add_argument(
         "--python-layers",
         action="store_true",
         help="run the code that the prototxt's layers of type Python name; it may do anything, so only if you trust it",
     )
+    code.add_argument(
+        "--python-layer",
+        action="append",
+        metavar="MODULE",
+        help="run such code of this module alone, as the prototxt names it; may be given several times",
+    )
 
 
 def python_code(options: argparse.Namespace) -> PythonCode:
-    """Return what --python-layers allows. If it is given, modules of the current folder, and `caffe`, can be imported."""
+    """Return what these options allow. If one is given, modules of the current folder, and `caffe`, can be imported."""
     from common.places import ROOT
 
     from ..layers import PythonCode
 
-    if not options.python_layers:
+    if not (options.python_layers or options.python_layer):
         return PythonCode.REFUSED
     sys.path += [str(Path.cwd()), str(ROOT / "python")]
-    return PythonCode.REPORTED
+    return PythonCode(None if options.python_layers else frozenset(options.python_layer))
 
 
 def choose_device() -> torch.device:

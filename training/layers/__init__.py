@@ -155,7 +155,7 @@ def make_layer(param: LayerParameter, context: Context) -> Layer:
 
     Raises LayerError for a type that is refused, with the reason, and for an unknown one, with the nearest and all known.
     """
-    if param.type == "Python" and context.python_code is not PythonCode.REFUSED:
+    if param.type == "Python" and context.python_code.allows(param.python_param.module):
         return Python(param, context)
     if reason := layer_type(param.type).not_trained:
         raise LayerError(f'layer "{param.name}" is of type {param.type}: {reason}')

@@ -7,8 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -31,14 +30,29 @@ Shape = tuple[int, ...]
 _MOST_AXES = 32
 
 
-class PythonCode(Enum):
-    """Whether layers of type Python may run the code that they name, and what becomes of that code's exceptions."""
+@dataclass(frozen=True)
+class PythonCode:
+    """Which modules layers of type Python may run (None: any), and what becomes of their code's exceptions.
 
-    REFUSED = "refused"
-    # A LayerError names the layer and the exception.
-    REPORTED = "reported"
-    # The exception itself, as in pycaffe, whose scripts may catch it.
-    RAISED = "raised"
+    A LayerError names the layer and the exception, unless they are `raised` as they are, as in pycaffe, whose scripts may
+    catch them.
+    """
+
+    modules: frozenset[str] | None
+    raised: bool = False
+
+    REFUSED: ClassVar[PythonCode]
+    REPORTED: ClassVar[PythonCode]
+    RAISED: ClassVar[PythonCode]
+
+    def allows(self, module: str) -> bool:
+        """Whether the code of `module` may run."""
+        return self.modules is None or module in self.modules
+
+
+PythonCode.REFUSED = PythonCode(frozenset())
+PythonCode.REPORTED = PythonCode(None)
+PythonCode.RAISED = PythonCode(None, raised=True)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from caffe_io.caffe_pb2 import LayerParameter
 
-from .base import Layer, PythonCode, Shape
+from .base import Layer, Shape
 from .blob import Blob, BlobVec, Memory
 
 
@@ -117,7 +117,7 @@ class Python(Layer):
         try:
             yield
         except Exception as error:
-            if self.context.python_code is PythonCode.RAISED:
+            if self.context.python_code.raised:
                 raise
             p = self.param.python_param
             raise self.error(f"{p.module}.{p.layer} failed {where} ({type(error).__name__}: {error}).") from error

@@ -68,8 +68,7 @@ class Net:
         self.path = path
         self.context = Context(phase, device or torch.device("cpu"), seed=seed, python_code=python_code)
         self.context.generator.manual_seed(seed)
-        if python_code is PythonCode.REFUSED:
-            self.param = with_known_layers(self.param, path)
+        self.param = with_known_layers(self.param, path, python_code.allows)
         check_net(NetGraph(self.param), path, param)
         if with_splits:
             self.param = insert_splits(self.param)

@@ -71,7 +71,7 @@ def test_layers_of_type_python_run_only_with_an_option(tmp_path: Path) -> None:
     assert refused.code == 1
     assert 'layer "loss" is of type Python: code that a prototxt names runs only if you say so' in refused.err
     assert not (tmp_path / "py_iter_1.caffemodel").exists()
-    done = subprocess.run([*program, "train", "--solver", "s.prototxt", "--python-layers"], **options)
+    done = subprocess.run([*program, "train", "--solver", "s.prototxt", "--python-layer", "my_layers"], **options)
     assert done.returncode == 0, done.stderr
     # The gradient of each weight is -2: one step takes it from 0 to 0.5, and y from 0 to 1.
     np.testing.assert_array_equal(read_weights(tmp_path / "py_iter_1.caffemodel")["fc"][0], np.full((3, 2), 0.5))

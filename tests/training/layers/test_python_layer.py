@@ -64,7 +64,9 @@ def settings(name: str, text: str = "") -> str:
 
 
 def test_refused_unless_allowed() -> None:
-    with pytest.raises(LayerError, match=r'layer "p" is of type Python: code that a prototxt names .*--python-layers'):
+    with pytest.raises(
+        LayerError, match=r'layer "p" is of type Python: code that a prototxt names .*--python-layer MODULE'
+    ):
         net_of(f'bottom: "data" {settings("Scaled")}', PythonCode.REFUSED)
 
 
@@ -130,3 +132,18 @@ def test_weights_are_saved_and_loaded(tmp_path: Path) -> None:
         assert other.load("w.caffemodel").copied == ["p"]
     other.forward({"data": torch.ones(2, 3)})
     np.testing.assert_array_equal(other.blobs["y"].detach(), np.full((2, 3), 7))
+
+
+def test_one_module_alone() -> None:
+    only = PythonCode(frozenset({"no_such_module"}))
+    with pytest.raises(LayerError, match="runs only if you say so"):
+        net_of(f'bottom: "data" {settings("Scaled")}', only)
+    with pytest.raises(LayerError, match=r"no_such_module\.X failed when it was made"):
+        net_of('python_param { module: "no_such_module" layer: "X" }', only)
+
+
+def test_a_known_layer_runs_its_code_if_it_may() -> None:
+    known = 'bottom: "data" bottom: "data" python_param { module: "pyloss" layer: "EuclideanLossLayer" }'
+    assert net_of(known, PythonCode.REFUSED).layers[-1].param.type == "EuclideanLoss"
+    with pytest.raises(LayerError, match=r"pyloss\.EuclideanLossLayer failed when it was made"):
+        net_of(known, PythonCode(frozenset({"pyloss"})))

@@ -122,6 +122,7 @@ class FaceAnalyzer:
         self.detector_name = name if self._detector and self._sought else ""
         level = faces[0].eye_level if faces else None
         self._eye_level = EYE_LEVEL if level is None else level
+        self._margin = faces[0].crop_margin if faces else 0.0
 
     def analyze(self, picture: NDArray[np.uint8], box: Face | None = None) -> Analysis:
         """Return the faces of a picture (BGR uint8, height x width x 3) and the answers about them, surest face first.
@@ -156,7 +157,7 @@ class FaceAnalyzer:
             return Found((None,))
         faces = [face for face in self._detector.detect(picture) if min(face.box[2:]) >= self._smallest]
         height, width = picture.shape[:2]
-        cropped = why_cropped(faces, height, width, self._eye_level) if self.runner.face_cards else ""
+        cropped = why_cropped(faces, height, width, self._eye_level, self._margin) if self.runner.face_cards else ""
         return Found((None,) if cropped else tuple(faces), cropped, (time.perf_counter() - begun) * 1e3)
 
     def answer(self, picture: NDArray[np.uint8], found: Found) -> Analysis:
@@ -216,16 +217,22 @@ def default_detector(graph: Path) -> str:
     return "res10" if (graph / f"{FACE_FINDER}.json").is_file() else "haar"
 
 
-def why_cropped(found: Sequence[Face], height: int, width: int, eye_level: float = EYE_LEVEL) -> str:
+def why_cropped(
+    found: Sequence[Face], height: int, width: int, eye_level: float = EYE_LEVEL, margin: float = 0.0
+) -> str:
     """Return why a picture of height x width is cropped to a face already, as those of UTKFace are, or "" if it is not.
 
-    The rule: it shows one face, and what would be cut out for the net, with the eyes at `eye_level`, is the picture or nearly so.
+    The rule: it shows one face, and what would be cut out for the net, with the eyes at `eye_level` and with `margin`, is the
+    picture or nearly so.
     """
     if len(found) != 1:
         return ""
     square = square_of(found[0], eye_level)
-    left, top = (point - place * square.side for point, place in zip(square.pivot, square.place, strict=True))
-    share = overlap((left, top, square.side, square.side), (0, 0, width, height))
+    left, top = (
+        point - (place + margin) * square.side for point, place in zip(square.pivot, square.place, strict=True)
+    )
+    side = square.side * (1 + 2 * margin)
+    share = overlap((left, top, side, side), (0, 0, width, height))
     if share < CROP_OVERLAP:
         return ""
     return f"{100 * share:.0f} % of the picture are what would be cut out for its only face"

@@ -10,6 +10,7 @@ if __name__ == "__main__":
     import common.process.start  # noqa: F401 (what it does has to come first)
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from common.commands import Parser, run
@@ -18,7 +19,7 @@ from common.files import atomic_file
 from common.messages import known_names
 from common.places import ROOT
 
-from .face_net import database_options, files
+from .face_net import CUTS, database_options, files
 from .table import NETS
 
 
@@ -30,6 +31,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--database_options", action="store_true", help="write nothing, but print create_lmdb's options for the nets"
     )
+    parser.add_argument("--cut", choices=CUTS, help="the cards say that the faces are cut as in this data set")
     options = parser.parse_args(argv)
     for name in options.names:
         if name not in NETS:
@@ -38,7 +40,8 @@ def main(argv: Sequence[str]) -> None:
         if options.database_options:
             print(*database_options(NETS[name]))
             continue
-        for file, text in files(NETS[name]).items():
+        net = replace(NETS[name], cut=CUTS[options.cut]) if options.cut else NETS[name]
+        for file, text in files(net).items():
             with atomic_file(options.out / name / file, force=True) as temporary:
                 temporary.write_text(text)
 

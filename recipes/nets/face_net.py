@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter, Phase, SolverParameter
 from caffe_io.prototxt import to_text
@@ -23,8 +23,6 @@ BATCH, TEST_BATCH = 64, 50
 FINETUNE_ITERATIONS = 300
 SETTLE_ITERATIONS = 60
 """The statistics remember some ten (layers.STATISTICS_KEPT)."""
-UTKFACE_EYES = 0.29
-"""The height of the eyes in UTKFace's crops (docs/faces.md has the measurement). The recipes cut other sets alike."""
 _MATRIX = "data/soft/years.binaryproto"
 _AUGMENTED: dict[str, Any] = {
     "augment": {
@@ -49,6 +47,17 @@ class Picture:
     scale: float = 1.0
 
 
+class Cut(NamedTuple):
+    """How the faces were cut that a net learns from, in the terms of a card. docs/faces.md has the measurements."""
+
+    crop_margin: float
+    eye_level: float
+
+
+CUTS = {"utkface": Cut(0.0, 0.29), "adience": Cut(0.4, 0.34)}
+"""Data set -> how its own crops are cut. The recipes cut other sets as UTKFace."""
+
+
 @dataclass(frozen=True)
 class FaceNet:
     """A net: its name, its tasks with the weights of their losses, its layers, and its training."""
@@ -59,8 +68,7 @@ class FaceNet:
     body: Callable[[Layers], str]
     """Adds everything from "data" to the features, and returns their blob."""
     iterations: int
-    eye_level: float | None = UTKFACE_EYES
-    """The height of the eyes in the faces that it learns from; None: as `cut_faces` has it."""
+    cut: Cut = CUTS["utkface"]
     head: Callable[[Layers, str, str, int], str] = scores
     """(layers, task, features, outputs) adds the scores of a task, and returns their blob."""
     dropout: float = 0.3
@@ -212,9 +220,8 @@ def card(net: FaceNet) -> dict[str, Any]:
             reading = {"read": "expected_value", "bins": [int(value) for value in task.bins]}
         readings.append({"blob": f"{name}_prob", "task": name, **reading})
     order = "BGR" if len(net.picture.mean) == 3 else "GRAY"
-    card = {"name": net.name, "channel_order": order, "resize": "stretch", "crop_margin": 0.0}
-    level = {} if net.eye_level is None else {"eye_level": net.eye_level}
-    return {**card, **level, "outputs": readings}
+    card = {"name": net.name, "channel_order": order, "resize": "stretch"}
+    return {**card, **net.cut._asdict(), "outputs": readings}
 
 
 def card_text(net: FaceNet) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import bknet, levi_hassner, lmtcnn, resnet18, wide_resnet
-from .face_net import FaceNet, Picture
+from .face_net import CUTS, FaceNet, Picture
 from .residual import residual
 
 _FACE = Picture(side=72, crop=64, mean=(105.0, 118.0, 151.0), scale=1 / 60)
@@ -17,7 +17,7 @@ def _levi_hassner(name: str, task: str) -> FaceNet:
         name,
         {task: 1.0},
         picture=_ADIENCE,
-        eye_level=None,
+        cut=CUTS["adience"],
         body=levi_hassner.body,
         head=levi_hassner.head,
         dropout=0,
@@ -33,7 +33,7 @@ def _lmtcnn(first: int, second: int) -> FaceNet:
         f"LMTCNN-{first}-{second}",
         {"adience_age": 1.0, "gender": 1.0},
         picture=replace(_ADIENCE, scale=1 / 60),
-        eye_level=None,
+        cut=CUTS["adience"],
         body=lmtcnn.lmtcnn(first, second),
         dropout=0,
         iterations=lmtcnn.ITERATIONS,
@@ -77,7 +77,7 @@ NETS: dict[str, FaceNet] = {
             {"adience_age": 1.0, "gender": 0.5},
             body=residual(24, 48, 96, 160),
             iterations=2000,
-            eye_level=None,
+            cut=CUTS["adience"],
             picture=_FACE,
         ),
         FaceNet(

@@ -98,6 +98,16 @@ def test_where_the_eyes_are_in_a_crop_is_on_the_card(tmp_path: Path, monkeypatch
             assert bool(opened.analyze(one_colour(GREEN, 200, 200)).cropped) is is_crop
 
 
+def test_the_margin_on_the_card_belongs_to_the_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Adience's crops the eyes are 0.22 of the picture apart, at 41 % of its height."""
+    face = eyes(44, 100, 82)
+    monkeypatch.setattr(analyzer, "open_detector", lambda name, graph: Finds(face))
+    for margin, is_crop in ((0.0, False), (0.4, True)):
+        graph = write_graph(tmp_path / str(margin), card_of(eye_level=0.34, crop_margin=margin))
+        with FaceAnalyzer(graph, "CPU", detector="haar") as opened:
+            assert bool(opened.analyze(one_colour(GREEN, 200, 200)).cropped) is is_crop
+
+
 def test_two_faces_are_no_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with analyzer_that_finds(monkeypatch, tmp_path, eyes(78, 100, 75), eyes(20, 100, 75)) as opened:
         assert len(opened.analyze(one_colour(GREEN, 200, 200)).faces) == 2

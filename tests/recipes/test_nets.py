@@ -16,6 +16,7 @@ from caffe_io.prototxt import read_solver
 from common.card import read_net_card
 from common.places import ROOT
 from kits.commands import inside
+from recipes.nets.__main__ import main as write_nets
 from recipes.nets.face_net import BATCH, FaceNet, deploy, files, outputs, train_test
 from recipes.nets.table import NETS
 from training.nets.net import Net
@@ -62,6 +63,16 @@ def test_the_card_and_the_training_file_are_right(net: FaceNet) -> None:
     if net.training:
         read_training_file(ROOT / "prototxt" / net.name / "training.json")
     assert read_solver(ROOT / "prototxt" / net.name / "solver.prototxt").max_iter == net.iterations
+
+
+def test_cards_say_how_the_faces_were_cut(tmp_path: Path) -> None:
+    """Adience's crops are wider than UTKFace's. A recipe may train a net for Adience on UTKFace."""
+    cuts = {name: (net.cut.crop_margin, net.cut.eye_level) for name, net in NETS.items()}
+    assert cuts["FaceResAdience"] == cuts["LeviHassnerAge"] == cuts["LMTCNN-2-1"] == (0.4, 0.34)
+    assert cuts["FaceRes"] == cuts["ResNet18"] == (0.0, 0.29)
+    write_nets(["--out", str(tmp_path), "--cut", "utkface", "FaceResAdience"])
+    card = read_net_card(tmp_path / "FaceResAdience/card.json")
+    assert (card.crop_margin, card.eye_level) == (0.0, 0.29)
 
 
 @pytest.mark.parametrize("net", NETS.values(), ids=NETS)

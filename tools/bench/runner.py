@@ -15,6 +15,7 @@ from __future__ import annotations
 if __name__ == "__main__":
     import common.process.start  # noqa: F401 (what it does has to come first)
 
+import os
 import re
 import statistics
 import subprocess
@@ -228,7 +229,8 @@ def main(argv: Sequence[str]) -> None:
 
     with tempfile.TemporaryDirectory(prefix="moka-bench-") as temporary:
         figures = measure(Path(temporary), options.pictures, options.rounds)
-    print(f"{processor()}, {cores()} cores; photographs of 1280x720 with 3 faces\n\n{table(figures)}")
+    machine = f"{processor()}, {cores()} cores, load average {os.getloadavg()[1]:.1f} over five minutes"
+    print(f"{machine}; photographs of 1280x720 with 3 faces\n\n{table(figures)}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ ROOM = Room(
     "From a trained caffemodel to what a device runs.",
     {
         "compile": Verb("ncs.compile", "turn a caffemodel into OpenVINO IR (FP16), a Myriad X blob and a model card"),
+        "blob_server": Verb(
+            "ncs.blob_server.command", "compile what the package blobconverter sends, on this machine", "page"
+        ),
         "mean": Verb("ncs.mean", "write a mean.binaryproto as .npy: float32, channels x height x width, BGR"),
         "types": Verb("ncs.list_types", "list the layer types that are converted, left out or refused"),
     },

@@ -66,10 +66,17 @@ def _windows(operation: Operation, x: Output) -> tuple[list[int], list[int], lis
     reach = [(count - 1) * stride + side for count, stride, side in zip(counts, strides, kernel, strict=True)]
     auto = str(found["auto_pad"])
     if auto in ("same_upper", "same_lower"):
-        more = [max(0, far - extent) for far, extent in zip(reach, size, strict=True)]
+        wholes = [-(-extent // stride) for extent, stride in zip(size, strides, strict=True)]
+        more = [
+            max(0, (whole - 1) * stride + side - extent)
+            for whole, stride, side, extent in zip(wholes, strides, kernel, size, strict=True)
+        ]
         begin = [(pad + 1) // 2 if auto == "same_lower" else pad // 2 for pad in more]
     elif auto == "valid":
         begin = [0] * len(size)
+    axes = zip(kernel, strides, begin, size, counts, strict=True)
+    if any(pad >= side or (count - 1) * stride - pad >= extent for side, stride, pad, extent, count in axes):
+        raise operation.error("some of its windows lie in the padding alone. Export the net with less padding.")
     # What the windows do not reach needs no padding.
     end = [max(0, far - extent - pad) for far, extent, pad in zip(reach, size, begin, strict=True)]
     return kernel, strides, begin, end
@@ -100,8 +107,9 @@ def _divisors(
 ) -> Array:
     """Return the number of pixels that count, for each window: height x width.
 
-    With exclude-pad these are the picture's own. Otherwise they are those of the picture and of the declared padding for
-    ceil_torch, and the whole kernel for any other rounding.
+    With exclude-pad, and where nothing is padded, these are the picture's own. Otherwise the padding counts too. What lies
+    beyond it counts for the rounding "ceil", and not for "ceil_torch": PyTorch and ONNX do so, although OpenVINO's CPU
+    plugin does not.
     """
     sides = []
     torch_way = str(operation.attributes["rounding_type"]) == "ceil_torch"
@@ -109,11 +117,11 @@ def _divisors(
         first, last = declared[axis], declared[axis + 2]
         starts = np.arange(count) * stride - first
         ends = starts + kernel
-        if exclude_pad:
+        if exclude_pad or not any(declared):
             sides.append(np.minimum(ends, extent) - np.maximum(starts, 0))
         elif torch_way:
             sides.append(np.minimum(ends, extent + last) - starts)
         else:
             sides.append(np.full(count, kernel))
-    divisors: Array = np.maximum(np.outer(*sides), 1).astype(np.float32)
+    divisors: Array = np.outer(*sides).astype(np.float32)
     return divisors

@@ -31,6 +31,10 @@ def read(values, arrays):
     model = (
         core.read_model(values["model"], values["weights"]) if values["weights"] else core.read_model(values["model"])
     )
+    if model.get_sinks():
+        raise Problem(
+            "keeps a state from one run to the next, which a blob does not. Export the net with its state as inputs."
+        )
     if values["outputs"]:
         model = _cut(model, values["outputs"])
     note = _fix_shapes(model, values["shapes"], values["batch"])
@@ -40,6 +44,8 @@ def read(values, arrays):
     # Before passes merge tensors, which then have the names of both.
     names = [_output_name(result) for result in model.get_results()]
     apply_moc_transformations(model, cf=True)
+    # Anew, because one from an old IR would insist on its old version.
+    model = openvino.Model(model.get_results(), model.get_parameters(), model.get_friendly_name())
     openvino.serialize(model, values["xml"], values["bin"], version="IR_V11")
     return {"inputs": inputs, "outputs": names, "note": note}, {}
 

@@ -15,7 +15,7 @@ from ..errors import ConversionError
 from ..inputs.preprocessing import Preprocessing
 from ..inputs.shapes import pictures
 from ..ir import name_nodes, place_of
-from ..layers.layer import reshaped, shape
+from ..layers.layer import constant, reshaped, shape
 from .operation import Operation, is_float
 from .reading import ModelFile
 from .table import LOWERINGS
@@ -113,8 +113,13 @@ def _finish(read: ModelFile, made: Mapping[str, list[Output]], inputs: list[Node
         if name in heads.values():
             continue
         top = made_for(port, made)
+        if not is_float(top):
+            top = op.convert(top, "f32").output(0)
         kind = top.get_node().get_type_name()
-        if place_of(top) in heads or top.get_node().get_output_size() > 1 or kind in ("Parameter", "Constant"):
+        if kind == "TopK":
+            # 2021.4.2 drops a Reshape that changes nothing, and the output's name with it. No half is smaller.
+            top = op.maximum(top, constant(-65504.0)).output(0)
+        elif place_of(top) in heads or top.get_node().get_output_size() > 1 or kind in ("Parameter", "Constant"):
             top = reshaped(top, shape(top))
         if kind == "Constant":
             raise ConversionError(

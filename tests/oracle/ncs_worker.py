@@ -3,7 +3,9 @@
 One JSON object a line on stdin, one a line on stdout:
   {"engine": "caffe", "model", "weights", "pictures", "answers"}   pycaffe; pictures with the mean subtracted already
   {"engine": "openvino", "model", "weights", "pictures", "answers"}   openvino 2021.4.2 on the CPU, in float32 arithmetic
-`pictures` is a .npy of N x C x H x W, `answers` the .npz to write: blob name -> one row for each picture.
+  {"engine": "openvino_feed", "model", "weights", "pictures", "answers"}   the same, of float32 numbers for several inputs
+`pictures` is a .npy of N x C x H x W, or a .npz of the inputs by name. `answers` is the .npz to write: blob name -> one row
+for each picture.
 """
 
 import json
@@ -37,7 +39,16 @@ def run_openvino(request, pictures):
     return [loaded.infer({source: picture[None]}) for picture in pictures]
 
 
-ENGINES = {"caffe": run_caffe, "openvino": run_openvino}
+def run_feed(request, pictures):
+    from openvino.inference_engine import IECore
+
+    engine = IECore()
+    network = engine.read_network(model=request["model"], weights=request["weights"])
+    loaded = engine.load_network(network, "CPU", config={"ENFORCE_BF16": "NO"})
+    return [loaded.infer(dict(pictures))]
+
+
+ENGINES = {"openvino_feed": run_feed, "caffe": run_caffe, "openvino": run_openvino}
 
 
 def main():

@@ -23,7 +23,7 @@ VERBS = {
         "unpack",
     ],
     "training": ["train", "test", "time", "upgrade", "draw", "extract_features", "import_torch", "device_query"],
-    "ncs": ["compile", "mean", "types"],
+    "ncs": ["compile", "blob_server", "mean", "types"],
     "inference": ["infer", "devices", "serve", "bundle"],
     "evaluation": ["evaluate", "compare", "cross_validate", "report"],
 }

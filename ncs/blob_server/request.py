@@ -15,7 +15,10 @@ VERSIONS = ("2021.4", "2022.1")
 LARGEST_CONFIG = 1 << 16
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 _TRUE = ("true", "1", "yes")
-_PASSED_ON = ("mean_values", "scale_values", "scale", "input_shape", "output", "batch", "data_type")
+_PASSED_ON = (
+    *("mean_values", "scale_values", "scale", "input_shape", "output", "batch", "data_type"),
+    "freeze_placeholder_with_value",
+)
 """Options of Model Optimizer that `compile` has too, with the same meaning."""
 _SWITCHES = ("reverse_input_channels",)
 _WITHOUT_EFFECT = ("framework", "model_name", "output_dir", "input", "progress", "silent", "input_model", "input_proto")

@@ -18,7 +18,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 ROOMS = sorted(path.parent.name for path in ROOT.glob("*/__main__.py"))
 OUTPUTS = {"data", "models", "graph", "demo_out"}
 """Folders that commands write, and that no checkout has."""
-HOSTS = {"susanqq.github.io"}
+HOSTS = {"susanqq.github.io", "127.0.0.1"}
 """The only hosts that a document may link to."""
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")

@@ -135,8 +135,8 @@ _NO_FILES = (
     'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: HEIGHT dim: WIDTH } } }'
 )
 _ON_THE_HOST = (
-    "how many boxes it finds depends on the picture, and a compiled net has fixed sizes. End the net before it with "
-    "--output, and read the boxes from those maps."
+    "how many boxes it finds depends on the picture, and a compiled net has fixed sizes. Name its bottoms with --cut: this "
+    "machine then computes it from what the device gives."
 )
 _NO_INDICES = "it picks by indices, and a device is fed pictures. Compute it before the net."
 

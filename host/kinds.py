@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .boxes import Floats, detection_output, prior_box
+from .yolo import yolo_output
 
 if TYPE_CHECKING:
     from common.cards.host import ConcatStep, PermuteStep, ReshapeStep, SigmoidStep, SoftmaxStep
@@ -47,4 +48,5 @@ KINDS: dict[str, Callable[[Any, Sequence[Floats]], Floats]] = {
     "sigmoid": _sigmoid,
     "prior_box": prior_box,
     "detection_output": detection_output,
+    "yolo_output": yolo_output,
 }

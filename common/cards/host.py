@@ -121,7 +121,40 @@ class DetectionOutputStep(JsonObject):
     rows: Size = Field(description="a size of at least 1: how many rows the output has, for all pictures of a batch")
 
 
+class YoloOutputStep(JsonObject):
+    """Chooses boxes from the last maps of a YOLO net: YoloDetectionOutput and Yolov3DetectionOutput."""
+
+    kind: Literal["yolo_output"] = Field(description="yolo_output")
+    inputs: Annotated[Inputs, Field(min_length=1)] = Field(description=_INPUTS)
+    output: Name = Field(description=_OUTPUT)
+    classes: Size = Field(description="a size of at least 1: the number of classes; their labels begin with 1")
+    scores: Literal["softmax", "sigmoid"] = Field(
+        description="softmax or sigmoid: whether a box has one class (YOLO v2), or any number of them (YOLO v3)"
+    )
+    anchors: list[Annotated[list[Annotated[list[Number], Field(min_length=2, max_length=2)]], Field(min_length=1)]] = (
+        Field(description="a list of pairs for each input: width and height of its boxes as shares of the picture")
+    )
+    confidence_threshold: Number = Field(description="a number: scores up to it do not count")
+    nms_threshold: Number = Field(description="a number: boxes that overlap a better one by more are dropped")
+    rows: Size = Field(description="a size of at least 1: how many rows the output has")
+
+    @model_validator(mode="after")
+    def _check_anchors(self) -> Self:
+        if len(self.anchors) != len(self.inputs):
+            raise rule(
+                f'"host.anchors" has {len(self.anchors)} lists; expected one for each of {len(self.inputs)} inputs.'
+            )
+        return self
+
+
 HostStep = Annotated[
-    ReshapeStep | PermuteStep | ConcatStep | SoftmaxStep | SigmoidStep | PriorBoxStep | DetectionOutputStep,
+    ReshapeStep
+    | PermuteStep
+    | ConcatStep
+    | SoftmaxStep
+    | SigmoidStep
+    | PriorBoxStep
+    | DetectionOutputStep
+    | YoloOutputStep,
     Field(discriminator="kind"),
 ]

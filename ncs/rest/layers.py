@@ -13,8 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from caffe_io.caffe_pb2 import LayerParameter, PriorBoxParameter
+from caffe_io.caffe_pb2 import (
+    LayerParameter,
+    PriorBoxParameter,
+    YoloDetectionOutputParameter,
+    Yolov3DetectionOutputParameter,
+)
 from caffe_io.parameters.prior_boxes import box_sizes, picture_size, steps_of, variances_of
+from caffe_io.parameters.yolo import AnchorError, Anchors, yolo3_anchors, yolo_anchors
 from caffe_io.text.layer_place import place_of
 
 from ..errors import ConversionError
@@ -122,6 +128,50 @@ def _detection_output(layer: HostLayer, shapes: Sequence[Shape]) -> Settings:
     }
 
 
+def _yolo(layer: HostLayer, shapes: Sequence[Shape]) -> Settings:
+    param = layer.parameter.yolo_detection_output_param
+    try:
+        anchors = yolo_anchors(param, shapes)
+    except AnchorError as error:
+        raise layer.error(str(error)) from error
+    return {
+        "kind": "yolo_output",
+        "scores": "softmax",
+        # The fork takes a score of the threshold itself.
+        "confidence_threshold": _short(np.nextafter(np.float32(param.confidence_threshold), np.float32(-np.inf))),
+        **_yolo_boxes(param, anchors, shapes),
+    }
+
+
+def _yolo3(layer: HostLayer, shapes: Sequence[Shape]) -> Settings:
+    param = layer.parameter.yolov3_detection_output_param
+    try:
+        anchors = yolo3_anchors(param, shapes)
+    except AnchorError as error:
+        raise layer.error(str(error)) from error
+    return {
+        "kind": "yolo_output",
+        "scores": "sigmoid",
+        "confidence_threshold": _short(param.confidence_threshold),
+        **_yolo_boxes(param, anchors, shapes),
+    }
+
+
+def _yolo_boxes(
+    param: YoloDetectionOutputParameter | Yolov3DetectionOutputParameter, anchors: Anchors, shapes: Sequence[Shape]
+) -> Settings:
+    boxes = sum(len(pairs) * shape[2] * shape[3] for pairs, shape in zip(anchors, shapes, strict=True))
+    # Of the classes of one box only the best is kept, because the others overlap it wholly.
+    each = 1 if param.nms_threshold <= 1 else param.num_classes
+    return {
+        "classes": param.num_classes,
+        "anchors": [[[_short(side) for side in pair] for pair in pairs] for pairs in anchors],
+        # The fork drops a box whose overlap is the threshold itself.
+        "nms_threshold": _short(np.nextafter(np.float32(param.nms_threshold), np.float32(-np.inf))),
+        "rows": boxes * each,
+    }
+
+
 def _short(value: float) -> float:
     """Return a float32 with the fewest digits that are it."""
     return float(str(np.float32(value)))
@@ -136,6 +186,8 @@ HOST_LAYERS: dict[str, Callable[[HostLayer, Sequence[Shape]], Settings]] = {
     "Reshape": _reshape,
     "Sigmoid": _sigmoid,
     "Softmax": _softmax,
+    "YoloDetectionOutput": _yolo,
+    "Yolov3DetectionOutput": _yolo3,
 }
 """Type of a layer -> how its step is made."""
 EXTRA_BOTTOMS = {"DetectionOutput": 3}

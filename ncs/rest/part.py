@@ -122,6 +122,7 @@ def finished(part: HostPart, model: Model, sized: Mapping[str, Shape], batch: in
         {blob: shape for blob, shape in after.items() if blob not in read},
         before.softmax - read | {blob for blob, step in last.items() if step.kind == "softmax"},
         {blob: step.classes for blob, step in last.items() if step.kind == "detection_output"}
+        | {blob: step.classes + 1 for blob, step in last.items() if step.kind == "yolo_output"}
         | {blob: count for blob, count in before.detections.items() if blob not in read},
     )
 

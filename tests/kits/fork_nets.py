@@ -25,7 +25,7 @@ def fork_net(text: str, outputs: Sequence[str], seed: int = 0) -> ForkNet:
     first = net.layer[0]
     dims = list(first.input_param.shape[0].dim)
     random = np.random.default_rng(seed)
-    weights = _weights(net, random.standard_normal((PICTURES, *dims[1:])).astype(np.float32), seed)
+    weights = random_weights(net, seed)
     first.name, first.top[0] = "bytes", "bytes"
     power = LayerParameter(name="spread", type="Power", bottom=["bytes"], top=["data"])
     power.power_param.scale, power.power_param.shift = 0.015625, -2
@@ -38,8 +38,10 @@ def fork_net(text: str, outputs: Sequence[str], seed: int = 0) -> ForkNet:
     )
 
 
-def _weights(net: NetParameter, pictures: Floats, seed: int) -> dict[str, list[Floats]]:
-    """Fill the weights, and take the statistics of the pictures as the stored ones."""
+def random_weights(net: NetParameter, seed: int) -> dict[str, list[Floats]]:
+    """Fill the weights of a net of the zoo, and take the statistics of random pictures as the stored ones."""
+    dims = list(net.layer[0].input_param.shape[0].dim)
+    pictures = np.random.default_rng(seed).standard_normal((PICTURES, *dims[1:])).astype(np.float32)
     room = NetParameter()
     room.CopyFrom(net)
     room.layer[0].input_param.shape[0].dim[0] = len(pictures)

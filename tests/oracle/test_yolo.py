@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from common.cards.host import YoloOutputStep
+from host.kinds import KINDS
 from kits.ncs import Floats
 from kits.oracle import saw
-from kits.training_layers import layer_of, run
+from kits.training_layers import layer_of, param_of, run
+from ncs.rest.layers import HOST_LAYERS, HostLayer
 
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(300)]
 HEADER = np.array([0, 2, 0], np.int32).tobytes() + np.array([0], np.int64).tobytes()
@@ -55,6 +59,17 @@ def chosen(rows: Floats, threshold: float) -> Floats:
     return np.stack(columns, 1).astype(np.float32)
 
 
+def on_the_host(text: str, bottoms: Sequence[Floats]) -> Floats:
+    """Return what the step of --cut makes of the same maps, without the rows after its last one."""
+    param = param_of(text)
+    settings = HOST_LAYERS[param.type](HostLayer(param, "n.prototxt"), [bottom.shape for bottom in bottoms])
+    step = YoloOutputStep.model_validate({**settings, "inputs": list(param.bottom), "output": "y"})
+    rows = KINDS["yolo_output"](step, bottoms)
+    kept = rows[:, :, rows[0, 0, :, 0] == 0]
+    assert rows[0, 0, kept.shape[2] :, 0].max(initial=-1) == -1
+    return kept if kept.size else np.array([0, *[-1] * 6], np.float32).reshape(1, 1, 1, 7)
+
+
 def compare(found: Floats, expected: Floats) -> None:
     if not len(expected):
         expected = np.array([[0, -1, -1, -1, -1, -1, -1]], np.float32)
@@ -91,6 +106,7 @@ def test_yolo_v3(seed: int, tmp_path: Path) -> None:
     layer, _ = layer_of(text, *(bottom.shape for bottom in bottoms))
     expected = chosen(np.concatenate(rows), overlap)
     compare(run(layer, *bottoms)[0], expected)
+    compare(on_the_host(text, bottoms), expected)
     saw("Yolov3DetectionOutput", "forward")
 
 
@@ -110,5 +126,7 @@ def test_yolo_v2(seed: int, tmp_path: Path) -> None:
     )
     text = f'type: "YoloDetectionOutput" bottom: "x" top: "y" yolo_detection_output_param {{ {setting} }}'
     layer, _ = layer_of(text, maps.shape)
-    compare(run(layer, maps)[0], chosen(rows[rows[:, 1] >= least], overlap))
+    expected = chosen(rows[rows[:, 1] >= least], overlap)
+    compare(run(layer, maps)[0], expected)
+    compare(on_the_host(text, [maps]), expected)
     saw("YoloDetectionOutput", "forward")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from common.messages import shape_text
+from caffe_io.parameters.yolo import BEFORE_CLASSES, AnchorError, Anchors, yolo3_anchors, yolo_anchors
 
 from ..base import Layer, Shape
 from ..gradients import without_gradient
 from .suppression import best_first, kept_boxes
-
-# x, y, width, height and whether there is a thing at all.
-_BEFORE_CLASSES = 5
 
 
 class _YoloOutput(Layer):
@@ -29,21 +26,18 @@ class _YoloOutput(Layer):
     of 0 and -1.
     """
 
-    classes: int
     boxes: int
     threshold: float
+    anchors: list[Tensor]
 
-    def checked(self, shapes: list[Shape]) -> list[Shape]:
-        """Check the bottoms; return the shape of the top, whose number of rows only `forward` knows."""
-        if not (self.classes and self.boxes):
-            raise self.error("num_classes and num_box must be at least 1.")
-        channels = self.boxes * (_BEFORE_CLASSES + self.classes)
-        for number, shape in enumerate(shapes):
-            if len(shape) != 4 or shape[0] != 1 or shape[1] != channels or shape[2] != shape[3]:
-                raise self.error(
-                    f"its bottom {number} is {shape_text(shape)}; expected 1x{channels}xSxS, {_BEFORE_CLASSES} + "
-                    f"{self.classes} numbers for each of {self.boxes} boxes. The fork takes one square picture at a time."
-                )
+    def prepare(self, find: Callable[[], Anchors], boxes: int, threshold: float) -> list[Shape]:
+        """Take what `find` says of the boxes; return the shape of the top, whose number of rows only `forward` knows."""
+        try:
+            self.anchors = [torch.tensor(pairs) for pairs in find()]
+        except AnchorError as error:
+            raise self.error(str(error)) from error
+        self.boxes = boxes
+        self.threshold = threshold
         return [(1, 1, 1, 7)]
 
     def raw(self, x: Tensor) -> Tensor:
@@ -92,56 +86,36 @@ class YoloDetectionOutput(_YoloOutput):
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.yolo_detection_output_param
-        self.classes, self.boxes, self.threshold = p.num_classes, p.num_box, p.nms_threshold
-        if p.coords != 4:
-            raise self.error(f"coords is {p.coords}; expected 4.")
-        if len(p.biases) < 2 * self.boxes:
-            raise self.error(f"has {len(p.biases)} biases; expected 2 for each of {self.boxes} boxes.")
-        return self.checked(shapes)
+        return self.prepare(lambda: yolo_anchors(p, shapes), p.num_box, p.nms_threshold)
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         p, size = self.param.yolo_detection_output_param, bottoms[0].shape[2]
         raw = self.raw(bottoms[0])
-        anchors = torch.tensor(p.biases).reshape(-1, 2)[: self.boxes] / size
-        best, labels = raw[:, _BEFORE_CLASSES:].softmax(1).max(1)
+        best, labels = raw[:, BEFORE_CLASSES:].softmax(1).max(1)
         # Scores of the threshold itself count.
         least = float(np.nextafter(np.float32(p.confidence_threshold), np.float32(-np.inf)))
-        return self.top(bottoms, labels, raw[:, 4].sigmoid() * best, self.corners(raw, anchors, size), least)
+        corners = self.corners(raw, self.anchors[0], size)
+        return self.top(bottoms, labels, raw[:, 4].sigmoid() * best, corners, least)
 
 
 class Yolov3DetectionOutput(_YoloOutput):
     """YOLO v3's: each box has every class whose sigmoid times the objectness is above confidence_threshold.
 
-    There are `mask_group_num` bottoms. `mask` has the numbers of the boxes of each in turn, `biases` widths and heights of all
-    boxes in pixels, and `anchors_scale` how many pixels wide a cell is.
+    caffe_io/parameters/yolo.py says what the other fields mean.
     """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.yolov3_detection_output_param
-        self.classes, self.boxes, self.threshold = p.num_classes, p.num_box, p.nms_threshold
-        if len(shapes) != p.mask_group_num:
-            raise self.error(f"has {len(shapes)} bottoms, but mask_group_num is {p.mask_group_num}.")
-        if len(p.mask) != self.boxes * len(shapes) or len(p.anchors_scale) < len(shapes):
-            raise self.error(
-                f"has {len(p.mask)} numbers in mask and {len(p.anchors_scale)} in anchors_scale; expected {self.boxes} "
-                f"(num_box) and 1 for each of {len(shapes)} bottoms."
-            )
-        if len(p.biases) < 2 * (max(p.mask, default=0) + 1):
-            raise self.error(f"has {len(p.biases)} biases; expected 2 for each box that mask names.")
-        if not all(p.anchors_scale[: len(shapes)]):
-            raise self.error("anchors_scale is 0; expected how many pixels wide a cell is.")
-        return self.checked(shapes)
+        return self.prepare(lambda: yolo3_anchors(p, shapes), p.num_box, p.nms_threshold)
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        p = self.param.yolov3_detection_output_param
-        biases = torch.tensor(p.biases)[: len(p.biases) // 2 * 2].reshape(-1, 2)
-        masks = torch.tensor(p.mask).reshape(len(bottoms), self.boxes)
+        least = self.param.yolov3_detection_output_param.confidence_threshold
         labels, scores, corners = [], [], []
-        for bottom, mask, pixels in zip(bottoms, masks, p.anchors_scale, strict=False):
-            raw, size = self.raw(bottom), bottom.shape[2]
-            own = raw[:, _BEFORE_CLASSES:].sigmoid() * raw[:, 4:5].sigmoid()
-            box, label = (own > p.confidence_threshold).nonzero(as_tuple=True)
+        for bottom, anchors in zip(bottoms, self.anchors, strict=True):
+            raw = self.raw(bottom)
+            own = raw[:, BEFORE_CLASSES:].sigmoid() * raw[:, 4:5].sigmoid()
+            box, label = (own > least).nonzero(as_tuple=True)
             labels.append(label)
             scores.append(own[box, label])
-            corners.append(self.corners(raw, biases[mask] / (size * pixels), size)[box])
-        return self.top(bottoms, torch.cat(labels), torch.cat(scores), torch.cat(corners), p.confidence_threshold)
+            corners.append(self.corners(raw, anchors, bottom.shape[2])[box])
+        return self.top(bottoms, torch.cat(labels), torch.cat(scores), torch.cat(corners), least)

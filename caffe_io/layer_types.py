@@ -127,7 +127,8 @@ _NONE: Count = (0, 0)
 
 _NO_CODE = (
     "code that a prototxt names runs only if you say so, because it may do anything. If you trust it, give "
-    "--python-layer MODULE, or --python-layers for all modules, to train or test; or run the net from a script that imports caffe."
+    "--python-layer MODULE, or --python-layers for all modules, to train or test; or run the net from a script that imports "
+    "caffe."
 )
 _SSD_DATA = "it is the SSD fork's. "
 _NO_FILES = (

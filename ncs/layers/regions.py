@@ -7,6 +7,7 @@ import math
 import numpy as np
 import openvino.opset1 as op
 import openvino.opset2 as op2
+import openvino.opset4 as op4
 from openvino import Output
 
 from caffe_io.parameters.anchors import anchors, proposal_problem
@@ -33,11 +34,6 @@ def proposal(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         )
     if math.prod(info) not in (3, 4):
         raise layer.error(f"its third bottom is {shape_text(info)}; expected 1 x 3 (height, width, scale) or 1 x 4.")
-    if len(layer.parameter.top) > 1:
-        raise layer.error(
-            f'its second top "{layer.parameter.top[1]}" holds scores, which the operation of a device does not give. '
-            "Take that top out, with the Silence layer that reads it."
-        )
     settings = {
         "base_size": np.uint32(p.base_size),
         "pre_nms_topn": np.uint32(p.pre_nms_topn),
@@ -54,7 +50,13 @@ def proposal(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         "box_coordinate_scale": 1.0,
         "framework": "",
     }
-    return [op.proposal(inputs[0], inputs[1], reshaped(inputs[2], [math.prod(info)]), settings).output(0)]
+    picture = reshaped(inputs[2], [math.prod(info)])
+    if len(layer.parameter.top) == 1:
+        return [op.proposal(inputs[0], inputs[1], picture, settings).output(0)]
+    # Only opset4's gives the scores, too.
+    regions, found = op4.proposal(inputs[0], inputs[1], picture, settings).outputs()
+    rows = [p.post_nms_topn, 1] if layer.parameter.HasField("python_param") else [p.post_nms_topn]
+    return [regions, reshaped(found, rows)]
 
 
 def roi_pooling(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:

@@ -20,7 +20,6 @@ PS = "psroi_pooling_param { spatial_scale: 1 group_size: 2 output_dim: 2 }"
         ("Proposal", ["1 2 4 4", "1 8 4 4", "1 3"], BOXES, "expected N x 2 x H x W"),
         ("Proposal", ["2 2 4 4", "2 4 4 4", "1 3"], BOXES, "one picture at a time"),
         ("Proposal", ["1 2 4 4", "1 4 4 4", "1 6"], BOXES, "its third bottom is 1x6"),
-        ("Proposal", ["1 2 4 4", "1 4 4 4", "1 3"], f'top: "scores" {BOXES}', 'second top "scores" holds scores'),
         ("ROIPooling", ["1 2 4 4", "3 5"], "", "pooled_h and pooled_w"),
         ("ROIPooling", ["1 2 4 4", "3 4"], "roi_pooling_param { pooled_h: 2 pooled_w: 2 }", "and R x 5"),
         ("PSROIPooling", ["1 9 4 4", "3 5"], PS, "output_dim x group_size x group_size channels"),

@@ -1548,15 +1548,19 @@ class DropoutParameter(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DROPOUT_RATIO_FIELD_NUMBER: _builtins.int
+    SCALE_TRAIN_FIELD_NUMBER: _builtins.int
     dropout_ratio: _builtins.float
+    scale_train: _builtins.bool
+    """Of forks: whether to divide by the share that is kept in TRAIN, or to multiply by it in TEST."""
     def __init__(
         self,
         *,
         dropout_ratio: _builtins.float | None = ...,
+        scale_train: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dropout_ratio", b"dropout_ratio"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dropout_ratio", b"dropout_ratio", "scale_train", b"scale_train"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropout_ratio", b"dropout_ratio"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropout_ratio", b"dropout_ratio", "scale_train", b"scale_train"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

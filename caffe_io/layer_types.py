@@ -255,7 +255,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "Reorg": LayerType(fork="YOLO", in_place=InPlace.REFUSED),
     "ReorgYolo": LayerType(fork="Model Optimizer", in_place=InPlace.REFUSED),
     "ShuffleChannel": LayerType(fork="ShuffleNet", in_place=InPlace.REFUSED),
-    "YoloDetectionOutput": LayerType(fork="YOLO", not_converted=_ON_THE_HOST),
+    "YoloDetectionOutput": LayerType((1, 2), fork="YOLO", not_converted=_ON_THE_HOST),
     "Yolov3DetectionOutput": LayerType(_SOME, fork="YOLO", not_converted=_ON_THE_HOST),
     "Upsample": LayerType((1, 2), fork="SegNet and YOLO", in_place=InPlace.REFUSED),
     # Losses, and Accuracy

@@ -19,7 +19,7 @@ _BEFORE_CLASSES = 5
 def yolo_output(step: YoloOutputStep, inputs: Sequence[Floats]) -> Floats:
     """Return 1 x 1 x rows x 7: 0, label from 1 on, score, xmin, ymin, xmax, ymax, the best first.
 
-    An input is 1 x (boxes x (5 + classes)) x S x S. With "softmax", a box has its best class alone; with "sigmoid", all whose
+    An input is 1 x (boxes x (5 + classes)) x H x W. With "softmax", a box has its best class alone; with "sigmoid", all whose
     scores are above the threshold. Rows after the last one begin with -1.
     """
     parts = [_candidates(step, maps, anchors) for maps, anchors in zip(inputs, step.anchors, strict=True)]
@@ -36,10 +36,10 @@ def yolo_output(step: YoloOutputStep, inputs: Sequence[Floats]) -> Floats:
 
 def _candidates(step: YoloOutputStep, maps: Floats, anchors: Sequence[Sequence[float]]) -> Floats:
     """Return the rows of one map whose scores are above the threshold, cell by cell, box by box and class by class."""
-    boxes, size = len(anchors), maps.shape[2]
-    raw = maps.reshape(boxes, _BEFORE_CLASSES + step.classes, size, size).transpose(2, 3, 0, 1)
-    y, x = np.mgrid[:size, :size].astype(np.float32)[..., None]
-    centre = (np.stack([x, y], -1) + _sigmoid(raw[..., :2])) / np.float32(size)
+    boxes, (height, width) = len(anchors), maps.shape[2:]
+    raw = maps.reshape(boxes, _BEFORE_CLASSES + step.classes, height, width).transpose(2, 3, 0, 1)
+    y, x = np.mgrid[:height, :width].astype(np.float32)[..., None]
+    centre = (np.stack([x, y], -1) + _sigmoid(raw[..., :2])) / np.array([width, height], np.float32)
     with np.errstate(over="ignore"):
         half = np.exp(raw[..., 2:4]) * np.array(anchors, np.float32) / 2
     corners = np.concatenate([centre - half, centre + half], -1).reshape(-1, 4)

@@ -19,14 +19,19 @@ class AnchorError(ValueError):
 
 
 def yolo_anchors(param: YoloDetectionOutputParameter, shapes: Sequence[Sequence[int]]) -> Anchors:
-    """Return the boxes of YOLO v2's only map; `biases` are in cells. Raises AnchorError."""
+    """Return the boxes of YOLO v2's maps, the same for each; `biases` are in cells. Raises AnchorError."""
     _check_maps(param.num_classes, param.num_box, shapes)
+    if any(shape[2] != shape[3] for shape in shapes):
+        found = ", ".join(map(shape_text, shapes))
+        raise AnchorError(
+            f"its bottoms are {found}; expected as many rows as columns, because the fork takes no others."
+        )
     if param.coords != 4:
         raise AnchorError(f"coords is {param.coords}; expected 4.")
     if len(param.biases) < 2 * param.num_box:
         raise AnchorError(f"has {len(param.biases)} biases; expected 2 for each of {param.num_box} boxes.")
-    sides = [side / shapes[0][2] for side in param.biases]
-    return [list(zip(sides[0::2], sides[1::2], strict=False))[: param.num_box]]
+    pairs = list(zip(param.biases[0::2], param.biases[1::2], strict=False))[: param.num_box]
+    return [[(width / shape[3], height / shape[2]) for width, height in pairs] for shape in shapes]
 
 
 def yolo3_anchors(param: Yolov3DetectionOutputParameter, shapes: Sequence[Sequence[int]]) -> Anchors:
@@ -49,20 +54,20 @@ def yolo3_anchors(param: Yolov3DetectionOutputParameter, shapes: Sequence[Sequen
         raise AnchorError("anchors_scale is 0; expected how many pixels wide a cell is.")
     found: Anchors = []
     for number, shape in enumerate(shapes):
-        whole = shape[2] * param.anchors_scale[number]
+        height, width = (size * param.anchors_scale[number] for size in shape[2:])
         mask = param.mask[number * param.num_box : (number + 1) * param.num_box]
-        found.append([(param.biases[2 * box] / whole, param.biases[2 * box + 1] / whole) for box in mask])
+        found.append([(param.biases[2 * box] / width, param.biases[2 * box + 1] / height) for box in mask])
     return found
 
 
 def _check_maps(classes: int, boxes: int, shapes: Sequence[Sequence[int]]) -> None:
-    """Raise AnchorError unless each map is 1 x (boxes x (5 + classes)) x S x S, as the fork computes it."""
+    """Raise AnchorError unless each map is 1 x (boxes x (5 + classes)) x H x W; the fork mixes the boxes of several pictures."""
     if not (classes and boxes):
         raise AnchorError("num_classes and num_box must be at least 1.")
     channels = boxes * (BEFORE_CLASSES + classes)
     for number, shape in enumerate(shapes):
-        if len(shape) != 4 or shape[0] != 1 or shape[1] != channels or shape[2] != shape[3]:
+        if len(shape) != 4 or shape[0] != 1 or shape[1] != channels:
             raise AnchorError(
-                f"its bottom {number} is {shape_text(shape)}; expected 1x{channels}xSxS, {BEFORE_CLASSES} + {classes} numbers "
-                f"for each of {boxes} boxes. The fork takes one square picture at a time."
+                f"its bottom {number} is {shape_text(shape)}; expected 1x{channels}xHxW, {BEFORE_CLASSES} + {classes} numbers "
+                f"for each of {boxes} boxes. The fork takes one picture at a time."
             )

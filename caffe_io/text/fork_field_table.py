@@ -79,20 +79,22 @@ HARMLESS: dict[str, str] = {
 
 _CROP = "crop to a square with crop_size, or resize when the database is made"
 _RATE = "Caffe 1.0's learning-rate policies (fixed, step, multistep, exp, inv, poly, sigmoid) lack it"
+_BATCHES = "in TRAIN, the fork takes the statistics of parts of a batch. Use that batch size"
 # Field -> its default in the fork, which changes nothing, and what to do about any other value.
 NEUTRAL: dict[str, tuple[str, str]] = {
     "BatchNormParameter.relu": ("false", "write a ReLU layer after it"),
-    "BatchNormParameter.stats_batch_size": ("0", "use that batch size"),
+    "BatchNormParameter.stats_batch_size": ("0", _BATCHES),
     "BatchNormParameter.update_global_stats": ("false", "choose with use_global_stats"),
     "ConvolutionParameter.relu": ("false", "write a ReLU layer after it"),
     "DataParameter.shuffle": ("false", "shuffle when the database is made (create_lmdb.sh --shuffle)"),
     "DropoutParameter.sample_weights_test": ("false", "Caffe's Dropout changes nothing in the TEST phase"),
-    "DropoutParameter.scale_train": ("true", "Caffe's Dropout scales in the TRAIN phase, not in TEST"),
     "InnerProductParameter.normalize": ("false", "Caffe's InnerProduct uses the weights as they are"),
     "InnerProductParameter.relu": ("false", "write a ReLU layer after it"),
     "LossParameter.label_smoothing": ("0", "use InfogainLoss with a matrix of the smoothed labels"),
     "LossParameter.pre_fixed_normalizer": ("1", "multiply loss_weight"),
     "LossParameter.weight_by_label_freqs": ("false", "use InfogainLoss with the weights on the diagonal"),
+    "InterpParameter.align_corners": ("true", "Interp aligns the corners"),
+    "NetParameter.bn_stats_batch_size": ("0", _BATCHES),
     "PoolingParameter.avg_include_pad": ("true", "Caffe's average divides by the padded window"),
     "PoolingParameter.axis": ("1", "Caffe pools over the axes after the channels"),
     "SolverParameter.clip_weights": ("-1", "Caffe clips gradients only (clip_gradients)"),
@@ -107,6 +109,7 @@ NEUTRAL: dict[str, tuple[str, str]] = {
     "TransformationParameter.crop_height": ("0", _CROP),
     "TransformationParameter.crop_w": ("0", _CROP),
     "TransformationParameter.crop_width": ("0", _CROP),
+    "Yolov3DetectionOutputParameter.gaussian_box": ("false", "boxes of Gaussian YOLO v3 have other numbers"),
 }
 
 _RESIZE = (

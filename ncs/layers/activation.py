@@ -72,9 +72,12 @@ def threshold(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
 
 
 def dropout(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
-    """Pass the bottom on: Caffe scales in training, so the TEST phase changes nothing."""
+    """Pass the bottom on: Caffe scales in training, so the TEST phase changes nothing; a fork may have it the other way round."""
     layer.refuse_training("drop numbers by chance")
-    return inputs
+    param = layer.parameter.dropout_param
+    if param.scale_train or param.dropout_ratio == 0:
+        return inputs
+    return [op.multiply(inputs[0], constant(1 - param.dropout_ratio)).output(0)]
 
 
 def _leaks(layer: TrainedLayer) -> bool:

@@ -29,12 +29,11 @@ def darknets_boxes(
     The net's input has the map in every `cell`-th pixel, which a convolution of 1 x 1 with that stride takes out. A region
     drops boxes that overlap others of their class, so its boxes are made too small for that, and then as large as they are.
     """
-    channels, size = maps.shape[0], maps.shape[1]
-    sides = size * cell
+    channels, height, width = maps.shape
     small = 1e-4 if section == "region" else 1.0
     names = ",".join(f"{side * small:.9g}" for side in anchors.ravel())
     (folder / "n.cfg").write_text(
-        f"[net]\nwidth={sides}\nheight={sides}\nchannels={channels}\n"
+        f"[net]\nwidth={width * cell}\nheight={height * cell}\nchannels={channels}\n"
         f"[convolutional]\nfilters={channels}\nsize=1\nstride={cell}\npad=0\nactivation=linear\n"
         f"[{section}]\nanchors={names}\nclasses={classes}\nnum={len(anchors)}\nthresh=0.0000001\n"
         + ("softmax=1\n" if section == "region" else f"mask={','.join(map(str, range(len(anchors))))}\n")
@@ -42,7 +41,7 @@ def darknets_boxes(
     weights = np.concatenate([np.zeros(channels), np.eye(channels).ravel()]).astype(np.float32)
     (folder / "n.weights").write_bytes(HEADER + weights.tobytes())
     net = cv2.dnn.readNetFromDarknet(str(folder / "n.cfg"), str(folder / "n.weights"))
-    blob = np.zeros((1, channels, sides, sides), np.float32)
+    blob = np.zeros((1, channels, height * cell, width * cell), np.float32)
     blob[0, :, ::cell, ::cell] = maps
     net.setInput(blob)
     rows = net.forward()
@@ -87,8 +86,8 @@ def test_yolo_v3(seed: int, tmp_path: Path) -> None:
     least, overlap = round(float(random.uniform(0.05, 0.5)), 3), round(float(random.uniform(0.2, 0.7)), 3)
     bottoms, rows = [], []
     for group, cell in enumerate(cells):
-        size = int(random.integers(1, 9))
-        maps = random.normal(size=(1, boxes * (5 + classes), size, size)).astype(np.float32)
+        height, width = (int(n) for n in random.integers(1, 9, 2))
+        maps = random.normal(size=(1, boxes * (5 + classes), height, width)).astype(np.float32)
         bottoms.append(maps)
         own = mask[group * boxes : (group + 1) * boxes]
         where, _, scores = darknets_boxes(maps[0], biases[own], cell, tmp_path, classes, "yolo")
@@ -113,20 +112,26 @@ def test_yolo_v3(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(30))
 def test_yolo_v2(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
-    classes, boxes, size = int(random.integers(1, 7)), int(random.integers(1, 6)), int(random.integers(1, 9))
+    classes, boxes = int(random.integers(1, 7)), int(random.integers(1, 6))
     biases = np.round(random.uniform(0.3, 3, (boxes, 2)), 2)
     least, overlap = round(float(random.uniform(0.02, 0.4)), 3), round(float(random.uniform(0.2, 0.7)), 3)
-    maps = random.normal(size=(1, boxes * (5 + classes), size, size)).astype(np.float32)
-    where, _, scores = darknets_boxes(maps[0], biases, 4, tmp_path, classes, "region")
-    label = scores.argmax(1)
-    rows = np.concatenate([label[:, None] + 1, scores.max(1)[:, None], where], 1)
+    bottoms, rows = [], []
+    for size in random.integers(1, 9, 1 + seed % 2):
+        maps = random.normal(size=(1, boxes * (5 + classes), size, size)).astype(np.float32)
+        bottoms.append(maps)
+        # biases are in cells, which are of 4 pixels here.
+        where, _, scores = darknets_boxes(maps[0], biases, 4, tmp_path, classes, "region")
+        label = scores.argmax(1)
+        rows.append(np.concatenate([label[:, None] + 1, scores.max(1)[:, None], where], 1))
+    found = np.concatenate(rows)
     setting = (
         f"num_classes: {classes} num_box: {boxes} confidence_threshold: {least} nms_threshold: {overlap} "
         + " ".join(f"biases: {side}" for side in biases.ravel())
     )
-    text = f'type: "YoloDetectionOutput" bottom: "x" top: "y" yolo_detection_output_param {{ {setting} }}'
-    layer, _ = layer_of(text, maps.shape)
-    expected = chosen(rows[rows[:, 1] >= least], overlap)
-    compare(run(layer, maps)[0], expected)
-    compare(on_the_host(text, [maps]), expected)
+    names = " ".join(f'bottom: "b{number}"' for number in range(len(bottoms)))
+    text = f'type: "YoloDetectionOutput" {names} top: "y" yolo_detection_output_param {{ {setting} }}'
+    layer, _ = layer_of(text, *(bottom.shape for bottom in bottoms))
+    expected = chosen(found[found[:, 1] >= least], overlap)
+    compare(run(layer, *bottoms)[0], expected)
+    compare(on_the_host(text, bottoms), expected)
     saw("YoloDetectionOutput", "forward")

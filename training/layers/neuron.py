@@ -49,6 +49,8 @@ class Dropout(Layer):
     """In TRAIN, set each number to 0 with probability dropout_ratio, and divide the others by (1 - dropout_ratio).
 
     In TEST nothing changes. Refused in TRAIN are the ratios that Caffe refuses, and 1, which in Caffe only gives NaN.
+
+    With scale_train: false of a fork, TRAIN divides nothing, and TEST multiplies by (1 - dropout_ratio).
     """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
@@ -58,11 +60,16 @@ class Dropout(Layer):
         return shapes
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        if not self.training or self.ratio == 0:
+        scale_train = self.param.dropout_param.scale_train
+        if self.ratio == 0 or (not self.training and scale_train):
             return bottoms
+        if not self.training:
+            return [bottoms[0] * (1 - self.ratio)]
         # Drawn on the CPU, where the generator is, so that every device drops the same numbers.
         kept = torch.empty_like(bottoms[0], device="cpu").bernoulli_(1 - self.ratio, generator=self.context.generator)
-        return [bottoms[0] * kept.mul_(1 / (1 - self.ratio)).to(bottoms[0].device)]
+        if scale_train:
+            kept.mul_(1 / (1 - self.ratio))
+        return [bottoms[0] * kept.to(bottoms[0].device)]
 
 
 class ELU(Layer):

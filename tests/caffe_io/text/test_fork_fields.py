@@ -104,7 +104,7 @@ def test_relu6_param_is_relu_param() -> None:
     ("block", "neutral", "other", "advice"),
     [
         ("pooling_param", "avg_include_pad: true", "avg_include_pad: false", "padded window"),
-        ("dropout_param", "scale_train: true", "scale_train: false", "in the TRAIN phase"),
+        ("dropout_param", "sample_weights_test: false", "sample_weights_test: true", "in the TEST phase"),
         ("loss_param", "label_smoothing: 0.0", "label_smoothing: 0.1", "InfogainLoss"),
         ("data_param", "shuffle: false", "shuffle: true", "--shuffle"),
         ("transform_param", "crop_h: 0", "crop_h: 224", "crop_size"),

@@ -40,3 +40,10 @@ def test_prelu(shared: bool) -> None:
     got = run_net(f'{X} layer {{ name: "y" type: "PReLU" bottom: "x" top: "y" {param} }}', picture, {"y": [slope]})["y"]
     x = (picture.astype(np.float32) - 128) * np.float32(0.03)
     np.testing.assert_allclose(got, np.where(x > 0, x, x * slope.reshape(-1, 1, 1)), rtol=1e-5, atol=1e-5)
+
+
+def test_dropout_of_a_fork_that_scales_in_test() -> None:
+    text = 'layer { name: "d" type: "Dropout" bottom: "data" top: "d" dropout_param { %s scale_train: false } }'
+    x = pixels()
+    np.testing.assert_allclose(run_net(text % "dropout_ratio: 0.25", x)["d"], (x - 128.0) * 0.75, rtol=1e-6)
+    np.testing.assert_allclose(run_net(text % "dropout_ratio: 0", x)["d"], x - 128.0, rtol=1e-6)

@@ -170,3 +170,15 @@ def test_gradient() -> None:
 def test_a_bottom_without_channels() -> None:
     with pytest.raises(LayerError, match="2 or more axes"):
         layer_of('type: "PReLU" bottom: "x" top: "y"', (3,))
+
+
+def test_dropout_of_a_fork_that_scales_in_test() -> None:
+    """scale_train: false of py-faster-rcnn's Caffe: whole numbers in TRAIN, the kept share of them in TEST."""
+    text = 'type: "Dropout" bottom: "x" top: "y" dropout_param { dropout_ratio: 0.25 scale_train: false }'
+    x = np.arange(1, 1001, dtype=np.float32)
+    layer, _ = layer_of(text, x.shape, phase=TEST)
+    np.testing.assert_allclose(run(layer, x)[0], 0.75 * x, rtol=1e-6)
+    layer, _ = layer_of(text, x.shape)
+    top = run(layer, x)[0]
+    assert set(np.unique(top / x)) == {0, 1}
+    assert 700 < (top > 0).sum() < 800

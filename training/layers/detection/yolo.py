@@ -18,8 +18,8 @@ from .suppression import best_first, kept_boxes
 class _YoloOutput(Layer):
     """What both have in common.
 
-    Bottoms are 1 x (boxes x (5 + classes)) x S x S: for each box of each cell x, y, width, height, objectness and class
-    scores. The fork draws them from square maps alone, and mixes the boxes of several pictures, so both are refused.
+    Bottoms are 1 x (boxes x (5 + classes)) x H x W: for each box of each cell x, y, width, height, objectness and class
+    scores. The fork mixes the boxes of several pictures, so a batch is refused.
 
     The top is 1 x 1 x M x 7: 0, label from 1 on, score, xmin, ymin, xmax, ymax as fractions of the picture, the best first.
     A box is dropped if a better one, of any class, overlaps it by nms_threshold or more. Without any box, the top is one row
@@ -41,22 +41,18 @@ class _YoloOutput(Layer):
         return [(1, 1, 1, 7)]
 
     def raw(self, x: Tensor) -> Tensor:
-        """Bring a bottom to S S boxes x (5 + classes), cell by cell, and in a cell box by box."""
-        size = x.shape[2]
-        return (
-            x.detach()
-            .float()
-            .reshape(self.boxes, -1, size, size)
-            .permute(2, 3, 0, 1)
-            .reshape(size * size * self.boxes, -1)
-        )
+        """Bring a bottom to H W boxes x (5 + classes), cell by cell, and in a cell box by box."""
+        height, width = x.shape[2:]
+        apart = x.detach().float().reshape(self.boxes, -1, height, width).permute(2, 3, 0, 1)
+        return apart.reshape(height * width * self.boxes, -1)
 
-    def corners(self, raw: Tensor, anchors: Tensor, size: int) -> Tensor:
-        """Decode xmin, ymin, xmax, ymax; `anchors` are boxes x 2, in units of the picture's sides."""
-        rows, columns = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    def corners(self, raw: Tensor, anchors: Tensor, size: Sequence[int]) -> Tensor:
+        """Decode xmin, ymin, xmax, ymax; `anchors` are boxes x 2, in units of the picture's sides, `size` is the map's."""
+        height, width = size
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         cells = torch.stack([columns, rows], -1).reshape(-1, 1, 2).to(raw)
-        pairs = raw.reshape(size * size, self.boxes, -1)
-        centre = (cells + pairs[..., :2].sigmoid()) / size
+        pairs = raw.reshape(height * width, self.boxes, -1)
+        centre = (cells + pairs[..., :2].sigmoid()) / raw.new_tensor([width, height])
         half = pairs[..., 2:4].exp() * anchors.to(raw) / 2
         return torch.cat([centre - half, centre + half], -1).reshape(-1, 4)
 
@@ -81,7 +77,7 @@ class _YoloOutput(Layer):
 class YoloDetectionOutput(_YoloOutput):
     """YOLO v2's: each box has the class with the highest softmax, and that times the objectness is its score.
 
-    `biases` are widths and heights of the boxes, in cells.
+    `biases` are widths and heights of the boxes, in cells. There are one or two bottoms, with as many rows as columns.
     """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
@@ -89,13 +85,17 @@ class YoloDetectionOutput(_YoloOutput):
         return self.prepare(lambda: yolo_anchors(p, shapes), p.num_box, p.nms_threshold)
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        p, size = self.param.yolo_detection_output_param, bottoms[0].shape[2]
-        raw = self.raw(bottoms[0])
-        best, labels = raw[:, BEFORE_CLASSES:].softmax(1).max(1)
+        threshold = np.float32(self.param.yolo_detection_output_param.confidence_threshold)
+        labels, scores, corners = [], [], []
+        for bottom, anchors in zip(bottoms, self.anchors, strict=True):
+            raw = self.raw(bottom)
+            best, label = raw[:, BEFORE_CLASSES:].softmax(1).max(1)
+            labels.append(label)
+            scores.append(raw[:, 4].sigmoid() * best)
+            corners.append(self.corners(raw, anchors, bottom.shape[2:]))
         # Scores of the threshold itself count.
-        least = float(np.nextafter(np.float32(p.confidence_threshold), np.float32(-np.inf)))
-        corners = self.corners(raw, self.anchors[0], size)
-        return self.top(bottoms, labels, raw[:, 4].sigmoid() * best, corners, least)
+        least = float(np.nextafter(threshold, np.float32(-np.inf)))
+        return self.top(bottoms, torch.cat(labels), torch.cat(scores), torch.cat(corners), least)
 
 
 class Yolov3DetectionOutput(_YoloOutput):
@@ -117,5 +117,5 @@ class Yolov3DetectionOutput(_YoloOutput):
             box, label = (own > least).nonzero(as_tuple=True)
             labels.append(label)
             scores.append(own[box, label])
-            corners.append(self.corners(raw, anchors, bottom.shape[2])[box])
+            corners.append(self.corners(raw, anchors, bottom.shape[2:])[box])
         return self.top(bottoms, torch.cat(labels), torch.cat(scores), torch.cat(corners), least)

@@ -9,6 +9,9 @@ import numpy as np
 from ..blobs import Array
 from ..caffe_pb2 import ProposalParameter
 
+_LEAST = 1e-4
+_MOST = 1e4
+
 
 def anchors(param: ProposalParameter) -> Array:
     """Return the anchors of the first cell, A x 4: xmin, ymin, xmax and ymax in pixels, both ends included.
@@ -33,8 +36,8 @@ def proposal_problem(param: ProposalParameter) -> str:
         return (
             "needs at least one ratio and one scale, such as ratio: 0.5 ratio: 1 ratio: 2 scale: 8 scale: 16 scale: 32."
         )
-    if min(*param.ratio, *param.scale) <= 0:
-        return "has a ratio or scale of 0 or less; expected more than 0."
+    if not all(_LEAST <= number <= _MOST for number in (*param.ratio, *param.scale)):
+        return f"has a ratio or scale outside {_LEAST:g} to {_MOST:g}."
     if not (param.feat_stride and param.base_size and param.pre_nms_topn and param.post_nms_topn):
         return "has 0 for feat_stride, base_size, pre_nms_topn or post_nms_topn; expected at least 1."
     return ""

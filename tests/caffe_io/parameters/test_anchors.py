@@ -30,7 +30,9 @@ def test_the_anchors_of_faster_rcnn() -> None:
     ("settings", "problem"),
     [
         ({}, "needs at least one ratio"),
-        ({"ratio": [1], "scale": [0]}, "a ratio or scale of 0"),
+        ({"ratio": [1], "scale": [0]}, "a ratio or scale outside 0.0001 to 10000."),
+        ({"ratio": [float("nan")], "scale": [1]}, "a ratio or scale outside"),
+        ({"ratio": [1], "scale": [float("inf")]}, "a ratio or scale outside"),
         ({"ratio": [1], "scale": [1], "post_nms_topn": 0}, "has 0 for feat_stride"),
         ({"ratio": [1], "scale": [1]}, ""),
     ],

@@ -159,7 +159,8 @@ def _parts(begin: Tensor, size: Tensor, count: int, most: int, whole: bool = Tru
     offset = begin[:, None]
     first = steps[:, :-1].floor() + offset if whole else (steps[:, :-1] + offset).floor()
     last = steps[:, 1:].ceil() + offset if whole else (steps[:, 1:] + offset).ceil()
-    return first.clamp(0, most).long(), last.clamp(0, most).long()
+    # A region of NaN or infinity is an empty one.
+    return first.nan_to_num(0).clamp(0, most).long(), last.nan_to_num(0).clamp(0, most).long()
 
 
 def _rounded(values: Tensor) -> Tensor:

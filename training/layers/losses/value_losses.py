@@ -51,6 +51,8 @@ class SmoothL1Loss(Loss):
                 f"its bottoms have the shapes {shape_list(shapes)}; expected the same shape for predictions, targets, and, if "
                 "there are weights, inside and outside weights."
             )
+        if not (self.param.smooth_l1_loss_param.sigma**2):
+            raise self.error("sigma is 0; expected another number, such as 1.")
         return tops
 
     def compute(self, bottoms: list[Tensor]) -> Sequence[Tensor]:

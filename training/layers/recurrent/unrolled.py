@@ -46,7 +46,7 @@ class Recurrent(Layer):
                 f"and {1 + exposed} top{'s' * bool(exposed)}."
             )
         x, cont = shapes[:2]
-        if len(x) < 3 or cont != x[:2]:
+        if len(x) < 3 or cont != x[:2] or not x[0]:
             raise self.error(
                 f"its bottoms have the shapes {shape_list(shapes[:2])}; expected T x N x ... for T steps of N sequences, and "
                 "T x N, which says where sequences go on."

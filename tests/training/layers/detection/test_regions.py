@@ -40,6 +40,15 @@ def test_no_regions_at_all() -> None:
         assert run(layer, maps, np.zeros((0, 5), np.float32))[0].shape == (0, 1, 2, 2)
 
 
+@pytest.mark.parametrize("corner", [np.nan, np.inf, -np.inf, 1e30, -1e30])
+def test_corners_that_are_no_places(corner: float) -> None:
+    for text, channels in ((ROI, 1), (PSROI, 4)):
+        layer, _ = layer_of(text, (1, channels, 4, 4), (3, 5))
+        boxes = np.float32([[0, corner, 0, 3, 3], [0, 0, 0, 3, corner], [0, corner, corner, corner, corner]])
+        top = run(layer, np.ones((1, channels, 4, 4), np.float32), boxes)[0]
+        assert set(np.unique(top)) <= {0, 1}
+
+
 @pytest.mark.parametrize("number", [-1, 1, 7])
 def test_a_region_of_a_picture_that_is_not_there(number: int) -> None:
     layer, _ = layer_of(ROI, MAP.shape, (1, 5))

@@ -142,3 +142,8 @@ def test_smooth_l1_loss_as_pytorch(seed: int) -> None:
 def test_smooth_l1_loss_refuses(shapes: list[tuple[int, ...]]) -> None:
     with pytest.raises(LayerError, match="expected the same shape for predictions, targets"):
         layer_of(text("SmoothL1Loss", bottoms="xyio"[: len(shapes)]), *shapes)
+
+
+def test_smooth_l1_loss_without_a_width() -> None:
+    with pytest.raises(LayerError, match="sigma is 0"):
+        layer_of(text("SmoothL1Loss", "smooth_l1_loss_param { sigma: 0 }"), (2, 3), (2, 3))

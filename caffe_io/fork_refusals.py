@@ -74,7 +74,6 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "LabelSpecificAdd": _AM_SOFTMAX,
     "LargeMarginInnerProduct": _L_SOFTMAX,
     "MarginInnerProduct": _SPHEREFACE,
-    "MultiBoxLoss": _SSD_TRAINING,
     "NormL2": ("ArcFace", _NORMALIZE.format("a fork for faces'")),
     "RankHardLoss": _TRIPLETS,
     "RegionLoss": _YOLO,

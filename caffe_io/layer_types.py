@@ -172,7 +172,9 @@ LAYER_TYPES: dict[str, LayerType] = {
     "WindowData": replace(_DATA, tops=(2, 2), transforms=True),
     "AnnotatedData": _refused(
         "SSD",
-        _SSD_DATA + "Write the pictures into an LMDB and read them with Data; boxes have no place there.",
+        _SSD_DATA
+        + "Write pictures and boxes into HDF5 files and read them with HDF5Data (docs/forks.md#ssd). To run the net "
+        "alone, give the deploy net, which has an Input layer instead.",
         _NO_FILES,
     ),
     "VideoData": _refused(
@@ -264,6 +266,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "EuclideanLoss": replace(_LOSS, force_backward_skips=None),
     "HingeLoss": _LOSS,
     "InfogainLoss": replace(_LOSS, bottoms=(2, 3), tops=(1, 2)),
+    "MultiBoxLoss": replace(_LOSS, fork="SSD", bottoms=(4, 4), predictions=3),
     "MultinomialLogisticLoss": replace(_LOSS, unfollowed_bottom=0),
     "SigmoidCrossEntropyLoss": _LOSS,
     "SmoothL1Loss": replace(_LOSS, bottoms=(2, 4), force_backward_skips=None, fork="py-faster-rcnn"),
@@ -277,6 +280,9 @@ LAYER_TYPES: dict[str, LayerType] = {
     "Python": _refused("", _NO_CODE, "a device runs no Python. Cut the net before it, and run the rest elsewhere."),
     # Forks
     **{name: _refused(fork, reason) for name, (fork, reason) in FORK_REFUSALS.items()},
+    "DetectionEvaluate": replace(
+        _refused(*FORK_REFUSALS["DetectionEvaluate"]), bottoms=(2, 2), predictions=1, not_converted=""
+    ),
     "DenseImageData": _refused(*FORK_REFUSALS["DenseImageData"], _NO_FILES),
     "ImageSegData": _refused(*FORK_REFUSALS["ImageSegData"], _NO_FILES),
 }

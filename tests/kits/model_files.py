@@ -22,6 +22,16 @@ def torchvision_net(name: str) -> Any:
     """Return a net of torchvision in its evaluation phase. A test that needs it is skipped where it is missing."""
     import torch
 
+    torchvision = import_torchvision()
+    torch.manual_seed(1)
+    more = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
+    return lively(getattr(torchvision.models, name)(weights=None, **more))
+
+
+def import_torchvision() -> Any:
+    """Return the module, with no operations of its own that PyTorch lacks. A test is skipped where torchvision is missing."""
+    import torch
+
     # A torchvision that was built for another kind of PyTorch lacks its own operations, which these nets do not use.
     for operation in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, operation):
@@ -30,12 +40,7 @@ def torchvision_net(name: str) -> Any:
             )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torchvision = pytest.importorskip(
-            "torchvision", reason="torchvision is not installed: tests/kits/model_files.py"
-        )
-    torch.manual_seed(1)
-    more = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
-    return lively(getattr(torchvision.models, name)(weights=None, **more))
+        return pytest.importorskip("torchvision", reason="torchvision is not installed: tests/kits/model_files.py")
 
 
 def lively(net: Any) -> Any:

@@ -290,3 +290,75 @@ def test_our_ir(kind: str, ours: Mapping[str, list[Floats]], old_openvino: OldOp
     saw(kind, "myriad")
     if kind == "DetectionOutput":
         saw("PriorBox", "myriad")
+
+
+FORKS = "min_size: 20 clip: false variance: 0.1"
+DIFFERENCES = {
+    # Settings; what OpenCV, and Model Optimizer's OpenVINO, compute instead.
+    "size": (f"{FORKS} img_size: 60", FORKS, FORKS),
+    "both sizes": (f"{FORKS} img_h: 60 img_w: 50", FORKS, FORKS),
+    "step": (f"{FORKS} step_h: 16 step_w: 24", None, FORKS),
+    "offset": (f"{FORKS} offset: 0.25", None, FORKS),
+    "clip": ("min_size: 80 variance: 0.1", "min_size: 80 variance: 0.1 clip: true", None),
+}
+"""What differs -> the settings, and those with which we compute what each judge does; None if it does what the fork does."""
+
+
+def priors(param: str) -> Case:
+    feed = {"f": zeros(1, 2, 3, 4), "x": zeros(1, 3, 90, 120)}
+    before = 'layer { name: "r" type: "ReLU" bottom: "f" top: "r" }\n'
+    text = f'layer {{ name: "y" type: "PriorBox" bottom: "r" bottom: "x" top: "y" prior_box_param {{ {param} }} }}'
+    return Case(before + text, feed, before + text, feed)
+
+
+def prior_answer(param: str) -> Floats:
+    case = priors(param)
+    return by_us(with_inputs(case.layers, case.feed), case.feed, ["y"])[0]
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_where_opencv_differs(name: str) -> None:
+    text, opencvs, _ = DIFFERENCES[name]
+    case = priors(text)
+    (found,) = by_opencv(with_inputs(case.judged, case.feed), case.feed, ["y"])
+    check("PriorBox", found, prior_answer(opencvs or text), name)
+    assert opencvs is None or not np.allclose(prior_answer(text), found, atol=1e-3)
+
+
+def test_parts_of_a_pixel_and_defaults(old_openvino: OldOpenVINO, tmp_path: Path) -> None:
+    """The fork rounds sizes down, where judges do not. Its variance is 0.1 by default, and OpenCV wants one."""
+    import cv2
+
+    texts = [text for text, _, _ in DIFFERENCES.values()]
+    texts += [f"{FORKS.replace('20', '30.7')}", FORKS.replace(" variance: 0.1", "")]
+    net, feed, _ = joined([priors(text) for text in texts], judged=True)
+    found = old_openvino.run(model_optimizer(with_inputs(net, feed), tmp_path), feed, tmp_path)
+    for place, (text, _, optimizers) in enumerate(DIFFERENCES.values()):
+        check("PriorBox", found[f"y_{place}"], prior_answer(optimizers or text), text)
+    wide = np.subtract(*found[f"y_{len(texts) - 2}"][0, 0, [2, 0]]) * 120
+    assert wide == pytest.approx(30.7, rel=1e-4)
+    case = priors(texts[-2])
+    (of_opencv,) = by_opencv(with_inputs(case.judged, case.feed), case.feed, ["y"])
+    assert np.subtract(*of_opencv[0, 0, [2, 0]]) * 120 == pytest.approx(30.7, rel=1e-4)
+    assert np.subtract(*prior_answer(texts[-2])[0, 0, [2, 0]]) * 120 == pytest.approx(30, rel=1e-4)
+    check("PriorBox", found[f"y_{len(texts) - 1}"], prior_answer(FORKS), "variance")
+    check("PriorBox", prior_answer(texts[-1]), prior_answer(FORKS), "variance")
+    case = priors(texts[-1])
+    with pytest.raises(cv2.error, match="variance"):
+        by_opencv(with_inputs(case.judged, case.feed), case.feed, ["y"])
+
+
+def test_no_judge_reads_eta(old_openvino: OldOpenVINO, tmp_path: Path) -> None:
+    """So they find what we find without it."""
+    case = next(
+        case for case in CASES["DetectionOutput"] if "CENTER" in case.layers and "in_target: false" in case.layers
+    )
+    plain = re.sub(r"nms_param \{[^}]*\}", "nms_param { nms_threshold: 0.7 }", case.layers)
+    plain = re.sub(r"keep_top_k: \d+", "keep_top_k: 90", re.sub(r"confidence_threshold: \S+", "", plain))
+    eta = plain.replace("nms_threshold: 0.7", "nms_threshold: 0.7 eta: 0.8")
+    ours, with_eta = (by_us(with_inputs(text, case.feed), case.feed, ["y"])[0] for text in (plain, eta))
+    assert rows(ours).shape != rows(with_eta).shape or np.abs(rows(ours) - rows(with_eta)).max() > 0.01
+    net = with_inputs(eta, case.feed)
+    check("DetectionOutput", by_opencv(net, case.feed, ["y"])[0], ours, "OpenCV")
+    found = old_openvino.run(model_optimizer(net, tmp_path), case.feed, tmp_path)["y"]
+    check("DetectionOutput", found, ours, "Model Optimizer")

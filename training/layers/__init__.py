@@ -21,6 +21,7 @@ from .data.lmdb_data import Data
 from .data.memory_data import MemoryData
 from .data.window_data import WindowData
 from .detection.detection_output import DetectionOutput
+from .detection.multi_box_loss import MultiBoxLoss
 from .detection.normalize import Normalize
 from .detection.prior_box import PriorBox
 from .detection.proposal import Proposal
@@ -109,6 +110,7 @@ LAYERS: dict[str, type[Layer]] = {
     "LSTMUnit": LSTMUnit,
     "MemoryData": MemoryData,
     "Mish": Mish,
+    "MultiBoxLoss": MultiBoxLoss,
     "MultinomialLogisticLoss": MultinomialLogisticLoss,
     "MVN": MVN,
     "Normalize": Normalize,

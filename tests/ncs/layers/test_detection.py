@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import NetParameter
 from kits.ncs import Floats, net_of, run_feed, values
@@ -128,3 +129,14 @@ def test_a_normalize_of_forks_for_faces_has_no_weights() -> None:
     net = net_of('layer { name: "n" type: "Normalize" bottom: "data" top: "n" }', (1, 6))
     x = values(1, 6)
     np.testing.assert_allclose(run_feed(convert(net, {}), {"data": x})["n"], x / np.linalg.norm(x), rtol=1e-5)
+
+
+def test_what_only_training_and_test_need_is_left_out() -> None:
+    net = detector()
+    truth = 'layer { name: "o" type: "Input" top: "o" input_param { shape { dim: 1 dim: 1 dim: 2 dim: 8 } } }'
+    loss = 'layer { name: "m" type: "MultiBoxLoss" bottom: "l" bottom: "s" bottom: "p" bottom: "o" top: "m" }'
+    judged = 'layer { name: "e" type: "DetectionEvaluate" bottom: "d" bottom: "o" top: "e" }'
+    net.MergeFrom(text_format.Parse(f"{truth} {loss} {judged}", NetParameter()))
+    model = convert(net, WEIGHTS)
+    assert [source.get_any_name() for source in model.inputs] == ["data"]
+    assert [output.get_any_name() for output in model.outputs] == ["d"]

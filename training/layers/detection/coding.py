@@ -32,6 +32,23 @@ def decode(
     return torch.cat([centre - half, centre + half], -1)
 
 
+def encode(
+    code: PriorBoxParameter.CodeType.ValueType, priors: Tensor, variances: Tensor | None, boxes: Tensor
+) -> Tensor:
+    """Return the codes of which `decode` makes `boxes` (... x 4)."""
+    low, high = priors[..., :2], priors[..., 2:]
+    size = high - low
+    if code == PriorBoxParameter.CORNER:
+        codes = boxes - priors
+    elif code == PriorBoxParameter.CORNER_SIZE:
+        codes = (boxes - priors) / torch.cat([size, size], -1)
+    else:
+        sides = boxes[..., 2:] - boxes[..., :2]
+        moved = (boxes[..., :2] + boxes[..., 2:] - low - high) / 2
+        codes = torch.cat([moved / size, (sides / size).log()], -1)
+    return codes if variances is None else codes / variances
+
+
 def overlaps(boxes: Tensor, others: Tensor) -> Tensor:
     """Return intersection over union of each of N boxes with each of M others (Jaccard 1912), N x M.
 

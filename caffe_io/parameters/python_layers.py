@@ -79,6 +79,7 @@ KNOWN: dict[tuple[str, str], Known] = {
 def _settings(text: str) -> dict[str, list[float]]:
     """Read a param_str of numbers and lists of numbers, such as "'feat_stride': 16, 'scales': [4, 8]"."""
     found: dict[str, list[float]] = {}
+    text = text.replace("!!python/tuple", "")
     for name, value in _ENTRY.findall(text):
         numbers = re.findall(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", value)
         try:

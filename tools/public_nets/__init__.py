@@ -1,4 +1,5 @@
 """Counts which prototxts of a folder load."""
 
-NEEDS_CODE = "loads with its own Python layers (--python-layers)"
 LOADS = "loads"
+NEEDS_CODE = "loads with its own Python layers (--python-layers)"
+FORKS_DATA = "loads but for a fork's fields in its data layers, which are refused"

@@ -5,7 +5,8 @@
 Each file is read and its net built, with all shapes, in a process of its own that has a minute and 4 GB. Weights are not
 filled, nothing is trained, and no code that a net names is run. The data of such nets are not to be had, so an Input layer with
 tops of the same sizes takes the place of each data layer, and a class of ours that of py-faster-rcnn's Python layers for
-training. Such a net counts by itself: it needs --python-layers. A file with layers for training alone is built in phase TRAIN,
+training. Such a net counts by itself: it needs --python-layers. So does one whose data layers alone have fields of a fork that
+are refused. A file with layers for training alone is built in phase TRAIN,
 others in TEST.
 """
 
@@ -29,7 +30,7 @@ from pathlib import Path
 from common.commands import LOGGER, Parser, run
 from common.files import atomic_file
 
-from . import LOADS, NEEDS_CODE
+from . import FORKS_DATA, LOADS, NEEDS_CODE
 
 SECONDS = 60
 MEMORY = 4 << 30
@@ -101,7 +102,7 @@ def try_file(path: Path, folder: Path) -> Outcome:
 def as_table(outcomes: Sequence[Outcome]) -> str:
     """Return a table of the reasons, the most frequent first, after the share that loads."""
     count = Counter(outcome.reason for outcome in outcomes)
-    good = [reason for reason in (LOADS, NEEDS_CODE) if count[reason]]
+    good = [reason for reason in (LOADS, NEEDS_CODE, FORKS_DATA) if count[reason]]
     refused = [outcome for outcome in outcomes if outcome.reason not in good]
     placeless = sum(not re.match(r"[^\n]*?:\d+", outcome.message) for outcome in refused)
     lines = ["| nets | share | outcome |", "|---|---|---|"]

@@ -22,6 +22,7 @@ def known(settings: str, phase: int = TEST) -> LayerParameter:
     [
         ("'feat_stride': 8", [0.5, 1, 2], [8, 16, 32], 16),
         ("{'feat_stride': 8, 'scales': [4, 8.5], 'ratios': (1, 3)}", [1, 3], [4, 8.5], 16),
+        ("'feat_stride': 8 \\n'scales': !!python/tuple [4, 8]", [0.5, 1, 2], [4, 8], 16),
         ("feat_stride: 8\\nbase_size: 4\\nscales: [2]", [0.5, 1, 2], [2], 4),
     ],
 )

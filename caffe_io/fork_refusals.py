@@ -34,17 +34,21 @@ _SPHEREFACE = ("SphereFace", f"it is SphereFace's InnerProduct with an angular m
 _L_SOFTMAX = ("L-Softmax", f"it is the InnerProduct with a margin of L-Softmax. {_NO_MARGIN}")
 _AM_SOFTMAX = ("AM-Softmax", f"it adds the margin of AM-Softmax or NormFace to the class scores. {_NO_MARGIN}")
 _ARCFACE = ("ArcFace", f"it adds ArcFace's angular margin to the class scores. {_NO_MARGIN}")
-_NORMALIZE = (
-    "it is {} and divides each pixel by the norm over its channels. For C channels, Caffe 1.0 computes the same with LRN: "
-    "local_size: 2C+1, alpha: 2C+1, beta: 0.5, k: 1e-10."
+_C3D = (
+    "C3D",
+    "it is C3D's, for videos: it has windows over time as well. Nets here take one picture at a time, and a stick knows no such "
+    "layer.",
 )
+_YOLO_TRAINING = ("YOLO", "it is from a fork for YOLO, and only its training needs it. A deploy net leaves it out.")
 _SEGMENTS = "it is from a fork for segmentation. "
 _SEGMENT_DATA = ("DeepLab", _SEGMENTS + "Write pictures and labels into HDF5 files and read them with HDF5Data.")
 
 FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "AdaCosAddmScale": _ARCFACE,
+    "AssistedExcitation": _YOLO_TRAINING,
     "BatchContrastiveLoss": _TRIPLETS,
     "BoxAnnotatorOHEM": _REGIONS,
+    "BoxData": _YOLO_TRAINING,
     "BoxGroupOutput": _MS_CNN,
     "BoxOutput": _MS_CNN,
     "CenterLoss": (
@@ -52,8 +56,19 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
         f"it is caffe-face's, which draws the faces of one person together. {_NO_FACE_LOSS}",
     ),
     "CombinedMargin": _ARCFACE,
+    "Convolution3D": _C3D,
     "CosinAddm": _ARCFACE,
+    "CuDNNBatchNorm": (
+        "cuDNN forks",
+        "it does BatchNorm and Scale in one, and the forks that have it disagree about its blobs. Write BatchNorm and Scale with "
+        "bias_term: true, and move the blobs of the caffemodel there (docs/caffe_users.md shows how for other forks).",
+    ),
     "DecodeBBox": _MS_CNN,
+    "DeformableConvolution": (
+        "Deformable ConvNets",
+        "it moves its windows by the numbers of a second bottom. Neither this nor the stick can do that; train the net with an "
+        "ordinary Convolution in its place.",
+    ),
     "DenseImageData": _SEGMENT_DATA,
     "DetectNetTransformation": ("NVIDIA", "it is NVIDIA's fork's, which finds boxes. Take the backbone of the net."),
     "DetectionEvaluate": _SSD_TRAINING,
@@ -72,17 +87,30 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
         "it is NVIDIA's fork's. Write Eltwise SUM with coeff 1 and -1 and Reduction ASUM with a loss_weight of 1 / batch.",
     ),
     "LabelSpecificAdd": _AM_SOFTMAX,
+    "LaneData": _YOLO_TRAINING,
     "LargeMarginInnerProduct": _L_SOFTMAX,
     "MarginInnerProduct": _SPHEREFACE,
-    "NormL2": ("ArcFace", _NORMALIZE.format("a fork for faces'")),
+    "Pooling3D": _C3D,
     "RankHardLoss": _TRIPLETS,
+    "Region": (
+        "YOLO",
+        "it is of a port of YOLO v2. Write YoloDetectionOutput, which also finds the boxes, with num_classes, num_box and the "
+        "anchors as biases; or RegionYolo, with Model Optimizer's fields.",
+    ),
     "RegionLoss": _YOLO,
     "SampleTriplet": _TRIPLETS,
+    "SeLu": (
+        "SELU",
+        "it is a fork's. Write ELU with elu_param { alpha: 1.6732632 } and after it Power with power_param { scale: 1.0507010 }.",
+    ),
+    "SeLuDropout": ("SELU", "it is a fork's and drops numbers in TRAIN alone. A deploy net leaves it out."),
     "SegAccuracy": ("DeepLab", _SEGMENTS + "Write Accuracy with ignore_label."),
+    "SegmentationEvaluate": _YOLO_TRAINING,
     "SmoothL1LossOHEM": _REGIONS,
     "SoftmaxWithLossOHEM": _REGIONS,
     "TripletLoss": _TRIPLETS,
     "TripletSelect": _TRIPLETS,
+    "YoloSeg": _YOLO_TRAINING,
     "Yolov3": _YOLO,
 }
 """Type -> whose it is, and what to do instead."""

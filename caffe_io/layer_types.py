@@ -254,6 +254,8 @@ LAYER_TYPES: dict[str, LayerType] = {
     "HardSwish": LayerType(fork="MobileNet v3"),
     "Interp": LayerType((1, 2), fork="DeepLab", in_place=InPlace.REFUSED),
     "Mish": LayerType(fork="YOLO"),
+    "NormL2": LayerType(fork="ArcFace"),
+    "RegionYolo": LayerType(fork="Model Optimizer", in_place=InPlace.REFUSED),
     "Reorg": LayerType(fork="YOLO", in_place=InPlace.REFUSED),
     "ReorgYolo": LayerType(fork="Model Optimizer", in_place=InPlace.REFUSED),
     "ShuffleChannel": LayerType(fork="ShuffleNet", in_place=InPlace.REFUSED),

@@ -15,6 +15,7 @@ from .detection import detection_output, normalize, prior_box
 from .forks.batch_norm import bn
 from .forks.channels import axpy, reorg, shuffle_channel
 from .forks.neuron import hard_sigmoid, hard_swish, mish
+from .forks.region import norm_l2, region_yolo
 from .forks.resizing import interp, upsample
 from .inner_product import inner_product
 from .layer import Build, TrainedLayer
@@ -58,6 +59,7 @@ LAYERS: dict[str, Build] = {
     "Log": log,
     "MVN": mvn,
     "Mish": mish,
+    "NormL2": norm_l2,
     "Normalize": normalize,
     "PReLU": prelu,
     "PSROIPooling": psroi_pooling,
@@ -72,6 +74,7 @@ LAYERS: dict[str, Build] = {
     "ReLU": relu,
     "ReLU6": relu6,
     "Reduction": reduction,
+    "RegionYolo": region_yolo,
     "Reorg": reorg,
     "ReorgYolo": reorg,
     "Reshape": reshape,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from caffe_io.caffe_pb2 import TEST
 from caffe_io.fork_refusals import FORK_REFUSALS
-from kits.ncs import net_of, run_model
 from kits.training_layers import layer_of, run
-from ncs.converter import convert
 from training.errors import LayerError
 
 
@@ -25,7 +23,8 @@ from training.errors import LayerError
         ("CosinAddm", "ArcFace's angular margin"),
         ("CenterLoss", "it is caffe-face's, which draws the faces of one person together. Only training needs it"),
         ("TripletLoss", "it is from a fork that trains faces on triplets; Caffe 1.0 has no such layer."),
-        ("NormL2", "local_size: 2C+1, alpha: 2C+1, beta: 0.5, k: 1e-10."),
+        ("SeLu", "Write ELU with elu_param { alpha: 1.6732632 } and after it Power"),
+        ("DeformableConvolution", "it moves its windows by the numbers of a second bottom"),
     ],
 )
 def test_forks_layers_are_named_with_what_to_do(kind: str, words: str) -> None:
@@ -40,18 +39,12 @@ def test_rows_are_sorted() -> None:
     assert list(FORK_REFUSALS) == sorted(FORK_REFUSALS)
 
 
-def test_lrn_computes_what_norm_l2_does() -> None:
-    channels = 6
-    x = np.random.default_rng(2).normal(size=(1, channels, 4, 5)).astype(np.float32)
-    expected = x / np.sqrt((x**2).sum(1, keepdims=True) + 1e-10)
-    lrn = f"lrn_param {{ local_size: {2 * channels + 1} alpha: {2 * channels + 1} beta: 0.5 k: 1e-10 }}"
-    layer, _ = layer_of(f'type: "LRN" bottom: "x" top: "y" {lrn}', x.shape, phase=TEST)
-    np.testing.assert_allclose(run(layer, x)[0], expected, rtol=1e-5, atol=1e-6)
-    net = net_of(f'layer {{ name: "n" type: "LRN" bottom: "data" top: "n" {lrn} }}', x.shape)
-    pixels = np.random.default_rng(3).integers(0, 256, x.shape, dtype=np.uint8)
-    whole = pixels.astype(np.float32)
-    answer = run_model(convert(net, {}), pixels)["n"]
-    np.testing.assert_allclose(answer, whole / np.sqrt((whole**2).sum(1, keepdims=True)), rtol=1e-4, atol=1e-5)
+def test_elu_and_power_compute_what_selu_does() -> None:
+    x = np.random.default_rng(2).normal(size=(2, 3)).astype(np.float32) * 3
+    elu, _ = layer_of('type: "ELU" bottom: "x" top: "e" elu_param { alpha: 1.6732632 }', x.shape)
+    power, _ = layer_of('type: "Power" bottom: "e" top: "y" power_param { scale: 1.0507010 }', x.shape)
+    expected = torch.nn.functional.selu(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(run(power, run(elu, x)[0])[0], expected, rtol=1e-6)
 
 
 def test_eltwise_and_reduction_compute_what_l1_loss_does() -> None:

@@ -64,8 +64,8 @@ def reorg(net: ForkNet, kind: str) -> None:
     for _ in range(COUNT):
         # OpenCV knows stride 2 alone.
         s = 2 if kind == "Reorg" else int(net.random.integers(1, 4))
-        c, h, w = (int(n) for n in net.random.integers(1, 4, 3))
-        x = net.bottom(1, c * s * s, h * s, w * s)
+        c, h, w = (int(n) for n in net.random.integers(1, 3, 3))
+        x = net.bottom(1, c * s * s, h * s, w * s, again=kind == "ReorgYolo")
         field = "reorg_param" if kind == "Reorg" else "reorg_yolo_param"
         net.add(kind, [x], f"{field} {{ stride: {s} }}")
 
@@ -88,11 +88,23 @@ def nvidia_batch_norm(net: ForkNet) -> None:
         net.add("BatchNorm", [net.bottom(1, c, h, w)], f"batch_norm_param {{ scale_bias: true {eps} }}", blobs)
 
 
+def region(net: ForkNet, softmax: bool) -> None:
+    for _ in range(COUNT):
+        boxes, classes = int(net.random.integers(1, 4)), int(net.random.integers(1, 5))
+        size = [(1, 1), (4, 3)][int(net.random.integers(2))]
+        x = net.bottom(1, boxes * (5 + classes), *size, again=True)
+        setting = f"classes: {classes} num: {boxes} do_softmax: {str(softmax).lower()} "
+        setting += " ".join(f"mask: {number}" for number in range(boxes))
+        net.add("RegionYolo", [x], f"region_yolo_param {{ {setting} }}")
+
+
 NETS: dict[str, tuple[str, Callable[[ForkNet], None], str]] = {
     "interp": ("Interp", interp, "opencv"),
     "shuffle": ("ShuffleChannel", shuffle_channel, "opencv"),
     "reorg": ("Reorg", lambda net: reorg(net, "Reorg"), "opencv"),
     "reorg_mo": ("ReorgYolo", lambda net: reorg(net, "ReorgYolo"), "mo"),
+    "region": ("RegionYolo", lambda net: region(net, True), "mo"),
+    "region_v3": ("RegionYolo", lambda net: region(net, False), "mo"),
     "mish": ("Mish", lambda net: activations(net, "Mish"), "opencv"),
     "hard_swish": ("HardSwish", lambda net: activations(net, "HardSwish"), "opencv"),
     "hard_sigmoid": ("HardSigmoid", lambda net: activations(net, "HardSigmoid"), "opencv"),
@@ -200,6 +212,16 @@ def tents(old: int, new: int) -> Floats:
     """The share that each of `old` pixels in a row has in each of `new`: the first and the last lie on each other."""
     places = np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 0)
     return np.clip(1 - np.abs(places[:, None] - np.arange(old)), 0, 1).astype(np.float32)
+
+
+def test_norm_l2_as_its_formula(tmp_path: Path) -> None:
+    net = ForkNet(seed=5)
+    judged: dict[str, Floats] = {}
+    for number in range(COUNT):
+        x = net.bottom(1, int(net.random.integers(1, 40)), *[1] * (number % 2 * 2))
+        values = net.feed[x[:-1]] * 0.0234375 - 3
+        judged[net.add("NormL2", [x])] = (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+    check(net, judged, "NormL2", tmp_path)
 
 
 def test_upsample_as_numpys_kron(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from .eltwise import Eltwise
 from .forks.batch_norm import BN
 from .forks.channels import Axpy, Reorg, ShuffleChannel
 from .forks.neuron import HardSigmoid, HardSwish, Mish
+from .forks.region import NormL2, RegionYolo
 from .forks.resizing import Interp, Upsample
 from .inner_product import InnerProduct
 from .losses.accuracy import Accuracy
@@ -114,6 +115,7 @@ LAYERS: dict[str, type[Layer]] = {
     "MultinomialLogisticLoss": MultinomialLogisticLoss,
     "MVN": MVN,
     "Normalize": Normalize,
+    "NormL2": NormL2,
     "Parameter": Parameter,
     "Permute": Permute,
     "Pooling": Pooling,
@@ -123,6 +125,7 @@ LAYERS: dict[str, type[Layer]] = {
     "PSROIPooling": PSROIPooling,
     "PriorBox": PriorBox,
     "Reduction": Reduction,
+    "RegionYolo": RegionYolo,
     "ReLU": ReLU,
     "ReLU6": ReLU6,
     "Reorg": Reorg,

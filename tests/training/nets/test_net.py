@@ -245,10 +245,10 @@ def test_convolution_weights_are_stored_in_caffe_s_order(tmp_path: Path) -> None
 
 def test_a_refused_layer_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "n.prototxt"
-    path.write_text(f'{INPUT}\nlayer {{ name: "n" type: "NormL2" bottom: "data" top: "n" }}\n')
+    path.write_text(f'{INPUT}\nlayer {{ name: "n" type: "SeLu" bottom: "data" top: "n" }}\n')
     with pytest.raises(LayerError) as caught:
         Net(read_net(path), TEST, str(path))
-    assert str(caught.value).startswith(f'{path}:2: layer "n" is of type NormL2: it is a fork for faces\'')
+    assert str(caught.value).startswith(f'{path}:2: layer "n" is of type SeLu: it is a fork\'s. Write ELU')
 
 
 def test_a_missing_database_is_reported_with_its_layer(tmp_path: Path) -> None:

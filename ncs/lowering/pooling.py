@@ -10,10 +10,8 @@ from caffe_io.blobs import Array
 from caffe_io.windows import PoolingWindow
 
 from ..layers.average import Averages, over_kernel, runs_in_pooling_unit
-from ..layers.layer import constant, integers, shape
+from ..layers.layer import constant, shape
 from .operation import Operation
-
-Pair = tuple[int, int]
 
 
 def max_pool(operation: Operation, inputs: list[Output]) -> list[Output]:
@@ -45,16 +43,30 @@ def avg_pool(operation: Operation, inputs: list[Output]) -> list[Output]:
     padded = any((*begin, *end))
     if not padded and (divisors == np.prod(kernel)).all():
         return [op.avg_pool(inputs[0], strides, begin, end, kernel, False, "floor").output(0)]
-    window = PoolingWindow(
-        kernel=(kernel[0], kernel[1]), stride=(strides[0], strides[1]), pad=(begin[0], begin[1]),
-        counts=(counts[0], counts[1]),
-    )  # fmt: skip
-    x, windows = _evenly_padded(inputs[0], window, end)
-    factor = (np.prod(kernel) / divisors).astype(np.float32)
+    window = _window(kernel, strides, begin, counts)
     if exclude_pad and not runs_in_pooling_unit(window, size, exclude_pad=True):
         return [op.avg_pool(inputs[0], strides, begin, end, kernel, True, "floor").output(0)]
-    top = over_kernel(x, windows)
+    top = _over_kernel(inputs[0], window, end)
+    factor = (np.prod(kernel) / divisors).astype(np.float32)
     return [top if (factor == 1).all() else op.multiply(top, constant(factor[None, None])).output(0)]
+
+
+def _window(kernel: list[int], strides: list[int], begin: list[int], counts: list[int]) -> PoolingWindow:
+    return PoolingWindow((kernel[0], kernel[1]), (strides[0], strides[1]), (begin[0], begin[1]), (counts[0], counts[1]))
+
+
+def _over_kernel(x: Output, window: PoolingWindow, end: list[int]) -> Output:
+    """Sum each window and divide by the whole kernel, in a form that the MYRIAD compiler compiles right."""
+    size = shape(x)[2:]
+    kernel, begin = window.kernel, window.pad
+    # The form of layers/average.py pads the end no less than the begin, which must not make another window.
+    axes = zip(size, begin, end, kernel, window.stride, strict=True)
+    fit = [(extent + first + max(first, last) - side) // stride + 1 for extent, first, last, side, stride in axes]
+    if tuple(fit) != window.counts:
+        weights = np.full((shape(x)[1], 1, 1, *kernel), 1 / np.prod(kernel), np.float32)
+        return op.group_convolution(x, constant(weights), list(window.stride), list(begin), end, [1, 1]).output(0)
+    beyond = [last - first for first, last in zip(begin, end, strict=True)]
+    return over_kernel(x, Averages(window, (size[0], size[1]), (beyond[0], beyond[1])))
 
 
 def _windows(operation: Operation, x: Output) -> tuple[list[int], list[int], list[int], list[int]]:
@@ -80,23 +92,6 @@ def _windows(operation: Operation, x: Output) -> tuple[list[int], list[int], lis
     # What the windows do not reach needs no padding.
     end = [max(0, far - extent - pad) for far, extent, pad in zip(reach, size, begin, strict=True)]
     return kernel, strides, begin, end
-
-
-def _evenly_padded(x: Output, window: PoolingWindow, end: list[int]) -> tuple[Output, Averages]:
-    """Describe the windows as layers/average.py does, whose padding at the end is never less than at the begin.
-
-    Where it is less, x is padded with zeros beforehand.
-    """
-    from dataclasses import replace
-
-    begin = window.pad
-    if any(last < first for first, last in zip(begin, end, strict=True)):
-        around = integers([0, 0, *begin]), integers([0, 0, *end])
-        x = op.pad(x, *around, "constant", constant(0.0)).output(0)
-        window, end = replace(window, pad=(0, 0)), [0, 0]
-    height, width = shape(x)[2:]
-    beyond = [last - first for first, last in zip(window.pad, end, strict=True)]
-    return x, Averages(window, (height, width), (beyond[0], beyond[1]))
 
 
 def _divisors(

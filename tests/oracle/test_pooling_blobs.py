@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import openvino.opset1 as op
 import pytest
+from openvino import Model, opset14
 
 from kits.blob_stages import Stage, stages
 from kits.ncs import net_of
@@ -12,6 +16,8 @@ from kits.oracle import movidius
 from ncs import compiler
 from ncs.converter import convert
 from ncs.ir import write_ir
+from ncs.lowering.reading import ModelFile
+from ncs.lowering.rebuild import rebuild
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -61,3 +67,41 @@ def test_stages_of_an_average(param: str, size: int, expected: list[str], tmp_pa
     if expected == ["AvgPool"]:
         exclude_pad = found[-1 if found[-1].kind == "AvgPool" else -2].words[6]
         assert exclude_pad == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "size", "expected"),
+    [
+        ({"kernel": 3, "stride": 2, "pad": (1, 1, 1, 1)}, 20, ["AvgPool"]),
+        ({"kernel": 3, "stride": 1, "pad": (1, 1, 1, 1)}, 20, ["Average in the unit"]),
+        ({"kernel": 3, "stride": 1, "pad": (1, 1, 1, 1), "exclude": True}, 20, ["Average in the unit", "Prod"]),
+        (
+            {"kernel": 3, "stride": 3, "pad": (0, 0, 1, 1), "exclude": True},
+            20,
+            ["Pad", "Convolution in the unit", "Prod"],
+        ),
+        (
+            {"kernel": 3, "stride": 3, "pad": (0, 0, 0, 0), "rounding": "ceil"},
+            20,
+            ["Pad", "Convolution in the unit", "Prod"],
+        ),
+        ({"kernel": 3, "stride": 1, "pad": (1, 0, 0, 1)}, 20, ["Pad", "Convolution in the unit"]),
+        ({"kernel": 2, "stride": 2, "pad": (0, 0, 0, 0)}, 20, ["Average in the unit"]),
+    ],
+)
+def test_averages_of_other_models(settings: dict[str, Any], size: int, expected: list[str], tmp_path: Path) -> None:
+    """AvgPool of ONNX and TFLite takes the same ways: nothing is left to the unit that it would compute otherwise."""
+    movidius("python")
+    source = op.parameter([1, 32, size, size], np.float32, name="x")
+    source.output(0).set_names({"x"})
+    side, stride, pad = settings["kernel"], settings["stride"], settings["pad"]
+    exclude, rounding = settings.get("exclude", False), settings.get("rounding", "floor")
+    pool = opset14.avg_pool(source, [stride] * 2, pad[:2], pad[2:], [side] * 2, exclude, rounding, "explicit")
+    model = Model([op.result(pool)], [source], "pool")
+    files = [tmp_path / f"net.{kind}" for kind in ("xml", "bin", "blob")]
+    write_ir(rebuild(ModelFile(model, {"x": (1, 32, size, size)}, ["y"], ""), {}, "pool.xml"), *files[:2])
+    compiler.compile_blob(*files, tmp_path, compiler.Resources(4, 4, 1))
+    found = [
+        kind for number, kind in enumerate(kinds(stages(files[2]))) if kind not in kinds(stages(files[2]))[:number]
+    ]
+    assert found == expected

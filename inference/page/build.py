@@ -48,8 +48,14 @@ def check_source(word: str) -> None:
 
 def source_of(word: str, analyzer: FaceAnalyzer) -> Source:
     """Return how the source is opened. The camera of an OAK, on which the networks run, belongs to the analyzer."""
-    others = own_cameras(analyzer, [word], square=False)
-    return word, lambda: open_sources([word], others)
+    # What is wrong with it is said before the page is there. If it is lost for good, the page starts it again now and then.
+    started = [own_cameras(analyzer, [word], square=False)]
+
+    def open_source() -> Iterator[Frame | Unreadable]:
+        others = started.pop() if started else own_cameras(analyzer, [word], square=False)
+        return open_sources([word], others)
+
+    return word, open_source
 
 
 class Page:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from faces.align import EYE_LEVEL, square_of
 from faces.detectors import open_detector
 from faces.detectors.files import has_files
-from faces.detectors.res10 import FACE, face_of
 from faces.face import Face, overlap
 from faces.pictures import check_picture
 
@@ -205,6 +204,9 @@ class NetDetector:
 
     def detect(self, picture: NDArray[np.uint8]) -> list[Face]:
         """Return the faces in a picture, surest first."""
+        # Here because it imports numpy, which --help does not need.
+        from faces.detectors.res10 import FACE, face_of
+
         answers = self._runner.answer_frame(picture, self._cards).answers
         found = [each for answer in answers for each in answer.detections if each.name == FACE]
         return [face_of(each.box, each.score) for each in found]

@@ -59,7 +59,8 @@ def main(options: argparse.Namespace) -> None:
         size = new.stat().st_size
     print(f"wrote {options.output}: {size / 1e6:.1f} MB")
     print(f"  networks:  {', '.join(networks)}")
-    print(f"  detectors: {', '.join([*detectors, 'haar'])}")
+    compiled = [name for name, package in PACKAGES.items() if f"graph/{package.compiled}.json" in files]
+    print(f"  detectors: {', '.join([*detectors, *compiled, 'haar'])}")
 
 
 def _networks(graph: Path) -> tuple[list[str], dict[str, Path]]:

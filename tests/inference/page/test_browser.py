@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from faces.face import Face
+from kits.inference import detector_card, write_detector
 from kits.page import TOKEN, make_page, moving, photo, served
 
 CHROMIUM = next(
@@ -96,6 +97,17 @@ def test_a_photograph_is_chosen_and_answered_about(tmp_path: Path, window: Any) 
         scale = shown["width"] / 300
         assert abs(box["x"] - shown["x"] - 200 * scale) < 2
         assert abs(box["width"] - 60 * scale) < 2
+
+
+def test_things_in_the_whole_picture_are_shown(tmp_path: Path, window: Any) -> None:
+    write_detector(tmp_path / "graph", detector_card(), [[0, 1, 0.9, 0.25, 0.5, 0.5, 1.0]])
+    with served(make_page(tmp_path)) as port:
+        window.goto(f"http://127.0.0.1:{port}/")
+        window.set_input_files("#file", upload())
+        assert people_of(window, 1) == ["1 cat pet cat 90 %"]
+        assert window.locator("#said").inner_text() == "1 thing. 1: cat"
+        shown, box = window.locator("#photo").bounding_box(), window.locator(".box").bounding_box()
+        assert abs(box["x"] - shown["x"] - 75 * shown["width"] / 300) < 2
 
 
 def test_a_photograph_is_dropped(tmp_path: Path, window: Any) -> None:

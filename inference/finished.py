@@ -38,10 +38,10 @@ class Opened(Protocol):
 
 
 class FinishedDevice:
-    """Another device, whose values are those of the whole networks of `cards`."""
+    """Another `device`, whose values are those of the whole networks of `cards`."""
 
     def __init__(self, device: Opened, cards: Sequence[ModelCard]) -> None:
-        self._device = device
+        self.device = device
         self.name = device.name
         self.runtime = device.runtime
         self.precision = device.precision
@@ -62,10 +62,13 @@ class FinishedDevice:
         self, card: ModelCard, tensors: Sequence[NDArray[np.uint8]]
     ) -> list[Mapping[str, NDArray[np.float32]]]:
         """Run the network of `card` on each tensor, several at a time; return their values in the same order."""
-        found = self._device.infer_many(card, tensors)
+        return [self.finish(card, values) for values in self.device.infer_many(card, tensors)]
+
+    def finish(self, card: ModelCard, values: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[np.float32]]:
+        """Return the values of the whole network, given those of its part on the device."""
         rest = self._rests.get(card.path)
-        return [rest.finish(values) for values in found] if rest else found
+        return rest.finish(values) if rest else values
 
     def close(self) -> None:
         """Release the device."""
-        self._device.close()
+        self.device.close()

@@ -113,8 +113,11 @@ def own_cameras(analyzer: FaceAnalyzer, words: Sequence[str], square: bool) -> d
     if oak.WORD not in words:
         return {}
     from .devices.oak import OakDevice
+    from .finished import FinishedDevice
 
-    device = analyzer.runner.device
+    device: object = analyzer.runner.device
+    if isinstance(device, FinishedDevice):
+        device = device.device
     if not isinstance(device, OakDevice):
         return {oak.WORD: oak.open_square} if square else {}
     if square and len(words) > 1:

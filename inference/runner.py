@@ -163,13 +163,18 @@ class Runner:
         """
         from common.card import leave_out
 
+        from .finished import FinishedDevice
+
         face: list[Answer] = []
         whole: list[Answer] = []
         problems: list[MokaError] = []
         for card in self.cards:
             try:
                 size = (picture.shape[1], picture.shape[0])
-                (whole if card.sees_frame else face).extend(read_outputs(card, outputs[card.path], size))
+                values = outputs[card.path]
+                if isinstance(self.device, FinishedDevice):
+                    values = self.device.finish(card, values)
+                (whole if card.sees_frame else face).extend(read_outputs(card, values, size))
             except CardError as error:
                 problems.append(error)
         leave_out(problems, bool(face or whole), self.graph)

@@ -317,22 +317,26 @@ class Camera:
         (self.folder / "plan").write_text(word)
 
     def network(
-        self, name: str, kinds: tuple[str, str] = ("U8F", "FP16"), channels: int = 3, order: str = "BGR", **more: object
+        self,
+        name: str,
+        kinds: tuple[str, str] = ("U8F", "FP16"),
+        channels: int = 3,
+        order: str = "BGR",
+        resize_to: list[int] | None = None,
+        **more: object,
     ) -> None:
         blob = {"inputs": {"data": [kinds[0], [20, 24, channels, 1]]}, "outputs": {"prob": [kinds[1], [3, 1]]}}
         data = json.dumps(blob).encode()
         (self.graph / f"{name}.blob").write_bytes(data)
         shape = [1, channels, 24, 20]
-        write_card(
-            self.graph,
-            card_of(
-                name,
-                channel_order=order if channels == 3 else "GRAY",
-                outputs=[{"blob": "prob", "task": "numbers", "read": "values", "names": ["first", "width", "height"]}],
-                input={"blob": "data", "shape": shape, "layout": "NCHW", "precision": "U8", **more},
-                blob={"file": f"{name}.blob", "sha256": hashlib.sha256(data).hexdigest()},
-            ),
-        )
+        size = {"resize_to": resize_to} if resize_to else {}
+        fields = {
+            "channel_order": order if channels == 3 else "GRAY",
+            "outputs": [{"blob": "prob", "task": "numbers", "read": "values", "names": ["first", "width", "height"]}],
+            "input": {"blob": "data", "shape": shape, "layout": "NCHW", "precision": "U8", **size},
+            "blob": {"file": f"{name}.blob", "sha256": hashlib.sha256(data).hexdigest()},
+        }
+        write_card(self.graph, card_of(name, **{**fields, **more}))
 
     def open(self) -> OakDevice:
         device = OakDevice(read_cards(self.graph), sysfs=self.sysfs)

@@ -104,6 +104,21 @@ def test_where_nobody_looks_for_faces_the_camera_feeds_the_networks(camera: Came
     assert [first_value(each) for each in found] == [each.frame.index for each in found]
 
 
+def test_networks_that_were_cut_are_finished_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fed by the camera or from here, their answers are those of the whole network."""
+    steps = [{"kind": "reshape", "inputs": ["prob"], "output": "whole", "shape": [1, 3]}]
+    outputs = [{"blob": "whole", "task": "numbers", "read": "values", "names": ["first", "width", "height"]}]
+    with plugged_in(tmp_path, "2", monkeypatch) as camera:
+        camera.network("Cut", host=steps, outputs=outputs)
+        for box in (None, Found((Face((10, 10, 50, 50)),))):
+            with FaceAnalyzer(camera.graph, "OAK", detector="none") as analyzer:
+                found = some(Session(analyzer, ["oak"], box))
+            # Later answers about a face in a box are averaged over the frames.
+            assert first_value(found[0]) == found[0].frame.index
+            assert box or [first_value(each) for each in found] == [each.frame.index for each in found]
+            assert (found[0].frame.outputs is None) is (box is not None)
+
+
 def test_the_networks_elsewhere_see_the_same_square(camera: Camera, tmp_path: Path) -> None:
     """As the camera would hand it to networks of its own."""
     with FaceAnalyzer(write_graph(tmp_path / "nets"), "CPU", detector="none") as analyzer:

@@ -9,10 +9,6 @@ from __future__ import annotations
 _BACKBONE = "Take the backbone of the net, up to the boxes."
 _SSD_TRAINING = ("SSD", f"it is the SSD fork's, and only its training or its test needs it. {_BACKBONE}")
 _YOLO = ("YOLO", f"it is from a fork for YOLO, which finds boxes. {_BACKBONE}")
-_REGIONS = (
-    "py-faster-rcnn",
-    "it is from py-faster-rcnn or R-FCN, which find boxes. Take the backbone of the net, up to the regions.",
-)
 _MS_CNN = (
     "MS-CNN",
     "it is from MS-CNN or Cascade R-CNN, which find boxes. Take the net up to the layer before it, and compute the boxes in "
@@ -47,7 +43,6 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "AdaCosAddmScale": _ARCFACE,
     "AssistedExcitation": _YOLO_TRAINING,
     "BatchContrastiveLoss": _TRIPLETS,
-    "BoxAnnotatorOHEM": _REGIONS,
     "BoxData": _YOLO_TRAINING,
     "BoxGroupOutput": _MS_CNN,
     "BoxOutput": _MS_CNN,
@@ -106,8 +101,6 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "SeLuDropout": ("SELU", "it is a fork's and drops numbers in TRAIN alone. A deploy net leaves it out."),
     "SegAccuracy": ("DeepLab", _SEGMENTS + "Write Accuracy with ignore_label."),
     "SegmentationEvaluate": _YOLO_TRAINING,
-    "SmoothL1LossOHEM": _REGIONS,
-    "SoftmaxWithLossOHEM": _REGIONS,
     "TripletLoss": _TRIPLETS,
     "TripletSelect": _TRIPLETS,
     "YoloSeg": _YOLO_TRAINING,

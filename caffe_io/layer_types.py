@@ -139,6 +139,7 @@ _ON_THE_HOST = (
     "how many boxes it finds depends on the picture, and a compiled net has fixed sizes. Name its bottoms with --cut: this "
     "machine then computes it from what the device gives."
 )
+_NO_OHEM = "it chooses what trains. Take it out of the deploy net, with the losses around it."
 _NO_INDICES = "it picks by indices, and a device is fed pictures. Compute it before the net."
 
 
@@ -244,6 +245,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     # Detection
     "DetectionOutput": LayerType((3, 4), fork="SSD"),
     "PriorBox": LayerType((2, 2), fork="SSD"),
+    "BoxAnnotatorOHEM": LayerType((4, 4), (2, 2), fork="R-FCN", in_place=InPlace.REFUSED, not_converted=_NO_OHEM),
     "Proposal": LayerType((3, 3), (1, 2), fork="py-faster-rcnn", in_place=InPlace.REFUSED),
     "PSROIPooling": LayerType((2, 2), fork="R-FCN", in_place=InPlace.REFUSED),
     "ROIPooling": LayerType((2, 2), fork="py-faster-rcnn", in_place=InPlace.REFUSED),
@@ -272,7 +274,9 @@ LAYER_TYPES: dict[str, LayerType] = {
     "MultinomialLogisticLoss": replace(_LOSS, unfollowed_bottom=0),
     "SigmoidCrossEntropyLoss": _LOSS,
     "SmoothL1Loss": replace(_LOSS, bottoms=(2, 4), force_backward_skips=None, fork="py-faster-rcnn"),
+    "SmoothL1LossOHEM": replace(_LOSS, bottoms=(2, 3), tops=(1, 2), force_backward_skips=2, fork="R-FCN"),
     "SoftmaxWithLoss": replace(_LOSS, tops=(1, 2)),
+    "SoftmaxWithLossOHEM": replace(_LOSS, tops=(1, 3), fork="R-FCN"),
     # Code and files
     "HDF5Output": _refused(
         "",

@@ -91,7 +91,6 @@ NEUTRAL: dict[str, tuple[str, str]] = {
     "InnerProductParameter.normalize": ("false", "Caffe's InnerProduct uses the weights as they are"),
     "InnerProductParameter.relu": ("false", "write a ReLU layer after it"),
     "LossParameter.label_smoothing": ("0", "use InfogainLoss with a matrix of the smoothed labels"),
-    "LossParameter.pre_fixed_normalizer": ("1", "multiply loss_weight"),
     "LossParameter.weight_by_label_freqs": ("false", "use InfogainLoss with the weights on the diagonal"),
     "InterpParameter.align_corners": ("true", "Interp aligns the corners"),
     "NetParameter.bn_stats_batch_size": ("0", _BATCHES),

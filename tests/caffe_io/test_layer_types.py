@@ -17,6 +17,7 @@ CAFFES = """
     Softmax SoftmaxWithLoss Split Swish TanH Threshold Tile WindowData
 """
 """What Caffe 1.0 registers."""
+OF_REGIONS = {"SmoothL1Loss", "SmoothL1LossOHEM", "SoftmaxWithLossOHEM"}
 RECURRENT = {"LSTM", "LSTMUnit", "RNN"}
 SSDS = {"DetectionOutput", "Normalize", "Permute", "PriorBox"}
 FIRST_FORKS = {"ConvolutionDepthwise", "DepthwiseConvolution", "ReLU6"} | SSDS
@@ -56,12 +57,13 @@ def test_a_row_is_consistent(name: str) -> None:
 
 def test_losses() -> None:
     losses = {name for name, row in LAYER_TYPES.items() if row.is_loss}
-    assert losses == {name for name in CAFFES.split() if name.endswith("Loss")} | {"MultiBoxLoss", "SmoothL1Loss"}
+    assert losses == {name for name in CAFFES.split() if name.endswith("Loss")} | OF_REGIONS | {"MultiBoxLoss"}
     assert {name: LAYER_TYPES[name].force_backward_skips for name in losses} == {
         **dict.fromkeys(losses, 1),
         "ContrastiveLoss": 2,
         "EuclideanLoss": None,
         "SmoothL1Loss": None,
+        "SmoothL1LossOHEM": 2,
     }
     left_out = {name: row.predictions for name, row in LAYER_TYPES.items() if row.predictions}
     assert left_out == {

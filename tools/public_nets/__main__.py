@@ -121,8 +121,12 @@ def _limited(path: Path) -> str:
     signal.alarm(SECONDS)
     logging.getLogger(LOGGER).setLevel(logging.ERROR)
     try:
+        import torch
+
         from .load import load
 
+        # A pool of threads does not outlive a fork.
+        torch.set_num_threads(1)
         return json.dumps(load(path))
     except BaseException as error:
         return json.dumps([f"CRASH: {type(error).__name__}", str(error)])

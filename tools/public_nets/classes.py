@@ -24,8 +24,8 @@ def _anchor_targets(bottom: Sequence[Blob], settings: str) -> list[tuple[int, ..
 
 def _proposal_targets(bottom: Sequence[Blob], settings: str) -> list[tuple[int, ...]]:
     classes = int("".join(filter(str.isdigit, settings.split("num_classes")[-1].split(",")[0])) or 21)
-    boxes = (_REGIONS, 4 * classes)
-    return [(_REGIONS, 5), (_REGIONS,), boxes, boxes, boxes]
+    boxes = (_REGIONS, 4 * classes, 1, 1)
+    return [(_REGIONS, 5, 1, 1), (_REGIONS, 1, 1, 1), boxes, boxes, boxes]
 
 
 def _nothing(bottom: Sequence[Blob], settings: str) -> list[tuple[int, ...]]:

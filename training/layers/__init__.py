@@ -36,6 +36,7 @@ from .forks.resizing import Interp, Upsample
 from .inner_product import InnerProduct
 from .losses.accuracy import Accuracy
 from .losses.class_losses import HingeLoss, InfogainLoss, MultinomialLogisticLoss
+from .losses.hard_examples import BoxAnnotatorOHEM, SmoothL1LossOHEM, SoftmaxWithLossOHEM
 from .losses.loss import SoftmaxWithLoss
 from .losses.value_losses import ContrastiveLoss, EuclideanLoss, SigmoidCrossEntropyLoss, SmoothL1Loss
 from .neuron import (
@@ -76,6 +77,7 @@ LAYERS: dict[str, type[Layer]] = {
     "Bias": Bias,
     "BN": BN,
     "BNLL": BNLL,
+    "BoxAnnotatorOHEM": BoxAnnotatorOHEM,
     "Clip": Clip,
     "Concat": Concat,
     "ContrastiveLoss": ContrastiveLoss,
@@ -141,7 +143,9 @@ LAYERS: dict[str, type[Layer]] = {
     "Slice": Slice,
     "Softmax": Softmax,
     "SmoothL1Loss": SmoothL1Loss,
+    "SmoothL1LossOHEM": SmoothL1LossOHEM,
     "SoftmaxWithLoss": SoftmaxWithLoss,
+    "SoftmaxWithLossOHEM": SoftmaxWithLossOHEM,
     "Split": Split,
     "SPP": SPP,
     "Swish": Swish,

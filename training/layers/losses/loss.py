@@ -114,10 +114,12 @@ def divisor(
     counted: Tensor,
     default: LossParameter.NormalizationMode.ValueType = LossParameter.VALID,
 ) -> float:
-    """Return what a loss is divided by (Caffe's LossLayer::GetNormalizer); it is never less than 1."""
+    """Return what a loss is divided by (Caffe's LossLayer::GetNormalizer). Only PRE_FIXED may be less than 1."""
     mode = p.normalization if p.HasField("normalization") else default
     if not p.HasField("normalization") and p.HasField("normalize"):
         mode = LossParameter.VALID if p.normalize else LossParameter.BATCH_SIZE
+    if mode == LossParameter.PRE_FIXED:
+        return p.pre_fixed_normalizer
     if mode == LossParameter.FULL:
         return max(1, counted.numel())
     if mode == LossParameter.VALID:

@@ -46,7 +46,7 @@ class SmoothL1Loss(Loss):
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         tops = super().setup(shapes)
-        if len(shapes) == 3 or len({_four_axes(shape) for shape in shapes}) != 1:
+        if len(shapes) == 3 or len({four_axes(shape) for shape in shapes}) != 1:
             raise self.error(
                 f"its bottoms have the shapes {shape_list(shapes)}; expected the same shape for predictions, targets, and, if "
                 "there are weights, inside and outside weights."
@@ -68,7 +68,7 @@ class SmoothL1Loss(Loss):
         return [terms.sum() / bottoms[0].shape[0]]
 
 
-def _four_axes(shape: Shape) -> Shape:
+def four_axes(shape: Shape) -> Shape:
     """Return the shape with 1 for the axes that a blob of four axes lacks."""
     return (*shape, 1, 1, 1, 1)[: max(4, len(shape))]
 

@@ -92,6 +92,10 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
         "it is of a port of YOLO v2. Write YoloDetectionOutput, which also finds the boxes, with num_classes, num_box and the "
         "anchors as biases; or RegionYolo, with Model Optimizer's fields.",
     ),
+    "Recurrent": (
+        "Caffe's recurrent branch",
+        "it is the part that LSTM and RNN have in common. Write one of these.",
+    ),
     "RegionLoss": _YOLO,
     "SampleTriplet": _TRIPLETS,
     "SeLu": (

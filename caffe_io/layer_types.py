@@ -194,9 +194,6 @@ LAYER_TYPES: dict[str, LayerType] = {
     "LSTM": replace(_RECURRENT, bottoms=(2, 5), tops=(1, 3)),
     "LSTMUnit": LayerType((3, 3), (2, 2), in_place=InPlace.REFUSED, force_backward_skips=2),
     "RNN": _RECURRENT,
-    "Recurrent": _refused(
-        "Caffe's recurrent branch", "it is the part that LSTM and RNN have in common. Write one of these."
-    ),
     # Windows
     "Im2col": LayerType(in_place=InPlace.SPOILT, not_converted="it is a step of Convolution. Write the Convolution."),
     "Pooling": LayerType(tops=(1, 2), in_place=InPlace.SPOILT, unfollowed_top=1),

@@ -105,7 +105,7 @@ def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
         if error.kind == "MemoryError" or "bad_alloc" in error.reason:
             raise ConversionError(f"{path}: needs more memory than there is. Is it damaged?") from error
         raise ConversionError(
-            f"{path}: today's OpenVINO cannot read it: {last_line(error)}. Is it complete, and of the kind that its "
+            f"{path}: today's OpenVINO cannot read it: {last_line(ValueError(error.reason))}. Is it complete, and of the kind that its "
             "name says?"
         ) from error
     except HelperTimeout as error:

@@ -73,7 +73,7 @@ def write_onnx(net: Any, path: Path, shape: Sequence[int], dynamic: bool = False
 
 
 def small_nets() -> dict[str, Callable[[], Any]]:
-    """Name -> what makes a small net: a U-Net, and heads as YOLO v5 and v8 have them."""
+    """Name -> what makes a small net: a U-Net, heads as YOLO v5 and v8 have them, and a mixture of layers."""
     import torch
     from torch import Tensor, nn
 
@@ -167,8 +167,39 @@ def small_nets() -> dict[str, Callable[[], Any]]:
             found = torch.cat([(first + last) / 2, last - first], 1) * 4
             return torch.cat([found, torch.cat(classes, 2).sigmoid()], 1)
 
+    class Mixed(nn.Module):
+        """Normalisations, a reflected border, pixels out of channels, and averages of an odd grid."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.steps = nn.Sequential(
+                *(
+                    nn.Conv2d(3, 8, 3, padding=1),
+                    nn.GroupNorm(2, 8),
+                    nn.GELU(),
+                    nn.InstanceNorm2d(8),
+                    nn.ReflectionPad2d(1),
+                ),
+                *(
+                    nn.AvgPool2d(3, 2, 1, count_include_pad=False),
+                    nn.Conv2d(8, 12, 3),
+                    nn.Hardswish(),
+                    nn.PixelShuffle(2),
+                ),
+                *(nn.AvgPool2d(3, 2, ceil_mode=True), nn.PReLU(3), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+                *(nn.Linear(3, 7), nn.LayerNorm(7), nn.LogSoftmax(1)),
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.steps(x)
+
     torch.manual_seed(2)
-    return {"unet": lambda: lively(UNet()), "yolo5": lambda: lively(Yolo5()), "yolo8": lambda: lively(Yolo8())}
+    return {
+        "mixed": lambda: lively(Mixed()),
+        "unet": lambda: lively(UNet()),
+        "yolo5": lambda: lively(Yolo5()),
+        "yolo8": lambda: lively(Yolo8()),
+    }
 
 
 def original_answer(path: Path, feed: NDArray[Any], shape: Sequence[int] | None = None) -> dict[str, NDArray[Any]]:

@@ -97,7 +97,7 @@ def test_large_nets_of_torchvision(name: str, check: Check, tmp_path: Path) -> N
     check(write_onnx(torchvision_net(name), tmp_path / f"{name}.onnx", (1, 3, 224, 224)), (1, 3, 224, 224))
 
 
-@pytest.mark.parametrize("name", ["unet", "yolo5", "yolo8"])
+@pytest.mark.parametrize("name", ["unet", "yolo5", "yolo8", "mixed"])
 def test_small_nets(name: str, check: Check, tmp_path: Path) -> None:
     check(write_onnx(small_nets()[name](), tmp_path / f"{name}.onnx", (1, 3, 64, 96)), (1, 3, 64, 96))
 

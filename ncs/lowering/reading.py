@@ -90,8 +90,8 @@ def read_model(
 
 
 def _memory() -> int:
-    """Return how much address space the reader may take, in bytes: the machine's memory, and what libraries reserve."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") + 4 * _GIB
+    """Return how much address space the reader may take, in bytes: half the memory, and what libraries reserve."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 + 4 * _GIB
 
 
 def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
@@ -104,9 +104,9 @@ def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
             raise UsageError(f"{path}: {error.reason}") from error
         if error.kind == "MemoryError" or "bad_alloc" in error.reason:
             raise ConversionError(f"{path}: needs more memory than there is. Is it damaged?") from error
+        why = last_line(ValueError(error.reason))
         raise ConversionError(
-            f"{path}: today's OpenVINO cannot read it: {last_line(ValueError(error.reason))}. Is it complete, and of the kind that its "
-            "name says?"
+            f"{path}: today's OpenVINO cannot read it: {why}. Is it complete, and of the kind that its name says?"
         ) from error
     except HelperTimeout as error:
         raise ConversionError(f"{path}: OpenVINO was still reading after {SECONDS:g} s and was stopped.") from error

@@ -9,6 +9,7 @@ import openvino.opset1 as op
 from openvino import Model, Node, Output
 from openvino.op import Constant
 
+from caffe_io.blobs import too_many_numbers
 from common.messages import did_you_mean, last_line
 
 from ..errors import ConversionError
@@ -44,6 +45,8 @@ def rebuild(read: ModelFile, preprocessing: Mapping[str, Preprocessing], file: s
                     "how much it gives depends on the numbers that go in, and a blob has fixed sizes. "
                     "End the net before it with --output NAME, and do the rest on the host."
                 )
+            if problem := too_many_numbers(list(port.get_shape())):
+                raise operation.error(f"its output {problem}")
         if kind == "Parameter":
             name = node.get_friendly_name()
             inputs[name], top = _input(operation, name, name in taken)

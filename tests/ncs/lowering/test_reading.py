@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from kits.ncs import run_feed, values
 from ncs.__main__ import ROOM
 from ncs.errors import ConversionError
 from ncs.lowering.reading import read_model
+from ncs.lowering.rebuild import rebuild
 
 
 def net(shape: Any, channels_last: bool = False, name: str = "picture") -> Model:
@@ -123,6 +125,42 @@ def test_a_crash_of_the_reader_is_one_message(file: Path, tmp_path: Path, monkey
     monkeypatch.setattr("ncs.lowering.reading.WORKER", worker)
     with pytest.raises(ConversionError, match="OpenVINO crashed when it read this file"):
         read_model(file)
+
+
+def onnx_net(path: Path, nodes: Sequence[tuple[str, list[str], str]], weights: Sequence[Any] = ()) -> Path:
+    """Write an ONNX net from "x" to "y"; a node is its type, inputs and output."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    ends = [[helper.make_tensor_value_info(name, kind, shape)] for name, shape in (("x", [1, 3, 8, 8]), ("y", None))]
+    made = [helper.make_node(name, inputs, [output]) for name, inputs, output in nodes]
+    graph = helper.make_graph(made, "net", *ends, list(weights))
+    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]).SerializeToString())
+    return path
+
+
+def test_hostile_nets(tmp_path: Path) -> None:
+    """A constant of 20 GB, weights out of another folder, and an output of a trillion numbers."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+
+    def numbers(*given: int) -> Any:
+        return onnx.numpy_helper.from_array(np.array(given, np.int64), "n")
+
+    huge = onnx_net(
+        tmp_path / "huge.onnx",
+        [("ConstantOfShape", ["n"], "c"), ("Add", ["x", "c"], "y")],
+        [numbers(70000, 1, 70000, 8)],
+    )
+    with pytest.raises(ConversionError, match="huge.onnx: needs more memory than there is"):
+        read_model(huge)
+    away = onnx.TensorProto(name="w", data_type=1, dims=[1, 3, 3, 3], data_location=onnx.TensorProto.EXTERNAL)
+    away.external_data.add(key="location", value="../../../etc/hostname")
+    with pytest.raises(
+        ConversionError, match="away.onnx: today's OpenVINO cannot read it: .*outside the base directory"
+    ):
+        read_model(onnx_net(tmp_path / "away.onnx", [("Conv", ["x", "w"], "y")], [away]))
+    wide = read_model(onnx_net(tmp_path / "wide.onnx", [("Tile", ["x", "n"], "y")], [numbers(1, 1, 100000, 100000)]))
+    with pytest.raises(ConversionError, match='operation "y" .*1x3x800000x800000'):
+        rebuild(wide, {}, "wide.onnx")
 
 
 def test_compile_writes_ir_and_card(working_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from common.errors import CardError, MeanError, OutputExists, PictureError, Usag
 from faces.pictures import read_picture
 
 from .analyzer import Analysis, AnalyzedFace, FaceAnalyzer
-from .answer import Answer
+from .answer import Answer, Detection
 from .errors import DeviceError, InferenceError
 from .runner import Result, Runner
 
@@ -24,6 +24,7 @@ __all__ = [
     "AnalyzedFace",
     "Answer",
     "CardError",
+    "Detection",
     "DeviceError",
     "FaceAnalyzer",
     "InferenceError",

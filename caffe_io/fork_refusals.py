@@ -87,14 +87,14 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "MarginInnerProduct": _SPHEREFACE,
     "Pooling3D": _C3D,
     "RankHardLoss": _TRIPLETS,
+    "Recurrent": (
+        "Caffe's recurrent branch",
+        "it is the part that LSTM and RNN have in common. Write one of these.",
+    ),
     "Region": (
         "YOLO",
         "it is of a port of YOLO v2. Write YoloDetectionOutput, which also finds the boxes, with num_classes, num_box and the "
         "anchors as biases; or RegionYolo, with Model Optimizer's fields.",
-    ),
-    "Recurrent": (
-        "Caffe's recurrent branch",
-        "it is the part that LSTM and RNN have in common. Write one of these.",
     ),
     "RegionLoss": _YOLO,
     "SampleTriplet": _TRIPLETS,

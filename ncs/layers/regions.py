@@ -13,7 +13,7 @@ from openvino import Output
 from caffe_io.parameters.anchors import anchors, proposal_problem
 from common.messages import shape_text
 
-from .layer import TrainedLayer, reshaped, shape
+from .layer import TrainedLayer, constant, integers, reshaped, shape
 
 
 def proposal(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
@@ -64,9 +64,15 @@ def roi_pooling(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     p = layer.parameter.roi_pooling_param
     if not p.pooled_h or not p.pooled_w:
         raise layer.error("needs pooled_h and pooled_w of at least 1.")
-    return [
-        op2.roi_pooling(inputs[0], _regions(layer, inputs), [p.pooled_h, p.pooled_w], p.spatial_scale, "max").output(0)
-    ]
+    regions = _regions(layer, inputs)
+    if p.pad_ratio:
+        number, left, top, right, bottom = op.split(regions, integers(1), 5).outputs()
+        ends = []
+        for first, last in ((left, right), (top, bottom)):
+            pad = op.multiply(op.add(op.subtract(last, first), constant([[1.0]])), constant([[p.pad_ratio]]))
+            ends.append((op.subtract(first, pad), op.add(last, pad)))
+        regions = op.concat([number, ends[0][0], ends[1][0], ends[0][1], ends[1][1]], 1).output(0)
+    return [op2.roi_pooling(inputs[0], regions, [p.pooled_h, p.pooled_w], p.spatial_scale, "max").output(0)]
 
 
 def psroi_pooling(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:

@@ -113,6 +113,18 @@ def test_pooling_as_model_optimizer(kind: str, tmp_path: Path) -> None:
         saw(kind, what)
 
 
+def test_pad_ratio(tmp_path: Path) -> None:
+    """MS-CNN's field, which other programs lack: both rooms agree about regions that it enlarges."""
+    net = pooling_net("ROIPooling", inside=True)
+    random = np.random.default_rng(8)
+    for number, line in enumerate(net.layers):
+        net.layers[number] = line.replace("pooled_h", f"pad_ratio: {random.choice([0.1, 0.25, 0.5])} pooled_h")
+    ours = trained(net)
+    assert_equal(converted(net), ours, net)
+    assert_equal(by_openvino_2021(net, our_ir(net, tmp_path)), ours, net)
+    assert compile_blob(net, tmp_path).stat().st_size > 0
+
+
 @pytest.mark.parametrize("kind", POOLINGS)
 def test_pooling_as_opencv(kind: str) -> None:
     """Also of regions that leave the picture."""

@@ -45,7 +45,8 @@ class RegionPooling(Layer):
 class ROIPooling(RegionPooling):
     """Divide each region into pooled_h x pooled_w parts and take the maximum of each; 0 where a part lies outside the map.
 
-    Corners are times spatial_scale and rounded; both ends belong to the region (Girshick 2015).
+    Corners are times spatial_scale and rounded; both ends belong to the region (Girshick 2015). Before that, MS-CNN's pad_ratio
+    times a side is added at both of its ends.
     """
 
     def _size(self, bottom: Shape) -> Shape:
@@ -56,7 +57,8 @@ class ROIPooling(RegionPooling):
 
     def _pool(self, maps: Tensor, numbers: Tensor, boxes: Tensor) -> Tensor:
         p = self.param.roi_pooling_param
-        corners = _rounded(boxes * p.spatial_scale)
+        pad = (boxes[:, 2:] - boxes[:, :2] + 1) * p.pad_ratio
+        corners = _rounded(torch.cat([boxes[:, :2] - pad, boxes[:, 2:] + pad], 1) * p.spatial_scale)
         sides = (corners[:, 2:] - corners[:, :2] + 1).clamp(min=1)
         rows = _parts(corners[:, 1], sides[:, 1] / p.pooled_h, p.pooled_h, maps.shape[2])
         columns = _parts(corners[:, 0], sides[:, 0] / p.pooled_w, p.pooled_w, maps.shape[3])

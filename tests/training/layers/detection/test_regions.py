@@ -26,6 +26,21 @@ def test_roi_pooling_takes_maxima() -> None:
     assert top.tolist() == [[[[5, 7], [13, 15]]], [[[0, 0], [0, 0]]]]
 
 
+@pytest.mark.parametrize("ratio", [0.25, 0.5, 1])
+def test_pad_ratio_enlarges_the_regions(ratio: float) -> None:
+    """MS-CNN's: the same as larger regions. tests/oracle/test_layers_regions.py tries the converted layer."""
+    random = np.random.default_rng(4)
+    maps = random.standard_normal((1, 2, 12, 14)).astype(np.float32)
+    ends = np.sort(random.integers(0, 24, (2, 30, 2)), 0)
+    boxes = np.concatenate([np.zeros((30, 1)), ends[0], ends[1]], 1).astype(np.float32)
+    pad = (boxes[:, 3:] - boxes[:, 1:3] + 1) * np.float32(ratio)
+    larger = np.concatenate([boxes[:, :1], boxes[:, 1:3] - pad, boxes[:, 3:] + pad], 1)
+    padded = ROI.replace("pooled_h", f"pad_ratio: {ratio} pooled_h")
+    found = run(layer_of(padded, maps.shape, boxes.shape)[0], maps, boxes)[0]
+    np.testing.assert_array_equal(found, run(layer_of(ROI, maps.shape, boxes.shape)[0], maps, larger)[0])
+    assert np.abs(found - run(layer_of(ROI, maps.shape, boxes.shape)[0], maps, boxes)[0]).max() > 0.1
+
+
 def test_psroi_pooling_takes_the_channel_of_each_place() -> None:
     maps = np.repeat(np.float32([1, 2, 3, 4]), 16).reshape(1, 4, 4, 4)
     layer, shapes = layer_of(PSROI, maps.shape, (1, 5))

@@ -65,6 +65,10 @@ class Summary:
         self.pictures = 0
         self.with_faces = 0
         self.faces = 0
+        self.detections = 0
+        # Whether networks that detect were asked, and whether anybody looked for faces.
+        self.asked = False
+        self.sought = False
         self.unreadable = 0
         self.dropped = 0
         self._times = {name: Times() for name in (*STAGES, TOGETHER)}
@@ -79,6 +83,9 @@ class Summary:
         self.pictures += 1
         self.faces += len(analysis.faces)
         self.with_faces += bool(analysis.faces)
+        self.detections += len(analysis.detections)
+        self.asked |= bool(analysis.frame)
+        self.sought |= analysis.sought
         self._ended = self._clock()
         if self.first is None:
             self.first = (self._ended - self._begun) * 1e3
@@ -92,11 +99,24 @@ class Summary:
         content = self.fields(about)
         device = content["device"]
         counts = [
-            f"{self.pictures:,} pictures, {self.faces:,} faces in {self.with_faces:,} of them",
+            ", ".join(
+                [
+                    f"{self.pictures:,} pictures",
+                    *(
+                        [f"{self.faces:,} faces in {self.with_faces:,} of them"]
+                        if self.sought or not self.asked
+                        else []
+                    ),
+                    *([f"{self.detections:,} detections"] if self.asked else []),
+                ]
+            ),
             *([f"{self.unreadable:,} left out"] if self.unreadable else []),
             *([f"{self.dropped:,} frames dropped"] if self.dropped else []),
         ]
-        rate = f"{content['pictures_per_second']:.1f} pictures and {content['faces_per_second']:.1f} faces a second"
+        rate = f"{content['pictures_per_second']:.1f} pictures"
+        rate += (
+            f" and {content['faces_per_second']:.1f} faces a second" if self.sought or not self.asked else " a second"
+        )
         rows = [
             ("done", "; ".join(counts)),
             ("rate", f"{rate}, {content['seconds']:.2f} s in all"),
@@ -128,6 +148,7 @@ class Summary:
             "pictures": self.pictures,
             "pictures_with_faces": self.with_faces,
             "faces": self.faces,
+            **({"detections": self.detections} if self.asked else {}),
             "left_out": self.unreadable,
             "dropped": self.dropped,
             "seconds": round(seconds, 3),

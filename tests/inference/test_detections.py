@@ -175,6 +175,16 @@ def test_what_the_command_writes(finder: Path, tmp_path: Path, run_command: Call
     assert said["detections"][0] == {"class": "cat", "label": 1, "score": 0.9, "box": [50, 50, 50, 50]}
 
 
+def test_the_figures_count_things(finder: Path, tmp_path: Path, run_command: Callable[..., Any]) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), one_colour(RED, 100, 200))
+    words = [tmp_path, "--graph", finder, "--device", "CPU", "--benchmark"]
+    done = run_command("inference", "infer", *words)
+    assert "3 pictures, 6 detections\n" in done.out
+    assert "faces" not in done.out
+    assert json.loads(run_command("inference", "infer", *words, "--json").out)["detections"] == 6
+
+
 def test_nothing_found_is_said(tmp_path: Path, run_command: Callable[..., Any]) -> None:
     write_detector(tmp_path / "finder", detector_card(), [])
     picture = tmp_path / "pets.png"

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from common.errors import CardError
 from common.messages import COMPILE_AGAIN, last_line
 
@@ -30,7 +32,18 @@ class Rest:
                 self._steps.append(step)
 
     def finish(self, values: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Return the device's blobs and those that the steps make. Raises CardError if they do not fit the steps."""
+        """Return the device's blobs and those that the steps make.
+
+        Raises CardError if they do not fit the steps, or hold no numbers: a step such as the choice of boxes would pass
+        over these without a word.
+        """
+        for blob in {blob for step in self._steps for blob in step.inputs}.intersection(values):
+            wrong = int(np.count_nonzero(~np.isfinite(values[blob])))
+            if wrong:
+                raise CardError(
+                    f'{self._path}: "{blob}" has {wrong} of {values[blob].size} numbers that are infinite or NaN. The picture is '
+                    "out of the net's range, or its training diverged. Try --device CPU, which computes in f32."
+                )
         blobs = {**values, **self._fixed}
         for step in self._steps:
             blobs[step.output] = self._run(step, blobs)
@@ -44,8 +57,9 @@ class Rest:
                     f"it gives {', '.join(sorted(blobs))}. {COMPILE_AGAIN}"
                 )
         try:
-            return KINDS[step.kind](step, [blobs[blob] for blob in step.inputs])
-        except (ValueError, IndexError) as error:
+            with np.errstate(all="ignore"):
+                return KINDS[step.kind](step, [blobs[blob] for blob in step.inputs])
+        except (ValueError, IndexError, TypeError, MemoryError) as error:
             raise CardError(
                 f'{self._path}: the step that makes "{step.output}" ({step.kind}) does not fit what the device gives: '
                 f"{last_line(error)}. {COMPILE_AGAIN}"

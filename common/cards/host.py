@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_PRIORS = 1 << 20
 """Far more than any detector has, so that a wrong card cannot fill the memory."""
+MOST_ROWS = 1 << 20
+Rows = Annotated[int, Field(ge=1, le=MOST_ROWS)]
 _INPUTS = "a list of names: the blobs that it reads"
 _OUTPUT = "a name: the blob that it makes"
 Pixels = Annotated[list[Size], Field(min_length=2, max_length=2)]
@@ -118,7 +120,9 @@ class DetectionOutputStep(JsonObject):
     )
     top_k: Annotated[int, Field(ge=-1)] = Field(description="how many boxes of a class are looked at; -1: all")
     keep_top_k: Annotated[int, Field(ge=-1)] = Field(description="how many boxes of a picture are kept; -1: all")
-    rows: Size = Field(description="a size of at least 1: how many rows the output has, for all pictures of a batch")
+    rows: Rows = Field(
+        description=f"a size from 1 to {MOST_ROWS}: how many rows the output has, for all pictures of a batch"
+    )
 
 
 class YoloOutputStep(JsonObject):

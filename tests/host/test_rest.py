@@ -76,6 +76,51 @@ def test_a_blob_that_the_device_does_not_give() -> None:
         rest.finish({"x": np.zeros(1, np.float32)})
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_no_number_is_not_passed_over(number: float) -> None:
+    rest = rest_of({"kind": "sigmoid", "inputs": ["a"], "output": "b"})
+    with pytest.raises(CardError, match=r'N\.json: "a" has 1 of 3 numbers that are infinite or NaN'):
+        rest.finish({"a": np.array([0, number, 1], np.float32)})
+    # What no step reads is another's concern.
+    assert np.isfinite(rest.finish({"a": np.zeros(3, np.float32), "x": np.array([np.nan], np.float32)})["b"]).all()
+
+
+FOUND = {
+    "kind": "detection_output",
+    "inputs": ["a", "b", "c"],
+    "output": "d",
+    "classes": 2,
+    "background": 0,
+    "share_location": True,
+    "code": "CENTER_SIZE",
+    "variance_encoded_in_target": False,
+    "confidence_threshold": 0.1,
+    "nms_threshold": 0.45,
+    "eta": 1,
+    "top_k": -1,
+    "keep_top_k": -1,
+    "rows": 4,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "shapes"),
+    [
+        ({}, [(), (), ()]),
+        ({}, [(1, 8), (1, 4), (1, 8)]),
+        ({}, [(1, 7), (1, 4), (1, 2, 8)]),
+        ({"classes": 3}, [(1, 8), (1, 4), (1, 2, 8)]),
+        ({"rows": 1}, [(1, 8), (1, 4), (1, 2, 8)]),
+    ],
+)
+def test_blobs_that_are_no_predictions(change: dict[str, Any], shapes: list[tuple[int, ...]]) -> None:
+    rest = rest_of(FOUND | change)
+    values = {name: np.full(shape, 0.5, np.float32) for name, shape in zip("abc", shapes, strict=True)}
+    values["c"] = np.asarray(np.linspace(0, 1, values["c"].size).reshape(values["c"].shape), np.float32)
+    with pytest.raises(CardError, match="does not fit what the device gives"):
+        rest.finish(values)
+
+
 def test_a_shape_that_does_not_fit() -> None:
     rest = rest_of({"kind": "reshape", "inputs": ["a"], "output": "b", "shape": [1, 7]})
     with pytest.raises(CardError, match=r'"b" \(reshape\) does not fit what the device gives: cannot reshape'):
@@ -87,6 +132,7 @@ def test_a_shape_that_does_not_fit() -> None:
     [
         ({"kind": "convolution"}, r'"host\[0\]\.kind" is "convolution"'),
         ({"cells": [10000, 10000]}, "make 100000000 boxes; expected at most 1048576"),
+        ({**FOUND, "rows": 10**12}, r'"host\[0\]\.rows" is 1000000000000; expected a size from 1 to 1048576'),
         ({"inputs": ["x"]}, r"host\[0\]\.inputs"),
         ({"sizes": [[1, 2, 3]]}, r"host\[0\]\.sizes"),
     ],

@@ -7,7 +7,6 @@ The rows of all types are in layer_types.py.
 from __future__ import annotations
 
 _BACKBONE = "Take the backbone of the net, up to the boxes."
-_SSD_TRAINING = ("SSD", f"it is the SSD fork's, and only its training or its test needs it. {_BACKBONE}")
 _YOLO = ("YOLO", f"it is from a fork for YOLO, which finds boxes. {_BACKBONE}")
 _MS_CNN = (
     "MS-CNN",
@@ -66,7 +65,6 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "DenseImageData": _SEGMENT_DATA,
     "DetectNetTransformation": ("NVIDIA", "it is NVIDIA's fork's, which finds boxes. Take the backbone of the net."),
-    "DetectionEvaluate": _SSD_TRAINING,
     "DetectionGroupAccuracy": _MS_CNN,
     "DetectionGroupLoss": _MS_CNN,
     "DetectionLoss": _MS_CNN,

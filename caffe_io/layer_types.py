@@ -240,6 +240,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "Split": LayerType(tops=_SOME, in_place=InPlace.REFUSED, passes_on=True),
     "Tile": LayerType(),
     # Detection
+    "DetectionEvaluate": LayerType((2, 2), fork="SSD", predictions=1),
     "DetectionOutput": LayerType((3, 4), fork="SSD"),
     "PriorBox": LayerType((2, 2), fork="SSD"),
     "BoxAnnotatorOHEM": LayerType((4, 4), (2, 2), fork="R-FCN", in_place=InPlace.REFUSED, not_converted=_NO_OHEM),
@@ -283,9 +284,6 @@ LAYER_TYPES: dict[str, LayerType] = {
     "Python": _refused("", _NO_CODE, "a device runs no Python. Cut the net before it, and run the rest elsewhere."),
     # Forks
     **{name: _refused(fork, reason) for name, (fork, reason) in FORK_REFUSALS.items()},
-    "DetectionEvaluate": replace(
-        _refused(*FORK_REFUSALS["DetectionEvaluate"]), bottoms=(2, 2), predictions=1, not_converted=""
-    ),
     "DenseImageData": _refused(*FORK_REFUSALS["DenseImageData"], _NO_FILES),
     "ImageSegData": _refused(*FORK_REFUSALS["ImageSegData"], _NO_FILES),
 }

@@ -44,7 +44,7 @@ def test_a_row_is_consistent(name: str) -> None:
         assert least >= 0
         assert most is None or most >= least
     if row.not_trained:
-        assert row.not_converted or row.predictions, "nothing is converted that cannot be trained"
+        assert row.not_converted, "nothing is converted that cannot be trained"
     if row.is_loss:
         assert row.predictions, "a device has no labels for a loss"
     if row.predictions:

@@ -20,6 +20,7 @@ from .data.input import Input
 from .data.lmdb_data import Data
 from .data.memory_data import MemoryData
 from .data.window_data import WindowData
+from .detection.detection_evaluate import DetectionEvaluate
 from .detection.detection_output import DetectionOutput
 from .detection.multi_box_loss import MultiBoxLoss
 from .detection.normalize import Normalize
@@ -87,6 +88,7 @@ LAYERS: dict[str, type[Layer]] = {
     "Data": Data,
     "Deconvolution": Deconvolution,
     "DepthwiseConvolution": DepthwiseConvolution,
+    "DetectionEvaluate": DetectionEvaluate,
     "DetectionOutput": DetectionOutput,
     "Dropout": Dropout,
     "DummyData": DummyData,

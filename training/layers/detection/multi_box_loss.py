@@ -27,9 +27,9 @@ class MultiBoxLoss(Loss):
     variances, 1 x 2 x (4 for each prior); objects, 1 x 1 x M x 8: number of the picture in the batch (-1: none), label, number
     of the object, xmin, ymin, xmax, ymax, and whether it is difficult to see.
 
-    The boxes count at priors with an object, by smooth L1 (Girshick 2015) or L2. The scores count there and, with mining, at
-    the unmatched priors of the same picture with the highest loss, neg_pos_ratio for each matched one. From the SSD fork (Liu
-    et al. 2016), without its settings that `_refusal` names.
+    The boxes count at priors with an object, by smooth L1 (Girshick 2015) or L2. The scores count there, by a softmax, or a
+    sigmoid for each class; with mining also at the unmatched priors of the same picture that cost most, neg_pos_ratio for
+    each matched one. From the SSD fork (Liu et al. 2016), without its settings that `_refusal` names.
     """
 
     labels = (2, 3)
@@ -62,7 +62,8 @@ class MultiBoxLoss(Loss):
         priors, variances = bottoms[2].detach().float()[0].reshape(2, self.priors, 4).cpu()
         objects = self._objects(bottoms[3].detach().float().cpu(), batch)
         places, targets, labels, negatives = [], [], [], []
-        losses = -at_least(scores.detach().log_softmax(-1)[..., p.background_label_id], _LOG_FLT_MIN)
+        background = torch.full(scores.shape[:2], p.background_label_id, device=scores.device)
+        losses = self._class_losses(scores.detach(), background)
         for number in range(batch):
             own = objects[objects[:, 0] == number]
             if not len(own):
@@ -92,13 +93,20 @@ class MultiBoxLoss(Loss):
             counted = torch.arange(len(flat), device=device)
         else:
             counted = torch.cat([place, torch.cat(negatives).to(device)])
-        picked = flat[counted].log_softmax(-1).gather(1, truth[counted, None])
-        classes = -at_least(picked, _LOG_FLT_MIN).sum()
+        classes = self._class_losses(flat[counted], truth[counted]).sum()
         mode = self.param.loss_param
         # FULL counts all priors of all pictures.
         count_all = torch.zeros(batch, self.priors, dtype=torch.bool, device=device)
         count_all.view(-1)[place] = True
         return [(p.loc_weight * boxes + classes) / divisor(mode, batch, count_all)]
+
+    def _class_losses(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """Return what the scores (... x classes) of each prior cost, if `labels` (...) are right."""
+        if self.param.multibox_loss_param.conf_loss_type == MultiBoxLossParameter.LOGISTIC:
+            truth = F.one_hot(labels, scores.shape[-1]).to(scores.dtype)
+            return F.binary_cross_entropy_with_logits(scores, truth, reduction="none").sum(-1)
+        picked = scores.log_softmax(-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+        return -at_least(picked, _LOG_FLT_MIN)
 
     def _box_loss(self, found: Tensor, target: Tensor, variances: Tensor) -> Tensor:
         p = self.param.multibox_loss_param
@@ -154,10 +162,12 @@ def _refusal(p: MultiBoxLossParameter) -> str:
         return "do_neg_mining and mining_type differ. Write mining_type alone."
     if not p.neg_pos_ratio > 0:
         return f"neg_pos_ratio is {p.neg_pos_ratio:g}; expected a number above 0."
+    logistic = p.conf_loss_type == MultiBoxLossParameter.LOGISTIC
     for wrong, text in (
         (not p.share_location, "share_location: false"),
         (not p.use_prior_for_matching, "use_prior_for_matching: false"),
-        (p.conf_loss_type != MultiBoxLossParameter.SOFTMAX, "conf_loss_type: LOGISTIC"),
+        (logistic and p.mining_type == MultiBoxLossParameter.NONE, "conf_loss_type: LOGISTIC with mining_type: NONE"),
+        (logistic and p.background_label_id != 0, "conf_loss_type: LOGISTIC with another background_label_id than 0"),
         (p.mining_type == MultiBoxLossParameter.HARD_EXAMPLE, "mining_type: HARD_EXAMPLE"),
         (p.HasField("nms_param") and p.nms_param.nms_threshold > 0, "nms_param"),
         (p.ignore_cross_boundary_bbox, "ignore_cross_boundary_bbox: true"),

@@ -219,6 +219,27 @@ def test_what_one_matched_prior_costs(code: str, kind: str) -> None:
         assert float(layer.forward([scaled, *bottoms[1:]])[0]) == pytest.approx(boxes + classes, rel=1e-5)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_logistic_by_hand(seed: int) -> None:
+    """A sigmoid for each class, that of the background included; the hardest priors are those that cost most so."""
+    given = pictures(seed)
+    total, count = 0.0, 0
+    for number in range(BATCH):
+        own = given.objects[given.objects[:, 0] == number]
+        matched, largest = match(given.priors, own[:, 3:7], 0.5, per_prediction=True)
+        free = []
+        for prior, scores in enumerate(given.scores[number].double()):
+            label = int(own[matched[prior], 1]) if matched[prior] >= 0 else 0
+            right = 1 / (1 + np.exp(-scores.numpy()))
+            cost = -np.log(np.where(np.arange(CLASSES) == label, right, 1 - right)).sum()
+            if matched[prior] >= 0:
+                total, count = total + cost, count + 1
+            elif largest[prior] < 0.5:
+                free.append(cost)
+        total += sum(sorted(free)[::-1][: 3 * int((matched >= 0).sum())])
+    assert loss(f"{CODE} loc_weight: 0 conf_loss_type: LOGISTIC", given) == pytest.approx(total / count, rel=1e-5)
+
+
 def test_mining_none_takes_all_priors_of_all_pictures() -> None:
     given = pictures(3)
     lone = Pictures(given.locations, given.scores, given.priors, given.objects[given.objects[:, 0] > 0])
@@ -322,7 +343,8 @@ def test_a_small_detector_learns() -> None:
     ("param", "words"),
     [
         ("share_location: false", "share_location: false is not computed here, because nothing judges it"),
-        ("conf_loss_type: LOGISTIC", "conf_loss_type: LOGISTIC is not computed here"),
+        ("conf_loss_type: LOGISTIC mining_type: NONE", "conf_loss_type: LOGISTIC with mining_type: NONE is not"),
+        ("conf_loss_type: LOGISTIC background_label_id: 1", "LOGISTIC with another background_label_id than 0 is not"),
         ("mining_type: HARD_EXAMPLE", "mining_type: HARD_EXAMPLE is not"),
         ("use_prior_for_matching: false", "use_prior_for_matching: false is not"),
         ("nms_param { nms_threshold: 0.5 }", "nms_param is not"),

@@ -33,6 +33,8 @@ def with_known_layers(net: NetParameter, path: str, runs: Callable[[str], bool] 
 
     Layers whose module `runs` stay as they are.
     """
+    if all(layer.type != "Python" for layer in net.layer):
+        return net
     changed = NetParameter()
     changed.CopyFrom(net)
     for layer in changed.layer:

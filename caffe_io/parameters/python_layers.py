@@ -24,6 +24,10 @@ _SCALES = (8, 16, 32)
 
 _ENTRY = re.compile(r"""["']?(\w+)["']?\s*:\s*(\[[^\]]*\]|\([^)]*\)|[-+.\deE]+)""")
 
+_TEST_DROPOUT = re.compile(
+    r"""\{\s*["']phase["']\s*:\s*["']TEST["']\s*,\s*["']p["']\s*:\s*["']?(?P<p>0?\.\d+)["']?\s*\}"""
+)
+
 Known = Callable[[LayerParameter, "Phase.ValueType"], bool]
 """Turns a layer into the known one, for a phase; returns False if it has settings that the known one lacks."""
 
@@ -71,8 +75,19 @@ def _euclidean_loss(layer: LayerParameter, phase: Phase.ValueType) -> bool:
     return True
 
 
+def _spatial_dropout(layer: LayerParameter, phase: Phase.ValueType) -> bool:
+    """ENet's multiplies by 1 / (1 - p) where its own param_str says TEST, whatever the phase of the net."""
+    found = _TEST_DROPOUT.fullmatch(layer.python_param.param_str.strip())
+    if not found:
+        return False
+    layer.type = "Power"
+    layer.power_param.scale = 1 / (1 - float(found["p"]))
+    return True
+
+
 KNOWN: dict[tuple[str, str], Known] = {
     ("rpn.proposal_layer", "ProposalLayer"): _proposal,
+    ("spatial_dropout", "SpatialDropoutLayer"): _spatial_dropout,
     # Of Caffe's own examples/pycaffe/layers.
     ("pyloss", "EuclideanLossLayer"): _euclidean_loss,
 }

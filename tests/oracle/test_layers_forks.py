@@ -28,7 +28,7 @@ from kits.ncs import Floats
 from kits.oracle import saw
 from kits.oracle_layers import Judge
 
-pytestmark = [pytest.mark.oracle, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(300)]
 COUNT = 30
 
 

@@ -54,3 +54,22 @@ def test_caffes_own_example(caplog: pytest.LogCaptureFixture) -> None:
     assert layer.type == "EuclideanLoss"
     assert "pyloss.EuclideanLossLayer is computed as EuclideanLoss; its code is not run" in caplog.text
     assert known('python_param { module: "pyloss" layer: "Other" }').type == "Python"
+
+
+DROPOUT = (
+    'bottom: "x" top: "y" python_param {{ module: "spatial_dropout" layer: "SpatialDropoutLayer" param_str: "{}" }}'
+)
+
+
+@pytest.mark.parametrize("text", ["{\\'phase\\': \\'TEST\\', \\'p\\': \\'0.1\\'}", "{ 'phase':'TEST','p': .1 }"])
+def test_the_dropout_of_enet_enlarges_in_test(text: str) -> None:
+    layer = known(DROPOUT.format(text))
+    assert layer.type == "Power"
+    assert layer.power_param.scale == pytest.approx(1 / 0.9)
+
+
+@pytest.mark.parametrize(
+    "text", ["{'phase': 'TRAIN', 'p': '0.1'}", "{'phase': 'TEST', 'p': '1.1'}", "", "{'p': '0.1'}"]
+)
+def test_the_dropout_of_enet_in_train_is_left_alone(text: str) -> None:
+    assert known(DROPOUT.format(text)).type == "Python"

@@ -145,11 +145,8 @@ def test_hostile_nets(tmp_path: Path) -> None:
     def numbers(*given: int) -> Any:
         return onnx.numpy_helper.from_array(np.array(given, np.int64), "n")
 
-    huge = onnx_net(
-        tmp_path / "huge.onnx",
-        [("ConstantOfShape", ["n"], "c"), ("Add", ["x", "c"], "y")],
-        [numbers(70000, 1, 70000, 8)],
-    )
+    nodes = [("ConstantOfShape", ["n"], "c"), ("ReduceSum", ["c"], "r"), ("Add", ["x", "r"], "y")]
+    huge = onnx_net(tmp_path / "huge.onnx", nodes, [numbers(1, 1, 70000, 70000)])
     with pytest.raises(ConversionError, match=r"huge\.onnx: needs more memory than there is"):
         read_model(huge)
     away = onnx.TensorProto(name="w", data_type=1, dims=[1, 3, 3, 3], data_location=onnx.TensorProto.EXTERNAL)

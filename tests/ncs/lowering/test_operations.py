@@ -22,7 +22,9 @@ from ncs.lowering.table import LOWERINGS
 OLD = {f"opset{number}" for number in range(1, 8)}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if "pool" in name else name for name in CASES]
+)
 def test_the_older_form_computes_the_same(name: str) -> None:
     seeds = 30 if "pool" in name else 3
     refused = 0

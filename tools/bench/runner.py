@@ -41,6 +41,8 @@ LOOP, APP, OPENCV = 1.6, 1 / 1.1, 1.5
 """Goals: how many times faster than the plain loop, than benchmark_app, and than OpenCV on the same caffemodel."""
 START, MEMORY = 1.5, 350
 """Goals in seconds and MiB."""
+BUSY = 0.5
+"""Load average over a minute from which on other programs are in the way."""
 
 
 @dataclass(frozen=True)
@@ -227,9 +229,14 @@ def main(argv: Sequence[str]) -> None:
     options = parser.parse_args(argv)
     from inference.outputs.summary import cores, processor
 
+    load = os.getloadavg()[0]
+    if load > BUSY:
+        print(
+            f"The load average is {load:.1f}: other programs run, and these figures will not be those of an idle machine."
+        )
     with tempfile.TemporaryDirectory(prefix="moka-bench-") as temporary:
         figures = measure(Path(temporary), options.pictures, options.rounds)
-    machine = f"{processor()}, {cores()} cores, load average {os.getloadavg()[1]:.1f} over five minutes"
+    machine = f"{processor()}, {cores()} cores, load average {load:.1f} at the start"
     print(f"{machine}; photographs of 1280x720 with 3 faces\n\n{table(figures)}")
 
 

@@ -86,8 +86,10 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     monkeypatch.setattr(runner, "net_alone", lambda graph, device: 2.0 if device == "CPU" else 5.0)
     monkeypatch.setattr(runner, "benchmark_app", lambda xml: 2.1)
     monkeypatch.setattr(runner, "first_answer", lambda graph, picture: (1.0, 300.0))
+    monkeypatch.setattr("os.getloadavg", lambda: (9.66, 9.0, 9.0))
     runner.main(["--pictures", "2", "--rounds", "1"])
     text = capsys.readouterr().out
+    assert text.startswith("The load average is 9.7: other programs run")
     assert text.count(" pictures/s | ") == 2
     assert "| AgeNet alone | 2.00 ms | 2.10 ms, benchmark_app | 1.05 | " in text
     assert "| AgeNet alone | 2.00 ms | 5.00 ms, OpenCV DNN | 2.50 | 1.5 | yes |" in text

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from caffe_io.prototxt import read_net
 from inference import Runner
 from inference.answer import Answer
 from kits.faces import compiled_res10, portrait
@@ -93,6 +94,35 @@ def test_opencv_as_a_device_gives_the_blobs_of_the_cut(no_blobs: None, tmp_path:
     with Runner(parts, "OPENCV") as runner:
         (theirs,) = runner.answer(picture).answers
     assert same(ours, theirs, 1e-4) > 0
+
+
+def test_what_no_device_computes_is_computed_here(no_blobs: None, tmp_path: Path, run_command: Command) -> None:
+    """OpenVINO's operation has no eta. The training room, whose suppression is another program, is the judge."""
+    import torch
+
+    from caffe_io.caffe_pb2 import TEST
+    from caffe_io.weights import read_weights
+    from training.nets.net import Net
+
+    net, weights = write_small_ssd(tmp_path)
+    net.write_text(net.read_text().replace("nms_threshold: 0.45", "nms_threshold: 0.8 eta: 0.7"))
+    words = ("--model", net, "--weights", weights, "--data_type", "FP32", "--mean_value", 100)
+    done = run_command("ncs", "compile", *words)
+    assert done.code == 1 and "eta is 0.7" in done.err
+    done = run_command("ncs", "compile", *words, "--cut", "conf")
+    assert done.code == 0, done.err
+    picture = np.ascontiguousarray(pixels((HEIGHT, WIDTH, 3), 5))
+    (answer,) = answers_of(tmp_path / "graph", picture)
+    trained = Net(read_net(net), TEST)
+    with torch.no_grad():
+        for layer in trained.layers:
+            for blob, values in zip(layer.blobs, read_weights(weights).get(layer.name, ()), strict=False):
+                blob.copy_(torch.from_numpy(np.array(values)).reshape(blob.shape))
+        trained.forward({"data": torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32) - 100)})
+    rows = trained.blobs["found"].numpy().reshape(-1, 7)
+    rows = rows[rows[:, 2] >= 0.5]
+    assert sorted(rows[:, 2].tolist()) == pytest.approx(sorted(each.score for each in answer.detections), abs=1e-4)
+    assert len(rows) > 1
 
 
 def test_a_batch(tmp_path: Path, run_command: Command) -> None:

@@ -9,7 +9,7 @@ import openvino.opset1 as op
 from openvino import Output
 from openvino.op import Constant
 
-from caffe_io.blobs import Array
+from caffe_io.blobs import Array, too_many_numbers
 from caffe_io.caffe_pb2 import PriorBoxParameter
 from caffe_io.parameters.prior_boxes import prior_boxes
 from common.messages import shape_text
@@ -32,6 +32,8 @@ def prior_box(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         raise layer.error(
             f"expected bottoms of 4 axes, a map and the picture; found {shape_text(features)} and {shape_text(picture)}."
         )
+    if problem := too_many_numbers((1, 2, 4, *features[2:])):
+        raise layer.error(f"its top {problem}")
     try:
         return [constant(prior_boxes(layer.parameter.prior_box_param, features[2:], picture[2:]))]
     except ValueError as error:

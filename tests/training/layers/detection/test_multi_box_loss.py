@@ -7,6 +7,7 @@ other settings follow from these, or from decoding, which other programs have ju
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -337,6 +338,32 @@ def test_a_small_detector_learns() -> None:
     assert row[1] == 1
     assert row[2] > 0.8
     torch.testing.assert_close(row[3:], box, rtol=0, atol=0.02)
+
+
+def test_pictures_and_objects_from_hdf5(tmp_path: Path) -> None:
+    """As docs/forks.md says: rows of M x 8 for each picture, which a Reshape brings to those of the batch."""
+    import h5py
+
+    given = pictures(8)
+    rows = np.full((BATCH, 4, 8), -1, np.float32)
+    for number in range(BATCH):
+        own = given.objects[given.objects[:, 0] == number]
+        rows[number, : len(own)] = own
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["l"], file["s"], file["rows"] = given.locations.flatten(1), given.scores.flatten(1), rows
+    (tmp_path / "list.txt").write_text(f"{tmp_path}/data.h5\n")
+    source = f'hdf5_data_param {{ source: "{tmp_path}/list.txt" batch_size: {BATCH} }}'
+    net = build_net(
+        f'layer {{ name: "data" type: "HDF5Data" top: "l" top: "s" top: "rows" {source} }}',
+        'layer { name: "o" type: "Reshape" bottom: "rows" top: "o"'
+        " reshape_param { shape { dim: 1 dim: 1 dim: -1 dim: 8 } } }",
+        f'layer {{ name: "p" type: "Input" top: "p" input_param {{ shape {{ dim: 1 dim: 2 dim: {4 * PRIORS} }} }} }}',
+        'layer { name: "loss" type: "MultiBoxLoss" bottom: "l" bottom: "s" bottom: "p" bottom: "o" top: "loss"'
+        f" multibox_loss_param {{ num_classes: {CLASSES} {CODE} }} }}",
+    )
+    found = net.forward({"p": given.bottoms()[2]})
+    net.close()
+    assert float(found) == pytest.approx(loss(CODE, given), rel=1e-6)
 
 
 @pytest.mark.parametrize(

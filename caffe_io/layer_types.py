@@ -243,6 +243,7 @@ LAYER_TYPES: dict[str, LayerType] = {
     "DetectionEvaluate": LayerType((2, 2), fork="SSD", predictions=1),
     "DetectionOutput": LayerType((3, 4), fork="SSD"),
     "PriorBox": LayerType((2, 2), fork="SSD"),
+    "PriorBoxClustered": LayerType((2, 2), fork="Model Optimizer"),
     "BoxAnnotatorOHEM": LayerType((4, 4), (2, 2), fork="R-FCN", in_place=InPlace.REFUSED, not_converted=_NO_OHEM),
     "Proposal": LayerType((3, 3), (1, 2), fork="py-faster-rcnn", in_place=InPlace.REFUSED),
     "PSROIPooling": LayerType((2, 2), fork="R-FCN", in_place=InPlace.REFUSED),

@@ -39,7 +39,12 @@ def prior_boxes(param: PriorBoxParameter, cells: tuple[int, int], picture: tuple
 
 
 def box_sizes(param: PriorBoxParameter) -> Array:
-    """Return width and height of the boxes around a cell in pixels, K x 2, in the order of the fork. Raises ValueError."""
+    """Return width and height of the boxes around a cell in pixels, K x 2, in the order of the fork. Raises ValueError.
+
+    PriorBoxClustered has them written out.
+    """
+    if param.width or param.height:
+        return _written_sizes(param)
     if not param.min_size:
         raise ValueError("min_size is missing; expected at least one size in pixels")
     if param.max_size and len(param.max_size) != len(param.min_size):
@@ -60,6 +65,18 @@ def box_sizes(param: PriorBoxParameter) -> Array:
             sizes.append((between, between))
         sizes += [(small * root, small / root) for root in roots]
     return np.array(sizes, np.float32)
+
+
+def _written_sizes(param: PriorBoxParameter) -> Array:
+    if param.min_size or param.max_size or param.aspect_ratio:
+        raise ValueError("has width or height beside min_size, max_size or aspect_ratio; write one or the other")
+    if param.HasField("img_size") or param.HasField("img_h") or param.HasField("img_w"):
+        raise ValueError(
+            "has width and height, and img_size, img_h or img_w, which count for no such boxes; remove these"
+        )
+    if len(param.width) != len(param.height) or not min([*param.width, *param.height]) > 0:
+        raise ValueError(f"has {len(param.width)} width and {len(param.height)} height; expected as many, all above 0")
+    return np.array([param.width, param.height], np.float32).T
 
 
 def picture_size(param: PriorBoxParameter, picture: tuple[int, int]) -> tuple[int, int]:

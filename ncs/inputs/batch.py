@@ -118,7 +118,7 @@ def _obstacle(net: NetParameter, old: int, batch: int, before: BlobShapes, after
         from_batch = any(version in batched for version in node.bottoms)
         for number, version in enumerate(node.tops):
             one, other = before[node.index][number], after[node.index][number]
-            if node.layer.type == "DetectionOutput" or (node.layer.type == "PriorBox" and one == other):
+            if node.layer.type == "DetectionOutput" or (node.layer.type.startswith("PriorBox") and one == other):
                 # The one has the rows of all pictures one after another; the other depends on the sizes of pictures alone.
                 continue
             named = f'layer "{node.layer.name}" ({node.layer.type})'

@@ -70,6 +70,7 @@ LAYERS: dict[str, Build] = {
     "ROIPooling": roi_pooling,
     "RNN": rnn,
     "PriorBox": prior_box,
+    "PriorBoxClustered": prior_box,
     "Proposal": proposal,
     "ReLU": relu,
     "ReLU6": relu6,

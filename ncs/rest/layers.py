@@ -183,6 +183,7 @@ HOST_LAYERS: dict[str, Callable[[HostLayer, Sequence[Shape]], Settings]] = {
     "Flatten": _flatten,
     "Permute": _permute,
     "PriorBox": _prior_box,
+    "PriorBoxClustered": _prior_box,
     "Reshape": _reshape,
     "Sigmoid": _sigmoid,
     "Softmax": _softmax,

@@ -69,7 +69,7 @@ def split(net: NetParameter, cut: Sequence[str], outputs: Sequence[str], net_fil
                 f"{known_names(node.layer.type, HOST_LAYERS)}"
             )
         from_device = [bottom for bottom in _bottoms(node) if not _made_by(bottom, host_only)]
-        (sized if node.layer.type == "PriorBox" else device).extend(from_device)
+        (sized if node.layer.type.startswith("PriorBox") else device).extend(from_device)
     device += [end for end in ends if not _made_by(end, host_only)]
     for version in device:
         if version.producer is None or version.producer.node.layer.type == "Input":
@@ -99,7 +99,7 @@ def host_steps(part: HostPart, shapes: Mapping[str, Shape]) -> tuple[list[HostSt
         layer = HostLayer(node.layer, part.net_file)
         names = [version.name for version in _bottoms(node)]
         settings = HOST_LAYERS[node.layer.type](layer, [known[name] for name in names])
-        inputs = [] if node.layer.type == "PriorBox" else names
+        inputs = [] if node.layer.type.startswith("PriorBox") else names
         step = adapter.validate_python({**settings, "inputs": inputs, "output": node.layer.top[0]})
         try:
             top = KINDS[step.kind](step, [np.zeros(known[name], np.float32) for name in inputs])
@@ -175,7 +175,9 @@ def _fixed(graph: NetGraph) -> set[int]:
     """Return the indices of the nodes that depend on sizes alone: PriorBox layers, and what is computed of these only."""
     found: set[int] = set()
     for node in graph.nodes:
-        if node.layer.type == "PriorBox" or (node.bottoms and all(_made_by(each, found) for each in node.bottoms)):
+        if node.layer.type.startswith("PriorBox") or (
+            node.bottoms and all(_made_by(each, found) for each in node.bottoms)
+        ):
             found.add(node.index)
     return found
 

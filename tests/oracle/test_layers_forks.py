@@ -98,6 +98,20 @@ def region(net: ForkNet, softmax: bool) -> None:
         net.add("RegionYolo", [x], f"region_yolo_param {{ {setting} }}")
 
 
+def prior_boxes(net: ForkNet) -> None:
+    picture = net.bottom(1, 3, 40, 56)
+    for _ in range(COUNT):
+        cells = net.bottom(1, 2, *[(5, 7), (3, 4), (10, 1)][int(net.random.integers(3))], again=True)
+        sizes = net.random.uniform(2, 60, (int(net.random.integers(1, 6)), 2)).round(1)
+        setting = " ".join(f"width: {width} height: {height}" for width, height in sizes)
+        steps = ["", "step: 8", "step_h: 7 step_w: 9"]
+        setting += (
+            f" {steps[int(net.random.integers(3))]} offset: {net.random.random():.2f} variance: 0.1 variance: 0.1"
+        )
+        setting += f" variance: 0.2 variance: 0.3 clip: {str(bool(net.random.integers(2))).lower()}"
+        net.add("PriorBoxClustered", [cells, picture], f"prior_box_param {{ {setting} }}")
+
+
 NETS: dict[str, tuple[str, Callable[[ForkNet], None], str]] = {
     "interp": ("Interp", interp, "opencv"),
     "shuffle": ("ShuffleChannel", shuffle_channel, "opencv"),
@@ -105,6 +119,7 @@ NETS: dict[str, tuple[str, Callable[[ForkNet], None], str]] = {
     "reorg_mo": ("ReorgYolo", lambda net: reorg(net, "ReorgYolo"), "mo"),
     "region": ("RegionYolo", lambda net: region(net, True), "mo"),
     "region_v3": ("RegionYolo", lambda net: region(net, False), "mo"),
+    "prior_boxes": ("PriorBoxClustered", prior_boxes, "mo"),
     "mish": ("Mish", lambda net: activations(net, "Mish"), "opencv"),
     "hard_swish": ("HardSwish", lambda net: activations(net, "HardSwish"), "opencv"),
     "hard_sigmoid": ("HardSigmoid", lambda net: activations(net, "HardSigmoid"), "opencv"),

@@ -128,6 +128,7 @@ LAYERS: dict[str, type[Layer]] = {
     "Proposal": Proposal,
     "PSROIPooling": PSROIPooling,
     "PriorBox": PriorBox,
+    "PriorBoxClustered": PriorBox,
     "Reduction": Reduction,
     "RegionYolo": RegionYolo,
     "ReLU": ReLU,

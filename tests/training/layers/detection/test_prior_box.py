@@ -81,3 +81,20 @@ def test_bottoms_without_pixels_are_refused() -> None:
         layer_of(text, (1, 8), (1, 3, 9, 9))
     with pytest.raises(LayerError, match="its bottom 1x8x0x2 is empty"):
         layer_of(text, (1, 8, 0, 2), (1, 3, 9, 9))
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("width: 3 height: 4 min_size: 5", "has width or height beside min_size"),
+        ("width: 3", "has 1 width and 0 height; expected as many"),
+        ("width: 0 height: 4", "expected as many, all above 0"),
+        ("width: 3 height: 4 img_size: 9", "img_size, img_h or img_w, which count for no such boxes"),
+        ("", "min_size is missing"),
+    ],
+)
+def test_clustered_boxes_that_are_refused(setting: str, words: str) -> None:
+    """tests/oracle compares those that are computed with Model Optimizer."""
+    text = f'type: "PriorBoxClustered" bottom: "x" bottom: "d" top: "y" prior_box_param {{ {setting} }}'
+    with pytest.raises(LayerError, match=words):
+        layer_of(text, (1, 2, 3, 4), (1, 3, 20, 30))

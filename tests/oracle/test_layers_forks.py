@@ -100,6 +100,8 @@ def region(net: ForkNet, softmax: bool) -> None:
 
 def prior_boxes(net: ForkNet) -> None:
     picture = net.bottom(1, 3, 40, 56)
+    # The boxes are constants, and the MYRIAD compiler takes no net without an input.
+    net.add("ReLU", [picture])
     for _ in range(COUNT):
         cells = net.bottom(1, 2, *[(5, 7), (3, 4), (10, 1)][int(net.random.integers(3))], again=True)
         sizes = net.random.uniform(2, 60, (int(net.random.integers(1, 6)), 2)).round(1)

@@ -169,3 +169,18 @@ def test_stochastic_in_test_is_the_mean_by_share() -> None:
     np.testing.assert_allclose(run(layer, x)[0][0, 0, 0], [26 / 8, 0, 40 / 8], rtol=1e-6)
     bottom = torch.from_numpy(x).double().requires_grad_()
     assert torch.autograd.gradcheck(lambda x: layer.forward([x + 1])[0], bottom)
+
+
+def test_the_pooling_of_darknet2caffe_is_pad_and_crop() -> None:
+    """What docs/forks.md advises: darknet's windows of 2 with stride 1 reach one pixel past the right and the lower side."""
+    x = np.random.default_rng(4).normal(size=(1, 3, 5, 6)).astype(np.float32)
+    pool, (padded,) = layer_of(
+        'type: "Pooling" bottom: "x" top: "p" pooling_param { kernel_size: 2 stride: 1 pad: 1 }', x.shape
+    )
+    crop, (cut,) = layer_of(
+        'type: "Crop" bottom: "p" bottom: "x" top: "y" crop_param { axis: 2 offset: 1 }', padded, x.shape
+    )
+    assert cut == x.shape
+    wide = np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=-np.inf)
+    windows = np.stack([wide[:, :, i : i + 5, j : j + 6] for i in (0, 1) for j in (0, 1)])
+    np.testing.assert_array_equal(run(crop, run(pool, x)[0], x)[0], windows.max(0))

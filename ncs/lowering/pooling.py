@@ -42,6 +42,9 @@ def avg_pool(operation: Operation, inputs: list[Output]) -> list[Output]:
     divisors = _divisors(operation, (kernel, strides, size, counts), declared, exclude_pad)
     padded = any((*begin, *end))
     if not padded and (divisors == np.prod(kernel)).all():
+        if inputs[0].get_node().get_type_name() == "Pad":
+            # 2021.4.2 joins the two, and the pooling unit would then pad otherwise.
+            return [_by_convolution(inputs[0], _window(kernel, strides, begin, counts), end)]
         return [op.avg_pool(inputs[0], strides, begin, end, kernel, False, "floor").output(0)]
     window = _window(kernel, strides, begin, counts)
     if exclude_pad and not runs_in_pooling_unit(window, size, exclude_pad=True):
@@ -63,10 +66,15 @@ def _over_kernel(x: Output, window: PoolingWindow, end: list[int]) -> Output:
     axes = zip(size, begin, end, kernel, window.stride, strict=True)
     fit = [(extent + first + max(first, last) - side) // stride + 1 for extent, first, last, side, stride in axes]
     if tuple(fit) != window.counts:
-        weights = np.full((shape(x)[1], 1, 1, *kernel), 1 / np.prod(kernel), np.float32)
-        return op.group_convolution(x, constant(weights), list(window.stride), list(begin), end, [1, 1]).output(0)
+        return _by_convolution(x, window, end)
     beyond = [last - first for first, last in zip(begin, end, strict=True)]
     return over_kernel(x, Averages(window, (size[0], size[1]), (beyond[0], beyond[1])))
+
+
+def _by_convolution(x: Output, window: PoolingWindow, end: list[int]) -> Output:
+    """Average with a convolution of each channel, whose padding on one side becomes a stage of its own."""
+    weights = np.full((shape(x)[1], 1, 1, *window.kernel), 1 / np.prod(window.kernel), np.float32)
+    return op.group_convolution(x, constant(weights), list(window.stride), list(window.pad), end, [1, 1]).output(0)
 
 
 def _windows(operation: Operation, x: Output) -> tuple[list[int], list[int], list[int], list[int]]:

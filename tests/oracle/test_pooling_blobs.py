@@ -105,3 +105,19 @@ def test_averages_of_other_models(settings: dict[str, Any], size: int, expected:
         kind for number, kind in enumerate(kinds(stages(files[2]))) if kind not in kinds(stages(files[2]))[:number]
     ]
     assert found == expected
+
+
+def test_a_pad_before_an_average_is_not_joined_with_it(tmp_path: Path) -> None:
+    """2021.4.2 joins them, and the unit would pad at the top and the left what is padded at the bottom and the right."""
+    movidius("python")
+    source = op.parameter([1, 8, 20, 20], np.float32, name="x")
+    source.output(0).set_names({"x"})
+    around = op.pad(source, np.array([0, 0, 0, 0]), np.array([0, 0, 1, 1]), "constant", np.float32(0))
+    pool = op.avg_pool(around, [3, 3], [0, 0], [0, 0], [3, 3], False, "floor")
+    model = Model([op.result(pool)], [source], "pool")
+    files = [tmp_path / f"net.{kind}" for kind in ("xml", "bin", "blob")]
+    write_ir(rebuild(ModelFile(model, {"x": (1, 8, 20, 20)}, ["y"], ""), {}, "pool.xml"), *files[:2])
+    compiler.compile_blob(*files, tmp_path, compiler.Resources(4, 4, 1))
+    found = kinds(stages(files[2]))
+    assert found[0] == "Pad"
+    assert set(found[1:]) == {"Convolution in the unit"}

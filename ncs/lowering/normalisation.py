@@ -41,10 +41,11 @@ def mvn(operation: Operation, inputs: list[Output]) -> list[Output]:
     eps = constant(max(float(found["eps"]), _LEAST_EPS))
     variance = op.reduce_mean(op.multiply(top, top), integers(over), True)
     if "inside" in str(found.get("eps_mode", "inside_sqrt")).lower():
-        deviation = op.sqrt(op.add(variance, eps))
+        share = op.power(op.add(variance, eps), constant(-0.5))
     else:
-        deviation = op.add(op.sqrt(variance), eps)
-    return [op.divide(top, deviation).output(0)]
+        share = op.power(op.add(op.sqrt(variance), eps), constant(-1.0))
+    # Not Divide: in a vision transformer, 2021.4.2's CPU plugin divided one of its normalisations by something else.
+    return [op.multiply(top, share).output(0)]
 
 
 def normalize_l2(operation: Operation, inputs: list[Output]) -> list[Output]:
@@ -53,7 +54,7 @@ def normalize_l2(operation: Operation, inputs: list[Output]) -> list[Output]:
     total = op.reduce_sum(op.multiply(inputs[0], inputs[0]), axes, True)
     eps = constant(max(float(operation.attributes["eps"]), _LEAST_EPS))
     bound = op.maximum if "max" in str(operation.attributes["eps_mode"]).lower() else op.add
-    return [op.divide(inputs[0], op.sqrt(bound(total, eps))).output(0)]
+    return [op.multiply(inputs[0], op.power(bound(total, eps), constant(-0.5))).output(0)]
 
 
 def lrn(operation: Operation, inputs: list[Output]) -> list[Output]:

@@ -132,6 +132,8 @@ ADVICE: dict[str, str] = {
     "TransformationParameter.interpolation_algo_down": _RESIZE,
     "TransformationParameter.interpolation_algo_up": _RESIZE,
     "TransformationParameter.noise_param": _AUGMENT,
+    "TransformationParameter.random_aspect_ratio_param": _AUGMENT,
+    "TransformationParameter.random_resize_param": _AUGMENT,
     "TransformationParameter.resize_param": _RESIZE,
     "TransformationParameter.rand_resize_ratio_lower": _RESIZE,
     "TransformationParameter.rand_resize_ratio_upper": _RESIZE,

@@ -195,6 +195,13 @@ def test_a_syntax_error_after_harmless_fields_has_its_place() -> None:
     )
 
 
+@pytest.mark.parametrize("field", ["random_resize_param { min_size: 256 }", "random_aspect_ratio_param { }"])
+def test_intels_random_pictures_are_made_with_the_database(field: str) -> None:
+    assert "make the changed pictures when the LMDB is made" in error_of(
+        f'layer {{ type: "Data" transform_param {{ {field} }} }}'
+    )
+
+
 def test_pictures_are_resized_when_the_database_is_made() -> None:
     message = error_of('layer { type: "Data" transform_param { resize_param { height: 300 width: 300 } } }')
     assert (

@@ -33,6 +33,9 @@ def place_of(path: str | os.PathLike[str], layer: LayerParameter) -> str:
     return f"{path}:{found[0].line}" if found else str(path)
 
 
+_NETS_IN_SOLVERS = ("net_param", "train_net_param", "test_net_param")
+
+
 @dataclass
 class _Block:
     """A block `layer` or `layers`: its first line, and the settings that identify the layer."""
@@ -51,20 +54,26 @@ def _blocks(text: str) -> Iterator[_Block]:
     tokens = [(found.group(), found.start()) for found in TOKEN.finditer(text) if found.lastgroup != "space"]
     words = [word for word, _ in tokens]
     depth, counted, block, opener = 0, 0, _Block(1), ""
+    # 1 inside a net that stands in a solver.
+    level = 0
     for index, word in enumerate(words):
         if word in ("{", "<"):
             depth += 1
-            if depth == 1:
+            if depth == 2 and opener in _NETS_IN_SOLVERS:
+                level = 1
+            if depth == level + 1:
                 first = index - 2 if words[index - 1] == ":" else index - 1
                 opener, start = words[first], tokens[first][1]
                 block, counted = _Block(block.line + text.count("\n", counted, start)), start
         elif word in ("}", ">"):
             depth -= 1
-            if depth == 0 and opener in ("layer", "layers"):
+            if depth == level and opener in ("layer", "layers"):
                 yield block
+            if depth == 0:
+                level = 0
         elif words[index + 1 : index + 2] == [":"]:
             value = "".join(words[index + 2 : index + 3]).strip("\"'")
-            if depth == 1 and word in ("name", "type"):
+            if depth == level + 1 and word in ("name", "type"):
                 setattr(block, word, value)
             elif word == "phase":
                 block.phases.append(value)

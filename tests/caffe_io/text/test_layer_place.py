@@ -60,3 +60,12 @@ def test_the_phase_distinguishes_layers_of_one_name(tmp_path: Path) -> None:
     )
     net = read_net(path)
     assert [place_of(path, layer) for layer in net.layer] == [f"{path}:1", f"{path}:2"]
+
+
+def test_a_layer_of_a_net_in_a_solver(tmp_path: Path) -> None:
+    path = tmp_path / "solver.prototxt"
+    path.write_text(
+        'base_lr: 1\nnet_param {\n name: "n"\n layer { name: "a" type: "ReLU" }\n layer {\n name: "b" type: "TanH" } }\n'
+    )
+    assert place_of(path, LayerParameter(name="a", type="ReLU")) == f"{path}:4"
+    assert place_of(path, LayerParameter(name="b", type="TanH")) == f"{path}:5"

@@ -39,14 +39,16 @@ class SmoothL1Loss(Loss):
     """Sum sigma^2 d^2 / 2 where |d| < 1 / sigma^2, else |d| - 1 / (2 sigma^2), over the batch size (Girshick 2015).
 
     d is the difference of the first two bottoms, times the third (inside weights). The fourth (outside weights) weighs each
-    term. Both predictions and targets get a gradient.
+    term; Fast R-CNN's first version had none. Both predictions and targets get a gradient.
+
+    Of loss_param, normalization NONE divides by 1, and PRE_FIXED by pre_fixed_normalizer.
     """
 
     labels = (2, 3)
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         tops = super().setup(shapes)
-        if len(shapes) == 3 or len({four_axes(shape) for shape in shapes}) != 1:
+        if len({four_axes(shape) for shape in shapes}) != 1:
             raise self.error(
                 f"its bottoms have the shapes {shape_list(shapes)}; expected the same shape for predictions, targets, and, if "
                 "there are weights, inside and outside weights."
@@ -59,13 +61,15 @@ class SmoothL1Loss(Loss):
         square = self.param.smooth_l1_loss_param.sigma**2
         flat = [bottom.flatten().float() for bottom in bottoms]
         difference = flat[0] - flat[1]
-        if len(flat) == 4:
+        if len(flat) > 2:
             difference = difference * flat[2].detach()
         size = difference.abs()
         terms = torch.where(size < 1 / square, 0.5 * square * size * size, size - 0.5 / square)
         if len(flat) == 4:
             terms = terms * flat[3].detach()
-        return [terms.sum() / bottoms[0].shape[0]]
+        p = self.param.loss_param
+        by = divisor(p, bottoms[0].shape[0], terms, default=LossParameter.BATCH_SIZE)
+        return [terms.sum() / by]
 
 
 def four_axes(shape: Shape) -> Shape:

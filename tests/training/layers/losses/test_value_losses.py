@@ -116,21 +116,22 @@ def test_bottoms_that_do_not_fit(kind: str, shapes: list[tuple[int, ...]], messa
 
 @pytest.mark.parametrize("seed", range(32))
 def test_smooth_l1_loss_as_pytorch(seed: int) -> None:
-    """Its threshold is 1 / sigma^2; the gradients, too, with random inside and outside weights in every second case."""
+    """Its threshold is 1 / sigma^2; the gradients, too, with no weights, inside weights, or both kinds."""
     random = np.random.default_rng(seed)
     shape = tuple(int(n) for n in random.integers(1, 6, int(random.integers(1, 5))))
     sigma = float(np.float32(random.choice([1, 3, 0.5, 1.7])))
-    weighed = bool(seed % 2)
-    bottoms = [torch.from_numpy(random.standard_normal(shape).astype(np.float32)) for _ in range(4 if weighed else 2)]
+    count = 2 + seed % 3
+    bottoms = [torch.from_numpy(random.standard_normal(shape).astype(np.float32)) for _ in range(count)]
     for bottom in bottoms[:2]:
         bottom.requires_grad_()
     settings = f"smooth_l1_loss_param {{ sigma: {sigma} }}"
-    layer, shapes = layer_of(text("SmoothL1Loss", settings, "xyio" if weighed else "xy"), *[shape] * len(bottoms))
+    layer, shapes = layer_of(text("SmoothL1Loss", settings, "xyio"[:count]), *[shape] * count)
     assert shapes == [()]
     loss = layer.forward(bottoms)[0]
     found = torch.autograd.grad(loss, bottoms[:2])
     x, y = (bottom.detach().double().requires_grad_() for bottom in bottoms[:2])
-    inside, outside = [b.double() for b in bottoms[2:]] if weighed else [torch.ones(shape, dtype=torch.float64)] * 2
+    ones = torch.ones(shape, dtype=torch.float64)
+    inside, outside = (*(bottom.double() for bottom in bottoms[2:]), ones, ones)[:2]
     terms = torch.nn.functional.smooth_l1_loss(inside * x, inside * y, reduction="none", beta=1 / sigma**2)
     wanted = (outside * terms).sum() / shape[0]
     assert loss.item() == pytest.approx(wanted.item(), rel=1e-4, abs=1e-5)
@@ -138,7 +139,7 @@ def test_smooth_l1_loss_as_pytorch(seed: int) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("shapes", [[(2, 3), (2, 4)], [(2, 3), (2, 3), (2, 3)], [(2, 3), (2, 3), (2, 3), (2, 1)]])
+@pytest.mark.parametrize("shapes", [[(2, 3), (2, 4)], [(2, 3), (2, 3), (2, 4)], [(2, 3), (2, 3), (2, 3), (2, 1)]])
 def test_smooth_l1_loss_refuses(shapes: list[tuple[int, ...]]) -> None:
     with pytest.raises(LayerError, match="expected the same shape for predictions, targets"):
         layer_of(text("SmoothL1Loss", bottoms="xyio"[: len(shapes)]), *shapes)
@@ -147,3 +148,12 @@ def test_smooth_l1_loss_refuses(shapes: list[tuple[int, ...]]) -> None:
 def test_smooth_l1_loss_without_a_width() -> None:
     with pytest.raises(LayerError, match="sigma is 0"):
         layer_of(text("SmoothL1Loss", "smooth_l1_loss_param { sigma: 0 }"), (2, 3), (2, 3))
+
+
+def test_what_smooth_l1_loss_divides_by() -> None:
+    x, y = (torch.full((4, 3), value) for value in (3.0, 0.0))
+    for setting, by in (("", 4), ("normalization: NONE", 1), ("normalization: PRE_FIXED pre_fixed_normalizer: 5", 5)):
+        layer, _ = layer_of(text("SmoothL1Loss", f"loss_param {{ {setting} }}"), (4, 3), (4, 3))
+        assert layer.forward([x, y])[0].item() == pytest.approx(12 * 2.5 / by)
+    with pytest.raises(LayerError, match="forks divide differently"):
+        layer_of(text("SmoothL1Loss", "loss_param { normalization: VALID }"), (4, 3), (4, 3))

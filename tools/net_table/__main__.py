@@ -29,8 +29,8 @@ from .page import PAGE, accuracy_table, between, conditions, size_table
 
 
 def names() -> list[str]:
-    """Return the nets of prototxt/."""
-    return sorted(path.parent.name for path in (ROOT / "prototxt").glob("*/deploy.prototxt"))
+    """Return the nets of prototxt/ that are trained here. The face detector's weights come from elsewhere."""
+    return sorted(path.parent.name for path in (ROOT / "prototxt").glob("*/train_test.prototxt"))
 
 
 def main(argv: Sequence[str]) -> None:

@@ -293,7 +293,10 @@ def test_disk_that_takes_no_more(working_folder: Path, run_process: Callable[...
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     write_small_net(working_folder, classes=64)
-    done = run_process("-m", "ncs", "compile", "--net", "SmallNet", preexec_fn=no_large_files)
+    # Python would leave half a .pyc of each module that it has to compile, for all later tests to stumble over.
+    variables = {"PYTHONDONTWRITEBYTECODE": "1"}
+    words = ("-m", "ncs", "compile", "--net", "SmallNet")
+    done = run_process(*words, preexec_fn=no_large_files, variables=variables)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr

@@ -99,7 +99,8 @@ def _parse(text: str, solver: bool, path: str) -> NetParameter:
     if not solver:
         return upgrade_net(parse_text(text, NetParameter(), path), path)
     param = parse_text(text, SolverParameter(), path)
-    return upgrade_net(next(net for net in (param.net_param, param.train_net_param) if net.layer), path)
+    nets = [param.net_param, param.train_net_param, *param.test_net_param]
+    return upgrade_net(next((net for net in nets if net.layer or net.layers), NetParameter()), path)
 
 
 def _phase(param: NetParameter) -> Phase.ValueType:

@@ -53,6 +53,12 @@ class SmoothL1Loss(Loss):
                 f"its bottoms have the shapes {shape_list(shapes)}; expected the same shape for predictions, targets, and, if "
                 "there are weights, inside and outside weights."
             )
+        p = self.param.loss_param
+        if p.HasField("normalization") and p.normalization in (LossParameter.FULL, LossParameter.VALID):
+            raise self.error(
+                "forks divide differently with normalization FULL or VALID. Leave it out to divide by the batch size, or write "
+                "PRE_FIXED and pre_fixed_normalizer."
+            )
         if not (self.param.smooth_l1_loss_param.sigma**2):
             raise self.error("sigma is 0; expected another number, such as 1.")
         return tops

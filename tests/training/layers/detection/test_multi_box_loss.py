@@ -16,12 +16,14 @@ import torch
 from torch import Tensor
 
 from kits.model_files import import_torchvision
+from kits.oracle_layers import one_thread
 from kits.training_layers import build_net, layer_of
 from training.errors import LayerError
 from training.layers.base import Layer
 from training.layers.detection.coding import decode, encode, overlaps
 from training.layers.detection.matching import match
 
+__all__ = ["one_thread"]
 BATCH, PRIORS, CLASSES = 3, 80, 4
 VARIANCES = torch.tensor([0.1, 0.1, 0.2, 0.2]).expand(PRIORS, 4)
 CODE = "code_type: CENTER_SIZE"
@@ -306,6 +308,7 @@ def test_gradients_of_boxes_and_scores_alone() -> None:
         layer.forward([*bottoms[:2], bottoms[2].clone().requires_grad_(), bottoms[3]])[0].backward()
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_small_detector_learns() -> None:
     """From random scores and boxes, to those that DetectionOutput reads back."""
     net = build_net(

@@ -25,7 +25,7 @@ from kits.forks import (
 from kits.ncs import Floats
 from kits.oracle import saw
 
-pytestmark = [pytest.mark.oracle, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(600)]
 SETTINGS = 32
 
 

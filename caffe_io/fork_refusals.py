@@ -13,6 +13,11 @@ _MS_CNN = (
     "it is from MS-CNN or Cascade R-CNN, which find boxes. Take the net up to the layer before it, and compute the boxes in "
     "your own program, or in a layer of type Python (--python-layers).",
 )
+_MASKS = (
+    "MNC",
+    "it is from MNC, which cuts masks of objects out of a picture. Take the net up to the layer before it, and go on in your own "
+    "program.",
+)
 _NO_MARGIN = (
     "Only training needs it: a deploy net ends at the layer before it, the embedding. To train here, write InnerProduct "
     "and SoftmaxWithLoss instead, which have no margin."
@@ -45,6 +50,11 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "BoxData": _YOLO_TRAINING,
     "BoxGroupOutput": _MS_CNN,
     "BoxOutput": _MS_CNN,
+    "CTCGreedyDecoder": (
+        "WarpCTC",
+        "it reads the most probable letters off a recurrent net's output. Leave it out, and let your own program do that: the "
+        "best class of each step, without repeats and blanks.",
+    ),
     "CenterLoss": (
         "caffe-face",
         f"it is caffe-face's, which draws the faces of one person together. {_NO_FACE_LOSS}",
@@ -82,8 +92,15 @@ FORK_REFUSALS: dict[str, tuple[str, str]] = {
     "LabelSpecificAdd": _AM_SOFTMAX,
     "LaneData": _YOLO_TRAINING,
     "LargeMarginInnerProduct": _L_SOFTMAX,
+    "Lstm": (
+        "lstm_caffe",
+        "it is an LSTM of another fork, with blobs in another order. Write Caffe 1.0's LSTM, and train it.",
+    ),
     "MarginInnerProduct": _SPHEREFACE,
+    "MaskPooling": _MASKS,
+    "MaskResize": _MASKS,
     "Pooling3D": _C3D,
+    "ROIWarping": _MASKS,
     "RankHardLoss": _TRIPLETS,
     "Recurrent": (
         "Caffe's recurrent branch",

@@ -40,7 +40,10 @@ def upgrade_net(net: NetParameter, name: str) -> NetParameter:
     if any(layer.HasField("layer") for layer in net.layers):
         raise PrototxtError(f"{name}: {V0_FORMAT}")
     if net.layers and net.layer:
-        raise NetError(f"{name}: has both `layers` (V1) and `layer` (current) entries. Write all of them as `layer`.")
+        raise NetError(
+            f'{name}: has both `layers` (V1, the first is "{net.layers[0].name}") and `layer` (current, the first is '
+            f'"{net.layer[0].name}"). Write all of them as `layer`.'
+        )
     _move_transformations(net)
     _rename_layers(net)
     _add_input_layer(net, name)

@@ -24,6 +24,8 @@ from training.errors import LayerError
         ("CenterLoss", "it is caffe-face's, which draws the faces of one person together. Only training needs it"),
         ("TripletLoss", "it is from a fork that trains faces on triplets; Caffe 1.0 has no such layer."),
         ("SeLu", "Write ELU with elu_param { alpha: 1.6732632 } and after it Power"),
+        ("ROIWarping", "it is from MNC, which cuts masks of objects out of a picture."),
+        ("CTCGreedyDecoder", "the best class of each step, without repeats and blanks"),
         ("DeformableConvolution", "it moves its windows by the numbers of a second bottom"),
     ],
 )

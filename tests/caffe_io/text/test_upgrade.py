@@ -123,7 +123,7 @@ def test_a_current_net_stays_as_it_is() -> None:
 
 
 def test_a_mixture_of_both_forms_is_refused() -> None:
-    with pytest.raises(NetError, match=r"n\.prototxt: has both `layers` \(V1\) and `layer`"):
+    with pytest.raises(NetError, match=r'n\.prototxt: has both `layers` \(V1, the first is "b"\) and `layer`'):
         net_of('layer { name: "a" } layers { name: "b" }')
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
@@ -12,12 +12,43 @@ from hypothesis import strategies as st
 from caffe_io.caffe_pb2 import LayerParameter, NetParameter, ParamSpec, SolverParameter, V1LayerParameter
 
 _F = FieldDescriptor
-# Fields that Caffe 1.0 lacks, and those of formats that are not compared here.
+FORK_FIELDS = {
+    "BatchNormParameter": {"scale_filler", "bias_filler", "scale_bias"},
+    "BlobProto": {"raw_data", "raw_data_type"},
+    "DropoutParameter": {"scale_train"},
+    "LayerParameter": {
+        "bn_param",
+        "box_annotator_ohem_param",
+        "detection_evaluate_param",
+        "detection_output_param",
+        "hardsigmoid_param",
+        "hardswish_param",
+        "interp_param",
+        "mish_param",
+        "multibox_loss_param",
+        "norm_param",
+        "permute_param",
+        "prior_box_param",
+        "proposal_param",
+        "psroi_pooling_param",
+        "region_yolo_param",
+        "reorg_param",
+        "reorg_yolo_param",
+        "roi_pooling_param",
+        "shuffle_channel_param",
+        "smooth_l1_loss_param",
+        "upsample_param",
+        "yolo_detection_output_param",
+        "yolov3_detection_output_param",
+    },
+    "LossParameter": {"pre_fixed_normalizer"},
+}
+"""Message of Caffe 1.0 -> the fields that it has from forks."""
+FORK_VALUES = {"LossParameter.NormalizationMode": {"PRE_FIXED"}}
+"""Enumeration of Caffe 1.0 -> the values that it has from forks."""
+# Fields of formats that are not compared here.
 _LEFT_OUT = {
-    "BlobProto.raw_data",
-    "BlobProto.raw_data_type",
     "LayerParameter.clip_param",
-    "LayerParameter.permute_param",
     "SolverParameter.net_param",
     "SolverParameter.test_net_param",
     "SolverParameter.train_net_param",
@@ -37,8 +68,17 @@ _SCALARS: dict[int, st.SearchStrategy[Any]] = {
 
 
 def fields_of(message: type[Message]) -> list[FieldDescriptor]:
-    """The fields of a kind of message that are compared."""
-    return [f for f in message.DESCRIPTOR.fields if f"{message.DESCRIPTOR.name}.{f.name}" not in _LEFT_OUT]
+    """The fields of a kind of message that are compared with Caffe 1.0."""
+    name = message.DESCRIPTOR.name
+    left_out = {*_LEFT_OUT, *(f"{name}.{field}" for field in FORK_FIELDS.get(name, ()))}
+    return [f for f in message.DESCRIPTOR.fields if f"{name}.{f.name}" not in left_out]
+
+
+def values_of(enum: EnumDescriptor) -> dict[str, int]:
+    """The values of an enumeration that Caffe 1.0 has, too: name -> number."""
+    owner = f"{enum.containing_type.name}." if enum.containing_type else ""
+    forks = FORK_VALUES.get(f"{owner}{enum.name}", ())
+    return {value.name: value.number for value in enum.values if value.name not in forks}
 
 
 def full(message: Message) -> None:
@@ -58,7 +98,8 @@ def full(message: Message) -> None:
 def _other_than(field: FieldDescriptor) -> Any:
     default = field.default_value
     if field.enum_type:
-        return next((v.number for v in field.enum_type.values if v.number != default), field.enum_type.values[0].number)
+        numbers = list(values_of(field.enum_type).values())
+        return next((number for number in numbers if number != default), numbers[0])
     if field.type == _F.TYPE_BOOL:
         return not default
     if field.type in (_F.TYPE_STRING, _F.TYPE_BYTES):
@@ -75,7 +116,7 @@ def messages(draw: st.DrawFn, kind: type[Message], most: int = 5) -> Any:
         if field.message_type:
             values = messages(GetMessageClass(field.message_type), 3)
         elif field.enum_type:
-            values = st.sampled_from([value.number for value in field.enum_type.values])
+            values = st.sampled_from(list(values_of(field.enum_type).values()))
         else:
             values = _SCALARS[field.type]
         if field.is_repeated:

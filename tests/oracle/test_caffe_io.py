@@ -26,7 +26,7 @@ from caffe_io.net_state import filter_net
 from caffe_io.prototxt import parse_text, read_binary_net, read_net, read_solver, to_text
 from caffe_io.weights import read_solverstate, read_weights, write_solverstate, write_weights
 from kits.oracle import Worker, caffe
-from kits.strategies import full, messages, nets, solvers
+from kits.strategies import FORK_FIELDS, full, messages, nets, solvers, values_of
 
 pytestmark = pytest.mark.oracle
 
@@ -58,13 +58,6 @@ def upgraded(tool: str, path: Path) -> Path | None:
 
 # ---- the schema ------------------------------------------------------------------------------------------
 
-# Fields beyond Caffe 1.0.
-OURS = {
-    "caffe.BlobProto": {"raw_data", "raw_data_type"},
-    "caffe.LayerParameter": {"permute_param"},
-    "caffe.PermuteParameter": {"order"},
-}
-
 
 def test_the_schema_is_caffes(pycaffe: Worker) -> None:
     theirs = pycaffe.ask(do="schema")
@@ -73,7 +66,7 @@ def test_the_schema_is_caffes(pycaffe: Worker) -> None:
         if name.startswith("caffe.V0LayerParameter"):
             continue
         ours = {field.name: field for field in message_of(name).fields}
-        assert set(ours) - OURS.get(name, set()) == set(fields), name
+        assert set(ours) - FORK_FIELDS.get(name.removeprefix("caffe."), set()) == set(fields), name
         for field_name, (number, label, kind, inner, default, packed) in fields.items():
             field = ours[field_name]
             assert (field.number, field.type) == (number, kind), f"{name}.{field_name}"
@@ -87,7 +80,7 @@ def test_the_schema_is_caffes(pycaffe: Worker) -> None:
     assert compared > 380
     for name, values in theirs["enums"].items():
         if not name.startswith("caffe.V0LayerParameter"):
-            assert {value.name: value.number for value in enum_of(name).values} == values
+            assert values_of(enum_of(name)) == values
 
 
 def message_of(name: str) -> Any:

@@ -81,7 +81,7 @@ def test_how_long(tmp_path: Path, words: list[str], expected: str) -> None:
 def test_a_training_is_made_once_resumed_and_begun_again_for_another_length(tmp_path: Path) -> None:
     script = "net=Net; training solver 20"
     road(tmp_path, script)
-    start = "train --solver prototxt/Net/solver.prototxt --max_iter 20 "
+    start = "train --solver prototxt/Net/solver.prototxt --max_iter 20 --precision auto "
     assert calls(tmp_path) == [f"{start}--force"]
     begun = (tmp_path / "models/Net/iterations").stat().st_mtime
 
@@ -97,7 +97,7 @@ def test_a_training_is_made_once_resumed_and_begun_again_for_another_length(tmp_
     for path in (tmp_path / "models/Net").iterdir():
         os.utime(path, (begun - 100, begun - 100))
     road(tmp_path, "net=Net; training solver 30")
-    assert calls(tmp_path) == ["train --solver prototxt/Net/solver.prototxt --max_iter 30 --force"]
+    assert calls(tmp_path) == ["train --solver prototxt/Net/solver.prototxt --max_iter 30 --precision auto --force"]
     road(tmp_path, script)
     assert calls(tmp_path) == [f"{start}--force"]
 
@@ -111,7 +111,7 @@ def test_a_trained_net_settles_once(tmp_path: Path) -> None:
     script = 'net=Net; settle 20; echo "$weights"; how_settled 100'
     weights = "models/Net/Net_settled_iter_20.caffemodel"
     assert road(tmp_path, script).splitlines()[-2:] == [weights, "60"]
-    words = "--max_iter 20 --weights models/Net/Net_iter_20.caffemodel --force"
+    words = "--max_iter 20 --weights models/Net/Net_iter_20.caffemodel --precision auto --force"
     assert calls(tmp_path) == [f"train --solver prototxt/Net/settle_solver.prototxt {words}"]
     touch(tmp_path / weights, 1005)
     road(tmp_path, script)

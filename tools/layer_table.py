@@ -32,7 +32,8 @@ Myriad X blob with the compiler of openvino 2021.4.2.
 
 A dash means that there is nothing to compare. Losses do not run on a device, data layers have no gradient, and some types
 cannot be converted: `./moka types` lists those with the reason. What Caffe 1.0 lacks is compared with the same operation
-written with Caffe's layers, and Permute with numpy. A single setting may still be refused; the message then says why.
+written with Caffe's layers, with numpy, or with the programs that [Nets of forks](forks.md) names; there a case is a net of
+thirty or more random settings. A single setting may still be refused; the message then says why.
 """
 COLUMNS = {
     "forward": "forward",

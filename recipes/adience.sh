@@ -25,7 +25,7 @@ case "$dataset" in
 esac
 begin
 # Its crops are closer than Adience's, which the cards of these nets expect.
-[ "$dataset" != utkface ] || "$PYTHON" -m recipes.nets --out prototxt --cut utkface
+[ "$dataset" != utkface ] || "$PYTHON" -m recipes.nets --out prototxt --cut utkface ${quick:+--short}
 
 step "The pictures"
 pictures=("${images[@]/#/--images=}")

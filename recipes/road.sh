@@ -2,7 +2,7 @@
 #   --images TAR     the data set, as an archive or a folder; again for more archives of the same set
 #   --net NAME       this net in place of the recipe's own
 #   --out DIR        work in DIR
-#   --quick          shorter trainings: every step works, but less is learned
+#   --quick          shorter trainings without augmentation: every step works, but less is learned
 #   --iterations N   N iterations in each training, fewer or more than the recipe's own
 #   --folds K        K folds, where a recipe has folds
 #   --seeds K        K nets that differ in the random seed, where a recipe has them
@@ -123,7 +123,7 @@ begin() {
     cd "$out"
     touch ".made-by-$RECIPE"
     moka="$(realpath --relative-to=. "$MOKA_ROOT")/moka"
-    "$PYTHON" -m recipes.nets --out prototxt
+    "$PYTHON" -m recipes.nets --out prototxt ${quick:+--short}
     read -ra database_options <<<"$("$PYTHON" -m recipes.nets --database_options "$net")"
 }
 

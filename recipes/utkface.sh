@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Age and gender from one small net, on UTKFace: archive → tables → databases → net → figures → IR and blob → an answer.
-#   recipes/utkface.sh --images UTKFace.tar.gz            13 to 18 minutes on two cores
-#   recipes/utkface.sh --images UTKFace.tar.gz --quick    2 to 5 minutes
-#   --iterations N                                        train for N iterations (4000, and 700 with --quick)
+#   recipes/utkface.sh --images UTKFace.tar.gz            9 to 25 minutes on two cores
+#   recipes/utkface.sh --images UTKFace.tar.gz --quick    2 to 6 minutes
+#   --iterations N                                        train for N iterations (4000, and 850 with --quick)
 #   --seeds K                                             train K nets that differ in the random seed; means and deviations
 #   --out DIR                                             work in DIR (default utkface_out)
 # docs/recipes.md has the figures.
@@ -13,7 +13,7 @@ data_sets --images images
 begin
 
 utkface_data images --balance half_repeats
-iterations="$(how_long 700 4000)"
+iterations="$(how_long 850 4000)"
 trained=.
 if [ -z "$seeds" ]; then
     train_on_utkface "$iterations"

@@ -31,6 +31,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--database_options", action="store_true", help="write nothing, but print create_lmdb's options for the nets"
     )
+    parser.add_argument(
+        "--short", action="store_true", help="for short trainings, which learn more without augmentation"
+    )
     parser.add_argument("--cut", choices=CUTS, help="the cards say that the faces are cut as in this data set")
     options = parser.parse_args(argv)
     for name in options.names:
@@ -41,6 +44,9 @@ def main(argv: Sequence[str]) -> None:
             print(*database_options(NETS[name]))
             continue
         net = replace(NETS[name], cut=CUTS[options.cut]) if options.cut else NETS[name]
+        if options.short and net.training:
+            kept = {key: value for key, value in net.training.items() if key != "augment"}
+            net = replace(net, training=kept)
         for file, text in files(net).items():
             with atomic_file(options.out / name / file, force=True) as temporary:
                 temporary.write_text(text)

@@ -245,7 +245,7 @@ def files(net: FaceNet) -> dict[str, str]:
         "settle_solver.prototxt": note + to_text(settle_solver(net)),
         "card.json": card_text(net),
     }
-    if net.training:
+    if net.training is not None:
         training = json.dumps(net.training, indent=2) + "\n"
         texts |= {"training.json": training, "finetune_training.json": training}
     return texts

@@ -65,6 +65,17 @@ def test_the_card_and_the_training_file_are_right(net: FaceNet) -> None:
     assert read_solver(ROOT / "prototxt" / net.name / "solver.prototxt").max_iter == net.iterations
 
 
+def test_short_trainings_have_no_augmentation(tmp_path: Path) -> None:
+    """Nor one that is left of a longer training in the same folder."""
+    write_nets(["--out", str(tmp_path), "FaceRes", "BKNet"])
+    assert read_training_file(tmp_path / "BKNet/training.json").augment
+    write_nets(["--out", str(tmp_path), "--short", "FaceRes", "BKNet"])
+    for name in ("FaceRes", "BKNet"):
+        assert read_training_file(tmp_path / name / "training.json").augment is None
+        assert read_training_file(tmp_path / name / "finetune_training.json").augment is None
+    assert read_training_file(tmp_path / "FaceRes/training.json").average
+
+
 def test_cards_say_how_the_faces_were_cut(tmp_path: Path) -> None:
     """Adience's crops are wider than UTKFace's. A recipe may train a net for Adience on UTKFace."""
     cuts = {name: (net.cut.crop_margin, net.cut.eye_level) for name, net in NETS.items()}

@@ -107,9 +107,10 @@ def write(lines: list[str], rounds: int, note: str) -> None:
     title = f"## {processor()}, {os.cpu_count()} cores"
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     blas = " ".join(f"{name}={value}" for name, value in best_blas().items()) or "its default"
+    runs = f"the median of {rounds} rounds" if rounds > 1 else "one round"
     section = f"""{title}
 
-{time.strftime("%Y-%m-%d")}, the median of {rounds} rounds. {system}. Caffe's OpenBLAS has {blas}, its fastest setting here.
+{time.strftime("%Y-%m-%d")}, {runs}. {system}. Caffe's OpenBLAS has {blas}, its fastest setting here.
 {note}
 | work | ours | theirs | ratio | goal | memory | waiting | reached |
 |---|---|---|---|---|---|---|---|

@@ -155,7 +155,7 @@ def works() -> dict[str, Work]:
     """Return all works by name, in the order of the table."""
     python = [sys.executable, "-m"]
     caffe = str(CAFFE / "caffe")
-    ours, theirs = [*python, "training", "train", "--solver"], [caffe, "train", "--solver"]
+    ours, theirs = [*python, "training", "train", "--force", "--solver"], [caffe, "train", "--solver"]
     net = "prototxt/AgeNet/train_test.prototxt"
     test = ["--model", net, "--weights", WEIGHTS, "--iterations", "40"]
     table = {

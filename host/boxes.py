@@ -42,9 +42,14 @@ def detection_output(step: DetectionOutputStep, inputs: Sequence[Floats]) -> Flo
     decoded = decode(step.code, boxes, None if step.variance_encoded_in_target else variances, located)
     scores = scores.reshape(batch, len(boxes), step.classes)
     rows = np.concatenate([_rows(step, number, decoded[number], scores[number]) for number in range(batch)])
-    if len(rows) > step.rows:
-        raise ValueError(f"{len(rows)} boxes are kept, but the output has {step.rows} rows")
-    result = np.zeros((1, 1, step.rows, ROW), np.float32)
+    return fixed_rows(rows, step.rows)
+
+
+def fixed_rows(rows: Floats, count: int) -> Floats:
+    """Return 1 x 1 x count x 7 from N x 7; rows after the last box begin with -1. Raises ValueError for more than `count`."""
+    if len(rows) > count:
+        raise ValueError(f"{len(rows)} boxes are kept, but the output has {count} rows")
+    result = np.zeros((1, 1, count, ROW), np.float32)
     result[0, 0, len(rows) :, 0] = -1
     result[0, 0, : len(rows)] = rows
     return result

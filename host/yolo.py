@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .boxes import ROW, Floats, suppress
+from .boxes import Floats, fixed_rows, suppress
 
 if TYPE_CHECKING:
     from common.cards.host import YoloOutputStep
@@ -26,12 +26,7 @@ def yolo_output(step: YoloOutputStep, inputs: Sequence[Floats]) -> Floats:
     rows = np.concatenate(parts)
     rows = rows[np.argsort(-rows[:, 2], kind="stable")]
     rows = rows[suppress(rows[:, 3:], step.nms_threshold)]
-    if len(rows) > step.rows:
-        raise ValueError(f"{len(rows)} boxes are kept, but the output has {step.rows} rows")
-    result = np.zeros((1, 1, step.rows, ROW), np.float32)
-    result[0, 0, len(rows) :, 0] = -1
-    result[0, 0, : len(rows)] = rows
-    return result
+    return fixed_rows(rows, step.rows)
 
 
 def _candidates(step: YoloOutputStep, maps: Floats, anchors: Sequence[Sequence[float]]) -> Floats:

@@ -23,9 +23,9 @@ case "$dataset" in
     utkface) divisions=(--dataset utkface --folds "$folds" --task adience_age) ;;
     *) echo "error: --dataset $dataset: expected adience or utkface." >&2; exit 2 ;;
 esac
-begin
 # Its crops are closer than Adience's, which the cards of these nets expect.
-[ "$dataset" != utkface ] || "$PYTHON" -m recipes.nets --out prototxt --cut utkface ${quick:+--short}
+[ "$dataset" != utkface ] || cut=utkface
+begin
 
 step "The pictures"
 pictures=("${images[@]/#/--images=}")

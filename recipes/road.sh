@@ -10,7 +10,7 @@
 
 recipes="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 quick= out="${RECIPE}_out" images=() images_utkface=() net="${NET-}" weights= own_iterations= folds= seeds=
-division= measured= dataset= prefix=
+division= measured= dataset= prefix= cut=
 usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
 while [ $# -gt 0 ]; do
     # A recipe has the options that its help names.
@@ -123,7 +123,7 @@ begin() {
     cd "$out"
     touch ".made-by-$RECIPE"
     moka="$(realpath --relative-to=. "$MOKA_ROOT")/moka"
-    "$PYTHON" -m recipes.nets --out prototxt ${quick:+--short}
+    "$PYTHON" -m recipes.nets --out prototxt ${cut:+--cut "$cut"} ${quick:+--short}
     read -ra database_options <<<"$("$PYTHON" -m recipes.nets --database_options "$net")"
 }
 
@@ -159,7 +159,7 @@ how_settled() {
     echo $(($1 < most ? $1 : most))
 }
 
-# Computes BatchNorm's statistics of the trained weights anew, unless that is done, and sets weights to what came out.
+# Computes BatchNorm's statistics of the trained weights again, unless that is done, and sets weights to the result.
 # Usage: settle ITERATIONS of the training
 settle() {
     local trained="models/$net/${net}_iter_$1.caffemodel" count

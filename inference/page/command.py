@@ -58,11 +58,13 @@ def main(options: argparse.Namespace) -> None:
     if not 0 <= options.port <= 65535:
         raise UsageError(f"--port {options.port}: expected 0 to 65535.")
 
+    from common.process.listening import listen
+
     from ..analyzer import FaceAnalyzer
     from ..people import device_for
     from .build import Page, check_source, source_of
     from .capture import Captures
-    from .server import listen, make_server
+    from .server import make_server
 
     limits = Limits()
     # What can be refused quickly comes first, before the networks are loaded.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -13,8 +12,6 @@ import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from common.errors import UsageError
 
 from .settings import Limits, is_loopback
 
@@ -57,20 +54,6 @@ def make_server(app: ASGIApp, limits: Limits, on_end: Callable[[], None]) -> Ser
         h11_max_incomplete_event_size=LARGEST_HEAD,
     )
     return Server(config, on_end)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens. Raises UsageError if the address or port cannot be had."""
-    try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        return socket.create_server(address, family=family, backlog=512)
-    except (OSError, UnicodeError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(
-            f"--host {host} --port {port}: cannot listen there ({reason}). Another program may have the port: try --port 0, "
-            "which takes a free one."
-        ) from error
 
 
 def _protocol(limits: Limits) -> type[H11Protocol]:

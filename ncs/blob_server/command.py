@@ -62,9 +62,9 @@ def main(options: argparse.Namespace) -> None:
 
 def serve(options: argparse.Namespace) -> None:
     """Listen, say where, and answer."""
-    import socket
-
     import uvicorn
+
+    from common.process.listening import listen
 
     from .app import Limits, make_app
 
@@ -83,16 +83,7 @@ def serve(options: argparse.Namespace) -> None:
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=16 << 10,
     )
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    try:
-        listening = socket.create_server((options.host, options.port), family=family)
-    except (OSError, UnicodeError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(
-            f"--host {options.host} --port {options.port}: cannot listen there ({reason}). Another program may have the "
-            "port: try --port 0, which takes a free one."
-        ) from error
-    with listening:
+    with listen(options.host, options.port) as listening:
         host = f"[{options.host}]" if ":" in options.host else options.host
         url = f"http://{host}:{listening.getsockname()[1]}" + (f"/{options.token}" if options.token else "")
         print(f'server    {url}\nin Python blobconverter.set_defaults(url="{url}")\nCtrl-C ends it.', flush=True)

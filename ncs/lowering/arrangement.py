@@ -1,4 +1,4 @@
-"""Operations that arrange numbers anew: Slice, Gather, Pad, Squeeze, ShuffleChannels and others."""
+"""Operations that rearrange numbers: Slice, Gather, Pad, Squeeze, ShuffleChannels and others."""
 
 from __future__ import annotations
 

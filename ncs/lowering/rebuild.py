@@ -1,4 +1,4 @@
-"""Builds a model anew with operations that OpenVINO 2021.4.2 knows, from one that today's OpenVINO has read."""
+"""Rebuilds a model with operations that OpenVINO 2021.4.2 knows, from one that today's OpenVINO has read."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The table of operations: from the name of a type of today's OpenVINO to the function that makes it of older ones.
 
-Each function makes its counterpart anew, whatever the version of the type, so nothing gets into the new model that this
+Each function rebuilds its operation, whatever the version of the type, so nothing gets into the new model that this
 table does not name.
 """
 

@@ -191,7 +191,7 @@ def solver(net: FaceNet, iterations: int, rate: float = 1.0) -> SolverParameter:
 
 
 def settle_solver(net: FaceNet) -> SolverParameter:
-    """Return the solver of the last step, which changes no weight, but computes BatchNorm's statistics anew.
+    """Return the solver of the last step, which changes no weight, but computes BatchNorm's statistics again.
 
     In training they are those of augmented pictures, which differ from those that the net is asked about. docs/recipes.md
     has what that costs.

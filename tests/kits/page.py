@@ -14,12 +14,13 @@ import numpy as np
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
+from common.process.listening import listen
 from faces.face import Face
 from inference import FaceAnalyzer
 from inference.frame import Frame, Unreadable
 from inference.page.build import Page
 from inference.page.capture import Captures
-from inference.page.server import listen, make_server
+from inference.page.server import make_server
 from inference.page.settings import Limits
 from kits.inference import one_colour, write_graph
 

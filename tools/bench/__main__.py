@@ -25,6 +25,7 @@ from common.errors import UsageError
 from common.files import atomic_file
 from common.messages import known_names
 from common.places import ROOT
+from inference.outputs.summary import processor
 from training.solvers.precision import cpu_flags
 
 from .works import Run, Work, best_blas, prepare, run_process, works
@@ -104,7 +105,7 @@ def main(argv: Sequence[str]) -> None:
 
 def write(lines: list[str], rounds: int, note: str) -> None:
     """Write this machine's section of docs/benchmarks.md. Those of other processors stay."""
-    title = f"## {processor()}, {os.cpu_count()} cores"
+    title = f"## {machine()}, {os.cpu_count()} cores"
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     blas = " ".join(f"{name}={value}" for name, value in best_blas().items()) or "its default"
     runs = f"the median of {rounds} rounds" if rounds > 1 else "one round"
@@ -132,17 +133,10 @@ def with_section(page: str, title: str, section: str) -> str:
     return "\n".join([head.rstrip("\n") + "\n", *kept])
 
 
-def processor() -> str:
+def machine() -> str:
     """Return the processor's name, with the widest of the instructions that matter: the same name may have them or not."""
     widest = next((name for flag, name in WIDEST.items() if flag in cpu_flags()), "")
-    return f"{_model()} {widest}".strip()
-
-
-def _model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if "model name" in line:
-            return line.split(":")[1].strip()
-    return "unknown processor"
+    return f"{processor()} {widest}".strip()
 
 
 if __name__ == "__main__":

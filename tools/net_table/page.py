@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from common.errors import MokaError
 from common.messages import shape_text
 from common.places import ROOT
-from tools.bench.__main__ import processor
+from inference.outputs.summary import processor
 
 from .measure import PRECISIONS, THREADS, Measured
 

@@ -7,10 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from inference import UsageError
-from inference.page.server import listen
 from inference.page.settings import Limits
 from kits.page import make_page, moving, served
 
@@ -111,15 +108,6 @@ def test_too_many_connections_are_told_so(tmp_path: Path) -> None:
             assert rest_of(one_more).startswith(b"HTTP/1.1 503 ")
         for each in idle:
             each.close()
-
-
-def test_an_address_that_cannot_be_had() -> None:
-    with listen("127.0.0.1", 0) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=f"--host 127.0.0.1 --port {port}: cannot listen there .*--port 0"):
-            listen("127.0.0.1", port)
-    with pytest.raises(UsageError, match="cannot listen there"):
-        listen("no.such.host.invalid", 0)
 
 
 def test_ending_does_not_wait_for_watchers(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "benchmarks.md"
     own.write_text(page)
     monkeypatch.setattr(bench, "PAGE", own)
-    monkeypatch.setattr(bench, "processor", lambda: "A new processor")
+    monkeypatch.setattr(bench, "machine", lambda: "A new processor")
     bench.write(["| a | b |"], 3, bench.NO_BF16)
     text = own.read_text()
     assert text.startswith(page), "the sections of other processors stay"
@@ -88,6 +88,6 @@ def test_a_section_replaces_that_of_its_processor_alone() -> None:
 
 def test_a_processor_is_named_with_its_widest_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "cpu_flags", lambda: {"avx2", "avx512f"})
-    assert bench.processor().endswith(" with AVX512")
+    assert bench.machine().endswith(" with AVX512")
     monkeypatch.setattr(bench, "cpu_flags", lambda: {"sse2"})
-    assert " with " not in bench.processor()
+    assert " with " not in bench.machine()

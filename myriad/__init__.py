@@ -1,5 +1,7 @@
-"""Myriad X blobs."""
+"""Myriad X blobs: read, listed and computed, with numpy alone."""
 
-from .blob import BlobError, BlobHeader, read_header
+from .blob import Blob, read_blob
+from .errors import BlobError
+from .header import BlobHeader, read_header
 
-__all__ = ["BlobError", "BlobHeader", "read_header"]
+__all__ = ["Blob", "BlobError", "BlobHeader", "read_blob", "read_header"]

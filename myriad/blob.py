@@ -1,61 +1,58 @@
-"""Myriad X blobs: what their header says."""
+"""A whole Myriad X blob: header, inputs, outputs, stages and constants.
+
+The format is that of OpenVINO's MYRIAD plugin, version 6.0, from 2020 to 2022. docs/myriad_blob.md describes it.
+"""
 
 from __future__ import annotations
 
 import os
-import struct
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from common.errors import MokaError
-from common.inputs import open_input
-from common.messages import COMPILE_AGAIN
+from common.inputs import read_input
 
-# In lower case, unlike the start of an ELF file.
-START = b"\x7felf"
-MAGIC = 9709
-_HEADER = struct.Struct("<13I")
-_OFFSET = 52
+from .data import Entry, read_entries
+from .errors import BlobError
+from .header import BlobHeader, parse_header
+from .stage import Stage, read_stages
 
-
-class BlobError(MokaError):
-    """A file that is no Myriad X blob, or is cut short."""
+LARGEST = 1 << 31
+"""Bytes of the largest file that is read. A stick has 512 MiB of memory."""
 
 
 @dataclass(frozen=True)
-class BlobHeader:
-    """The numbers in a blob's header. Sizes are in bytes; `stages` are the steps that the device counts."""
+class Blob:
+    """A blob. `stages` are in the order in which they run; one that is injected follows the one that carries it.
 
-    bytes: int
-    major: int
-    minor: int
-    inputs: int
-    outputs: int
-    stages: int
-    input_bytes: int
-    output_bytes: int
-    batch: int
-    bss_bytes: int
-    shaves: int
-    cmx_slices: int
+    `constants` are the bytes of weights and shapes, `path` is where the blob was read.
+    """
+
+    path: str
+    header: BlobHeader
+    inputs: tuple[Entry, ...]
+    outputs: tuple[Entry, ...]
+    stages: tuple[Stage, ...]
+    constants: bytes = field(repr=False)
 
 
-def read_header(path: str | os.PathLike[str]) -> BlobHeader:
-    """Read the header of the blob at `path`. Raises BlobError if the file is missing, no blob, or cut short."""
+def read_blob(path: str | os.PathLike[str]) -> Blob:
+    """Read the blob at `path`. Raises BlobError if the file is missing, no blob, cut short or damaged."""
+    name = os.fspath(path)
     try:
-        with open_input(path) as file:
-            begin = file.read(_OFFSET + _HEADER.size)
-        size = Path(path).stat().st_size
+        data = read_input(path, LARGEST)
     except OSError as error:
-        raise BlobError(f"{path}: cannot be read ({error.strerror}). Expected a Myriad X blob.") from error
-    if len(begin) < _OFFSET + _HEADER.size or not begin.startswith(START):
-        raise BlobError(f"{path}: {size} bytes that do not begin like a Myriad X blob. {COMPILE_AGAIN}")
-    magic, *numbers = _HEADER.unpack_from(begin, _OFFSET)
-    if magic != MAGIC:
-        raise BlobError(
-            f"{path}: no Myriad X blob (found {magic} at byte {_OFFSET}, expected {MAGIC}). {COMPILE_AGAIN}"
-        )
-    header = BlobHeader(*numbers)
-    if header.bytes != size:
-        raise BlobError(f"{path}: cut short ({size} bytes, expected {header.bytes} by its header). {COMPILE_AGAIN}")
-    return header
+        raise BlobError(f"{name}: cannot be read ({error.strerror}). Expected a Myriad X blob.") from error
+    header = parse_header(data, len(data), path)
+    try:
+        return _parse(name, header, data[: header.bytes])
+    except BlobError as error:
+        raise BlobError(f"{name}: is damaged. {error}") from error
+
+
+def _parse(path: str, header: BlobHeader, data: bytes) -> Blob:
+    at = header.constants_at
+    places = [header.inputs_at, header.outputs_at, header.stages_at, at, len(data)]
+    if places != sorted(places):
+        raise BlobError(f"Its parts are out of order: they begin at bytes {', '.join(map(str, places[:-1]))}.")
+    inputs = read_entries(data, header.inputs_at, header.inputs, at, "input")
+    outputs = read_entries(data, header.outputs_at, header.outputs, at, "output")
+    return Blob(path, header, inputs, outputs, read_stages(data, header.stages_at, header.stages, at), data[at:])

@@ -14,7 +14,7 @@ from typing import Any
 from common.errors import UsageError
 from common.helper import Helper, HelperError, HelperRefused, HelperTimeout
 from common.places import make_toolchain, toolchain_has, toolchain_program
-from myriad.blob import BlobHeader, read_header
+from myriad.header import BlobHeader, read_header
 
 from .errors import CompilerError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
-from myriad.blob import BlobError
+from myriad.errors import BlobError
 from ncs import compiler
 from ncs.errors import CompilerError
 
@@ -57,7 +57,9 @@ def compile_with(
     return compiler.compile_blob(*files, folder, compiler.Resources(6, 7, 2), limit)
 
 
-HEADER = (b"\x7felf".ljust(52, b"\0") + struct.pack("<13I", 9709, 104, 6, 0, 1, 1, 35, 9, 9, 1, 9, 6, 7)).hex()
+HEADER = (
+    b"\x7felf".ljust(52, b"\0") + struct.pack("<20I", 9709, 132, 6, 0, 1, 1, 35, 9, 9, 1, 9, 7, 6, *[132] * 7)
+).hex()
 
 
 def test_request_and_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_blob_that_was_never_written(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_blob_for_other_resources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    header = HEADER[:-8] + "09000000"
+    header = HEADER.replace("0700000006000000", "0900000006000000")
     code = f"open(ask['blob'], 'wb').write(bytes.fromhex('{header}'))\nreturn {{'openvino': '2021.4.2'}}, {{}}"
     with pytest.raises(CompilerError, match="9 CMX slices, expected 6 and 7"):
         compile_with(monkeypatch, tmp_path, code)

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "caffe_io": {"common"},
     "host": {"common"},
     "faces": {"common", "host"},
-    "myriad": {"common"},
+    "myriad": {"common", "host"},
     "lmdb_build": {"common", "caffe_io", "faces"},
     "training": {"common", "caffe_io"},
     "ncs": {"common", "caffe_io", "myriad", "host"},

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from myriad.blob import BlobError, read_header
+from myriad.errors import BlobError
+from myriad.header import read_header
 
 
 def blob_bytes(magic: int = 9709, size: int = 200, start: bytes = b"\x7felf") -> bytes:
-    numbers = [magic, size, 6, 0, 1, 2, 35, 154587, 128, 1, 344064, 8, 9]
-    return (start.ljust(52, b"\0") + struct.pack("<13I", *numbers)).ljust(200, b"\1")
+    numbers = [magic, size, 6, 0, 1, 2, 35, 154587, 128, 1, 344064, 9, 8, 1, 0, 1, 192, 193, 194, 195]
+    return (start.ljust(52, b"\0") + struct.pack("<20I", *numbers)).ljust(200, b"\1")
 
 
 def test_numbers_are_read_in_their_order(tmp_path: Path) -> None:
@@ -24,6 +25,14 @@ def test_numbers_are_read_in_their_order(tmp_path: Path) -> None:
     assert (header.inputs, header.outputs, header.stages) == (1, 2, 35)
     assert (header.input_bytes, header.output_bytes, header.batch) == (154587, 128, 1)
     assert (header.shaves, header.cmx_slices) == (8, 9)
+    assert (header.has_hw, header.has_shave, header.has_dma) == (1, 0, 1)
+    assert (header.inputs_at, header.outputs_at, header.stages_at, header.constants_at) == (192, 193, 194, 195)
+
+
+def test_newer_compilers_write_more_after_the_blob(tmp_path: Path) -> None:
+    path = tmp_path / "net.blob"
+    path.write_bytes(blob_bytes() + b"names of inputs")
+    assert read_header(path).bytes == 200
 
 
 @pytest.mark.parametrize(

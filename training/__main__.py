@@ -22,6 +22,9 @@ ROOM = Room(
         "import_torch": Verb(
             "training.commands.import_torch", "write the weights of a torchvision net as a caffemodel"
         ),
+        "compress": Verb(
+            "training.commands.compress", "make a trained net smaller and faster: low rank, fewer channels"
+        ),
         "device_query": Verb("training.commands.device_query", "show the GPUs that PyTorch sees"),
     },
     moved={"evaluate": "evaluation"},

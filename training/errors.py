@@ -5,6 +5,7 @@ MokaError
     ├── SolverError    a solver's settings contradict each other, or its net is missing
     │   └── DivergedError   the loss or the weights became NaN or infinite
     ├── LayerError     a layer's type is unknown, or its settings or bottoms do not fit
+    ├── CompressError  a layer cannot be made smaller, or a goal cannot be reached
     ├── EngineError    the tool chain's Caffe is missing or failed
     └── WorkerError    another worker of a training by several processes has ended
 """
@@ -28,6 +29,10 @@ class DivergedError(SolverError):
 
 class LayerError(TrainingError):
     """A layer of an unknown type, or one whose settings or bottoms do not fit."""
+
+
+class CompressError(TrainingError):
+    """A layer that cannot be made smaller as asked, or a goal that cannot be reached."""
 
 
 class EngineError(TrainingError):

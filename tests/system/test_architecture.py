@@ -131,7 +131,7 @@ def test_nobody_imports_tools() -> None:
         assert "tools" not in {top(each) for each in imports(path.read_text("utf-8"), "", whole=True)}, path
 
 
-WINGS = ["layers", "nets", "solvers", "pycaffe", "drawing", "commands"]
+WINGS = ["layers", "nets", "solvers", "pycaffe", "drawing", "compress", "commands"]
 """The wings of training from the ground up."""
 
 

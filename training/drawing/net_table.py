@@ -50,7 +50,7 @@ class Table:
         weights = sum(row.weights for row in self.rows)
         multiply_adds = sum(row.multiply_adds for row in self.rows)
         lines.append(["total", "", "", _count_text(weights), _count_text(multiply_adds), "", ""])
-        return "\n".join([*_aligned(lines, right={3, 4}), *self.notes])
+        return "\n".join([*aligned(lines, right={3, 4}), *self.notes])
 
 
 def make_table(net: NetParameter, path: str, context: Context) -> Table:
@@ -112,7 +112,7 @@ def _count_text(number: int) -> str:
     return f"{number:,}" if number else "-"
 
 
-def _aligned(lines: Sequence[Sequence[str]], right: set[int]) -> list[str]:
+def aligned(lines: Sequence[Sequence[str]], right: set[int]) -> list[str]:
     """Pad the cells so that columns are aligned; those of the indices in `right` on the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     texts = []

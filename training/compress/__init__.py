@@ -1,0 +1,1 @@
+"""Makes trained nets smaller and faster: low rank for weights, fewer channels."""

@@ -46,12 +46,12 @@ class Factors:
     @property
     def largest_useful(self) -> int:
         """The largest rank with fewer weights than the matrix has; 0 if no rank has."""
-        outputs, inputs = self.matrix.shape
+        outputs, inputs = map(int, self.matrix.shape)
         return (outputs * inputs - 1) // (outputs + inputs)
 
     def weights(self, rank: int) -> int:
         """How many weights the two matrices of this rank have."""
-        return rank * sum(self.matrix.shape)
+        return rank * sum(map(int, self.matrix.shape))
 
     def rank_for(self, energy: float) -> int:
         """The smallest rank, at least 1, that keeps this share of the sum of the squares of the singular values."""

@@ -39,19 +39,23 @@ class Factors:
         return np.linalg.svd(self.matrix, full_matrices=False)
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Outputs and inputs, n and m."""
+        return len(self.matrix), len(self.matrix.T)
+
+    @property
     def full_rank(self) -> int:
         """The rank with which nothing is lost."""
-        return min(self.matrix.shape)
+        return min(self.shape)
 
     @property
     def largest_useful(self) -> int:
         """The largest rank with fewer weights than the matrix has; 0 if no rank has."""
-        outputs, inputs = map(int, self.matrix.shape)
-        return (outputs * inputs - 1) // (outputs + inputs)
+        return (self.matrix.size - 1) // sum(self.shape)
 
     def weights(self, rank: int) -> int:
         """How many weights the two matrices of this rank have."""
-        return rank * sum(map(int, self.matrix.shape))
+        return rank * sum(self.shape)
 
     def rank_for(self, energy: float) -> int:
         """The smallest rank, at least 1, that keeps this share of the sum of the squares of the singular values."""

@@ -109,7 +109,7 @@ show() {
 }
 
 # Makes what the recipe needs, and the working folder, and goes there. It must be new, or one that this recipe made.
-# Usage: begin [DETECTOR...]
+# It writes the nets of recipes.nets, if the recipe names one. Usage: begin [DETECTOR...]
 begin() {
     . "$recipes/../tools/env.sh" train
     if [ -d "$out" ] && [ -n "$(ls -A "$out")" ] && [ ! -e "$out/.made-by-$RECIPE" ]; then
@@ -123,6 +123,7 @@ begin() {
     cd "$out"
     touch ".made-by-$RECIPE"
     moka="$(realpath --relative-to=. "$MOKA_ROOT")/moka"
+    [ -n "$net" ] || return 0
     "$PYTHON" -m recipes.nets --out prototxt ${cut:+--cut "$cut"} ${quick:+--short}
     read -ra database_options <<<"$("$PYTHON" -m recipes.nets --database_options "$net")"
 }

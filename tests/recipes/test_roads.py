@@ -129,6 +129,26 @@ def test_utkface_with_several_seeds(of_utkface: tuple[Path, str]) -> None:
     check_net(folder / "seeds", "FaceRes")
 
 
+def test_agenet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
+    """Two nets of one task each."""
+    words = ["--images", of_utkface[0] / ARCHIVE, "--iterations", 1]
+    first = ended_well(run_recipe("agenet", *words, folder=tmp_path))
+    out = tmp_path / "agenet_out"
+    for name, task in (("AgeNet", "age"), ("GenderNet", "gender")):
+        report = out / f"models/{name}/{name}_iter_1_test_torch_mirror.json"
+        assert list(figures(report)) == [task]
+        assert figures(report)[task]["pictures"] == 8
+        assert "tringn/AgeGenderPrediction" in report.with_suffix(".html").read_text()
+        check_net(out, name)
+    before = made_once(out)
+    assert len(before) > 15
+    second = ended_well(run_recipe("agenet", *words, folder=tmp_path))
+    assert made_once(out) == before
+    for verb in ("moka build_dataset", "create_lmdb.sh", "create_mean.sh", "moka train", "moka compile"):
+        assert f"{verb} " in first
+        assert f"{verb} " not in second
+
+
 def test_smile(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     """One net of three tasks; UTKFace's test part is the same in both folds, and in no training."""
     need_files("blazeface")

@@ -1,0 +1,98 @@
+"""Writes AgeNet and GenderNet below ./prototxt as recipes/agenet.sh trains them.
+
+    python -m recipes.agenet --out prototxt
+
+The nets are the stock ones, and so are their batches; training pictures are mirrored at random. What differs is how they learn:
+a rate four times as high, which rises and then falls on a cosine, changed pictures, and averaged weights. docs/recipes.md has the
+figures. The stock files stay as they are.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":
+    import common.process.start  # noqa: F401 (what it does has to come first)
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from caffe_io.caffe_pb2 import TRAIN, NetParameter, SolverParameter
+from caffe_io.prototxt import parse_text, read_net, read_text, to_text
+from common.commands import Parser, run
+from common.files import atomic_file
+from common.places import ROOT, net_files
+
+ITERATIONS = {"AgeNet": 3000, "GenderNet": 3000}
+BASE_LR = 0.004
+TEST_FACES = Path("data/DEF/age_test.txt")
+"""Written by build_dataset in the current folder."""
+TESTS = 10
+"""Tests and snapshots of a training."""
+TRAINING: dict[str, Any] = {
+    "augment": {
+        "warp": {"rotate": 10, "scale": [0.9, 1.12], "shift": 0.05},
+        "light": {"brightness": 0.1, "contrast": 0.2, "colour": 0.1},
+    },
+    "schedule": {"warm_up": 0.15, "policy": "cosine"},
+    "average": {"decay": 0.998},
+}
+
+
+def set_net(net: NetParameter) -> None:
+    """Mirror every second training picture."""
+    for layer in net.layer:
+        if layer.type == "Data" and TRAIN in (rule.phase for rule in layer.include):
+            layer.transform_param.mirror = True
+
+
+def test_batches(size: int = 50) -> int:
+    """Return how many batches hold all faces of the test part. Without its list: as the stock solver."""
+    if not TEST_FACES.exists():
+        return 14
+    return max(1, -(-len(TEST_FACES.read_bytes().splitlines()) // size))
+
+
+def set_solver(solver: SolverParameter, iterations: int) -> None:
+    """Set the rate, the iterations and the tests; TRAINING has the course of the rate."""
+    solver.base_lr = BASE_LR
+    solver.max_iter = iterations
+    # Of Caffe, which does not read training.json.
+    solver.lr_policy, solver.power = "poly", 1
+    solver.ClearField("gamma")
+    solver.ClearField("stepsize")
+    solver.test_interval = solver.snapshot = iterations // TESTS
+    solver.test_iter[:] = [test_batches()]
+    solver.display = 50
+
+
+def files(name: str, short: bool = False) -> dict[str, str]:
+    """Return name -> contents of the files of a net. A short training learns more without changed pictures."""
+    stock = net_files(name, ROOT / "prototxt")
+    net = read_net(stock.train_test)
+    set_net(net)
+    solver = parse_text(read_text(stock.solver), SolverParameter(), str(stock.solver))
+    set_solver(solver, ITERATIONS[name])
+    training = {key: value for key, value in TRAINING.items() if key != "augment" or not short}
+    return {
+        "train_test.prototxt": to_text(net),
+        "solver.prototxt": to_text(solver),
+        "training.json": json.dumps(training, indent=2) + "\n",
+        **{path.name: path.read_text(encoding="utf-8") for path in (stock.deploy, stock.card)},
+    }
+
+
+def main(argv: Sequence[str]) -> None:
+    """Write both nets."""
+    parser = Parser("python -m recipes.agenet", "python -m recipes.agenet --out prototxt", "write AgeNet and GenderNet")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the nets")
+    parser.add_argument("--short", action="store_true", help="for short trainings: pictures are mirrored only")
+    options = parser.parse_args(argv)
+    for name in ITERATIONS:
+        for file, text in files(name, options.short).items():
+            with atomic_file(options.out / name / file, force=True) as temporary:
+                temporary.write_text(text)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# AgeNet and GenderNet on UTKFace: archive → lists → databases and mean → nets → figures → IR and blobs → an answer.
+#   recipes/agenet.sh --images UTKFace.tar.gz            about 50 minutes on one core of an Intel Xeon with AMX
+#   recipes/agenet.sh --images UTKFace.tar.gz --quick    about 6 minutes
+#   --images TAR                                         again, if UTKFace comes in several archives
+#   --iterations N                                       train each net for N iterations (3000, and 300 with --quick)
+#   --out DIR                                            work in DIR (default agenet_out)
+# docs/recipes.md has the figures.
+set -euo pipefail
+RECIPE=agenet
+. "$(dirname "$(readlink -f "$0")")/road.sh"
+data_sets --images images
+begin
+
+step "UTKFace, divided into a training and a test part"
+[ -e data/DEF/age_test.txt ] || show "$moka" build_dataset "${images[@]/#/--images=}" --balance half_repeats
+"$PYTHON" -m recipes.agenet --out prototxt ${quick:+--short}
+
+step "Four databases and the mean image"
+[ -d data/lmdb/gender_test_lmdb ] || show "$MOKA_ROOT/create_lmdb.sh" --force
+[ -e data/mean/mean.npy ] || show "$MOKA_ROOT/create_mean.sh" --force
+
+iterations="$(how_long 300 3000)"
+for net in AgeNet GenderNet; do
+    step "Training $net"
+    training solver "$iterations"
+    step "Figures of $net on the test part"
+    weights="models/$net/${net}_iter_$iterations.caffemodel"
+    show "$moka" evaluate --net "$net" --weights "$weights" --looks mirror --published "$recipes/published/$net.json"
+    step "Compiling $net for OpenVINO and for Myriad X"
+    compile . "$weights"
+done
+
+step "Asking the compiled nets about one test face"
+ask data/DEF/test.csv

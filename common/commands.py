@@ -6,7 +6,8 @@ A verb's module has
     add_options(parser)      declares the options
     main(options)            does the work; returns None or an exit code
 
-It is imported only when the verb is called, so that `--help` stays quick. Every verb has the option --debug.
+or, if the verb has verbs of its own, a table of them, VERBS. It is imported only when the verb is called, so that `--help`
+stays quick. Every verb has the option --debug.
 
 Exit codes: 0 done, 1 something went wrong, 2 the command was used wrongly, 130 interrupted with Ctrl-C; 128 + N ended by
 signal N: 143 SIGTERM, 129 SIGHUP, 141 nobody reads the output. An error is one message on stderr; --debug adds the traceback.
@@ -19,7 +20,6 @@ import importlib
 import logging
 import os
 import re
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,13 +28,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .errors import MokaError, UsageError
+from .errors import UsageError
+from .failures import explain
 from .gflags import rewrite, two_dashes
-from .messages import is_lack_of_memory, known_names, last_line, printable
-from .places import ROOT, VENV_PYTHON
+from .messages import known_names, printable
 from .process.allocator import keep_freed_memory
 from .process.caches import keep_caches_in_the_checkout
-from .process.signals import Terminated, ending_in_order, leave_at_once
+from .process.signals import ending_in_order, leave_at_once
 from .process.streams import settle, show_every_character
 
 if TYPE_CHECKING:
@@ -116,13 +116,35 @@ def _lines(verbs: Mapping[str, Verb]) -> str:
 
 
 def run_verb(verb: Verb, argv: Sequence[str], prog: str, others: str = "") -> int | None:
-    """Parse the options of a verb and run it. `others` ends its help."""
+    """Parse the options of a verb and run it. `others` ends its help. The first word may name a verb of its own."""
+    verbs = inner_verbs(verb)
+    if verbs:
+        return _run_inner_verb(verb, verbs, argv, prog)
     module = importlib.import_module(verb.module)
     parser = Parser(prog, module.EXAMPLE, verb.help)
     module.add_options(parser)
     parser.epilog = f"{parser.epilog or ''}\n\n{others}".strip()
     result: int | None = module.main(parser.parse_intermixed_args(rewrite(argv, parser)))
     return result
+
+
+def inner_verbs(verb: Verb) -> Mapping[str, Verb]:
+    """Return the verbs of a verb, such as `list` of `blob`; an empty table for most."""
+    verbs: Mapping[str, Verb] = getattr(importlib.import_module(verb.module), "VERBS", {})
+    return verbs
+
+
+def _run_inner_verb(verb: Verb, verbs: Mapping[str, Verb], argv: Sequence[str], prog: str) -> int | None:
+    """Run the one of `verbs` that `argv` begins with. Without one, or with --help, list them."""
+    if not argv or two_dashes(argv)[0] in ("-h", "--help"):
+        about = f"{verb.help[0].upper()}{verb.help[1:]}."
+        help = f"usage: {prog} VERB ...\n\n{about}\n\n{_lines(verbs)}\n\nThe options of a verb: {prog} VERB --help"
+        print(help, file=sys.stdout if argv else sys.stderr)
+        return 0 if argv else 2
+    name, *words = argv
+    if name not in verbs:
+        raise UsageError(f'{prog}: no verb "{name}". {known_names(name, verbs)}')
+    return run_verb(verbs[name], words, f"{prog} {name}")
 
 
 def _path(word: str) -> Path:
@@ -198,7 +220,7 @@ def _call(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str],
     error = error or settle(sys.stdout)
     if error is None:
         return code
-    message, code = _explain(error, group)
+    message, code = explain(error, group)
     settle(sys.stdout)
     try:
         if debug and not isinstance(error, SystemExit):
@@ -218,68 +240,6 @@ def _check_environment() -> None:
         text = os.environ.get(name, "")
         if text and not re.fullmatch(r"[0-9]+([KM]B)?", text, re.IGNORECASE):
             raise UsageError(f"{name} in the environment is {text!r}; OpenCV expects a number. Unset it.")
-
-
-def _explain(error: BaseException, group: str) -> tuple[str, int]:
-    """Return the message about an error, and the exit code.
-
-    Where an error is foreseen, code raises a MokaError. This is the net below: it knows what any command may meet, and
-    calls everything else a fault of ours.
-    """
-    if isinstance(error, MokaError):
-        return f"error: {error}", error.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        return "stopped", 130
-    if isinstance(error, SystemExit):
-        return _explain_exit(error)
-    if isinstance(error, BrokenPipeError):
-        # The reader of `... | head` has what it wanted.
-        return "", 128 + signal.SIGPIPE
-    if is_lack_of_memory(error):
-        reason = f" ({last_line(error)})" if str(error) else ""
-        return (
-            f"error: there is not enough memory{reason}. Give the process more, or use smaller batches, pictures or nets."
-        ), 1
-    if isinstance(error, OSError):
-        return f"error: {_explain_system(error)}", 1
-    if isinstance(error, ModuleNotFoundError) and not (ROOT / (error.name or "").split(".")[0]).exists():
-        # Most likely this is another Python than that of .venv.
-        return (
-            f"error: {sys.executable}: has no module {error.name}. Use {VENV_PYTHON} (./moka makes it), "
-            f"or install the packages: {sys.executable} -m pip install -r {ROOT}/locks/{group}.txt"
-        ), 1
-    text = last_line(error)
-    if isinstance(error, RecursionError):
-        return "error: an input is nested too deeply to be read.", 1
-    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
-        # Where a name goes into a file format that stores text as UTF-8.
-        return f"error: {error.object!a}: this name is not UTF-8. Rename the file or folder.", 1
-    if isinstance(error, ValueError) and text.startswith("embedded null"):
-        return "error: the name of a file holds a NUL byte. No file can have such a name.", 1
-    return (
-        f"error: {type(error).__name__}: {text}. This is a fault in Moka. "
-        "Run the command again with --debug, and report what it prints."
-    ), 1
-
-
-def _explain_exit(ending: SystemExit) -> tuple[str, int]:
-    """Return what sys.exit(ending.code) would print and exit with. Terminated says "stopped" as well."""
-    if ending.code is None or isinstance(ending.code, int):
-        return "stopped" if isinstance(ending, Terminated) else "", ending.code or 0
-    return str(ending.code), 1
-
-
-def _explain_system(error: OSError) -> str:
-    """Say what the system refused, and with which file."""
-    reason = error.strerror or last_line(error)
-    if error.filename is not None:
-        return f"{os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename}: {reason}."
-    try:
-        os.getcwd()  # noqa: PTH109
-    except OSError:
-        return "the current folder was deleted. Change to a folder that exists."
-    # Errors about our own files are MokaErrors and have names.
-    return f"standard output or input: {reason}."
 
 
 class _Warning(logging.Formatter):

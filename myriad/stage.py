@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .cursor import Cursor
-from .data import Data, read_data
+from .data import Data, Place, read_data
 from .errors import BlobError
 from .kinds import KINDS, UNIT, Kind
 from .unit import Descriptor, read_descriptors
@@ -89,6 +89,19 @@ class Stage:
     def outputs(self) -> tuple[Data, ...]:
         """The data that it writes."""
         return tuple(data for role, data in zip(self.roles, self.data, strict=True) if role.startswith("out"))
+
+    @property
+    def traffic(self) -> tuple[int, int, int]:
+        """The bytes of its constants, of what else it reads, and of what it writes. Data of no place are not counted."""
+        constants = reads = writes = 0
+        for role, data in zip(self.roles, self.data, strict=True):
+            if role.startswith("out"):
+                writes += data.shape.bytes
+            elif data.place is Place.CONSTANT:
+                constants += data.shape.bytes
+            elif data.place is not Place.NONE:
+                reads += data.shape.bytes
+        return constants, reads, writes
 
     def __str__(self) -> str:
         return f"stage {self.number} ({self.name})"

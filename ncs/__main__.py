@@ -15,6 +15,7 @@ ROOM = Room(
         "blob_server": Verb(
             "ncs.blob_server.command", "compile what the package blobconverter sends, on this machine", "page"
         ),
+        "blob": Verb("ncs.blob.command", "look into a Myriad X blob: what is in it, and how two differ"),
         "mean": Verb("ncs.mean", "write a mean.binaryproto as .npy: float32, channels x height x width, BGR"),
         "types": Verb("ncs.list_types", "list the layer types that are converted, left out or refused"),
     },

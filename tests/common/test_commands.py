@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from common.commands import LOGGER, Parser, Room, Verb, run, run_verb
+from common.commands import LOGGER, Parser, Room, Verb, inner_verbs, run, run_verb
 from common.errors import MokaError, UsageError
 
 ROOMS: list[Room] = [
@@ -282,11 +282,19 @@ def test_run_one_is_a_command_of_its_own(
     assert "Knock at doors." in out
 
 
-@pytest.mark.parametrize(
-    ("room", "name"), [pytest.param(room, name, id=f"{room.name} {name}") for room in ROOMS for name in room.verbs]
-)
+def names() -> list[tuple[Room, str]]:
+    """Every verb of every room; a verb of a verb by two words."""
+    found = []
+    for room in ROOMS:
+        for name, verb in room.verbs.items():
+            found += [(room, f"{name} {inner}") for inner in inner_verbs(verb)] or [(room, name)]
+    return found
+
+
+@pytest.mark.parametrize(("room", "name"), [pytest.param(*each, id=f"{each[0].name} {each[1]}") for each in names()])
 def test_help_of_every_verb_begins_with_an_example(room: Room, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert outcome(room.main, [name, "--help"]) == 0
+    *outer, name = name.split()
+    assert outcome(room.main, [*outer, name, "--help"]) == 0
     out, err = capsys.readouterr()
     example, blank, usage = out.splitlines()[:3]
     assert example.startswith("example: ") and blank == "" and usage.startswith(f"usage: python -m {room.name}")
@@ -339,3 +347,26 @@ def test_an_empty_path_is_used_wrongly() -> None:
     assert parser.parse_args(["--name", ""]) == argparse.Namespace(debug=False, out=Path("graph"), name="")
     with pytest.raises(UsageError, match=r"^x: argument --out: is empty; expected a path\. See x --help\.$"):
         parser.parse_args(["--out", ""])
+
+
+class Gate(ModuleType):
+    """The module of a verb that has verbs of its own."""
+
+    VERBS = {"knock": Verb("small_room.knock", "knock at doors")}
+
+
+def test_a_verb_may_have_verbs(
+    knock: Knock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "small_room.gate", Gate("small_room.gate"))
+    gate = Verb("small_room.gate", "what a gate is for")
+    assert run_verb(gate, ["knock", "--count", "10", "front"], "./moka gate") == 10
+    assert knock.options[0].door == ["front"]
+    for words, code in (([], 2), (["--help"], 0), (["-help"], 0)):
+        assert run_verb(gate, words, "./moka gate") == code
+        said = "".join(capsys.readouterr())
+        assert said.startswith("usage: ./moka gate VERB ...\n\nWhat a gate is for.\n\n  knock  knock at doors\n")
+    with pytest.raises(UsageError, match=r'\./moka gate: no verb "knok"\. Known: knock\. Did you mean "knock"\?'):
+        run_verb(gate, ["knok"], "./moka gate")
+    with pytest.raises(UsageError, match=r"\./moka gate knock --help"):
+        run_verb(gate, ["knock", "--nowhere"], "./moka gate")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from common.commands import inner_verbs
 from common.places import ROOT
 from kits.commands import run_process
 
@@ -185,6 +186,7 @@ def entries() -> list[str]:
         verbs = importlib.import_module(f"{room}.__main__").ROOM.verbs
         assert verbs
         found += [verb.module for verb in verbs.values()]
+        found += [inner.module for verb in verbs.values() for inner in inner_verbs(verb).values()]
     for name, path in [*modules("tools").items(), *modules("recipes").items()]:
         if not name.endswith("_worker") and '__name__ == "__main__"' in path.read_text("utf-8"):
             found.append(name)
@@ -226,7 +228,9 @@ def helps() -> list[list[str]]:
     found = []
     for room in COMMANDS:
         found.append([room, "--help"])
-        found += [[room, verb, "--help"] for verb in importlib.import_module(f"{room}.__main__").ROOM.verbs]
+        for name, verb in importlib.import_module(f"{room}.__main__").ROOM.verbs.items():
+            found.append([room, name, "--help"])
+            found += [[room, name, inner, "--help"] for inner in inner_verbs(verb)]
     return found
 
 

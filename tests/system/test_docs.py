@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from common.commands import Verb
+from common.commands import Verb, inner_verbs
 from common.places import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -86,15 +86,25 @@ def file_names() -> set[str]:
 
 @cache
 def verbs() -> dict[str, Verb]:
-    """Every verb of every room."""
+    """Every verb of every room. Verbs of a verb have names of two words."""
     found: dict[str, Verb] = {}
     for room in ROOMS:
-        found |= importlib.import_module(f"{room}.__main__").ROOM.verbs
+        for name, verb in importlib.import_module(f"{room}.__main__").ROOM.verbs.items():
+            found[name] = verb
+            found |= {f"{name} {inner}": each for inner, each in inner_verbs(verb).items()}
     return found
+
+
+def whole_name(verb: str, words: str) -> str:
+    """The name of a verb; for one that has verbs of its own, such as "blob list", with the first of the words after it."""
+    has_verbs = verb in verbs() and inner_verbs(verbs()[verb])
+    return f"{verb} {words.split()[0]}" if has_verbs and words.strip() else verb
 
 
 def options_of(verb: str) -> set[str]:
     """The options of a verb."""
+    if inner_verbs(verbs()[verb]):
+        return set()
     parser = argparse.ArgumentParser()
     parser.add_argument("--debug")
     importlib.import_module(verbs()[verb].module).add_options(parser)
@@ -144,9 +154,10 @@ def test_paths_exist(page: Path) -> None:
 def test_commands_have_these_verbs_and_options(page: Path) -> None:
     for piece in code(page.read_text(encoding="utf-8")):
         for verb, words in COMMAND.findall(piece):
-            assert verb in verbs(), f"{page}: ./moka has no verb {verb}"
+            name = whole_name(verb, words)
+            assert name in verbs(), f"{page}: ./moka has no verb {name}"
             given = set(re.findall(r"--[\w-]+", words)) - {"--help"}
-            assert given <= options_of(verb), f"{page}: ./moka {verb} has no option {given - options_of(verb)}"
+            assert given <= options_of(name), f"{page}: ./moka {name} has no option {given - options_of(name)}"
 
 
 @pages()

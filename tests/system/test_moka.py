@@ -33,7 +33,7 @@ VERBS = {
         "compress",
         "device_query",
     ],
-    "ncs": ["compile", "blob_server", "mean", "types"],
+    "ncs": ["compile", "blob_server", "blob", "mean", "types"],
     "inference": ["infer", "devices", "serve", "bundle"],
     "evaluation": ["evaluate", "compare", "cross_validate", "report"],
 }

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.commands import inner_verbs
 from common.places import ROOT
 
 # Loaded before the first fork.
@@ -109,7 +110,8 @@ def _load_everything() -> None:
         importlib.import_module(name)
     for room in ("lmdb_build", "training", "ncs", "inference", "evaluation"):
         for verb in importlib.import_module(f"{room}.__main__").ROOM.verbs.values():
-            importlib.import_module(verb.module)
+            for each in (verb, *inner_verbs(verb).values()):
+                importlib.import_module(each.module)
     for name in ("training.solvers.solver", "training.drawing.plot", "ncs.converter", "ncs.ir", "inference.runner",
                  "training.pycaffe"):  # fmt: skip
         importlib.import_module(name)

@@ -1,0 +1,9 @@
+"""Verb `blob`, which has verbs of its own."""
+
+from __future__ import annotations
+
+from common.commands import Verb
+
+VERBS = {
+    "list": Verb("ncs.blob.contents", "list what is in a blob: its inputs, outputs, stages and memory"),
+}

@@ -352,13 +352,15 @@ def test_an_empty_path_is_used_wrongly() -> None:
 class Gate(ModuleType):
     """The module of a verb that has verbs of its own."""
 
-    VERBS = {"knock": Verb("small_room.knock", "knock at doors")}
+    def __init__(self) -> None:
+        super().__init__("small_room.gate")
+        self.VERBS = {"knock": Verb("small_room.knock", "knock at doors")}
 
 
 def test_a_verb_may_have_verbs(
     knock: Knock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "small_room.gate", Gate("small_room.gate"))
+    monkeypatch.setitem(sys.modules, "small_room.gate", Gate())
     gate = Verb("small_room.gate", "what a gate is for")
     assert run_verb(gate, ["knock", "--count", "10", "front"], "./moka gate") == 10
     assert knock.options[0].door == ["front"]

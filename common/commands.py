@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import UsageError
-from .failures import explain
 from .gflags import rewrite, two_dashes
 from .messages import known_names, printable
 from .process.allocator import keep_freed_memory
 from .process.caches import keep_caches_in_the_checkout
+from .process.failures import explain
 from .process.signals import ending_in_order, leave_at_once
 from .process.streams import settle, show_every_character
 

@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 
-from .errors import MokaError
-from .messages import is_lack_of_memory, last_line
-from .places import ROOT, VENV_PYTHON
-from .process.signals import Terminated
+from ..errors import MokaError
+from ..messages import is_lack_of_memory, last_line
+from ..places import ROOT, VENV_PYTHON
+from .signals import Terminated
 
 
 def explain(error: BaseException, group: str) -> tuple[str, int]:

@@ -16,12 +16,16 @@ from .errors import EvaluationError
 
 @dataclass(frozen=True)
 class Output:
-    """What a card says of one output of the deploy net: its blob, the task, and the classes or bins in order."""
+    """What a card says of one output of the deploy net: its blob, the task, and the classes or bins in order.
+
+    `read` is what a number is read from bins by: the card's expected_value or median.
+    """
 
     blob: str
     task: str
     classes: Sequence[str] = ()
     bins: Sequence[float] = ()
+    read: str = "expected_value"
 
 
 UNNAMED = (Output("prob", "class"),)
@@ -81,11 +85,13 @@ def read_outputs(card: Path) -> tuple[Output, ...]:
         if isinstance(output, ClassOutput):
             outputs.append(Output(output.blob, output.task, classes=output.classes))
         elif isinstance(output, BinOutput):
-            outputs.append(Output(output.blob, output.task, bins=[float(value) for value in output.bins]))
+            bins = [float(value) for value in output.bins]
+            outputs.append(Output(output.blob, output.task, bins=bins, read=output.read))
     if outputs:
         return tuple(outputs)
     raise EvaluationError(
-        f'{card}: no output is read by "argmax" or "expected_value", so there is nothing to count. Give another card.'
+        f'{card}: no output is read by "argmax", "expected_value" or "median", so there is nothing to count. '
+        "Give another card."
     )
 
 

@@ -174,6 +174,7 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
                 probabilities=probabilities[counts].astype(np.float32),
                 classes=question.output.classes,
                 bins=question.output.bins,
+                read=question.output.read,
                 task=question.output.task,
                 people=[person for person, count in zip(people, counts, strict=True) if count] if people else (),
                 weights=str(weights),
@@ -196,7 +197,7 @@ def _check_whole(labels: Array, where: str, task: str) -> None:
     if len(fractions):
         raise EvaluationError(
             f"{where} has {len(fractions)} labels of {task} that are not whole numbers, such as {fractions[0]:g}, so they name "
-            'no class. If the task is a number, the card should read it as "expected_value", with bins.'
+            'no class. If the task is a number, the card should read it as "median" or "expected_value", with bins.'
         )
 
 
@@ -224,7 +225,7 @@ def _read(files: Sequence[Path], options: argparse.Namespace) -> list[Prediction
             if run.task not in by_task:
                 raise UsageError(f"{file}: is of the task {run.task}. {options.card} has {', '.join(by_task)}.")
         runs = [
-            dataclasses.replace(run, task=output.task, classes=output.classes, bins=output.bins)
+            dataclasses.replace(run, task=output.task, classes=output.classes, bins=output.bins, read=output.read)
             for run in runs
             for output in [by_task[run.task]]
         ]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from common.errors import UsageError
 from common.files import atomic_file
 from common.inputs import open_input
+from host.bins import READINGS
 
 from .errors import EvaluationError
 
@@ -29,8 +30,9 @@ class Predictions:
     """One row for each record: its key in the database, its label, and a probability for each class or bin.
 
     `labels` has the shape N, `probabilities` N x classes. A label is a class number; with `bins` it is the number itself, such
-    as an age in years. Without `classes`, classes are called by their numbers. `people` says whose picture each is, if that
-    is known. `weights`, `lmdb` and `engine` say which caffemodel was measured, on which database, by what.
+    as an age in years, and `read` (expected_value, median) says how probabilities become one. Without `classes`, classes are
+    called by their numbers. `people` says whose picture each is, if that is known. `weights`, `lmdb` and `engine` say which
+    caffemodel was measured, on which database, by what.
     Raises EvaluationError if the parts do not fit together.
     """
 
@@ -43,6 +45,7 @@ class Predictions:
     lmdb: str = ""
     engine: str = ""
     bins: Sequence[float] = ()
+    read: str = "expected_value"
     people: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -72,6 +75,8 @@ class Predictions:
 
     def _check_bins(self, count: int) -> None:
         self._check_rows()
+        if self.read not in READINGS:
+            raise EvaluationError(f'bins are read by "{self.read}"; expected {" or ".join(READINGS)}.')
         if len(self.bins) != count:
             raise EvaluationError(
                 f"the card names {len(self.bins)} bins, but the net has {count} outputs. Give the net's own card."
@@ -111,11 +116,9 @@ class Predictions:
             )
 
     @cached_property
-    def expected(self) -> NDArray[np.float64]:
-        """The expected value of each record: the mean of the bins, weighted by their probabilities."""
-        shares = self.probabilities.astype(np.float64)
-        found: NDArray[np.float64] = shares @ np.array(self.bins) / shares.sum(1)
-        return found
+    def numbers(self) -> NDArray[np.float64]:
+        """The number that each record is read as: the mean of the bins, weighted by their probabilities, or their median."""
+        return READINGS[self.read](self.bins, self.probabilities)
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
@@ -130,14 +133,15 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     """Write predictions as a .npz file (see docs/evaluation.md), replacing an older one.
 
     It holds the arrays `keys` (N texts), `labels` (N, int64), `probabilities` (N x classes, float32), `classes` (texts),
-    and the texts `task`, `weights`, `lmdb` and `engine`. With bins, `labels` and `bins` are float64 and there are no classes.
-    `people` is there if it is known. numpy.load reads the file without pickle.
+    and the texts `task`, `weights`, `lmdb` and `engine`. With bins, `labels` and `bins` are float64, `read` is a text, and there
+    are no classes. `people` is there if it is known. numpy.load reads the file without pickle.
     """
     texts: dict[str, Any] = {name: np.array(getattr(predictions, name)) for name in _TEXTS}
     if predictions.people:
         texts["people"] = np.array(predictions.people)
     if predictions.bins:
         texts["bins"] = np.array(predictions.bins, np.float64)
+        texts["read"] = np.array(predictions.read)
     else:
         texts["classes"] = np.array(predictions.classes)
     with atomic_file(path, force=True) as temporary, temporary.open("wb") as file:
@@ -162,6 +166,7 @@ def read_predictions(path: Path) -> Predictions:
                 probabilities=file["probabilities"].astype(np.float32, casting="same_kind"),
                 classes=() if bins else file["classes"].tolist(),
                 bins=bins,
+                read=str(file["read"]) if "read" in file else "expected_value",
                 people=file["people"].tolist() if "people" in file else (),
                 **{name: str(file[name]) for name in _TEXTS},
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import CardError
 from common.messages import COMPILE_AGAIN, shape_text
+from host.bins import READINGS as BINS
 from host.detections import boxes_in_picture, kept_rows
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Answer:
 
     argmax          `probability`, and `probabilities`: class name -> probability, in the card's order
     expected_value  `value` with its `standard_deviation`, and `probabilities`: bin -> probability
+    median          the same
     value           `value`
     values          `values`: name -> number, in the card's order
     raw             `array`, float32 in the shape that the card says
@@ -93,8 +95,8 @@ def averaged(before: Answer, now: Answer, weight: float) -> Answer:
     if now.read == "argmax":
         best = max(shares, key=shares.__getitem__)
         return replace(now, text=best, probabilities=shares, probability=shares[best])
-    if now.read == "expected_value":
-        return _expected(now, shares)
+    if now.read in BINS:
+        return _binned(now, shares)
     if now.value is not None and before.value is not None:
         value = before.value + weight * (now.value - before.value)
         return replace(now, text=f"{value:.4g}", value=value)
@@ -106,11 +108,12 @@ def _mixed(before: Mapping[str, float], now: Mapping[str, float], weight: float)
     return {name: before[name] + weight * (number - before[name]) for name, number in now.items()}
 
 
-def _expected(answer: Answer, shares: dict[str, float]) -> Answer:
+def _binned(answer: Answer, shares: dict[str, float]) -> Answer:
     """Return the answer with these probabilities of its bins, and what follows from them."""
-    total = sum(shares.values())
-    value = sum(p * float(name) for name, p in shares.items()) / total
-    variance = sum(p * (float(name) - value) ** 2 for name, p in shares.items()) / total
+    bins, probabilities = [float(name) for name in shares], list(shares.values())
+    value = float(BINS[answer.read](bins, probabilities))
+    mean = float(BINS["expected_value"](bins, probabilities))
+    variance = sum(p * (each - mean) ** 2 for each, p in zip(bins, probabilities, strict=True)) / sum(probabilities)
     deviation = max(0.0, variance) ** 0.5
     return replace(answer, text=f"{value:.1f}", probabilities=shares, value=value, standard_deviation=deviation)
 
@@ -180,11 +183,11 @@ def _most_probable(card: ModelCard, output: ClassOutput, numbers: NDArray[Any]) 
     return Answer(card.name, output.task, output.read, output.classes[best], by_class, probability=shares[best])
 
 
-def _expected_value(card: ModelCard, output: BinOutput, numbers: NDArray[Any]) -> Answer:
-    """Take the mean of the bins, weighted by their probabilities, as DEX reads an apparent age (Rothe et al. 2015)."""
+def _number_of_bins(card: ModelCard, output: BinOutput, numbers: NDArray[Any]) -> Answer:
+    """Take the mean of the bins, as DEX reads an apparent age (Rothe et al. 2015), or their median."""
     shares = _probabilities(card, output, numbers)
     by_bin = {_bin_name(float(value)): p for value, p in zip(output.bins, shares, strict=True)}
-    return _expected(Answer(card.name, output.task, output.read, ""), by_bin)
+    return _binned(Answer(card.name, output.task, output.read, ""), by_bin)
 
 
 def _bin_name(value: float) -> str:
@@ -256,7 +259,8 @@ def _first_of(values: Mapping[str, float]) -> str:
 
 READERS: dict[str, Callable[[ModelCard, Any, NDArray[Any]], Answer]] = {
     "argmax": _most_probable,
-    "expected_value": _expected_value,
+    "expected_value": _number_of_bins,
+    "median": _number_of_bins,
     "value": _value,
     "values": _values,
     "raw": _raw,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from common.errors import CardError
+from host.bins import READINGS as BINS
 
 if TYPE_CHECKING:
     from openvino import Model, Node
@@ -66,7 +67,7 @@ def check_probabilities(card: NetCard, model: Model, file: str, host: Sequence[H
     on_host = {step.output: step.kind for step in host}
     results = {output.get_any_name(): output.get_node() for output in model.outputs}
     for output in card.outputs:
-        if output.read not in ("argmax", "expected_value"):
+        if output.read not in ("argmax", *BINS):
             continue
         if output.blob in on_host:
             # Whatever makes probabilities is one of the last steps.

@@ -58,11 +58,11 @@ class ClassOutput(JsonObject):
 
 
 class BinOutput(JsonObject):
-    """An output that is read as a number: the mean of its bins, weighted by their probabilities."""
+    """An output that is read as a number: the mean of its bins, weighted by their probabilities, or the median."""
 
     blob: Name = Field(description="a name: the output blob")
     task: Name = Field(description="a name: the task, such as age")
-    read: Literal["expected_value"] = Field(description="expected_value")
+    read: Literal["expected_value", "median"] = Field(description="expected_value, median")
     bins: Annotated[list[Number], Field(min_length=2)] = Field(description="a list of numbers, at least two")
 
     @property

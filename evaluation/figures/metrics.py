@@ -64,8 +64,8 @@ def _in_top(k: int) -> RecordMetric:
 
 
 def absolute_error(predictions: Predictions) -> Values | None:
-    """Mean absolute error (MAE) of the expected value: the mean of the bins, weighted by their probabilities."""
-    return abs(predictions.expected - predictions.labels) if predictions.bins else None
+    """Mean absolute error (MAE) of the number that the bins are read as: their mean, weighted by the probabilities, or median."""
+    return abs(predictions.numbers - predictions.labels) if predictions.bins else None
 
 
 def argmax_error(predictions: Predictions) -> Values | None:
@@ -85,7 +85,7 @@ def within(error: Values, most: float) -> Values:
 
 def _within(most: float) -> RecordMetric:
     def is_within(predictions: Predictions) -> Values | None:
-        """Cumulative score: share of records whose expected value is off by at most N."""
+        """Cumulative score: share of records whose number is off by at most N."""
         error = absolute_error(predictions)
         return None if error is None else within(error, most)
 
@@ -130,7 +130,7 @@ def majority_baseline(predictions: Predictions) -> float | None:
 
 
 def median_error(predictions: Predictions) -> float | None:
-    """Median of the absolute error of the expected value."""
+    """Median of the absolute error of the number that the bins are read as."""
     error = absolute_error(predictions)
     return None if error is None else float(np.median(error))
 

@@ -59,7 +59,7 @@ def hardest(run: Predictions) -> list[int]:
     """Return the rows of the records with the largest error, or whose own class got the smallest probability."""
     worst: NDArray[np.floating[Any]]
     if run.bins:
-        worst = -abs(run.expected - run.labels)
+        worst = -abs(run.numbers - run.labels)
     else:
         worst = run.probabilities[np.arange(len(run.labels)), run.labels.astype(np.int64)]
     return [int(row) for row in np.argsort(worst, kind="stable")[:HARDEST]]

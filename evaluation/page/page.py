@@ -143,7 +143,7 @@ def _hardest(run: Predictions, extras: Extras) -> list[dict[str, Any]]:
         if key not in extras.thumbnails:
             continue
         if run.bins:
-            true, given = f"{run.labels[row]:g}", f"{run.expected[row]:.1f}"
+            true, given = f"{run.labels[row]:g}", f"{run.numbers[row]:.1f}"
         else:
             answer = int(run.probabilities[row].argmax())
             true = run.classes[int(run.labels[row])]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from host.bins import READINGS as BINS
+
 from ..report import rounded
 from .output import Lines
 from .rows import (
@@ -54,7 +56,7 @@ class Csv:
                 label = self._labels[card.name, output.task]
                 columns += [label, f"{label}_network"]
                 columns += [f"{label}_probability"] if output.read == "argmax" else []
-                columns += [f"{label}_deviation"] if output.read == "expected_value" else []
+                columns += [f"{label}_deviation"] if output.read in BINS else []
                 columns += [f"{label}_{name}" for name in output.names] if output.read == "values" else []
         columns += [*DEVICE, *TIMES, "note"]
         self._buffer = io.StringIO()

@@ -41,7 +41,7 @@ class OneAnswer(BaseModel):
 
     network: str
     task: str
-    read: str = Field(description="argmax, expected_value, value, values, raw or detections")
+    read: str = Field(description="argmax, expected_value, median, value, values, raw or detections")
     answer: str = Field(description="for people: the class, or the number")
     probability: float | None = None
     value: float | None = None

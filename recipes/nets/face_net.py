@@ -75,6 +75,8 @@ class FaceNet:
     """The share of the features that is dropped in training."""
     distribution: bool = True
     """Ages are learnt as distributions, by InfogainLoss; otherwise each year is a class of its own."""
+    read: str = "expected_value"
+    """How the card reads a distribution over years. The median has the least mean absolute error."""
     batch: int = BATCH
     solver: Mapping[str, Any] = field(default_factory=lambda: {"type": "Nesterov", "base_lr": 0.05})
     """Fields of the SolverParameter that differ from `_SOLVER`."""
@@ -217,7 +219,7 @@ def card(net: FaceNet) -> dict[str, Any]:
         task = TASKS[name]
         reading: dict[str, Any] = {"read": "argmax", "classes": list(task.classes)}
         if task.bins:
-            reading = {"read": "expected_value", "bins": [int(value) for value in task.bins]}
+            reading = {"read": net.read, "bins": [int(value) for value in task.bins]}
         readings.append({"blob": f"{name}_prob", "task": name, **reading})
     order = "BGR" if len(net.picture.mean) == 3 else "GRAY"
     card = {"name": net.name, "channel_order": order, "resize": "stretch"}

@@ -61,13 +61,19 @@ NETS: dict[str, FaceNet] = {
     net.name: net
     for net in (
         FaceNet(
-            "FaceRes", {"years": 1.0, "gender": 1.0}, body=residual(24, 48, 96, 160), iterations=4000, picture=_FACE
+            "FaceRes",
+            {"years": 1.0, "gender": 1.0},
+            body=residual(24, 48, 96, 160),
+            read="median",
+            iterations=4000,
+            picture=_FACE,
         ),
         # A head that a data set has no labels for would answer all the same, so what learns no smile has no head for it.
         FaceNet(
             "FaceResSmile",
             {"years": 1.0, "gender": 0.5, "smile": 0.5},
             body=residual(24, 48, 96, 160),
+            read="median",
             iterations=2600,
             picture=_FACE,
         ),

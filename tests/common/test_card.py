@@ -237,10 +237,14 @@ WRONG_NET_CARD = [
     (
         "outputs.0.read",
         "max",
-        ['"outputs[0].read" is "max"', "expected argmax, expected_value, value, values, raw or detections"],
+        ['"outputs[0].read" is "max"', "expected argmax, expected_value, median, value, values, raw or detections"],
     ),
-    ("outputs.0.read", ["argmax"], ['"outputs[0].read" is ["argmax"]', "expected argmax, expected_value, value"]),
-    ("outputs.0.read", ..., ['"outputs[0].read" is missing', "expected argmax, expected_value, value"]),
+    (
+        "outputs.0.read",
+        ["argmax"],
+        ['"outputs[0].read" is ["argmax"]', "expected argmax, expected_value, median, value"],
+    ),
+    ("outputs.0.read", ..., ['"outputs[0].read" is missing', "expected argmax, expected_value, median, value"]),
     ("outputs.0.blob", ..., ['"outputs[0].blob" is missing']),
     ("outputs.0.classes", ["one"], ['"outputs[0].classes" is ["one"]', "at least two"]),
     ("outputs.0.classes", ["a", "b", "a"], ['"outputs[0].classes"', "different"]),
@@ -475,7 +479,12 @@ outputs = st.one_of(
         optional={"comment": some_json},
     ),
     st.fixed_dictionaries(
-        {"blob": names, "task": names, "read": st.just("expected_value"), "bins": st.lists(numbers, min_size=2)},
+        {
+            "blob": names,
+            "task": names,
+            "read": st.sampled_from(["expected_value", "median"]),
+            "bins": st.lists(numbers, min_size=2),
+        },
         optional={"comment": some_json},
     ),
     st.fixed_dictionaries({"blob": names, "task": names, "read": st.just("value")}),
@@ -595,7 +604,8 @@ def test_the_runner_can_do_what_a_card_may_ask() -> None:
     fields = NetCard.model_fields
     assert sorted(CHANNEL_ORDERS) == sorted(get_args(fields["channel_order"].annotation)) == sorted(CHANNELS)
     assert sorted(RESIZES) == sorted(get_args(fields["resize"].annotation))
-    reads = [get_args(output.model_fields["read"].annotation)[0] for output in get_args(get_args(OutputEntry)[0])]
+    outputs = get_args(get_args(OutputEntry)[0])
+    reads = [read for output in outputs for read in get_args(output.model_fields["read"].annotation)]
     assert sorted(READERS) == sorted(reads)
 
 

@@ -646,7 +646,9 @@ def test_a_card_without_classes_or_bins(tmp_path: Path) -> None:
     bins = {"blob": "prob", "task": "age", "read": "expected_value", "bins": [1, 2, 3]}
     card = tmp_path / "card.json"
     card.write_text(json.dumps({**CARD, "outputs": [value]}))
-    with pytest.raises(EvaluationError, match=r'card\.json: no output is read by "argmax" or "expected_value"'):
+    with pytest.raises(
+        EvaluationError, match=r'card\.json: no output is read by "argmax", "expected_value" or "median"'
+    ):
         read_outputs(card)
     card.write_text(json.dumps({**CARD, "outputs": [value, bins, {**CARD["outputs"][0], "blob": "fc8"}]}))
     assert [(output.blob, output.bins) for output in read_outputs(card)] == [("prob", [1, 2, 3]), ("fc8", ())]

@@ -36,6 +36,18 @@ def test_both_ways_to_read(card: ModelCard) -> None:
     assert age.probabilities == {"0": 0.25, "10": 0.5, "20": 0.25}
 
 
+def test_the_median_of_bins(tmp_path: Path) -> None:
+    """Half of the probability lies below 10.4: 0.05 up to 5, and 0.54 of the 0.83 between 5 and 15."""
+    outputs = [{"blob": "a", "task": "age", "read": "median", "bins": [0, 10, 20]}]
+    card = read_card(write_card(tmp_path, card_of(outputs=outputs)))
+    (age,) = read_outputs(card, {"a": np.array([0.05, 0.83, 0.12])})
+    assert (age.read, age.text) == ("median", "10.4")
+    assert age.value == pytest.approx(5 + 10 * 0.45 / 0.83)
+    mean = 10 * 0.83 + 20 * 0.12
+    variance = 0.05 * mean**2 + 0.83 * (10 - mean) ** 2 + 0.12 * (20 - mean) ** 2
+    assert age.standard_deviation == pytest.approx(variance**0.5)
+
+
 def test_the_order_of_classes_comes_from_the_card(tmp_path: Path) -> None:
     """UTKFace has 0 = male, IMDB-WIKI 0 = female: the same numbers, the other answer."""
     for classes in (["male", "female"], ["female", "male"]):

@@ -1,10 +1,12 @@
 """Writes AgeNet and GenderNet below ./prototxt as recipes/agenet.sh trains them.
 
     python -m recipes.agenet --out prototxt
+    python -m recipes.agenet --out prototxt --start_of models/AgeNet/AgeNet_iter_3000.caffemodel
 
 The nets are the stock ones, and so are their batches; training pictures are mirrored at random. What differs is how they learn:
-a rate four times as high, which rises and then falls on a cosine, changed pictures, and averaged weights. docs/recipes.md has the
-figures. The stock files stay as they are.
+a rate four times as high, which rises and then falls on a cosine, changed pictures, and averaged weights. GenderNet starts with
+what AgeNet has learned of faces: all its layers but the last, in GenderNet/start.caffemodel. docs/recipes.md has the figures. The
+stock files stay as they are.
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ from typing import Any
 
 from caffe_io.caffe_pb2 import TRAIN, NetParameter, SolverParameter
 from caffe_io.prototxt import parse_text, read_net, read_text, to_text
+from caffe_io.weights import read_weights, write_weights
 from common.commands import Parser, run
 from common.files import atomic_file
 from common.places import ROOT, net_files
 
-ITERATIONS = {"AgeNet": 3000, "GenderNet": 3000}
+ITERATIONS = {"AgeNet": 3000, "GenderNet": 2000}
+LAST = "fc8"
+"""The layer of the classes, which each net learns from the beginning."""
 BASE_LR = 0.004
 TEST_FACES = Path("data/DEF/age_test.txt")
 """Written by build_dataset in the current folder."""
@@ -82,16 +87,27 @@ def files(name: str, short: bool = False) -> dict[str, str]:
     }
 
 
+def write_start(trained: Path, folder: Path) -> None:
+    """Write all layers of a trained AgeNet but the last into start.caffemodel in a folder of GenderNet."""
+    kept = {name: blobs for name, blobs in read_weights(trained).items() if name != LAST}
+    write_weights(folder / "start.caffemodel", read_net(folder / "train_test.prototxt"), kept, force=True)
+
+
 def main(argv: Sequence[str]) -> None:
     """Write both nets."""
     parser = Parser("python -m recipes.agenet", "python -m recipes.agenet --out prototxt", "write AgeNet and GenderNet")
     parser.add_argument("--out", type=Path, required=True, help="folder of the nets")
     parser.add_argument("--short", action="store_true", help="for short trainings: pictures are mirrored only")
+    parser.add_argument(
+        "--start_of", type=Path, metavar="FILE", help="AgeNet's caffemodel, for GenderNet to start from"
+    )
     options = parser.parse_args(argv)
     for name in ITERATIONS:
         for file, text in files(name, options.short).items():
             with atomic_file(options.out / name / file, force=True) as temporary:
                 temporary.write_text(text)
+    if options.start_of:
+        write_start(options.start_of, options.out / "GenderNet")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 #   recipes/agenet.sh --images UTKFace.tar.gz            about 50 minutes on one core of an Intel Xeon with AMX
 #   recipes/agenet.sh --images UTKFace.tar.gz --quick    about 6 minutes
 #   --images TAR                                         again, if UTKFace comes in several archives
-#   --iterations N                                       train each net for N iterations (3000, and 300 with --quick)
+#   --iterations N                                       train AgeNet for N iterations (3000, and 450 with --quick), and GenderNet,
+#                                                        which starts from it, for two thirds of that
 #   --out DIR                                            work in DIR (default agenet_out)
 # docs/recipes.md has the figures.
 set -euo pipefail
@@ -20,10 +21,16 @@ step "Four databases and the mean image"
 [ -d data/lmdb/gender_test_lmdb ] || show "$MOKA_ROOT/create_lmdb.sh" --force
 [ -e data/mean/mean.npy ] || show "$MOKA_ROOT/create_mean.sh" --force
 
-iterations="$(how_long 300 3000)"
+of_age="$(how_long 450 3000)"
 for net in AgeNet GenderNet; do
+    iterations=$of_age start=()
+    if [ $net = GenderNet ]; then
+        iterations=$(((2 * of_age + 2) / 3))
+        start=(--weights prototxt/GenderNet/start.caffemodel)
+        [ "${start[1]}" -nt "$weights" ] || "$PYTHON" -m recipes.agenet --out prototxt ${quick:+--short} --start_of "$weights"
+    fi
     step "Training $net"
-    training solver "$iterations"
+    training solver "$iterations" "${start[@]}"
     step "Figures of $net on the test part"
     weights="models/$net/${net}_iter_$iterations.caffemodel"
     show "$moka" evaluate --net "$net" --weights "$weights" --looks mirror --published "$recipes/published/$net.json"

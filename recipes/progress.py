@@ -2,8 +2,8 @@
 
     python -m recipes.progress --run utkface_out:FaceRes --run demo_out:AgeNet --out progress.png
 
-A run is a working folder and a net in it. Minutes are those of the training's own log, its tests included. The line is the
-published figure of recipes/published/utkface.json.
+A run is a working folder and a net in it. Minutes are those of the training's own log, its tests included. A net that settled
+after its training (settle_solver) is the last point. The line is the published figure of recipes/published/utkface.json.
 """
 
 from __future__ import annotations
@@ -49,34 +49,55 @@ def minutes_at(log: Path) -> dict[int, float]:
         raise MokaError(f"{log}: cannot be read as the log of a training ({error}).") from error
 
 
+def snapshots(models: Path, name: str) -> dict[int, Path]:
+    """Return iteration -> caffemodel of models/NAME_iter_N.caffemodel, in order."""
+    found = {}
+    for path in models.glob(f"{name}_iter_*.caffemodel"):
+        if match := re.fullmatch(rf"{re.escape(name)}_iter_(\d+)\.caffemodel", path.name):
+            found[int(match[1])] = path
+    return dict(sorted(found.items()))
+
+
+def timed(models: Path, name: str) -> list[tuple[int, float, Path]]:
+    """Return iteration, minutes and caffemodel of each snapshot. Raises MokaError if the log lacks one."""
+    found = snapshots(models, name)
+    if not found:
+        return []
+    log = models / f"{name}_log.csv"
+    minutes = minutes_at(log)
+    for iteration in found:
+        if iteration not in minutes:
+            raise MokaError(f"{log}: has no row of iteration {iteration}, of which there is a snapshot.")
+    return [(iteration, minutes[iteration], path) for iteration, path in found.items()]
+
+
 def points(home: Path, net: str) -> list[Point]:
     """Measure each snapshot of a net whose working folder is `home`. Raises MokaError if there is none."""
     models = home / "models" / net
-    snapshots = {}
-    for path in models.glob(f"{net}_iter_*.caffemodel"):
-        if found := re.fullmatch(rf"{re.escape(net)}_iter_(\d+)\.caffemodel", path.name):
-            snapshots[int(found[1])] = path
-    if not snapshots:
+    stages = timed(models, net)
+    if not stages:
         raise MokaError(f"{models}: holds no snapshot {net}_iter_N.caffemodel. Train the net there first.")
-    minutes = minutes_at(models / f"{net}_log.csv")
-    measured = []
-    for iteration, path in sorted(snapshots.items()):
-        if iteration not in minutes:
-            raise MokaError(
-                f"{models / f'{net}_log.csv'}: has no row of iteration {iteration}, of which there is a snapshot."
-            )
-        report = path.with_name(f"{path.stem}_test_torch_mirror.json")
-        if not report.exists():
-            command = [str(ROOT / "moka"), "evaluate", "--net", net, "--weights", f"models/{net}/{path.name}"]
-            done = subprocess.run([*command, "--looks", "mirror"], cwd=home, stdout=subprocess.DEVNULL)
-            if done.returncode:
-                raise MokaError(f"{path}: could not be measured; the message above says why.")
-        tasks = json.loads(report.read_text(encoding="utf-8"))["tasks"]
-        name = next((name for name in TASKS if name in tasks), None)
-        if name is None:
-            raise MokaError(f"{report}: has no figures of age classes.")
-        measured.append(Point(iteration, minutes[iteration], tasks[name]["accuracy"], tasks[name]["one_off_accuracy"]))
-    return measured
+    trained = stages[-1]
+    for step, time, path in timed(models, f"{net}_settled")[-1:]:
+        # Otherwise it settled after an earlier training.
+        if path.stat().st_mtime >= trained[2].stat().st_mtime:
+            stages.append((trained[0] + step, trained[1] + time, path))
+    return [Point(iteration, minutes, *measured(home, net, path)) for iteration, minutes, path in stages]
+
+
+def measured(home: Path, net: str, weights: Path) -> tuple[float, float]:
+    """Return accuracy and 1-off accuracy of a caffemodel, from its report or, if there is none of now, by `evaluate`."""
+    report = weights.with_name(f"{weights.stem}_test_torch_mirror.json")
+    if not report.exists() or report.stat().st_mtime < weights.stat().st_mtime:
+        command = [str(ROOT / "moka"), "evaluate", "--net", net, "--weights", f"models/{net}/{weights.name}"]
+        done = subprocess.run([*command, "--looks", "mirror"], cwd=home, stdout=subprocess.DEVNULL)
+        if done.returncode:
+            raise MokaError(f"{weights}: could not be measured; the message above says why.")
+    tasks = json.loads(report.read_text(encoding="utf-8"))["tasks"]
+    name = next((name for name in TASKS if name in tasks), None)
+    if name is None:
+        raise MokaError(f"{report}: has no figures of age classes.")
+    return tasks[name]["accuracy"], tasks[name]["one_off_accuracy"]
 
 
 def draw(runs: dict[str, list[Point]], published: float, out: Path) -> None:
@@ -118,14 +139,16 @@ def main(argv: Sequence[str]) -> None:
     if options.out.suffix not in (".svg", ".png"):
         raise UsageError(f"--out {options.out}: expected a name that ends in .svg or .png.")
     runs = {}
+    nets = [word.rpartition(":")[2] for word in options.run]
     for word in options.run:
         home, colon, net = word.rpartition(":")
         if not colon or not home or not net:
             raise UsageError(f"--run {word}: expected a folder and a net, as in utkface_out:FaceRes.")
-        runs[net] = points(Path(home), net)
-        for point in runs[net]:
+        label = net if nets.count(net) == 1 else f"{net} in {Path(home).name}"
+        runs[label] = points(Path(home), net)
+        for point in runs[label]:
             sys.stdout.write(
-                f"{net}  iteration {point.iteration}  {point.minutes:.1f} min  "
+                f"{label}  iteration {point.iteration}  {point.minutes:.1f} min  "
                 f"{100 * point.accuracy:.1f} %  1-off {100 * point.one_off:.1f} %\n"
             )
     published = next(

@@ -141,9 +141,9 @@ databases() {
 }
 
 # Trains a net, or resumes its training, unless it is trained. A training of another length is not resumed.
-# Usage: training SOLVER ITERATIONS
+# Usage: training SOLVER ITERATIONS [OPTION of a training's beginning...]
 training() {
-    local solver=$1 iterations=$2 begun="models/$net/iterations" state resume=(--force)
+    local solver=$1 iterations=$2 begun="models/$net/iterations" state resume=(--force "${@:3}")
     mkdir -p "models/$net"
     if [ "$(cat "$begun" 2>/dev/null)" != "$iterations" ]; then echo "$iterations" >"$begun"; fi
     [ "models/$net/${net}_iter_$iterations.caffemodel" -nt "$begun" ] && return

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from caffe_io.caffe_pb2 import TEST, TRAIN
 from caffe_io.prototxt import read_net, read_solver
+from caffe_io.weights import read_weights, write_weights
 from common.places import ROOT, net_files
 from recipes import agenet
+from training.nets.net import Net
 from training.solvers.training_file import read_training_file
 
 NAMES = ("AgeNet", "GenderNet")
@@ -52,3 +55,15 @@ def test_a_test_covers_the_test_part(working_folder: Path, faces: int, batches: 
     agenet.main(["--out", "nets"])
     for name in NAMES:
         assert list(read_solver(Path(f"nets/{name}/solver.prototxt")).test_iter) == [batches]
+
+
+def test_gendernet_starts_with_all_of_agenet_but_its_last_layer(working_folder: Path) -> None:
+    """It is a caffemodel that GenderNet takes, and fc8 has two classes in place of nine."""
+    deploy = ROOT / "prototxt/AgeNet/deploy.prototxt"
+    trained = Net(read_net(deploy), TEST, seed=3)
+    given = {layer.name: [blob.detach().numpy() for blob in layer.blobs] for layer in trained.layers if layer.blobs}
+    write_weights("AgeNet_iter_7.caffemodel", read_net(deploy), given)
+    agenet.main(["--out", "nets", "--start_of", "AgeNet_iter_7.caffemodel"])
+    start = read_weights("nets/GenderNet/start.caffemodel")
+    assert list(start) == ["conv1", "conv2", "conv3", "fc6", "fc7"]
+    assert all(np.array_equal(*pair) for name in start for pair in zip(start[name], given[name], strict=True))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,51 @@ def test_the_picture_and_the_table(home: Path, capsys: pytest.CaptureFixture[str
         "FaceRes  iteration 20  1.5 min  70.0 %  1-off 90.0 %",
     ]
     assert out.read_text().startswith("<?xml")
+
+
+def settle(home: Path) -> Path:
+    """Add what a net settled to, in two snapshots, of which the last one counts."""
+    models = home / "models/FaceRes"
+    weights = models / "FaceRes_settled_iter_6.caffemodel"
+    for path in (models / "FaceRes_settled_iter_3.caffemodel", weights):
+        path.touch()
+    tasks = {"age by decade": {"accuracy": 0.75, "one_off_accuracy": 0.95}}
+    (models / f"{weights.stem}_test_torch_mirror.json").write_text(json.dumps({"tasks": tasks}))
+    (models / "FaceRes_settled_log.csv").write_text(
+        "iteration,seconds,learning_rate,phase,name,value\n3,6,,test,x,1\n6,12,,test,x,1\n"
+    )
+    return weights
+
+
+def test_a_net_that_settled_is_the_last_point(home: Path) -> None:
+    weights = settle(home)
+    assert points(home, "FaceRes")[2:] == [Point(26, 1.7, 0.75, 0.95)]
+    # It is of an earlier training.
+    os.utime(weights, (1000, 1000))
+    assert len(points(home, "FaceRes")) == 2
+
+
+def test_a_report_that_is_older_than_its_weights_is_made_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = home / "models/FaceRes/FaceRes_iter_20_test_torch_mirror.json"
+    os.utime(report, (1000, 1000))
+    called = []
+
+    def evaluate(command: list[str], cwd: Path, stdout: int) -> subprocess.CompletedProcess[bytes]:
+        called.append((command[1:], cwd))
+        report.write_text(json.dumps({"tasks": {"age": {"accuracy": 0.8, "one_off_accuracy": 0.9}}}))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", evaluate)
+    assert [point.accuracy for point in points(home, "FaceRes")] == [0.5, 0.8]
+    words = ["evaluate", "--net", "FaceRes", "--weights", "models/FaceRes/FaceRes_iter_20.caffemodel"]
+    assert called == [([*words, "--looks", "mirror"], home)]
+
+
+def test_two_runs_of_one_net(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(home, home.with_name("other"))
+    main(["--run", f"{home}:FaceRes", "--run", f"{home.with_name('other')}:FaceRes", "--out", str(home / "x.svg")])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["FaceRes in work"] * 2 + ["FaceRes in other"] * 2
 
 
 def test_a_snapshot_that_the_log_does_not_know(home: Path) -> None:

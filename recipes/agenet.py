@@ -69,6 +69,7 @@ def set_solver(solver: SolverParameter, iterations: int) -> None:
     solver.test_interval = solver.snapshot = iterations // TESTS
     solver.test_iter[:] = [test_batches()]
     solver.display = 50
+    solver.random_seed = 1
 
 
 def files(name: str, short: bool = False) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Three ways to the same predictions: our net (torch), the compiled network (openvino), the original (caffe).
 
+The compiled network runs on the CPU, or on another device of the runner.
+
 Libraries are imported by the engine that needs them, because the command line loads the table of engines.
 """
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     """(classifier, train_test prototxt, caffemodel, IR, looks) -> what was found for each question."""
 
 PYCAFFE_WORKER = Path(__file__).with_name("pycaffe_worker.py")
+BATCHES_AT_ONCE = 8
+"""So many batches a device is given at a time: enough to keep all cores busy."""
 SECONDS_TO_LOAD = 300.0
 SECONDS_FOR_A_BATCH = 600.0
 # glog prints a stack trace after the message that matters.
@@ -65,8 +69,10 @@ def torch_engine(classifier: Classifier, model: Path, weights: Path, ir: Path, l
     return [_each_record_once(classifier, *each) for each in zip(scores, labels, strict=True)]
 
 
-def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path, looks: str = "centre") -> list[Found]:
-    """Run the compiled network on the CPU, in f32, as the runner does: raw bytes go in, mean and scale are inside."""
+def openvino_engine(
+    classifier: Classifier, model: Path, weights: Path, ir: Path, looks: str = "centre", device_name: str = "CPU"
+) -> list[Found]:
+    """Run the compiled network as the runner does: raw bytes go in, mean and scale are inside. A CPU computes in f32."""
     import numpy as np
 
     from inference.devices import open_device
@@ -81,22 +87,24 @@ def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path
         check_agreement(card, classifier.transform)
     blobs = [question.output.blob for question in classifier.questions]
     batch_size, *shape = card.input.shape
-    device = open_device("CPU", [card])
-    batch: list[NDArray[np.uint8]] = []
+    device = open_device(device_name, [card])
+    waiting: list[NDArray[np.uint8]] = []
     scores: dict[str, list[Array]] = {blob: [] for blob in blobs}
     labels = []
     count = 0
 
     def run() -> None:
         # A batch that is not full is filled up with its first picture.
-        full = np.stack(batch + batch[:1] * (batch_size - len(batch)))
+        empty = -len(waiting) % batch_size
+        tensors = np.stack(waiting + waiting[:1] * empty).reshape(-1, batch_size, *shape)
         if card.input.channels_reversed:
             # It reverses them once more; records are in the order of training.
-            full = np.ascontiguousarray(full[:, ::-1])
-        values = device.infer(card, full)
+            tensors = np.ascontiguousarray(tensors[:, :, ::-1])
+        found = device.infer_many(card, list(tensors))
         for blob in blobs:
-            scores[blob].append(_scores(values, blob, batch_size, ir)[: len(batch)])
-        batch.clear()
+            rows = np.concatenate([_scores(values, blob, batch_size, ir) for values in found])
+            scores[blob].append(rows[: len(waiting)])
+        waiting.clear()
 
     try:
         for pictures, label in read_looks(classifier, looks):
@@ -108,10 +116,10 @@ def openvino_engine(classifier: Classifier, model: Path, weights: Path, ir: Path
                         f"{ir}: takes {shape_text(shape)} (channels x height x width), but {model} shows its net "
                         f"{shape_text(picture.shape)} of {classifier.source}. Give the IR that was compiled from this net."
                     )
-                batch.append(picture)
-                if len(batch) == batch_size:
+                waiting.append(picture)
+                if len(waiting) == batch_size * BATCHES_AT_ONCE:
                     run()
-        if batch:
+        if waiting:
             run()
     except RuntimeError as error:
         raise EngineError(

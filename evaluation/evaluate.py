@@ -7,6 +7,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from caffe_io.net_state import add_state_options, stages_of
 from common.errors import UsageError
 from common.files import atomic_file
 from common.places import net_files
+from inference.devices import DEVICES
 
-from .engines import ENGINES
+from .engines import ENGINES, openvino_engine
 from .errors import EvaluationError
 from .looks import LOOKS
 from .run_report import add_published_option, make_report, write_page
@@ -57,6 +59,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="CSV that the database was made of; its column person says which pictures the intervals draw together",
     )
     parser.add_argument("--engine", choices=sorted(ENGINES), help="what computes the predictions (default: torch)")
+    parser.add_argument(
+        "--device",
+        type=str.upper,
+        choices=DEVICES,
+        help="run the compiled network on this device, a name of ./moka devices (default of --engine openvino: CPU)",
+    )
     parser.add_argument(
         "--predictions",
         type=Path,
@@ -138,7 +146,10 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
     from .predictions import Predictions
 
     name = options.net
-    engine = options.engine or "torch"
+    engine = options.engine or ("openvino" if options.device else "torch")
+    if options.device and engine != "openvino":
+        raise UsageError(f"--device {options.device}: is for --engine openvino, which runs the compiled network.")
+    device = options.device or "CPU"
     if not name and not (options.model and options.weights):
         raise UsageError("No net was given. Give --net NAME, or --model and --weights, or --predictions.")
     if engine == "openvino" and not (name or options.ir):
@@ -159,7 +170,8 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
         print(f"not measured, because no Accuracy layer judges it: {', '.join(unjudged)}")
     runs = []
     lacking: list[str] = []
-    found = ENGINES[engine](classifier, model, weights, ir, options.looks)
+    compute = partial(openvino_engine, device_name=device) if engine == "openvino" else ENGINES[engine]
+    found = compute(classifier, model, weights, ir, options.looks)
     for question, (probabilities, labels) in zip(classifier.questions, found, strict=True):
         counts = np.ones(len(labels), bool) if question.ignored is None else labels != question.ignored
         if not counts.any():
@@ -179,7 +191,7 @@ def _compute(options: argparse.Namespace) -> list[Predictions]:
                 people=[person for person, count in zip(people, counts, strict=True) if count] if people else (),
                 weights=str(weights),
                 lmdb=classifier.source,
-                engine=engine,
+                engine=engine if device == "CPU" else device.lower(),
             )
         )
     if not runs:
@@ -207,7 +219,7 @@ def _read(files: Sequence[Path], options: argparse.Namespace) -> list[Prediction
     from .figures.groups import people_of
     from .predictions import read_run
 
-    for option in ("net", "model", "weights", "ir", "engine"):
+    for option in ("net", "model", "weights", "ir", "engine", "device"):
         if getattr(options, option):
             raise UsageError(
                 f"--predictions and --{option} exclude each other: saved predictions are not computed again."

@@ -80,12 +80,13 @@ class DeviceModule(Protocol):
 DEVICES = {
     "MYRIAD": "myriad",
     "OAK": "oak",
-    "GPU": "gpu",
-    "NPU": "npu",
+    "GPU": "intel.gpu",
+    "NPU": "intel.npu",
     "CPU": "cpu",
     "OPENCV": "opencv_dnn",
+    "BLOB": "blob",
 }
-"""Name -> module. `auto` takes the first that is there, down to the CPU."""
+"""Name -> module. `auto` takes the first that is there, down to the CPU; those after it have to be asked for."""
 
 
 def device_module(name: str) -> DeviceModule:

@@ -9,7 +9,8 @@ import pytest
 from common.card import read_cards
 from common.errors import UsageError
 from common.places import ROOT
-from inference.devices import DEVICES, Choice, choices, gpu, listing, myriad, oak, open_device, open_first
+from inference.devices import DEVICES, Choice, choices, listing, myriad, oak, open_device, open_first
+from inference.devices.intel import gpu
 from inference.devices.look import Look
 from inference.devices.usb import OAK_IDS, find_sticks, find_usb
 from inference.errors import DeviceError
@@ -120,7 +121,7 @@ def test_cpu_needs_no_look(tmp_path: Path, name: str) -> None:
 def test_an_unknown_device(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError,
-        match=r'--device MYRAID: unknown\. Known: auto, CPU, GPU, MYRIAD, NPU, OAK, OPENCV\. Did you mean "MYRIAD"\?',
+        match=r'--device MYRAID: unknown\. Known: auto, BLOB, CPU, GPU, MYRIAD, NPU, OAK, OPENCV\. Did you mean "MYRIAD"\?',
     ):
         choose("MYRAID", tmp_path)
 
@@ -160,6 +161,7 @@ def test_auto_prefers_the_stick_and_then_the_rest_in_order(tmp_path: Path, monke
     found = [choice.name for choice in choices("auto", sysfs_with(tmp_path, STICK))]
     assert found == ["MYRIAD", "OAK", "GPU", "CPU"]
     assert list(DEVICES)[: list(DEVICES).index("CPU")] == ["MYRIAD", "OAK", "GPU", "NPU"]
+    assert "BLOB" in DEVICES
 
 
 def test_a_device_that_does_not_open_gives_way_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,6 +210,7 @@ def test_the_list_says_what_is_missing_and_what_to_do(tmp_path: Path) -> None:
         ["NPU", "absent"],
         ["CPU", "ready"],
         ["OPENCV", "ready"],
+        ["BLOB", "ready"],
         ["auto", "CPU"],
     ]
     text = "\n".join(lines)

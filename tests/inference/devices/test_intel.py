@@ -12,7 +12,7 @@ from common.card import read_cards
 from common.errors import UsageError
 from inference.devices import intel, open_device
 from inference.devices.intel import GPU, NPU, Accelerator, has_device, look_for
-from inference.devices.npu import NpuDevice
+from inference.devices.intel.npu import NpuDevice
 from inference.errors import DeviceError
 from kits.inference import write_graph
 

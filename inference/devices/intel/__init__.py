@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .look import Look
-from .usb import DEV, SYSFS
+from ..look import Look
+from ..usb import DEV, SYSFS
 
 INTEL = "0x8086"
 

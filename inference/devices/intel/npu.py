@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DeviceError
-from .intel import NPU, has_device, look_for
-from .look import Look
-from .openvino_device import OpenVinoDevice
-from .usb import SYSFS
+from ...errors import DeviceError
+from ..look import Look
+from ..openvino_device import OpenVinoDevice
+from ..usb import SYSFS
+from . import NPU, has_device, look_for
 
 if TYPE_CHECKING:
     from common.card import ModelCard

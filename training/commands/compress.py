@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from ..compress.low_rank import Factors
     from ..compress.model import Model
+    from ..compress.pruning import Pruned
+    from ..compress.share import Share
 
 EXAMPLE = "./moka compress --net AgeNet --size 6"
 
@@ -27,8 +29,8 @@ _SHARE = 0.1
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = (
-        "Low rank puts two thin layers, X_a and X_b, in the place of layer X. The new folder holds plain Caffe prototxts, a "
-        "solver for fine-tuning, a card and the caffemodel."
+        "Low rank puts two thin layers, X_a and X_b, in the place of layer X. Channels are left out before ranks are chosen. The "
+        "new folder holds plain Caffe prototxts, a solver for fine-tuning, a card and the caffemodel."
     )
     parser.add_argument(
         "--net", required=True, metavar="NAME", help="take prototxt/NAME/ and the newest snapshot in models/NAME"
@@ -40,6 +42,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default={},
         metavar="LAYER=R[,LAYER=R...]",
         help="the rank that a fully connected layer, or a convolution, gets",
+    )
+    parser.add_argument(
+        "--channels",
+        type=_shares,
+        default={},
+        metavar="LAYER=N[,LAYER=N...]",
+        help="how many channels of a layer stay, as a number or a percentage: conv3=256,conv1=75%%; * stands for any letters, "
+        "and layers meant by it are left alone where the net does not allow it",
+    )
+    parser.add_argument(
+        "--norm",
+        choices=("L1", "L2"),
+        default="L2",
+        help="of a channel's filter; those with the smallest go (default L2)",
     )
     goal = parser.add_mutually_exclusive_group()
     goal.add_argument(
@@ -78,6 +94,25 @@ def _numbers(text: str) -> dict[str, int]:
     return numbers
 
 
+def _shares(text: str) -> dict[str, Share]:
+    """Read LAYER=NUMBER or LAYER=PERCENTAGE%, separated by commas."""
+    from ..compress.share import Share
+
+    shares: dict[str, Share] = {}
+    for word in text.split(","):
+        name, equals, number = word.rpartition("=")
+        digits = number.removesuffix("%")
+        good = digits.isascii() and digits.isdecimal() and 0 < int(digits) < 2**31
+        if not (name and equals and good) or (number.endswith("%") and int(digits) > 100):
+            raise argparse.ArgumentTypeError(
+                f"{word!r}: expected LAYER=NUMBER or LAYER=PERCENT%, such as conv3=256 or conv3=75%."
+            )
+        if name in shares:
+            raise argparse.ArgumentTypeError(f"{name} is named twice; give it one number.")
+        shares[name] = Share(int(digits), number.endswith("%"))
+    return shares
+
+
 def main(options: argparse.Namespace) -> None:
     """Write the new net and print the table."""
     _check(options)
@@ -96,11 +131,15 @@ def main(options: argparse.Namespace) -> None:
     before = deepcopy(model.deploy)
     notes: dict[str, str] = {}
     halves: dict[str, str] = {}
+    pruned = _prune(model, options)
+    for name, (stay, were) in pruned.stayed.items():
+        notes[name] = f"{stay} of {were} channels"
     for factors, rank in _choose_ranks(model, options):
         split(model, factors, rank)
         name = factors.name
         halves |= {f"{name}_a": name, f"{name}_b": name}
-        notes[name] = f"rank {rank} of {factors.full_rank}, energy {factors.energy(rank):.1%}"
+        note = f"rank {rank} of {factors.full_rank}, energy {factors.energy(rank):.1%}"
+        notes[name] = ", ".join(filter(None, [notes.get(name, ""), note]))
     if not notes:
         raise UsageError(
             f"{weights}: nothing to do; no layer would become smaller. Ask for a smaller --size or --energy."
@@ -110,18 +149,34 @@ def main(options: argparse.Namespace) -> None:
     remark = f"Written by moka compress from {files.deploy} and {weights}."
     written = write_folder(out, model, solver, cards, remark, options.force)
     print(report(before, model.deploy, halves, notes))
+    for name, reason in pruned.left_alone.items():
+        print(f"{name} keeps all channels: {reason}")
     print(f"written: {out}, with {written.name}")
     if solver:
         print(f"to fine-tune: ./moka train --solver {out / 'solver.prototxt'} --weights {written}")
 
 
 def _check(options: argparse.Namespace) -> None:
-    if not (options.rank or options.energy is not None or options.size is not None):
-        raise UsageError("Say how small the net should be: --rank, --energy or --size.")
+    if not (options.rank or options.channels or options.energy is not None or options.size is not None):
+        raise UsageError("Say how small the net should be: --rank, --channels, --energy or --size.")
     if options.energy is not None and not 0 < options.energy <= 1:
         raise UsageError(f"--energy {options.energy:g}: expected a share above 0, at most 1, such as 0.9.")
     if options.size is not None and not (math.isfinite(options.size) and options.size > 0):
         raise UsageError(f"--size {options.size:g}: expected a number of MB above 0, such as 6.")
+
+
+def _prune(model: Model, options: argparse.Namespace) -> Pruned:
+    from caffe_io.caffe_pb2 import TEST
+
+    from ..compress.flow import follow
+    from ..compress.pruning import Pruned, prune
+    from ..nets.net import Net
+
+    if not options.channels:
+        return Pruned({}, {})
+    shapes = Net(model.deploy, TEST).shapes
+    tops = {name: shape[1] for name, shape in shapes.items() if len(shape) > 1}
+    return prune(model, follow(model, tops), options.channels, options.norm)
 
 
 def _choose_ranks(model: Model, options: argparse.Namespace) -> list[tuple[Factors, int]]:

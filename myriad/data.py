@@ -14,7 +14,8 @@ ELEMENTS = ("FP16", "U8", "S32", "FP32", "I8")
 """Element types by number."""
 SIZES = {"FP16": 2, "U8": 1, "S32": 4, "FP32": 4, "I8": 1}
 """Bytes of an element."""
-_LETTERS = {1: "W", 2: "H", 3: "C", 4: "N", 5: "D"}
+# Those from 6 on have no name in the format.
+_LETTERS = {1: "W", 2: "H", 3: "C", 4: "N", 5: "D", 6: "E", 7: "F", 8: "G"}
 _IN_CONSTANTS = 3
 # More than 2^40 bytes no chip has; a damaged blob does.
 _MOST = 1 << 40

@@ -1,4 +1,4 @@
-"""Stages that combine tensors number by number: sums, products, scales and biases."""
+"""Stages that combine tensors number by number: sums, products, comparisons, choices; and products of matrices."""
 
 from __future__ import annotations
 
@@ -6,60 +6,70 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..data import Data
 from ..errors import BlobError
 from ..stage import Stage
-from .memory import Floats, Memory, axis_of
+from .memory import Floats, Memory
+
+Combine = Callable[[Floats, Floats], Floats]
+COMBINE: dict[str, Combine] = {
+    "Prod": np.multiply,
+    "Max": np.maximum,
+    "Min": np.minimum,
+    "Div": np.divide,
+    "Squared_diff": lambda a, b: (a - b) ** 2,
+    "Pow": np.power,
+    "Floor_mod": np.mod,
+    "Equal": np.equal,
+    "Not_equal": np.not_equal,
+    "Greater": np.greater,
+    "Greater_equal": np.greater_equal,
+    "Less": np.less,
+    "Less_equal": np.less_equal,
+    "Logical_AND": np.logical_and,
+    "Logical_OR": np.logical_or,
+    "Logical_XOR": np.logical_xor,
+}
+"""By the name of the stage, from two tensors, of which the second broadcasts as in numpy."""
+
+
+def combine(stage: Stage, memory: Memory) -> None:
+    """Combine two tensors."""
+    first, second = (memory.read(stage.find(role)) for role in ("in0", "in1"))
+    memory.write(stage.find("out"), _then(stage, COMBINE[stage.name](first, second)))
 
 
 def sum_of(stage: Stage, memory: Memory) -> None:
     """Add two tensors, each with a factor."""
     first, second = (memory.read(stage.find(role)) for role in ("in0", "in1"))
-    values = first * stage.parameters["coeff1"] + second * stage.parameters["coeff2"]
+    values = first * first.dtype.type(stage.parameters["coeff1"]) + second * second.dtype.type(
+        stage.parameters["coeff2"]
+    )
     memory.write(stage.find("out"), _then(stage, values))
 
 
-def product(stage: Stage, memory: Memory) -> None:
-    """Multiply two tensors."""
-    values = memory.read(stage.find("in0")) * memory.read(stage.find("in1"))
-    memory.write(stage.find("out"), _then(stage, values))
+def single(stage: Stage, memory: Memory) -> None:
+    """Take absolute values, or 1 for what is 0 and 0 for the rest."""
+    values = memory.read(stage.find("in0"))
+    memory.write(stage.find("out"), _then(stage, np.abs(values) if stage.name == "Abs" else values == 0))
 
 
-def scale_shift(stage: Stage, memory: Memory) -> None:
-    """Multiply each channel by its scale and add its shift."""
-    data = stage.find("in")
-    values = memory.read(data) * _by_channel(stage.find("scale"), data, memory)
-    memory.write(stage.find("out"), values + _by_channel(stage.find("shift"), data, memory))
+def select(stage: Stage, memory: Memory) -> None:
+    """Take numbers of one tensor where the condition is not 0, and of another elsewhere."""
+    condition, yes, no = (memory.read(stage.find(role)) for role in ("condition", "then", "else"))
+    memory.write(stage.find("out"), np.where(condition != 0, yes, no))
 
 
-def relu(stage: Stage, memory: Memory) -> None:
-    """Add the bias, if there is one, then multiply what is not above 0 by the negative slope."""
-    data = stage.find("in")
-    values = memory.read(data)
-    if stage.parameters["has_bias"]:
-        values = values + _by_channel(stage.find("bias"), data, memory)
-    memory.write(stage.find("out"), np.where(values > 0, values, values * stage.parameters["negative_slope"]))
-
-
-def softmax(stage: Stage, memory: Memory) -> None:
-    """Divide exponentials by their sum along an axis."""
-    data = stage.find("in")
-    axis = axis_of(data, int(stage.parameters["axis"]))
-    values = memory.read(data)
-    values = np.exp(values - values.max(axis=axis, keepdims=True))
-    memory.write(stage.find("out"), values / values.sum(axis=axis, keepdims=True))
-
-
-def lrn(stage: Stage, memory: Memory) -> None:
-    """Divide by a power of the sum of squares over neighbouring channels."""
-    size = int(stage.parameters["size"])
-    values = memory.read(stage.find("in"))
-    squares = np.pad(values**2, [(0, 0), ((size - 1) // 2, size // 2), (0, 0), (0, 0)])
-    totals = np.cumsum(squares, axis=1, dtype=np.float64)
-    sums = totals[:, size - 1 :].copy()
-    sums[:, 1:] -= totals[:, :-size]
-    base = stage.parameters["k"] + stage.parameters["alpha"] / size * sums
-    memory.write(stage.find("out"), (values * base ** -stage.parameters["beta"]).astype(np.float32))
+def matrix_product(stage: Stage, memory: Memory) -> None:
+    """Multiply matrices, which the last two dimensions hold, and add a third one."""
+    first, second = (memory.read(stage.find(role)) for role in ("a", "b"))
+    if stage.parameters["transpose_a"]:
+        first = first.swapaxes(-1, -2)
+    if stage.parameters["transpose_b"]:
+        second = second.swapaxes(-1, -2)
+    values = first @ second * np.float32(stage.parameters["alpha"])
+    if stage.parameters["has_third"]:
+        values += memory.read(stage.find("c")) * np.float32(stage.parameters["beta"])
+    memory.write(stage.find("out"), values)
 
 
 def _then(stage: Stage, values: Floats) -> Floats:
@@ -73,13 +83,6 @@ def _then(stage: Stage, values: Floats) -> Floats:
 _AFTER: dict[int, Callable[[Stage, Floats], Floats]] = {
     -1: lambda _, values: values,
     6: lambda _, values: np.maximum(values, 0),
-    44: lambda stage, values: np.where(values > 0, values, values * stage.parameters["negative_slope"]),
-    57: lambda stage, values: np.clip(values, stage.parameters["min"], stage.parameters["max"]),
+    44: lambda stage, values: np.where(values > 0, values, values * np.float32(stage.parameters["negative_slope"])),
+    57: lambda stage, values: np.clip(values, np.float32(stage.parameters["min"]), np.float32(stage.parameters["max"])),
 }
-
-
-def _by_channel(vector: Data, data: Data, memory: Memory) -> Floats:
-    """Return one number for each channel of `data`, in a shape that broadcasts over it."""
-    letters = [letter for letter in "NCDHW" if letter in data.shape.letters]
-    shape = [data.shape.dim("C") if letter == "C" else 1 for letter in letters]
-    return memory.read(vector).ravel()[: data.shape.dim("C")].reshape(shape)

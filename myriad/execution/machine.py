@@ -12,7 +12,7 @@ from ..blob import Blob
 from ..data import Data, Entry, Place
 from ..errors import BlobError
 from ..stage import Stage
-from .memory import Floats, Memory
+from .memory import Floats, Memory, in_order
 from .table import FUNCTIONS
 
 Watch = Callable[[Stage, Memory], None]
@@ -78,7 +78,7 @@ class Machine:
         if entry.name not in inputs:
             raise BlobError(f"{self.blob.path}: has the input {entry.name}, but got {', '.join(inputs) or 'none'}.")
         value = np.asarray(inputs[entry.name])
-        dims = [entry.shape.dim(letter) for letter in "NCDHW" if letter in entry.shape.letters]
+        dims = [entry.shape.dim(letter) for letter in in_order(entry.shape.letters)]
         if value.size != entry.shape.size:
             raise BlobError(
                 f"{self.blob.path}: input {entry.name} got {'x'.join(map(str, value.shape))} numbers, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ _TYPES: dict[str, type[np.generic]] = {
     "I8": np.int8,
 }
 CANONICAL = "NCDHW"
-"""The order in which `tensor` returns dimensions, whatever the stored one."""
+"""The order in which `tensor` returns dimensions, whatever the stored one; `_LONGER` for more than five."""
+_LONGER = "GFEDNCHW"
 _WIDE = 2
 
 
@@ -71,11 +73,19 @@ class Memory:
     def tensor(self, data: Data) -> NDArray[Any]:
         """Return the view of `data` with its dimensions in the order of CANONICAL."""
         letters = data.shape.letters
-        return self.array(data).transpose([letters.index(letter) for letter in CANONICAL if letter in letters])
+        return self.array(data).transpose([letters.index(letter) for letter in in_order(letters)])
 
     def read(self, data: Data) -> Floats:
-        """Return a copy of `data` as float32, with its dimensions in the order of CANONICAL."""
-        return self.tensor(data).astype(np.float32)
+        """Return a copy of `data` as float32 with its dimensions in the order of CANONICAL; whole numbers of 4 bytes as float64."""
+        values = self.tensor(data)
+        return values.astype(np.float64 if values.dtype == np.int32 else np.float32)
+
+    def constants(self, data: Data, count: int) -> Floats:
+        """Return the `count` numbers of constant `data` as they lie, as float32. The shape of a SHAVE's weights says little."""
+        if data.shape.size != count or data.place is not Place.CONSTANT or data.shape.element != "FP16":
+            raise BlobError(f"has {data.shape.size} weights in {data.place.name}, expected {count} constants.")
+        flat = replace(data.shape, letters="C", dims=(count,), strides=(SIZES["FP16"],))
+        return self.array(replace(data, shape=flat)).astype(np.float32)
 
     def write(self, data: Data, values: NDArray[Any]) -> None:
         """Round `values`, which are ordered as `tensor` is, to the type of `data` and store them."""
@@ -92,10 +102,14 @@ class Memory:
         return self._buffers[place], self._scale
 
 
+def in_order(letters: str) -> list[str]:
+    """Return the letters of dimensions in the order of CANONICAL."""
+    return [letter for letter in (CANONICAL if len(letters) <= len(CANONICAL) else _LONGER) if letter in letters]
+
+
 def axis_of(data: Data, number: int) -> int:
     """Return the axis of `Memory.tensor` that a stage calls `number`: it counts from the innermost stored dimension."""
     letters = data.shape.letters
     if not 0 <= number < len(letters):
         raise BlobError(f"axis {number} of data with {len(letters)} dimensions.")
-    ordered = [letter for letter in CANONICAL if letter in letters]
-    return ordered.index(letters[len(letters) - 1 - number])
+    return in_order(letters).index(letters[len(letters) - 1 - number])

@@ -4,22 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..kinds import KINDS
 from ..stage import Stage
-from . import arithmetic, arrangement
+from . import activation, arithmetic, arrangement, convolution, normalisation, pooling, reduction, resizing
 from .memory import Memory
 from .unit import unit
 
-FUNCTIONS: dict[int, Callable[[Stage, Memory], None]] = {
-    3: arithmetic.softmax,
-    6: arithmetic.relu,
-    11: arithmetic.lrn,
-    12: arithmetic.sum_of,
-    13: arithmetic.product,
-    19: arrangement.copy,
-    38: unit,
-    44: arithmetic.relu,
-    45: arithmetic.relu,
-    46: arithmetic.relu,
-    47: arithmetic.scale_shift,
-    111: arrangement.convert,
+Compute = Callable[[Stage, Memory], None]
+_BY_NAME: dict[str, Compute] = {
+    "Conv": convolution.convolution,
+    "Im2ColConvolution": convolution.convolution,
+    "DepthConv": convolution.depthwise,
+    "FC": convolution.inner_product,
+    "Deconvolution": convolution.deconvolution,
+    "DepthDeconv": convolution.depthwise_deconvolution,
+    "MyriadXHwOp": unit,
+    "MaxPool": pooling.maximum,
+    "AvgPool": pooling.average,
+    "GlobalMaxPool": pooling.global_maximum,
+    "Relu": activation.relu,
+    "LeakyRelu": activation.relu,
+    "BiasRelu": activation.relu,
+    "BiasLeakyRelu": activation.relu,
+    "PRelu": activation.prelu,
+    "Bias": activation.bias,
+    "Scale": activation.scale,
+    "ScaleShift": activation.scale_shift,
+    "Power": activation.power,
+    "Sum": arithmetic.sum_of,
+    "Abs": arithmetic.single,
+    "Logical_NOT": arithmetic.single,
+    "Select": arithmetic.select,
+    "GEMM": arithmetic.matrix_product,
+    "SoftMax": normalisation.softmax,
+    "LRN": normalisation.lrn,
+    "Normalize": normalisation.normalize,
+    "Copy": arrangement.copy,
+    "Convert": arrangement.convert,
+    "Permute": arrangement.permute,
+    "Tile": arrangement.tile,
+    "Pad": arrangement.pad,
+    "Gather": arrangement.gather,
+    "StridedSlice": arrangement.strided_slice,
+    "TopK": reduction.top_k,
+    "Resample": resizing.resample,
+    "Interp": resizing.interpolate,
+    "Upsampling": resizing.upsampling,
+    "None": lambda _, __: None,
 }
+_BY_NAME |= dict.fromkeys(activation.FUNCTIONS, activation.activation)
+_BY_NAME |= dict.fromkeys(arithmetic.COMBINE, arithmetic.combine)
+_BY_NAME |= dict.fromkeys(reduction.REDUCE, reduction.reduce)
+
+FUNCTIONS: dict[int, Compute] = {number: _BY_NAME[kind.name] for number, kind in KINDS.items() if kind.name in _BY_NAME}
+"""By the number of the kind."""

@@ -2,51 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from ..errors import BlobError
 from ..stage import Stage
 from ..unit import Descriptor, Job, Side
 from .memory import Floats, Memory
+from .windows import Window, convolve, convolve_each
 
 LANES = 8
 """Output channels that lie side by side in the weights."""
+_MOST_WEIGHTS = 1 << 23
+"""Weights that are unpacked at a time, so that memory is bounded."""
 
 
 def unit(stage: Stage, memory: Memory) -> None:
     """Do the jobs of the stage one after another."""
-    for job in stage.jobs:
+    for job in _joined(stage.jobs):
         JOBS[job.job](stage, job, memory)
+
+
+def _joined(jobs: tuple[Descriptor, ...]) -> Iterator[Descriptor]:
+    """Join jobs that only differ in their output channels, which follow each other: one product is faster than several."""
+    last: Descriptor | None = None
+    for job in jobs:
+        if last and job == replace(last, first=last.first + last.count, count=job.count):
+            last = replace(last, count=last.count + job.count)
+            continue
+        if last:
+            yield last
+        last = job
+    if last:
+        yield last
 
 
 def _convolve(stage: Stage, job: Descriptor, memory: Memory) -> None:
     """Convolve all channels of the input, add the bias, multiply by the scale, apply ReLU or clamp, take maxima of windows."""
-    output = memory.tensor(stage.data[job.output])
-    source = memory.tensor(stage.data[job.input])
-    (_, _, height, width), (kx, ky) = output.shape, job.kernel
+    source, output = memory.tensor(stage.data[job.input]), memory.tensor(stage.data[job.output])
+    if source.ndim != 4 or output.ndim != 4 or len(source) != 1 or len(output) != 1:
+        raise BlobError(f"convolves {source.shape} into {output.shape}, expected one picture.")
+    (_, channels, _, _), (kx, ky) = source.shape, job.kernel
+    step = max(LANES, _MOST_WEIGHTS // max(1, channels * kx * ky) // LANES * LANES)
+    # Blocks begin at whole lanes.
+    for first in range(job.first // LANES * LANES, job.first + job.count, step):
+        begin, end = max(first, job.first), min(first + step, job.first + job.count)
+        _convolve_block(stage, replace(job, first=begin, count=end - begin), memory)
+
+
+def _convolve_block(stage: Stage, job: Descriptor, memory: Memory) -> None:
+    source, output = memory.tensor(stage.data[job.input]), memory.tensor(stage.data[job.output])
+    (height, width), (kx, ky) = output.shape[2:], job.kernel
     pool_x, pool_y = job.pooling or (1, 1)
-    weights = _weights(stage, job, memory)
-    # A channel beyond the real ones has weights of zero, and its memory may hold anything.
-    used = np.flatnonzero(weights.any(axis=(0, 2, 3)))
-    windows = _windows(
-        source[0, used].astype(np.float32),
-        (height * pool_y, width * pool_x),
-        (ky, kx),
-        job.stride,
-        (ky // 2, kx // 2) if job.padded else (0, 0),
-    )
-    values = np.tensordot(weights[:, used], windows, axes=([1, 2, 3], [0, 3, 4]))
+    before = (ky // 2, kx // 2) if job.padded else (0, 0)
+    window = Window((ky, kx), (job.stride, job.stride), before)
+    values = _products(source[0], _weights(stage, job, memory), window, (height * pool_y, width * pool_x))
     channels = slice(job.first, job.first + job.count)
     for place, combine in ((job.bias, np.add), (job.scales, np.multiply)):
         if place >= 0:
-            values = combine(values, memory.read(stage.data[place])[channels, None, None])
+            combine(values, memory.read(stage.data[place]).ravel()[channels, None, None], out=values)
     values = _activate(job, values)
     if job.pooling:
         values = values.reshape(len(values), height, pool_y, width, pool_x).max(axis=(2, 4))
     output[0, channels] = values
+
+
+def _products(source: Floats, weights: Floats, window: Window, size: tuple[int, int]) -> Floats:
+    """Convolve, by the channels alone that have weights."""
+    used = weights.any(axis=(2, 3))
+    if (used.sum(axis=1) <= 1).all():
+        # A depthwise convolution comes as a dense one.
+        partner = used.argmax(axis=1)
+        # What has no weights may be anything in memory.
+        own = np.where(used.any(axis=1)[:, None, None], source[partner], 0).astype(np.float32)
+        return convolve_each(own, weights[np.arange(len(weights)), partner], window, size)
+    channels = np.flatnonzero(used.any(axis=0))
+    if len(channels) < len(source):
+        source, weights = source[channels], weights[:, channels]
+    return convolve(source.astype(np.float32), weights, window, size)
 
 
 def _weights(stage: Stage, job: Descriptor, memory: Memory) -> Floats:
@@ -54,8 +89,10 @@ def _weights(stage: Stage, job: Descriptor, memory: Memory) -> Floats:
     blocks, inputs, _, _ = stage.data[job.weights].shape.dims
     kx, ky = job.kernel
     first, last = job.first // LANES, -(-(job.first + job.count) // LANES)
-    stored = memory.array(stage.data[job.weights])[first : min(last, blocks)].astype(np.float32)
-    weights = stored.transpose(0, 3, 1, 2).reshape(-1, inputs, ky, kx)
+    if last > blocks:
+        raise BlobError(f"makes channel {job.first + job.count - 1}, but has weights for {blocks * LANES}.")
+    stored = memory.array(stage.data[job.weights])[first:last]
+    weights = stored.transpose(0, 3, 1, 2).astype(np.float32, order="C").reshape(-1, inputs, ky, kx)
     begin = job.first - first * LANES
     return weights[begin : begin + job.count]
 
@@ -69,41 +106,22 @@ def _activate(job: Descriptor, values: Floats) -> Floats:
     return values
 
 
-def _windows(
-    source: Floats,
-    size: tuple[int, int],
-    kernel: tuple[int, int],
-    stride: int,
-    before: tuple[int, int],
-    fill: float = 0,
-) -> Floats:
-    """Return the windows of channels x height x width: channels x output height x output width x kernel height x kernel width."""
-    after = [
-        max(0, (count - 1) * stride + window - begin - length)
-        for count, window, begin, length in zip(size, kernel, before, source.shape[1:], strict=True)
-    ]
-    padded = np.pad(source, [(0, 0), *zip(before, after, strict=True)], constant_values=fill)
-    windows = sliding_window_view(padded, kernel, axis=(1, 2))[:, ::stride, ::stride]
-    return windows[:, : size[0], : size[1]]
-
-
 def _pool(stage: Stage, job: Descriptor, memory: Memory) -> None:
     """Take the maximum or the mean of each window. The mean divides by all of the window, padding included."""
     output = memory.tensor(stage.data[job.output])
     source = memory.tensor(stage.data[job.input])
-    channels = slice(job.first, job.first + job.count)
-    kx, ky = job.kernel
+    (kx, ky), planes = job.kernel, np.arange(job.first, job.first + job.count)
     sides = job.sides if not job.average else Side.LEFT | Side.TOP if job.padded else Side(0)
-    windows = _windows(
-        source[0, channels].astype(np.float32),
-        output.shape[2:],
-        (ky, kx),
-        job.stride,
-        (ky // 2 if Side.TOP in sides else 0, kx // 2 if Side.LEFT in sides else 0),
-        0 if job.average else -np.inf,
+    before = (ky // 2 if Side.TOP in sides else 0, kx // 2 if Side.LEFT in sides else 0)
+    # Planes are counted through all pictures.
+    windows = Window((ky, kx), (job.stride, job.stride), before).over(
+        source[np.divmod(planes, source.shape[1])].astype(np.float32), output.shape[2:], 0 if job.average else -np.inf
     )
-    values = windows.sum(axis=(3, 4), dtype=np.float32) / (kx * ky) if job.average else windows.max(axis=(3, 4))
-    output[0, channels] = values
+    combine = np.add if job.average else np.maximum
+    values = windows[..., 0, 0].copy()
+    for y, x in list(np.ndindex(ky, kx))[1:]:
+        combine(values, windows[..., y, x], out=values)
+    output[np.divmod(planes, output.shape[1])] = _activate(job, values / np.float32(kx * ky) if job.average else values)
 
 
 def _refuse(stage: Stage, _: Descriptor, __: Memory) -> None:

@@ -1,0 +1,45 @@
+"""Stages that divide by what several numbers amount to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..stage import Stage
+from .memory import Floats, Memory, axis_of
+
+
+def softmax(stage: Stage, memory: Memory) -> None:
+    """Divide exponentials by their sum along an axis."""
+    data = stage.find("in")
+    axis = axis_of(data, int(stage.parameters["axis"]))
+    values = memory.read(data)
+    values = np.exp(values - values.max(axis=axis, keepdims=True))
+    memory.write(stage.find("out"), values / values.sum(axis=axis, keepdims=True))
+
+
+def lrn(stage: Stage, memory: Memory) -> None:
+    """Divide by a power of the sum of squares over neighbouring channels."""
+    size = int(stage.parameters["size"])
+    values = memory.read(stage.find("in"))
+    sums = _sums(values**2, size, 1)
+    base = stage.parameters["k"] + stage.parameters["alpha"] / size * sums
+    memory.write(stage.find("out"), (values * base ** -stage.parameters["beta"]).astype(np.float32))
+
+
+def normalize(stage: Stage, memory: Memory) -> None:
+    """Divide by the Euclidean norm of each pixel's channels, or of the whole picture, and multiply by scales."""
+    values = memory.read(stage.find("in"))
+    axes = tuple(range(1, values.ndim)) if stage.parameters["across_spatial"] else (1,)
+    norm = np.sqrt((values**2).sum(axis=axes, keepdims=True) + np.float32(stage.parameters["eps"]))
+    scales = memory.read(stage.find("scales")).ravel()
+    shared = stage.parameters["channel_shared"]
+    scales = scales[:1] if shared else scales[: values.shape[1]].reshape(-1, *[1] * (values.ndim - 2))
+    memory.write(stage.find("out"), values / norm * scales)
+
+
+def _sums(values: Floats, size: int, axis: int) -> Floats:
+    """Return the sum of `size` neighbours around each number along `axis`, in float64."""
+    widths = [((size - 1) // 2 + 1, size // 2) if at == axis else (0, 0) for at in range(values.ndim)]
+    totals = np.cumsum(np.pad(values, widths), axis=axis, dtype=np.float64)
+    count = values.shape[axis]
+    return np.take(totals, range(size, size + count), axis) - np.take(totals, range(count), axis)

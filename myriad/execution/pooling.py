@@ -1,0 +1,39 @@
+"""Poolings of the SHAVE processors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..stage import Stage
+from .memory import Memory
+from .windows import Window
+
+
+def maximum(stage: Stage, memory: Memory) -> None:
+    """Take the maximum of each window. Padding does not count."""
+    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    window = _window(stage)
+    for number, picture in enumerate(source):
+        output[number] = window.over(picture, output.shape[2:], -np.inf).max(axis=(3, 4))
+
+
+def average(stage: Stage, memory: Memory) -> None:
+    """Take the mean of each window, over all of its places or, with exclude_pad, over those in the picture."""
+    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    window = _window(stage)
+    size = output.shape[2:]
+    count = np.float32(window.kernel[0] * window.kernel[1])
+    if stage.parameters["exclude_pad"]:
+        count = window.over(np.ones((1, *source.shape[2:]), np.float32), size).sum(axis=(3, 4))
+    for number, picture in enumerate(source):
+        output[number] = window.over(picture, size).sum(axis=(3, 4)) / count
+
+
+def global_maximum(stage: Stage, memory: Memory) -> None:
+    """Take the maximum of each channel."""
+    memory.write(stage.find("out"), memory.read(stage.find("in")).max(axis=(2, 3), keepdims=True))
+
+
+def _window(stage: Stage) -> Window:
+    kx, ky, sx, sy, left, top, _ = (int(value) for value in stage.parameters.values())
+    return Window((ky, kx), (sy, sx), (top, left))

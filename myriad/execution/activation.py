@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data import Data
 from ..stage import Stage
 from .memory import Floats, Memory, in_order
 
-Function = Callable[[Floats, Stage], Floats]
+Function = Callable[[Floats, Stage], NDArray[Any]]
 
 
 def _sigmoid(x: Floats) -> Floats:

@@ -1,4 +1,7 @@
-"""Convolutions of the SHAVE processors, forwards and transposed, and inner products. Weights lie in an order of each stage's own."""
+"""Convolutions of the SHAVE processors, forwards and transposed, and inner products.
+
+Each kind of stage stores its weights in an order of its own, and their shapes do not say which.
+"""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Memory:
         return self.array(data).transpose([letters.index(letter) for letter in in_order(letters)])
 
     def read(self, data: Data) -> Floats:
-        """Return a copy of `data` as float32 with its dimensions in the order of CANONICAL; whole numbers of 4 bytes as float64."""
+        """Return a copy of `data`, ordered as `tensor` is: float32, or float64 for whole numbers of 4 bytes."""
         values = self.tensor(data)
         return values.astype(np.float64 if values.dtype == np.int32 else np.float32)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..stage import Stage
 from .memory import Floats, Memory, axis_of
@@ -37,7 +38,7 @@ def normalize(stage: Stage, memory: Memory) -> None:
     memory.write(stage.find("out"), values / norm * scales)
 
 
-def _sums(values: Floats, size: int, axis: int) -> Floats:
+def _sums(values: Floats, size: int, axis: int) -> NDArray[np.float64]:
     """Return the sum of `size` neighbours around each number along `axis`, in float64."""
     widths = [((size - 1) // 2 + 1, size // 2) if at == axis else (0, 0) for at in range(values.ndim)]
     totals = np.cumsum(np.pad(values, widths), axis=axis, dtype=np.float64)

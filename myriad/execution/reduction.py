@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import BlobError
 from ..stage import Stage
@@ -45,7 +46,7 @@ def top_k(stage: Stage, memory: Memory) -> None:
     places = np.take(order, range(count), axis)
     if stage.parameters["sort"] == _BY_PLACE:
         places = np.sort(places, axis=axis)
-    found = {"values": np.take_along_axis(values, places, axis), "indices": places}
+    found: dict[str, NDArray[Any]] = {"values": np.take_along_axis(values, places, axis), "indices": places}
     for name, output in zip(wanted, outputs, strict=True):
         memory.write(output, found[name])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from ..errors import BlobError
 from ..stage import Stage
 from .memory import Floats, Memory
 
-Places = NDArray[np.float64]
+Places = NDArray[np.floating[Any]]
 
 
 def _half_pixel(new: int, old: int) -> Places:
@@ -66,7 +67,7 @@ def interpolate(stage: Stage, memory: Memory) -> None:
 def _shares(places: Places, old: int) -> Floats:
     """Return the share that each old pixel has in each new one, new x old."""
     places = places.clip(0, old - 1)[:, None]
-    return np.clip(1 - np.abs(places - np.arange(old)), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(1 - np.abs(places - np.arange(old)), 0, 1), np.float32)
 
 
 def _chosen(table: tuple[Callable[..., Places], ...], number: int, what: str) -> Callable[..., Places]:

@@ -71,12 +71,12 @@ def _convolve_block(stage: Stage, job: Descriptor, memory: Memory) -> None:
 
 def _products(source: Floats, weights: Floats, window: Window, size: tuple[int, int]) -> Floats:
     """Convolve, by the channels alone that have weights."""
-    used = weights.any(axis=(2, 3))
+    used = np.asarray(weights.any(axis=(2, 3)))
     if (used.sum(axis=1) <= 1).all():
         # A depthwise convolution comes as a dense one.
         partner = used.argmax(axis=1)
         # What has no weights may be anything in memory.
-        own = np.where(used.any(axis=1)[:, None, None], source[partner], 0).astype(np.float32)
+        own = np.where(used.any(axis=1).reshape(-1, 1, 1), source[partner], 0).astype(np.float32)
         return convolve_each(own, weights[np.arange(len(weights)), partner], window, size)
     channels = np.flatnonzero(used.any(axis=0))
     if len(channels) < len(source):

@@ -7,7 +7,6 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from caffe_io.weights import newest_snapshot
 from common.errors import UsageError
@@ -18,10 +17,7 @@ from . import compiler
 from .compile_options import add_net_options, read_net_options
 from .loading import Network, Sources, load
 from .lowering.reading import FORMATS, is_model_file
-from .report import report
-
-if TYPE_CHECKING:
-    from common.card import ModelCard
+from .report import Written, report
 
 EXAMPLE = "./moka compile --net AgeNet"
 
@@ -49,6 +45,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace existing outputs")
     add_net_options(parser)
+    parser.add_argument(
+        "--no-check",
+        action="store_false",
+        dest="check",
+        help="do not compute the blob here to see whether it answers as the IR does",
+    )
     chip = parser.add_argument_group("the Myriad X blob")
     chip.add_argument("--shaves", type=int, default=8, help="SHAVE cores for each stream, 1 to 16 (default 8)")
     chip.add_argument(
@@ -78,10 +80,17 @@ def main(options: argparse.Namespace) -> None:
     print(f"{sources.name}: {sources.weights or sources.net}", flush=True)
     start = time.perf_counter()
     network = load(sources, wishes)
-    card, compiled = write(
-        sources.name, network, options.out, resources, options.force, wishes.precision, options.time_limit
+    written = write(
+        sources.name,
+        network,
+        options.out,
+        resources,
+        options.force,
+        wishes.precision,
+        options.time_limit,
+        options.check,
     )
-    report(options.out, network.model, card, compiled, time.perf_counter() - start)
+    report(network.model, written, time.perf_counter() - start)
 
 
 def find_sources(options: argparse.Namespace) -> Sources:
@@ -122,18 +131,21 @@ def write(
     force: bool = False,
     precision: str = "FP16",
     limit: float = compiler.TIMEOUT,
-) -> tuple[ModelCard, compiler.Compiled | None]:
+    check: bool = True,
+) -> Written:
     """Write NAME.xml, .bin, .json and, if the tool chain is there, .blob into `out`: all of them or none.
 
-    Returns the card and what the compiler said, or None for the latter without the tool chain.
+    Unless `check` is false, raises CompilerError for a blob that computes something else than the IR.
     """
     import openvino
 
     from common.card import BlobEntry, IrEntry, complete, write_card
 
+    from .checking import check_blob
     from .ir import VERSION, write_ir
 
     compiled = None
+    checked = None
     blob = None
     with ExitStack() as stack:
         suffixes = [suffix for suffix in SUFFIXES if suffix != ".blob" or compiler.available()]
@@ -154,7 +166,12 @@ def write(
             openvino=openvino.__version__.split("-")[0],
         )
         if ".blob" in places:
-            compiled = compiler.compile_blob(files[".xml"], files[".bin"], files[".blob"], scratch, resources, limit)
+            dump = scratch / "stages.dot" if check else None
+            compiled = compiler.compile_blob(
+                files[".xml"], files[".bin"], files[".blob"], scratch, resources, limit, dump
+            )
+            if dump:
+                checked = check_blob(files[".xml"], files[".blob"], dump)
             blob = BlobEntry(
                 file=files[".blob"].name,
                 openvino=compiled.openvino,
@@ -172,4 +189,4 @@ def write(
     if compiled is None:
         # An old blob belongs to the IR that --force has just replaced.
         (out / f"{name}.blob").unlink(missing_ok=True)
-    return card.at(out / f"{name}.json"), compiled
+    return Written(card.at(out / f"{name}.json"), compiled, checked)

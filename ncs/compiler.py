@@ -85,14 +85,20 @@ def available() -> bool:
 
 
 def compile_blob(
-    xml: Path, bin: Path, blob: Path, scratch: Path, resources: Resources, limit: float = TIMEOUT
+    xml: Path,
+    bin: Path,
+    blob: Path,
+    scratch: Path,
+    resources: Resources,
+    limit: float = TIMEOUT,
+    dump: Path | None = None,
 ) -> Compiled:
     """Compile the IR for Myriad X into `blob`: inputs are bytes, outputs FP16. Needs no stick, and leaves one alone.
 
-    `scratch` is a folder for the compiler's cache. Raises CompilerError if the compiler refuses the network, crashes, or
-    takes longer than `limit` seconds.
+    `scratch` is a folder for the compiler's cache. It writes the names of its stages into `dump`. Raises CompilerError if
+    the compiler refuses the network, crashes, or takes longer than `limit` seconds.
     """
-    paths = {"xml": xml, "bin": bin, "blob": blob, "scratch": scratch}
+    paths = {"xml": xml, "bin": bin, "blob": blob, "scratch": scratch, **({"dump": dump} if dump else {})}
     request = {**{key: str(path.resolve()) for key, path in paths.items()}, **asdict(resources)}
     start = time.perf_counter()
     openvino = _run_compiler(request, limit)

@@ -1,6 +1,7 @@
 """Compiles an IR for Myriad X. common/helper.py runs it in the tool chain: Python 3.6 to 3.9, openvino 2021.4.2.
 
-compile: {"xml", "bin", "blob", "scratch", "shaves", "cmx_slices", "streams"} -> {"openvino": version}
+compile: {"xml", "bin", "blob", "scratch", "shaves", "cmx_slices", "streams", "dump"} -> {"openvino": version}
+"dump" may be left out. It is a file for the compiler's own drawing of its graph, which has the names that the blob lacks.
 """
 
 from pathlib import Path
@@ -40,6 +41,8 @@ def compile_blob(values, arrays):
         "MYRIAD_NUMBER_OF_CMX_SLICES": str(values["cmx_slices"]),
         "MYRIAD_THROUGHPUT_STREAMS": str(values["streams"]),
     }
+    if "dump" in values:
+        config["MYRIAD_DUMP_INTERNAL_GRAPH_FILE_NAME"] = values["dump"]
     try:
         engine.load_network(network, "MYRIAD", config)
     except RuntimeError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from common.messages import shape_text
@@ -15,11 +15,23 @@ if TYPE_CHECKING:
 
     from common.card import InputEntry, ModelCard
 
+    from .checking import Check
+
 _MEAN_KINDS = {"image": "mean image inside", "values": "mean values inside", "none": "no mean"}
 
 
-def report(out: Path, model: Model, card: ModelCard, compiled: compiler.Compiled | None, seconds: float) -> None:
-    """Print what was written."""
+@dataclass(frozen=True)
+class Written:
+    """What was written: the card, what the compiler said (None without the tool chain), and what the check found."""
+
+    card: ModelCard
+    compiled: compiler.Compiled | None
+    checked: Check | None
+
+
+def report(model: Model, written: Written, seconds: float) -> None:
+    """Print what was written. `seconds` is the time that all took."""
+    card, compiled, checked = written.card, written.compiled, written.checked
     for source in card.inputs or [card.input]:
         print(f"  input   {source.blob}: {shape_text(source.shape)} {source.precision}, {_describe(source, card)}")
     outputs = {output.blob: output for output in card.outputs}
@@ -37,7 +49,7 @@ def report(out: Path, model: Model, card: ModelCard, compiled: compiler.Compiled
         kinds = ", ".join(kind if count == 1 else f"{count} x {kind}" for kind, count in counts.items())
         print(f"  host    {', '.join(card.device_blobs)} -> {', '.join(outputs)}: {kinds}")
     ir_bytes = card.xml_path.stat().st_size + card.bin_path.stat().st_size
-    took = seconds - (compiled.seconds if compiled else 0)
+    took = seconds - (compiled.seconds if compiled else 0) - (checked.seconds if checked else 0)
     kind = f"version {card.ir.version}, {card.ir.precision}"
     print(f"  IR      {card.xml_path} + .bin: {kind}, {ir_bytes / 1e6:.1f} MB, {took:.1f} s")
     if card.blob is None or compiled is None:
@@ -46,6 +58,8 @@ def report(out: Path, model: Model, card: ModelCard, compiled: compiler.Compiled
         share = f"{card.blob.shaves} shaves, {card.blob.cmx_slices} CMX slices, {card.blob.streams} streams"
         size = f"{card.blob.stages} stages, {(card.blob.bytes or 0) / 1e6:.1f} MB"
         print(f"  blob    {card.blob_path}: {share}, {size}, {compiled.seconds:.1f} s")
+    if checked:
+        print(f"  check   {checked}")
     print(f"  card    {card.path}")
     crop = card.input.crop_size
     if card.obstacle:

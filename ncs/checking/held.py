@@ -1,0 +1,86 @@
+"""What a blob holds of the layers' results while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myriad import Blob
+from myriad.data import Data, Place
+from myriad.execution import Machine
+from myriad.execution.memory import Memory
+from myriad.stage import Stage
+
+from .dump import Names
+from .inputs import Feed
+
+if TYPE_CHECKING:
+    from openvino import Model, Output
+
+SAME_VALUES = ("", "adjust-strides", "reshape", "FP16")
+"""What follows the @ in names of data that hold the numbers of the layer, in another shape or at another place."""
+_NO_LAYERS = ("Parameter", "Constant", "Result")
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a blob holds of a layer's result, and the stage after which it was there.
+
+    `source` is the layer that the stage was made for. It may be an earlier one: a convolution with its ReLU is one stage.
+    """
+
+    values: NDArray[np.float32]
+    stage: str
+    source: str
+
+
+def layer_results(model: Model) -> dict[str, Output]:
+    """Return the results of the model's layers in its order, by the names that the compiler gives them."""
+    results: dict[str, Output] = {}
+    for node in model.get_ordered_ops():
+        if node.get_type_name() in _NO_LAYERS:
+            continue
+        name = node.get_friendly_name()
+        for number, output in enumerate(node.outputs()):
+            results[f"{name}.{number}" if node.get_output_size() > 1 else name] = output
+    return results
+
+
+def output_layers(model: Model) -> dict[str, str]:
+    """Return which layer makes each output of the model."""
+    places = {output: layer for layer, output in layer_results(model).items()}
+    return {output.get_any_name(): places[output.get_node().input_value(0)] for output in model.outputs}
+
+
+def held_results(blob: Blob, names: Names, model: Model, feed: Feed) -> Mapping[str, Held]:
+    """Run the blob in float32, and return what it holds of the layers' results. All outputs of the model are among them."""
+    results = layer_results(model)
+    held: dict[str, Held] = {}
+
+    def keep(stage: Stage, many: Sequence[Data], memory: Memory) -> None:
+        for data in many:
+            layer, _, suffix = names.data.get(data.shape.strides_at, "").partition("@")
+            if layer in held or layer not in results or data.place in (Place.NONE, Place.CONSTANT):
+                continue
+            if suffix in SAME_VALUES and data.shape.size == prod(results[layer].get_shape()):
+                name = names.of(stage)
+                held[layer] = Held(memory.read(data), name.stage, name.layer or layer)
+
+    def watch(stage: Stage, memory: Memory) -> None:
+        keep(stage, stage.outputs, memory)
+        if stage.number + 1 < len(blob.stages):
+            # The next one may write where its input lies, so that is read before it runs.
+            after = blob.stages[stage.number + 1]
+            sources = [data for role, data in zip(after.roles, after.data, strict=True) if not role.startswith("out")]
+            keep(stage, sources, memory)
+
+    outcome = Machine(blob, wide=True).run(feed, watch)
+    last = names.of(blob.stages[-1]).stage
+    for output, layer in output_layers(model).items():
+        held.setdefault(layer, Held(outcome.outputs[output], last, layer))
+    return held

@@ -6,7 +6,7 @@ The format is that of OpenVINO's MYRIAD plugin, version 6.0, from 2020 to 2022. 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from common.inputs import read_input
 
@@ -23,7 +23,8 @@ LARGEST = 1 << 31
 class Blob:
     """A blob. `stages` are in the order in which they run; one that is injected follows the one that carries it.
 
-    `constants` are the bytes of weights and shapes, `path` is where the blob was read.
+    `constants` are the bytes of weights and shapes, `path` is where the blob was read. `more` is how many bytes follow in the
+    file: OpenVINO 2022.1 and later repeat the names of inputs and outputs there.
     """
 
     path: str
@@ -32,6 +33,7 @@ class Blob:
     outputs: tuple[Entry, ...]
     stages: tuple[Stage, ...]
     constants: bytes = field(repr=False)
+    more: int = 0
 
 
 def read_blob(path: str | os.PathLike[str]) -> Blob:
@@ -43,7 +45,7 @@ def read_blob(path: str | os.PathLike[str]) -> Blob:
         raise BlobError(f"{name}: cannot be read ({error.strerror}). Expected a Myriad X blob.") from error
     header = parse_header(data, len(data), path)
     try:
-        return _parse(name, header, data[: header.bytes])
+        return replace(_parse(name, header, data[: header.bytes]), more=len(data) - header.bytes)
     except BlobError as error:
         raise BlobError(f"{name}: is damaged. {error}") from error
 
@@ -53,6 +55,9 @@ def _parse(path: str, header: BlobHeader, data: bytes) -> Blob:
     places = [header.inputs_at, header.outputs_at, header.stages_at, at, len(data)]
     if places != sorted(places):
         raise BlobError(f"Its parts are out of order: they begin at bytes {', '.join(map(str, places[:-1]))}.")
-    inputs = read_entries(data, header.inputs_at, header.inputs, at, "input")
-    outputs = read_entries(data, header.outputs_at, header.outputs, at, "output")
-    return Blob(path, header, inputs, outputs, read_stages(data, header.stages_at, header.stages, at), data[at:])
+    # Before version 6, a shape stood where it is used.
+    shapes_at = None if header.major == 5 else at
+    inputs = read_entries(data, header.inputs_at, header.inputs, shapes_at, "input")
+    outputs = read_entries(data, header.outputs_at, header.outputs, shapes_at, "output")
+    stages = read_stages(data, header.stages_at, header.stages, at, shapes_at)
+    return Blob(path, header, inputs, outputs, stages, data[at:])

@@ -16,7 +16,6 @@ SIZES = {"FP16": 2, "U8": 1, "S32": 4, "FP32": 4, "I8": 1}
 """Bytes of an element."""
 # Those from 6 on have no name in the format.
 _LETTERS = {1: "W", 2: "H", 3: "C", 4: "N", 5: "D", 6: "E", 7: "F", 8: "G"}
-_IN_CONSTANTS = 3
 # More than 2^40 bytes no chip has; a damaged blob does.
 _MOST = 1 << 40
 
@@ -32,6 +31,9 @@ class Place(IntEnum):
     CMX = 5
 
 
+_SHAPE_PLACES = {Place.INPUT, Place.OUTPUT, Place.CONSTANT, Place.BSS}
+
+
 @dataclass(frozen=True)
 class Shape:
     """The type and shape of data. `letters` (such as NCHW), `dims` and `strides` begin with the outermost dimension.
@@ -45,6 +47,8 @@ class Shape:
     strides: tuple[int, ...]
     strides_at: int
     """Where the strides lie among the constants. It is unique for each tensor."""
+    fixed: bool = True
+    """False if the shape is computed while the network runs. What is not known is then 0."""
 
     @property
     def size(self) -> int:
@@ -92,31 +96,49 @@ class Entry:
     shape: Shape
 
 
-def read_shape(cursor: Cursor, constants: int) -> Shape:
-    """Read the type and shape of data. `constants` is where the blob's constants begin."""
-    element, order, count, dims_place, dims_at, strides_place, strides_at = (cursor.u32() for _ in range(7))
+def read_shape(cursor: Cursor, constants: int | None) -> Shape:
+    """Read the type and shape of data.
+
+    `constants` is where the blob's constants begin, among which shapes lie; None for a blob of version 5, where they stand here.
+    """
+    element, order, count = (cursor.u32() for _ in range(3))
     if element >= len(ELEMENTS):
         raise BlobError(f"{cursor.what}: element type {element} is unknown. Known: 0 to {len(ELEMENTS) - 1}.")
     if count > MOST_DIMS:
         raise BlobError(f"{cursor.what}: data with {count} dimensions, expected at most {MOST_DIMS}.")
     letters = _order(order, count, cursor.what)
-    if (dims_place, strides_place) != (_IN_CONSTANTS, _IN_CONSTANTS):
-        raise BlobError(
-            f"{cursor.what}: its shape changes while the network runs (shape in place {dims_place}, strides in "
-            f"{strides_place}). Only fixed shapes are read."
-        )
-    dims, strides = (
-        tuple(Cursor(cursor.data, constants + at, len(cursor.data), f"{cursor.what}, shape").numbers("I" * count))[::-1]
-        for at in (dims_at, strides_at)
-    )
-    shape = Shape(ELEMENTS[element], letters, tuple(map(int, dims)), tuple(map(int, strides)), strides_at)
+    fixed = True
+    if constants is None:
+        dims = _outermost_first(cursor, count)
+        strides_at = cursor.at
+        strides = _outermost_first(cursor, count)
+    else:
+        dims_place, dims_at, strides_place, strides_at = (cursor.u32() for _ in range(4))
+        fixed = (dims_place, strides_place) == (Place.CONSTANT, Place.CONSTANT)
+        if not {dims_place, strides_place} <= _SHAPE_PLACES:
+            raise BlobError(f"{cursor.what}: shape in place {dims_place}, strides in place {strides_place}.")
+        dims = _among_constants(cursor, constants, dims_place, dims_at, count)
+        strides = _among_constants(cursor, constants, strides_place, strides_at, count)
+    shape = Shape(ELEMENTS[element], letters, dims, strides, strides_at, fixed)
     if shape.size > _MOST or shape.span > _MOST:
         raise BlobError(f"{cursor.what}: data of {'x'.join(map(str, shape.dims))} elements, more than any chip holds.")
     return shape
 
 
-def read_data(cursor: Cursor, constants: int) -> Data:
-    """Read a data descriptor of a stage. `constants` is where the blob's constants begin."""
+def _outermost_first(cursor: Cursor, count: int) -> tuple[int, ...]:
+    return tuple(map(int, cursor.numbers("I" * count)))[::-1]
+
+
+def _among_constants(cursor: Cursor, constants: int, place: int, at: int, count: int) -> tuple[int, ...]:
+    """Read dims or strides. Those that are not constant are zeros."""
+    if place != Place.CONSTANT:
+        return (0,) * count
+    return _outermost_first(Cursor(cursor.data, constants + at, len(cursor.data), f"{cursor.what}, shape"), count)
+
+
+def read_data(cursor: Cursor, constants: int | None) -> Data:
+    """Read a data descriptor of a stage. `constants` is as in `read_shape`."""
+    begin = cursor.at
     shape = read_shape(cursor, constants)
     number = cursor.u32()
     if number not in list(Place):
@@ -126,11 +148,15 @@ def read_data(cursor: Cursor, constants: int) -> Data:
     if place in (Place.INPUT, Place.OUTPUT):
         # The entry's own size follows, which its shape says as well.
         entry, _ = cursor.u32(), cursor.u32()
+    if not shape.fixed:
+        # Of a shape that is an output itself, the record says which.
+        places = Cursor(cursor.data, begin + 12, begin + 28, cursor.what).numbers("IIII")[::2]
+        cursor.take(8 * places.count(Place.OUTPUT))
     return Data(shape, place, cursor.u32(), entry)
 
 
-def read_entries(data: bytes, at: int, count: int, constants: int, what: str) -> tuple[Entry, ...]:
-    """Read the section of inputs or outputs that begins at byte `at`."""
+def read_entries(data: bytes, at: int, count: int, constants: int | None, what: str) -> tuple[Entry, ...]:
+    """Read the section of inputs or outputs that begins at byte `at`. `constants` is as in `read_shape`."""
     cursor = Cursor(data, at, len(data), f"{what}s")
     entries = []
     for number in range(count):

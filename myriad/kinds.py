@@ -12,11 +12,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of stage. `parameters` are (name, letter of module struct); None if their layout is not known."""
+    """A kind of stage. `parameters` are (name, letter of module struct); None if their layout is not known.
+
+    `older` are those that compilers before 2021.3 write, where they differ. They are shorter.
+    """
 
     name: str
     parameters: tuple[tuple[str, str], ...] | None = ()
     roles: str = ""
+    older: tuple[tuple[str, str], ...] | None = None
 
 
 def _named(words: str) -> tuple[tuple[str, str], ...]:
@@ -32,6 +36,7 @@ _ACTIVATION = _named("has_bias negative_slope:f")
 # Floats, or signed numbers where the first input is S32.
 _ELTWISE = _named("coeff1:f coeff2:f post:i negative_slope:f min:f max:f")
 _LRN = _named("size k:e alpha:e beta:e zero:e")
+_CONVERT = _named("scale:f bias:f from_detection_output:i have_batch:i")
 _REDUCTION = _named("keep_dims:i")
 _ELTWISE_ROLES = "in0 out in1 in2"
 
@@ -59,9 +64,13 @@ KINDS: dict[int, Kind] = {
     22: Kind("Deconvolution", _named(_WINDOW), "in out weights"),
     23: Kind("Elu", _named("alpha:f"), "in out"),
     26: Kind("Power", _named("shift:f scale:f power:f"), "in out"),
+    27: Kind("Crop", None),
     28: Kind("Tile", _named("axis:i tiles:i"), "in out"),
     29: Kind("RegionYolo", _named("classes:i coords:i num:i masks:i do_softmax:i"), "in out"),
     30: Kind("ReorgYolo", _named("stride:i"), "in out"),
+    31: Kind("Convert_u8f16", _CONVERT, "in out"),
+    32: Kind("Convert_f32f16", _CONVERT, "in out"),
+    33: Kind("Convert_f16f32", _CONVERT, "in out"),
     34: Kind("Permute", _named(" ".join(f"axis{i}:i" for i in range(8))), "in out"),
     35: Kind("Normalize", _named("across_spatial:i channel_shared:i eps:f"), "in out scales"),
     37: Kind(
@@ -74,7 +83,7 @@ KINDS: dict[int, Kind] = {
         "loc conf priors arm_loc arm_conf out temp",
     ),
     UNIT: Kind("MyriadXHwOp", None, "in weights bias? scale? out"),
-    43: Kind("CTCDecoder", None),
+    43: Kind("CTCDecoder", (), "in lengths out"),
     44: Kind("LeakyRelu", _ACTIVATION, "in out bias?"),
     45: Kind("BiasRelu", _ACTIVATION, "in out bias?"),
     46: Kind("BiasLeakyRelu", _ACTIVATION, "in out bias?"),
@@ -83,14 +92,21 @@ KINDS: dict[int, Kind] = {
     56: Kind("HwFcRelayout", (), "in out"),
     57: Kind("Clamp", _named("min:f max:f"), "in out"),
     58: Kind("RefConvolution", _CONVOLUTION, "in out weights"),
+    59: Kind("GlobalAvgPool", _POOLING, "in out"),
     60: Kind("GlobalMaxPool", _POOLING, "in out"),
     61: Kind("GRN", _named("bias:f"), "in out"),
-    62: Kind("MVN", _named("normalize:i across_channels:i across_width:i eps:f"), "in out"),
+    62: Kind(
+        "MVN",
+        _named("normalize:i across_channels:i across_width:i eps:f"),
+        "in out",
+        _named("normalize:i across_channels:i eps:f"),
+    ),
     63: Kind("DepthDeconv", _named(_WINDOW), "in out weights"),
     64: Kind("Proposal", None),
     65: Kind("ROIPooling", _named("width height spatial_scale:f method"), "in out rois"),
     66: Kind("PSROIPooling", None),
-    67: Kind("Interp", _named("align_corners:i mode coordinate_mode"), "in out"),
+    67: Kind("Interp", _named("align_corners:i mode coordinate_mode"), "in out", _named("align_corners:i")),
+    68: Kind("Custom", None),
     69: Kind("MTCNN", None),
     70: Kind("LSTMCell", _named("forward:i cells:i batches:i use_cell_state:i outputs:i"), "*"),
     71: Kind(
@@ -106,6 +122,7 @@ KINDS: dict[int, Kind] = {
         _named("factor_x:i factor_y:i factor_z:i pad_left:i pad_right:i pad_top:i pad_bottom:i pad_front:i pad_back:i"),
         "in out",
     ),
+    74: Kind("ArgMax", None),
     75: Kind("Div", _ELTWISE, _ELTWISE_ROLES),
     76: Kind("Min", _ELTWISE, _ELTWISE_ROLES),
     77: Kind("Squared_diff", _ELTWISE, _ELTWISE_ROLES),
@@ -136,7 +153,7 @@ KINDS: dict[int, Kind] = {
     108: Kind("ROIFeatureExtractor", None),
     109: Kind("SCRelu", None),
     110: Kind("Erf", (), "in out"),
-    111: Kind("Convert", _named("scale:f bias:f from_detection_output:i have_batch:i"), "in out"),
+    111: Kind("Convert", _CONVERT, "in out"),
     112: Kind("ReduceMax", _REDUCTION, "in out axes"),
     113: Kind("ReduceSum", _REDUCTION, "in out axes"),
     114: Kind("ReduceMean", _REDUCTION, "in out axes"),
@@ -152,10 +169,10 @@ KINDS: dict[int, Kind] = {
     124: Kind("ExpGenerateProposals", None),
     125: Kind("ExpTopKROIs", None),
     126: Kind("ScatterElementsUpdate", None),
-    127: Kind("OutShapeOfReshape", None),
+    127: Kind("OutShapeOfReshape", _named("special_zero:i"), "in shape out"),
     128: Kind("Concat", _named("axis count"), "in* out"),
     129: Kind("Broadcast", None),
-    130: Kind("StaticShapeNMS", None),
+    130: Kind("StaticShapeNMS", None, "boxes scores most iou score out out_shape"),
     131: Kind("Mish", (), "in out"),
     132: Kind("Gelu", (), "in out"),
     133: Kind(
@@ -170,6 +187,6 @@ KINDS: dict[int, Kind] = {
     138: Kind("Ceiling", (), "in out"),
     139: Kind("GatherElements", None),
     140: Kind("Round", _named("mode:i"), "in out"),
-    141: Kind("CTCGreedyDecoderSeqLen", None),
+    141: Kind("CTCGreedyDecoderSeqLen", _named("merge_repeated:i blank:i"), "in lengths out out_lengths"),
     142: Kind("Abs", _ELTWISE, _ELTWISE_ROLES),
 }

@@ -10,10 +10,13 @@ from .cursor import Cursor
 from .data import Data, Place, read_data
 from .errors import BlobError
 from .kinds import KINDS, UNIT, Kind
-from .unit import Descriptor, read_descriptors
+from .unit import Descriptor, Job, read_descriptors
 
 BORDER = 0x7F83FF19
 """The last number of each record."""
+MOST_STAGES = 1 << 16
+MOST_DATA = 1 << 18
+"""In all stages. A large net has some thousands."""
 _HEAD, _TAIL = 16, 8
 
 
@@ -107,20 +110,23 @@ class Stage:
         return f"stage {self.number} ({self.name})"
 
 
-def read_stages(data: bytes, at: int, count: int, constants: int) -> tuple[Stage, ...]:
-    """Read `count` stages from byte `at` on, which all end before byte `constants`."""
+def read_stages(data: bytes, at: int, count: int, end: int, constants: int | None) -> tuple[Stage, ...]:
+    """Read `count` stages from byte `at` on, which all end before byte `end`. `constants` is as in `read_shape`."""
+    if count > MOST_STAGES:
+        raise BlobError(f"{count} stages, expected at most {MOST_STAGES}.")
     reader = _Reader(data, constants)
     for _ in range(count):
-        at = reader.read(at, constants)
+        at = reader.read(at, end)
     return tuple(reader.stages)
 
 
 class _Reader:
     """Reads records one after another into `stages`."""
 
-    def __init__(self, data: bytes, constants: int) -> None:
+    def __init__(self, data: bytes, constants: int | None) -> None:
         self.data = data
         self.constants = constants
+        self.left = MOST_DATA
         self.stages: list[Stage] = []
 
     def read(self, at: int, limit: int, parent: int = -1) -> int:
@@ -145,6 +151,10 @@ class _Reader:
         if kind == UNIT:
             stage = self._with_jobs(stage, parameters)
         found = self._read_data(Cursor(self.data, body, end - _TAIL, what), kind == UNIT)
+        for job in stage.jobs:
+            needed = (job.input, job.output) if job.job is Job.POOLING else (job.input, job.output, job.weights)
+            if min(needed) < 0:
+                raise BlobError(f"{what}: a job of the unit without input, output or weights.")
         used = {place for job in stage.jobs for place in (job.input, job.output, job.weights, job.bias, job.scales)}
         if not used <= set(range(-1, len(found))):
             raise BlobError(f"{what}: uses data number {max(used)}, but has {len(found)}.")
@@ -169,6 +179,9 @@ class _Reader:
         found = []
         while cursor.left:
             found.append(read_data(cursor, self.constants))
+            self.left -= 1
+            if self.left < 0:
+                raise BlobError(f"{cursor.what}: more than {MOST_DATA} data in all stages.")
         if counted and len(found) != count:
             raise BlobError(f"{cursor.what}: has {len(found)} data, expected {count}.")
         return tuple(found)
@@ -179,8 +192,11 @@ def _named(kind: Kind, data: tuple[Data, ...], cursor: Cursor) -> dict[str, int 
     if kind.parameters is None:
         cursor.at = cursor.end
         return {}
-    letters = "".join(letter for _, letter in kind.parameters)
+    layout = kind.parameters
+    if kind.older is not None and cursor.left == 4 * len(kind.older):
+        layout = kind.older
+    letters = "".join(letter for _, letter in layout)
     # The floats of arithmetic are whole numbers where it computes with whole numbers.
     if kind.roles.startswith("in0") and data and data[0].shape.element == "S32":
         letters = letters.replace("f", "i")
-    return {name: value for (name, _), value in zip(kind.parameters, cursor.numbers(letters), strict=True)}
+    return {name: value for (name, _), value in zip(layout, cursor.numbers(letters), strict=True)}

@@ -48,8 +48,10 @@ def _inner_product(stage: Stage) -> int:
 
 def _gemm(stage: Stage) -> int:
     a = stage.find("a").shape
-    inner = a.dims[-2 if stage.parameters["transpose_a"] else -1] if len(a.dims) > 1 else a.size
-    return stage.find("out").shape.size * inner
+    if not a.dims:
+        return 0
+    turned = len(a.dims) > 1 and stage.parameters.get("transpose_a")
+    return stage.find("out").shape.size * a.dims[-2 if turned else -1]
 
 
 def _pixels(shape: Shape) -> int:

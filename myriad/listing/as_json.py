@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +18,7 @@ def contents(blob: Blob) -> dict[str, Any]:
     return {
         "file": blob.path,
         "header": asdict(blob.header),
+        "more_bytes": blob.more,
         "constant_bytes": len(blob.constants),
         "multiply_adds": sum(map(multiply_adds, blob.stages)),
         "inputs": [_entry(entry) for entry in blob.inputs],
@@ -37,7 +39,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
         "shaves": stage.shaves,
         "multiply_adds": multiply_adds(stage),
         **({"beside": stage.injected_in} if stage.injected_in >= 0 else {}),
-        "parameters": dict(stage.parameters),
+        "parameters": {name: _number(value) for name, value in stage.parameters.items()},
     }
     if stage.jobs:
         found["jobs"] = [_job(job) for job in stage.jobs]
@@ -58,12 +60,19 @@ def _shape(shape: Shape) -> dict[str, Any]:
         "order": shape.letters,
         "dims": list(shape.dims),
         "strides": list(shape.strides),
+        **({} if shape.fixed else {"fixed": False}),
         "bytes": shape.bytes,
     }
 
 
 def _job(job: Descriptor) -> dict[str, Any]:
     found = asdict(job)
+    found["clamp"] = None if job.clamp is None else _number(job.clamp)
     found["job"] = job.job.name.lower()
     found["sides"] = [side.name.lower() for side in type(job.sides) if side in job.sides and side.name]
     return found
+
+
+def _number(value: float) -> float | str:
+    """Return a parameter; JSON has no numbers that are not finite."""
+    return value if math.isfinite(value) else str(value)

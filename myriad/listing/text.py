@@ -48,7 +48,8 @@ def _head(blob: Blob) -> Iterator[str]:
     header = blob.header
     inner = len(blob.stages) - header.stages
     beside = f" and {inner} that run beside others" if inner else ""
-    yield f"{blob.path}: Myriad X blob {header.major}.{header.minor}, {header.bytes:,} bytes"
+    more = f" and {blob.more:,} more after it" if blob.more else ""
+    yield f"{blob.path}: Myriad X blob {header.major}.{header.minor}, {header.bytes:,} bytes{more}"
     yield f"  for {header.shaves} SHAVEs and {header.cmx_slices} CMX slices; {header.stages} stages{beside}; batch {header.batch}"
     yield (
         f"  inputs {size(header.input_bytes)}, outputs {size(header.output_bytes)}, scratch memory (BSS) "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from itertools import groupby
 
+from common.messages import printable
+
 from ..data import Data, Place, Shape
 from ..kinds import UNIT
 from ..stage import Stage
@@ -80,14 +82,26 @@ def number(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.7g}"
 
 
+def name(text: str) -> str:
+    """Write the name of an input or output on one line, whatever is in it."""
+    return printable(text).replace("\n", "\\x0a").replace("\t", "\\x09")
+
+
 def shape(value: Shape) -> str:
-    """Write a shape as messages do: 1x3x227x227."""
+    """Write a shape as messages do: 1x3x227x227. A `?` stands for what is computed while the network runs."""
+    if not value.fixed:
+        return "x".join(str(dim) if dim else "?" for dim in value.dims)
     return "x".join(map(str, value.dims)) or "scalar"
+
+
+def memory(data: Data) -> str:
+    """Name the memory that data lie in."""
+    return _PLACES[data.place]
 
 
 def place(data: Data) -> str:
     """Say where data lie: "CMX 0x1f40", "input 0"; an offset within an input or output only if it is not 0."""
-    word = _PLACES[data.place]
+    word = memory(data)
     if data.place is Place.NONE:
         return word
     if data.entry >= 0:

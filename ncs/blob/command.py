@@ -6,4 +6,5 @@ from common.commands import Verb
 
 VERBS = {
     "list": Verb("ncs.blob.contents", "list what is in a blob: its inputs, outputs, stages and memory"),
+    "diff": Verb("ncs.blob.difference", "compare two blobs stage by stage"),
 }

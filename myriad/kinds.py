@@ -80,7 +80,7 @@ KINDS: dict[int, Kind] = {
             "variance_encoded:i num_priors:i clip_before:i clip_after:i decrease_label:i width:i height:i normalized:i "
             "num:i objectness:f has_arm:i"
         ),
-        "loc conf priors arm_loc arm_conf out temp",
+        "loc conf priors arm_conf? arm_loc? out temp",
     ),
     UNIT: Kind("MyriadXHwOp", None, "in weights bias? scale? out"),
     43: Kind("CTCDecoder", (), "in lengths out"),
@@ -102,9 +102,9 @@ KINDS: dict[int, Kind] = {
         _named("normalize:i across_channels:i eps:f"),
     ),
     63: Kind("DepthDeconv", _named(_WINDOW), "in out weights"),
-    64: Kind("Proposal", None),
+    64: Kind("Proposal", None, "scores out out deltas info temp"),
     65: Kind("ROIPooling", _named("width height spatial_scale:f method"), "in out rois"),
-    66: Kind("PSROIPooling", None),
+    66: Kind("PSROIPooling", _named("group_size output_dim spatial_scale:f"), "in out rois"),
     67: Kind("Interp", _named("align_corners:i mode coordinate_mode"), "in out", _named("align_corners:i")),
     68: Kind("Custom", None),
     69: Kind("MTCNN", None),

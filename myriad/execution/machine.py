@@ -98,9 +98,10 @@ def _overflowed(stage: Stage, memory: Memory) -> int:
     if not count:
         return 0
     sources = [data for role, data in zip(stage.roles, stage.data, strict=True) if not role.startswith("out")]
-    return 0 if _not_finite([data for data in sources if data.place is not Place.NONE], memory) else count
+    return 0 if _not_finite(sources, memory) else count
 
 
 def _not_finite(many: Sequence[Data], memory: Memory) -> int:
-    arrays = [memory.array(data) for data in many if data.shape.element in ("FP16", "FP32")]
+    floats = [data for data in many if data.shape.element in ("FP16", "FP32") and data.place is not Place.NONE]
+    arrays = [memory.array(data) for data in floats]
     return sum(array.size - int(np.isfinite(array).sum()) for array in arrays)

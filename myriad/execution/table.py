@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 from ..kinds import KINDS
 from ..stage import Stage
-from . import activation, arithmetic, arrangement, convolution, normalisation, pooling, reduction, resizing
+from . import (
+    activation,
+    arithmetic,
+    arrangement,
+    convolution,
+    detection,
+    normalisation,
+    pooling,
+    reduction,
+    regions,
+    resizing,
+)
 from .memory import Memory
 from .unit import unit
 
@@ -50,6 +61,11 @@ _BY_NAME: dict[str, Compute] = {
     "Resample": resizing.resample,
     "Interp": resizing.interpolate,
     "Upsampling": resizing.upsampling,
+    "RegionYolo": regions.region_yolo,
+    "ROIPooling": regions.roi_pooling,
+    "PSROIPooling": regions.psroi_pooling,
+    "Proposal": detection.proposal,
+    "DetectionOutput": detection.detection_output,
     "None": lambda _, __: None,
 }
 _BY_NAME |= dict.fromkeys(activation.FUNCTIONS, activation.activation)

@@ -34,6 +34,11 @@ def global_maximum(stage: Stage, memory: Memory) -> None:
     memory.write(stage.find("out"), memory.read(stage.find("in")).max(axis=(2, 3), keepdims=True))
 
 
+def global_average(stage: Stage, memory: Memory) -> None:
+    """Take the mean of each channel."""
+    memory.write(stage.find("out"), memory.read(stage.find("in")).mean(axis=(2, 3), keepdims=True))
+
+
 def _window(stage: Stage) -> Window:
     kx, ky, sx, sy, left, top, _ = (int(value) for value in stage.parameters.values())
     return Window((ky, kx), (sy, sx), (top, left))

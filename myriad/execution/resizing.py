@@ -54,7 +54,8 @@ def resample(stage: Stage, memory: Memory) -> None:
 def interpolate(stage: Stage, memory: Memory) -> None:
     """Interpolate linearly between pixels."""
     source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
-    mode = int(stage.parameters["coordinate_mode"])
+    # Compilers before 2021.3 wrote no mode.
+    mode = int(stage.parameters.get("coordinate_mode", -1))
     coordinates = (
         COORDINATES[-1] if stage.parameters["align_corners"] else _chosen(COORDINATES, mode, "coordinate mode")
     )

@@ -17,6 +17,7 @@ RECIPE=coral NET=FaceRes
 data_sets --images images
 file --division division
 [ -z "$measured" ] || file --measure measured
+workers="$(how_many_workers)"
 begin
 need_tasks years
 iterations="$(how_long 700 6600)"

@@ -10,6 +10,8 @@ set -euo pipefail
 RECIPE=utkface NET=FaceRes
 . "$(dirname "$(readlink -f "$0")")/road.sh"
 data_sets --images images
+# Several nets are trained side by side.
+[ -n "$seeds" ] || workers="$(how_many_workers)"
 begin
 
 utkface_data images --balance half_repeats

@@ -34,6 +34,13 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--short", action="store_true", help="for short trainings, which learn more without augmentation"
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="divide the batches of training among N processes (default 1)",
+    )
     parser.add_argument("--cut", choices=CUTS, help="the cards say that the faces are cut as in this data set")
     options = parser.parse_args(argv)
     for name in options.names:
@@ -47,6 +54,11 @@ def main(argv: Sequence[str]) -> None:
         if options.short and net.training:
             kept = {key: value for key, value in net.training.items() if key != "augment"}
             net = replace(net, training=kept)
+        if options.workers < 1 or net.batch % options.workers:
+            raise UsageError(
+                f"--workers {options.workers}: expected a divisor of the {net.batch} pictures of {name}'s batch."
+            )
+        net = replace(net, batch=net.batch // options.workers)
         for file, text in files(net).items():
             with atomic_file(options.out / name / file, force=True) as temporary:
                 temporary.write_text(text)

@@ -12,8 +12,9 @@ from caffe_io.caffe_pb2 import TEST, TRAIN, Datum, NetParameter
 from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
 from caffe_io.mean import write_mean
-from caffe_io.prototxt import read_solver
+from caffe_io.prototxt import read_net, read_solver
 from common.card import read_net_card
+from common.errors import UsageError
 from common.places import ROOT
 from kits.commands import inside
 from recipes.nets.__main__ import main as write_nets
@@ -74,6 +75,17 @@ def test_short_trainings_have_no_augmentation(tmp_path: Path) -> None:
         assert read_training_file(tmp_path / name / "training.json").augment is None
         assert read_training_file(tmp_path / name / "finetune_training.json").augment is None
     assert read_training_file(tmp_path / "FaceRes/training.json").average
+
+
+def test_processes_divide_the_batches_of_training(tmp_path: Path) -> None:
+    """Those of a test stay: one process tests."""
+    for workers, batch in ((1, 64), (2, 32)):
+        write_nets(["--out", str(tmp_path), "--workers", str(workers), "FaceRes"])
+        net = read_net(tmp_path / "FaceRes/train_test.prototxt")
+        sizes = {(layer.include[0].phase, layer.data_param.batch_size) for layer in net.layer if layer.type == "Data"}
+        assert sizes == {(TRAIN, batch), (TEST, 50)}
+    with pytest.raises(UsageError, match="--workers 3: expected a divisor of the 64 pictures of FaceRes's batch"):
+        write_nets(["--out", str(tmp_path), "--workers", "3", "FaceRes"])
 
 
 def test_cards_say_how_the_faces_were_cut(tmp_path: Path) -> None:

@@ -102,6 +102,16 @@ def test_a_training_is_made_once_resumed_and_begun_again_for_another_length(tmp_
     assert calls(tmp_path) == [f"{start}--force"]
 
 
+def test_two_processes_train_where_there_are_two_processors(tmp_path: Path) -> None:
+    (tmp_path / "python").write_text('#!/bin/sh\necho python "$@" >>calls.txt\n')
+    (tmp_path / "python").chmod(0o755)
+    road(tmp_path, 'net=Net train_with=("$PWD/python" -m torch.distributed.run); training solver 20')
+    (call,) = calls(tmp_path)
+    assert call.startswith("python -m torch.distributed.run ") and call.split()[3:5] == [f"{tmp_path}/moka", "train"]
+    for count, workers in ((1, "1"), (2, "2"), (8, "2")):
+        assert road(tmp_path, f"nproc() {{ echo {count}; }}; how_many_workers").strip() == workers
+
+
 def test_a_trained_net_settles_once(tmp_path: Path) -> None:
     """Never for longer than it was trained."""
     solver = tmp_path / "prototxt/Net/settle_solver.prototxt"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from common.commands import Verb
 
 VERBS = {
+    "cost": Verb("ncs.blob.cost", "estimate how long a Myriad X takes for a blob, and which of several is best"),
     "list": Verb("ncs.blob.contents", "list what is in a blob: its inputs, outputs, stages and memory"),
     "diff": Verb("ncs.blob.difference", "compare two blobs stage by stage"),
 }

@@ -63,7 +63,7 @@ def between(page: str, mark: str, text: str) -> str:
     pattern = re.compile(f"(<!-- {mark}[^>]*-->\n).*?(<!-- end of {mark} -->)", re.DOTALL)
     if not pattern.search(page):
         raise MokaError(
-            f"{PAGE}: lacks the comments of {mark}, between which the table stands. Take the page of a fresh clone."
+            f"The page lacks the comments of {mark}, between which the table stands. Take the page of a fresh clone."
         )
     return pattern.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", page)
 

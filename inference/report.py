@@ -19,23 +19,27 @@ RUNNERS_UP = 2
 def as_text(image_path: str, size: tuple[int, int], runner: Runner, result: Result, face: Face | None = None) -> str:
     """Return one line for each answer, between the picture and the device. `size` is (width, height)."""
     device = runner.device
-    tasks = task_labels(result.answers)
-    width = max(map(len, ["picture", *tasks])) + 2
-    # A text with nothing after it does not move the others.
-    label = max((len(answer.text) for answer in result.answers if _note(answer)), default=0)
+    width = max(map(len, ["picture", *task_labels(result.answers)])) + 2
     rows = [("picture", f"{image_path} ({size[0]} x {size[1]})")]
     if face:
         left, top, across, down = face.rounded_box()
         rows.append(("face", f"{across} x {down} pixels, {left} from the left, {top} from the top"))
-    rows += [
-        (task, f"{answer.text:{label}}{_note(answer)}".rstrip())
-        for task, answer in zip(tasks, result.answers, strict=True)
-    ]
+    rows += answer_rows(result.answers)
     rows += [
         ("device", f"{device.name}, {device.runtime}, {device.precision}: {runner.why}"),
         ("time", f"load {runner.load:.0f} ms, warm-up {runner.warm_up:.1f} ms, {_times(result)}"),
     ]
     return "\n".join(f"{name:{width}}{text}" for name, text in rows)
+
+
+def answer_rows(answers: Sequence[Answer]) -> list[tuple[str, str]]:
+    """Return (task, answer and how sure it is) for each answer."""
+    # A text with nothing after it does not move the others.
+    label = max((len(answer.text) for answer in answers if _note(answer)), default=0)
+    return [
+        (task, f"{answer.text:{label}}{_note(answer)}".rstrip())
+        for task, answer in zip(task_labels(answers), answers, strict=True)
+    ]
 
 
 def as_json(image_path: str, size: tuple[int, int], runner: Runner, result: Result, face: Face | None = None) -> str:

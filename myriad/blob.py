@@ -32,7 +32,7 @@ class Blob:
     inputs: tuple[Entry, ...]
     outputs: tuple[Entry, ...]
     stages: tuple[Stage, ...]
-    constants: bytes = field(repr=False)
+    constants: memoryview = field(repr=False)
     more: int = 0
 
 
@@ -60,4 +60,4 @@ def _parse(path: str, header: BlobHeader, data: bytes) -> Blob:
     inputs = read_entries(data, header.inputs_at, header.inputs, shapes_at, "input")
     outputs = read_entries(data, header.outputs_at, header.outputs, shapes_at, "output")
     stages = read_stages(data, header.stages_at, header.stages, at, shapes_at)
-    return Blob(path, header, inputs, outputs, stages, data[at:])
+    return Blob(path, header, inputs, outputs, stages, memoryview(data)[at:])

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import BlobError
 from ..stage import Stage
-from .memory import Floats, Memory
+from .memory import Floats, Memory, check_room
 
 Combine = Callable[[Floats, Floats], Floats]
 COMBINE: dict[str, Combine] = {
@@ -34,13 +34,13 @@ COMBINE: dict[str, Combine] = {
 
 def combine(stage: Stage, memory: Memory) -> None:
     """Combine two tensors."""
-    first, second = (memory.read(stage.find(role)) for role in ("in0", "in1"))
+    first, second = _operands(stage, memory, "in0", "in1")
     memory.write(stage.find("out"), _then(stage, COMBINE[stage.name](first, second)))
 
 
 def sum_of(stage: Stage, memory: Memory) -> None:
     """Add two tensors, each with a factor."""
-    first, second = (memory.read(stage.find(role)) for role in ("in0", "in1"))
+    first, second = _operands(stage, memory, "in0", "in1")
     values = first * first.dtype.type(stage.parameters["coeff1"]) + second * second.dtype.type(
         stage.parameters["coeff2"]
     )
@@ -55,7 +55,7 @@ def single(stage: Stage, memory: Memory) -> None:
 
 def select(stage: Stage, memory: Memory) -> None:
     """Take numbers of one tensor where the condition is not 0, and of another elsewhere."""
-    condition, yes, no = (memory.read(stage.find(role)) for role in ("condition", "then", "else"))
+    condition, yes, no = _operands(stage, memory, "condition", "then", "else")
     memory.write(stage.find("out"), np.where(condition != 0, yes, no))
 
 
@@ -66,10 +66,22 @@ def matrix_product(stage: Stage, memory: Memory) -> None:
         first = first.swapaxes(-1, -2)
     if stage.parameters["transpose_b"]:
         second = second.swapaxes(-1, -2)
+    check_room(first.size, second.shape[-1])
     values = first @ second * np.float32(stage.parameters["alpha"])
     if stage.parameters["has_third"]:
         values += memory.read(stage.find("c")) * np.float32(stage.parameters["beta"])
     memory.write(stage.find("out"), values)
+
+
+def _operands(stage: Stage, memory: Memory, *roles: str) -> list[Floats]:
+    """Read data that broadcast over each other to the shape of the output."""
+    values = [memory.read(stage.find(role)) for role in roles]
+    shape, room = np.broadcast_shapes(*(each.shape for each in values)), memory.tensor(stage.find("out")).shape
+    if shape != room:
+        raise BlobError(
+            f"makes {shape} of {' and '.join(str(each.shape) for each in values)}, but has room for {room}."
+        )
+    return values
 
 
 def _then(stage: Stage, values: Floats) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import BlobError
 from ..stage import Stage
-from .memory import Memory, axis_of, in_order
+from .memory import Memory, axis_of, check_room, in_order
 
 PAD_MODES = ("constant", "edge", "reflect", "symmetric")
 """By number, as numpy calls them."""
@@ -69,7 +69,8 @@ def gather(stage: Stage, memory: Memory) -> None:
     indices = memory.read(stage.find("indices")).astype(np.intp)
     axis = axis_of(data, int(stage.parameters["axis"]))
     source, output = memory.tensor(data), memory.tensor(stage.find("out"))
-    if (indices.min() < 0) or indices.max() >= source.shape[axis]:
+    check_room(indices.size, source.size / source.shape[axis])
+    if indices.min() < 0 or indices.max() >= source.shape[axis]:
         raise BlobError(f"takes number {indices.max()} of {source.shape[axis]}.")
     output[...] = np.take(source, indices, axis).reshape(output.shape)
 

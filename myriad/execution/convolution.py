@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import BlobError
 from ..stage import Stage
-from .memory import Floats, Memory
+from .memory import Floats, Memory, check_room
 from .windows import Window, convolve, convolve_each
 
 _INNERMOST_CHANNELS = "NHWC"
@@ -95,6 +95,7 @@ def depthwise_deconvolution(stage: Stage, memory: Memory) -> None:
 def _spread(picture: Floats, window: Window, size: tuple[int, int]) -> Floats:
     """Put the pixels a stride apart among zeros, so that a convolution with stride 1 gives pictures of `size`."""
     whole = [side + kernel - 1 for side, kernel in zip(size, window.kernel, strict=True)]
+    check_room(len(picture), *whole)
     result = np.zeros((len(picture), *whole), np.float32)
     places = []
     for length, side, kernel, stride, pad in zip(

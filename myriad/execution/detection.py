@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.cards.host import DetectionOutputStep
 from host.boxes import detection_output as boxes_of
 from host.boxes import suppress
 
@@ -14,7 +13,7 @@ from ..cursor import Cursor
 from ..data import Place
 from ..errors import BlobError
 from ..stage import Stage
-from .memory import Floats, Memory
+from .memory import Floats, Memory, check_room
 
 CODES = {1: "CORNER", 2: "CENTER_SIZE", 3: "CORNER_SIZE"}
 _ROW = 7
@@ -29,6 +28,9 @@ def detection_output(stage: Stage, memory: Memory) -> None:
     if unusual or not named["normalized"] or named["code_type"] not in CODES:
         what = ", ".join(unusual) or f"normalized {named['normalized']} or code_type {named['code_type']}"
         raise BlobError(f"has {what}, which is not computed here.")
+    # Here, because it imports pydantic.
+    from common.cards.host import DetectionOutputStep
+
     locations, scores, priors = (memory.read(stage.find(role)) for role in ("loc", "conf", "priors"))
     if named["variance_encoded"] and priors.size == 4 * int(named["num_priors"]):
         priors = np.stack([priors.ravel()] * 2)
@@ -116,6 +118,7 @@ def proposal(stage: Stage, memory: Memory) -> None:
     count, (rows, columns) = len(anchors), scores.shape[1:]
     if len(scores) != 2 * count or moves.shape != (4 * count, rows, columns) or not zoom:
         raise BlobError(f"has {count} anchors, but scores and moves of {scores.shape} and {moves.shape}.")
+    check_room(count, 4, rows, columns)
     y, x = np.mgrid[:rows, :columns].astype(np.float32) * p.stride
     starts = anchors[:, None, None] + np.stack([x, y, x, y], -1)
     boxes = _moved(p, starts, moves.reshape(count, 4, rows, columns).transpose(0, 2, 3, 1))

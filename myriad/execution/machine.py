@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.messages import last_line
+
 from ..blob import Blob
 from ..data import Data, Entry, Place
 from ..errors import BlobError
@@ -15,6 +17,8 @@ from ..stage import Stage
 from .memory import Floats, Memory, in_order
 from .table import FUNCTIONS
 
+# What numpy raises where a damaged blob asks for the impossible.
+_DAMAGE = (ValueError, IndexError, KeyError, TypeError, ArithmeticError, MemoryError)
 Watch = Callable[[Stage, Memory], None]
 
 
@@ -50,41 +54,59 @@ class Machine:
             raise BlobError(f"{blob.path}: stages of type {', '.join(unknown)} are not computed here.")
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]], watch: Watch | None = None) -> Outcome:
-        """Run the program on one value for each input, in the order N, C, H, W. `watch` is called after every stage."""
+        """Run the program on a value for each input, in the order N, C, H, W. `watch` is called after every stage.
+
+        A blob of a larger batch holds the program for one item, which runs once for each.
+        """
+        feed = {entry.name: self._fitting(entry, inputs) for entry in self.blob.inputs}
+        outcomes = [
+            self._run_item({name: values[number] for name, values in feed.items()}, watch)
+            for number in range(max(1, self.blob.header.batch))
+        ]
+        if len(outcomes) == 1:
+            return outcomes[0]
+        joined = {name: np.concatenate([each.outputs[name] for each in outcomes]) for name in outcomes[0].outputs}
+        return Outcome(joined, tuple(overflow for each in outcomes for overflow in each.overflows))
+
+    def _run_item(self, feed: Mapping[str, NDArray[np.generic]], watch: Watch | None) -> Outcome:
         memory = Memory(self.blob, self.wide, self._fill)
         for number, entry in enumerate(self.blob.inputs):
-            memory.write(_data(entry, number, Place.INPUT), self._fitting(entry, inputs))
+            memory.write(_data(entry, number, Place.INPUT), feed[entry.name])
         overflows = []
         for stage in self.blob.stages:
             try:
                 with np.errstate(all="ignore"):
                     FUNCTIONS[stage.type](stage, memory)
+                if count := _overflowed(stage, memory):
+                    overflows.append(Overflow(stage, count))
             except BlobError as error:
                 raise BlobError(f"{self.blob.path}: {stage}: {error}") from error
-            if count := _overflowed(stage, memory):
-                overflows.append(Overflow(stage, count))
+            except _DAMAGE as error:
+                raise BlobError(
+                    f"{self.blob.path}: {stage}: its data and parameters do not fit together ({last_line(error)})."
+                ) from error
             if watch:
                 watch(stage, memory)
-        return Outcome(
-            {
-                entry.name: memory.read(_data(entry, number, Place.OUTPUT))
-                for number, entry in enumerate(self.blob.outputs)
-            },
-            tuple(overflows),
-        )
+        outputs = {
+            entry.name: memory.read(_data(entry, number, Place.OUTPUT))
+            for number, entry in enumerate(self.blob.outputs)
+        }
+        return Outcome(outputs, tuple(overflows))
 
     def _fitting(self, entry: Entry, inputs: Mapping[str, NDArray[np.generic]]) -> NDArray[np.generic]:
-        """Return the value for an input in its shape."""
+        """Return the values for an input: one for each item of the batch, in the input's shape."""
         if entry.name not in inputs:
             raise BlobError(f"{self.blob.path}: has the input {entry.name}, but got {', '.join(inputs) or 'none'}.")
         value = np.asarray(inputs[entry.name])
         dims = [entry.shape.dim(letter) for letter in in_order(entry.shape.letters)]
-        if value.size != entry.shape.size:
+        batch = max(1, self.blob.header.batch)
+        if value.size != entry.shape.size * batch:
+            times = f"{batch} times " if batch > 1 else ""
             raise BlobError(
                 f"{self.blob.path}: input {entry.name} got {'x'.join(map(str, value.shape))} numbers, "
-                f"expected {'x'.join(map(str, dims))}."
+                f"expected {times}{'x'.join(map(str, dims))}."
             )
-        return value.reshape(dims)
+        return value.reshape(batch, *dims)
 
 
 def _data(entry: Entry, number: int, place: Place) -> Data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ CMX_SLICE = 131072
 """Bytes of a slice of CMX memory."""
 _MOST = 1 << 30
 """Bytes of the largest memory that is made. A stick has half as much."""
+_MOST_NUMBERS = 1 << 28
 _TYPES: dict[str, type[np.generic]] = {
     "FP16": np.float16,
     "U8": np.uint8,
@@ -61,9 +63,9 @@ class Memory:
         offset = data.offset + (self.entries[data.place][data.entry].offset if data.place in self.entries else 0)
         if scale == _WIDE and kind == np.float16:
             kind = np.dtype(np.float32)
-        if shape.size == 0 or offset * scale + (shape.span - SIZES[shape.element]) * scale + kind.itemsize > len(
-            buffer
-        ):
+        if not 0 < shape.size <= len(buffer) or offset * scale + (
+            shape.span - SIZES[shape.element]
+        ) * scale + kind.itemsize > len(buffer):
             raise BlobError(
                 f"data of {'x'.join(map(str, shape.dims))} at byte {offset} of {data.place.name} do not fit into its "
                 f"{len(buffer) // scale} bytes."
@@ -105,6 +107,12 @@ class Memory:
 def in_order(letters: str) -> list[str]:
     """Return the letters of dimensions in the order of CANONICAL."""
     return [letter for letter in (CANONICAL if len(letters) <= len(CANONICAL) else _LONGER) if letter in letters]
+
+
+def check_room(*sizes: float) -> None:
+    """Raise BlobError if a step would need this many numbers, the product of `sizes`, which no blob of a compiler does."""
+    if prod(sizes) > _MOST_NUMBERS:
+        raise BlobError(f"needs {' x '.join(f'{size:g}' for size in sizes)} numbers at a time.")
 
 
 def axis_of(data: Data, number: int) -> int:

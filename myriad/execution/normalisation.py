@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..stage import Stage
-from .memory import Floats, Memory, axis_of
+from .memory import Floats, Memory, axis_of, check_room
 
 
 def softmax(stage: Stage, memory: Memory) -> None:
@@ -21,6 +21,7 @@ def softmax(stage: Stage, memory: Memory) -> None:
 def lrn(stage: Stage, memory: Memory) -> None:
     """Divide by a power of the sum of squares over neighbouring channels."""
     size = int(stage.parameters["size"])
+    check_room(size, 1 << 16)
     values = memory.read(stage.find("in"))
     sums = _sums(values**2, size, 1)
     base = stage.parameters["k"] + stage.parameters["alpha"] / size * sums

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..errors import BlobError
 from ..stage import Stage
-from .memory import Floats, Memory
+from .memory import Floats, Memory, check_room
 from .windows import blocks
 
 _REGION = 5
@@ -93,5 +93,6 @@ def _parts(first: Floats, size: Floats, count: int, length: int) -> NDArray[np.b
     number = np.arange(count, dtype=np.float32)
     begin = np.floor(number * step + first[:, None])
     end = np.ceil((number + 1) * step + first[:, None])
+    check_room(len(first), count, length)
     pixels = np.arange(length)
     return np.asarray((pixels >= begin[..., None]) & (pixels < end[..., None]))

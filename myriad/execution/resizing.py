@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import BlobError
 from ..stage import Stage
-from .memory import Floats, Memory
+from .memory import Floats, Memory, check_room
 
 Places = NDArray[np.floating[Any]]
 
@@ -67,6 +67,7 @@ def interpolate(stage: Stage, memory: Memory) -> None:
 
 def _shares(places: Places, old: int) -> Floats:
     """Return the share that each old pixel has in each new one, new x old."""
+    check_room(len(places), old)
     places = places.clip(0, old - 1)[:, None]
     return np.asarray(np.clip(1 - np.abs(places - np.arange(old)), 0, 1), np.float32)
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..errors import BlobError
-from .memory import Floats
+from .memory import Floats, check_room
 
 Pair = tuple[int, int]
 _BLOCK = 1 << 23
 """Numbers of windows that are laid out at a time, so that memory is bounded."""
 _MOST_SIDE = 1 << 12
+_MOST_WORK = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Window:
         """Return the windows of channels x height x width: channels x `size` x kernel. Padding holds `fill`."""
         reach = [(side - 1) * step + 1 for side, step in zip(self.kernel, self.dilation, strict=True)]
         needed = [(count - 1) * step + window for count, step, window in zip(size, self.stride, reach, strict=True)]
+        check_room(len(source), *(max(n, 1) + side for n, side in zip(needed, source.shape[1:], strict=True)))
         after = [
             max(0, length - begin - side)
             for length, begin, side in zip(needed, self.before, source.shape[1:], strict=True)
@@ -53,6 +56,7 @@ def convolve(source: Floats, weights: Floats, window: Window, size: Pair) -> Flo
     single = (1, 1)
     if window.kernel == window.stride == single and not any(window.before) and source.shape[1:] == size:
         return (weights[:, :, 0, 0] @ source.reshape(len(source), -1)).reshape(-1, *size)
+    _check_work(weights.size, *size)
     windows = window.over(source, size)
     flat = weights.reshape(len(weights), -1)
     result = np.empty((len(weights), *size), np.float32)
@@ -64,11 +68,18 @@ def convolve(source: Floats, weights: Floats, window: Window, size: Pair) -> Flo
 
 def convolve_each(source: Floats, weights: Floats, window: Window, size: Pair) -> Floats:
     """Convolve each channel with its own kernel: channels x kernel. Returns channels x `size`."""
+    _check_work(weights.size, *size)
     windows = window.over(source, size)
     result = np.zeros((len(source), *size), np.float32)
     for y, x in np.ndindex(*window.kernel):
         result += windows[:, :, :, y, x] * weights[:, y, x, None, None]
     return result
+
+
+def _check_work(*sizes: float) -> None:
+    """Raise BlobError for more multiply-adds than a stick does in minutes."""
+    if prod(sizes) > _MOST_WORK:
+        raise BlobError(f"has {prod(sizes):g} multiply-adds, more than any network.")
 
 
 def blocks(count: int, numbers: int) -> Iterator[slice]:

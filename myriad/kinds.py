@@ -108,7 +108,11 @@ KINDS: dict[int, Kind] = {
     67: Kind("Interp", _named("align_corners:i mode coordinate_mode"), "in out", _named("align_corners:i")),
     68: Kind("Custom", None),
     69: Kind("MTCNN", None),
-    70: Kind("LSTMCell", _named("forward:i cells:i batches:i use_cell_state:i outputs:i"), "*"),
+    70: Kind(
+        "LSTMCell",
+        _named("forward:i cells:i batches:i use_cell_state:i outputs:i"),
+        "x hidden cell weights biases out out_cell temp?",
+    ),
     71: Kind(
         "Pad",
         _named(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Data
+from ..errors import BlobError
 from ..stage import Stage
 from .memory import Floats, Memory, in_order
 
@@ -29,6 +30,13 @@ def _softplus(x: Floats) -> Floats:
     return np.logaddexp(x, np.float32(0))
 
 
+def _rounded(x: Floats, mode: int) -> Floats:
+    """Round to whole numbers: halves to even ones in mode 0, away from 0 in mode 1."""
+    if mode not in (0, 1):
+        raise BlobError(f"rounds in mode {mode}, which is not computed here.")
+    return np.rint(x) if mode == 0 else np.sign(x) * np.floor(np.abs(x) + np.float32(0.5))
+
+
 FUNCTIONS: dict[str, Function] = {
     "Sigmoid": lambda x, _: _sigmoid(x),
     "Tanh": lambda x, _: np.tanh(x),
@@ -36,6 +44,7 @@ FUNCTIONS: dict[str, Function] = {
     "Log": lambda x, _: np.log(x),
     "Floor": lambda x, _: np.floor(x),
     "Ceiling": lambda x, _: np.ceil(x),
+    "Round": lambda x, stage: _rounded(x, int(stage.parameters["mode"])),
     "Erf": lambda x, _: _erf(x),
     "Gelu": lambda x, _: x * (1 + _erf(x / np.float32(math.sqrt(2)))) / 2,
     "Mish": lambda x, _: x * np.tanh(_softplus(x)),

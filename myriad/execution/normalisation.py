@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import BlobError
 from ..stage import Stage
-from .memory import Floats, Memory, axis_of, check_room
+from .memory import Memory, axis_of, check_room
 
 
 def softmax(stage: Stage, memory: Memory) -> None:
@@ -28,6 +31,35 @@ def lrn(stage: Stage, memory: Memory) -> None:
     memory.write(stage.find("out"), (values * base ** -stage.parameters["beta"]).astype(np.float32))
 
 
+def inner_lrn(stage: Stage, memory: Memory) -> None:
+    """Divide by a power of the sum of squares over the pixels around each one, in its channel."""
+    size = int(stage.parameters["size"])
+    check_room(size, 1 << 16)
+    values = memory.read(stage.find("in"))
+    sums = _sums(_sums(values**2, size, 2), size, 3)
+    base = stage.parameters["k"] + stage.parameters["alpha"] / size**2 * sums
+    memory.write(stage.find("out"), (values * base ** -stage.parameters["beta"]).astype(np.float32))
+
+
+def mean_variance(stage: Stage, memory: Memory) -> None:
+    """Subtract the mean of each channel, or of the picture, and divide by the standard deviation."""
+    if stage.parameters.get("across_width"):
+        raise BlobError("takes the mean of each row, which is not computed here.")
+    values = memory.read(stage.find("in"))
+    axes = (1, 2, 3) if stage.parameters["across_channels"] else (2, 3)
+    values -= values.mean(axis=axes, keepdims=True)
+    if stage.parameters["normalize"]:
+        values /= np.sqrt((values**2).mean(axis=axes, keepdims=True) + np.float32(stage.parameters["eps"]))
+    memory.write(stage.find("out"), values)
+
+
+def grn(stage: Stage, memory: Memory) -> None:
+    """Divide each pixel's channels by their Euclidean norm."""
+    values = memory.read(stage.find("in"))
+    norm = np.sqrt((values**2).sum(axis=1, keepdims=True) + np.float32(stage.parameters["bias"]))
+    memory.write(stage.find("out"), values / norm)
+
+
 def normalize(stage: Stage, memory: Memory) -> None:
     """Divide by the Euclidean norm of each pixel's channels, or of the whole picture, and multiply by scales."""
     values = memory.read(stage.find("in"))
@@ -39,7 +71,7 @@ def normalize(stage: Stage, memory: Memory) -> None:
     memory.write(stage.find("out"), values / norm * scales)
 
 
-def _sums(values: Floats, size: int, axis: int) -> NDArray[np.float64]:
+def _sums(values: NDArray[Any], size: int, axis: int) -> NDArray[np.float64]:
     """Return the sum of `size` neighbours around each number along `axis`, in float64."""
     widths = [((size - 1) // 2 + 1, size // 2) if at == axis else (0, 0) for at in range(values.ndim)]
     totals = np.cumsum(np.pad(values, widths), axis=axis, dtype=np.float64)

@@ -35,6 +35,19 @@ def region_yolo(stage: Stage, memory: Memory) -> None:
     memory.write(output, parts.reshape(memory.tensor(output).shape))
 
 
+def reorg_yolo(stage: Stage, memory: Memory) -> None:
+    """Move pixels into channels in Darknet's order, which is that of a picture with fewer channels and larger sides."""
+    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    stride = int(stage.parameters["stride"])
+    batch, channels, height, width = source.shape
+    few = channels // stride**2
+    if not few or channels != few * stride**2 or output.size != source.size:
+        raise BlobError(f"moves pixels of {source.shape} into {output.shape} with stride {stride}.")
+    # Numbers of the large picture (few x tall x wide), in whose order Darknet reads the small one.
+    tall = source.reshape(batch, few, height, stride, width, stride)
+    output[...] = tall.transpose(0, 3, 5, 1, 2, 4).reshape(output.shape)
+
+
 def roi_pooling(stage: Stage, memory: Memory) -> None:
     """Take the maximum of each of height x width parts of each region (Girshick 2015). A region of no picture gives zeros."""
     if stage.parameters["method"]:

@@ -8,6 +8,6 @@ VERBS = {
     "cost": Verb("ncs.blob.cost", "estimate how long a Myriad X takes for a blob, and which of several is best"),
     "list": Verb("ncs.blob.contents", "list what is in a blob: its inputs, outputs, stages and memory"),
     # Named, not imported: pictures and answers are the runner's.
-    "run": Verb("inference.blob_run", "compute a blob on this machine and say what it answers about a picture"),
+    "run": Verb("inference.blob.run", "compute a blob on this machine and say what it answers about a picture"),
     "diff": Verb("ncs.blob.difference", "compare two blobs stage by stage"),
 }

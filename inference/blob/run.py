@@ -1,7 +1,4 @@
-"""Verb `blob run`: compute a Myriad X blob on this machine, and say what it answers about a picture.
-
-The blob's verbs are a table of ncs/blob/; this one lives here, because pictures and answers are the runner's.
-"""
+"""Verb `blob run`: compute a Myriad X blob on this machine, and say what it answers about a picture."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
     from myriad import Blob
     from myriad.execution import Outcome
 
-    from .answer import Answer
+    from ..answer import Answer
 
 EXAMPLE = "./moka blob run graph/AgeNet.blob --image face.jpg"
 SUFFIXES = (".npy", ".npz")
@@ -103,7 +100,7 @@ def _feed(blob: Blob, picture: Picture, card: ModelCard | None) -> dict[str, NDA
 
     from faces.pictures import resize
 
-    from .tensor import CHANNEL_ORDERS, to_tensor
+    from ..tensor import CHANNEL_ORDERS, to_tensor
 
     shapes = {entry.name: [entry.shape.dim(letter) for letter in "NCHW"] for entry in blob.inputs}
     (name, shape), *others = shapes.items()
@@ -125,7 +122,7 @@ def _answers(card: ModelCard, outcome: Outcome, picture: Picture) -> list[Answer
     """Return the answers that the card reads in the outputs, after what this machine computes of a cut net."""
     from host.rest import Rest
 
-    from .answer import read_outputs
+    from ..answer import read_outputs
 
     values: Mapping[str, NDArray[np.float32]] = outcome.outputs
     if card.host:
@@ -149,7 +146,7 @@ def _write(path: Path, outputs: Mapping[str, NDArray[np.float32]], force: bool) 
 
 def _as_text(options: argparse.Namespace, outcome: Outcome, answers: list[Answer], note: str, seconds: float) -> str:
     """Return a line for each answer or output, and how they were computed."""
-    from .report import answer_rows
+    from ..report import answer_rows
 
     rows = [("blob", str(options.blob)), ("picture", str(options.image)), *answer_rows(answers)]
     if not answers:
@@ -167,7 +164,7 @@ def _as_json(options: argparse.Namespace, outcome: Outcome, answers: list[Answer
     """Return the same as one JSON object. Without a card it holds all numbers; infinite ones and NaN are null."""
     import numpy as np
 
-    from .report import answer_fields
+    from ..report import answer_fields
 
     content: dict[str, Any] = {
         "blob": str(options.blob),

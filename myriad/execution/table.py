@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from ..kinds import KINDS
 from ..stage import Stage
-from . import (
+from .memory import Memory
+from .stages import (
     activation,
     arithmetic,
     arrangement,
@@ -19,8 +20,7 @@ from . import (
     regions,
     resizing,
 )
-from .memory import Memory
-from .unit import unit
+from .stages.unit import unit
 
 Compute = Callable[[Stage, Memory], None]
 _BY_NAME: dict[str, Compute] = {

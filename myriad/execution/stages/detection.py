@@ -9,11 +9,11 @@ import numpy as np
 from host.boxes import detection_output as boxes_of
 from host.boxes import suppress
 
-from ..cursor import Cursor
-from ..data import Place
-from ..errors import BlobError
-from ..stage import Stage
-from .memory import Floats, Memory, check_room
+from ...cursor import Cursor
+from ...data import Place
+from ...errors import BlobError
+from ...stage import Stage
+from ..memory import Floats, Memory, check_room
 
 CODES = {1: "CORNER", 2: "CENTER_SIZE", 3: "CORNER_SIZE"}
 _ROW = 7

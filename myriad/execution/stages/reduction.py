@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BlobError
-from ..stage import Stage
-from .memory import Memory, axis_of
+from ...errors import BlobError
+from ...stage import Stage
+from ..memory import Memory, axis_of
 
 REDUCE: dict[str, Callable[..., Any]] = {
     "ReduceMax": np.max,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import BlobError
-from ..stage import Stage
-from .memory import Floats, Memory, check_room
+from ...errors import BlobError
+from ...stage import Stage
+from ..memory import Floats, Memory, check_room
 from .windows import Window, convolve, convolve_each
 
 _INNERMOST_CHANNELS = "NHWC"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..stage import Stage
-from .memory import Memory
+from ...stage import Stage
+from ..memory import Memory
 from .windows import Window
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BlobError
-from ..stage import Stage
-from .memory import Memory, axis_of, check_room
+from ...errors import BlobError
+from ...stage import Stage
+from ..memory import Memory, axis_of, check_room
 
 
 def softmax(stage: Stage, memory: Memory) -> None:

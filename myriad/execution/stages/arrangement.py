@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import BlobError
-from ..stage import Stage
-from .memory import Memory, axis_of, check_room, in_order
+from ...errors import BlobError
+from ...stage import Stage
+from ..memory import Memory, axis_of, check_room, in_order
 
 PAD_MODES = ("constant", "edge", "reflect", "symmetric")
 """By number, as numpy calls them."""

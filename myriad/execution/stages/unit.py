@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import BlobError
-from ..stage import Stage
-from ..unit import Descriptor, Job, Side
-from .memory import Floats, Memory
+from ...errors import BlobError
+from ...stage import Stage
+from ...unit import Descriptor, Job, Side
+from ..memory import Floats, Memory
 from .windows import Window, convolve, convolve_each
 
 LANES = 8

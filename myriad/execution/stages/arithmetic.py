@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..errors import BlobError
-from ..stage import Stage
-from .memory import Floats, Memory, check_room
+from ...errors import BlobError
+from ...stage import Stage
+from ..memory import Floats, Memory, check_room
 
 Combine = Callable[[Floats, Floats], Floats]
 COMBINE: dict[str, Combine] = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import BlobError
-from ..stage import Stage
+from ...errors import BlobError
+from ...stage import Stage
+from ..memory import Memory
 from .activation import FUNCTIONS
-from .memory import Memory
 
 _ONE_STEP = {"cells": 1, "batches": 1, "use_cell_state": 1, "outputs": 2}
 

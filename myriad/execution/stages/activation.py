@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Data
-from ..errors import BlobError
-from ..stage import Stage
-from .memory import Floats, Memory, in_order
+from ...data import Data
+from ...errors import BlobError
+from ...stage import Stage
+from ..memory import Floats, Memory, in_order
 
 Function = Callable[[Floats, Stage], NDArray[Any]]
 

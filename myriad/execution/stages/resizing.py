@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BlobError
-from ..stage import Stage
-from .memory import Floats, Memory, check_room
+from ...errors import BlobError
+from ...stage import Stage
+from ..memory import Floats, Memory, check_room
 
 Places = NDArray[np.floating[Any]]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BlobError
-from ..stage import Stage
-from .memory import Floats, Memory, check_room
+from ...errors import BlobError
+from ...stage import Stage
+from ..memory import Floats, Memory, check_room
 from .windows import blocks
 
 _REGION = 5

@@ -9,8 +9,8 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..errors import BlobError
-from .memory import Floats, check_room
+from ...errors import BlobError
+from ..memory import Floats, check_room
 
 Pair = tuple[int, int]
 _BLOCK = 1 << 23

@@ -135,6 +135,15 @@ NETS = [
         {"conv2": (3, 3, 3, 3), "fc2": (3, 3 * 4 + 3 * 16 + 3 * 16)},
     ),
     PrunedNet(
+        "crop",
+        _DATA + _conv("conv1", "data", 4) + _conv("conv2", "data", 5, "kernel_size: 3")
+        + _layer("crop", "Crop", "conv1 conv2", "crop", "crop_param { axis: 2 offset: 1 }")
+        + _layer("cat", "Concat", "crop conv2", "cat") + _fc("fc2", "cat", 3) + _END,
+        {"conv1": (0, [2]), "conv2": (0, [0, 3])},
+        "conv1=3,conv2=3",
+        {"conv1": (3, 3, 3, 3), "fc2": (3, 6 * 36)},
+    ),
+    PrunedNet(
         "deconvolution",
         _DATA + _conv("conv1", "data", 4) + _conv("up", "conv1", 6, "kernel_size: 2 stride: 2", "Deconvolution")
         + _conv("up2", "up", 6, "kernel_size: 2 stride: 2 group: 6 bias_term: false", "Deconvolution") + _relu("up2")

@@ -217,6 +217,7 @@ def _cards(files: NetFiles, out: Path) -> dict[str, dict[str, Any]]:
 
     from common.card import read_net_card
 
+    from ..solvers.training_file import read_training_file
     from .train import training_file_of
 
     cards: dict[str, dict[str, Any]] = {}
@@ -225,8 +226,12 @@ def _cards(files: NetFiles, out: Path) -> dict[str, dict[str, Any]]:
         cards["card.json"] = {**json.loads(files.card.read_text(encoding="utf-8")), "name": out.resolve().name}
     training = training_file_of(files.solver)
     if training is not None:
+        read_training_file(training)
         content = json.loads(training.read_text(encoding="utf-8"))
         # Fine-tuning is for all layers, and the names of some have changed.
         content.pop("freeze", None)
+        if "average" in content:
+            # The average goes over a tenth of the iterations, too.
+            content["average"]["decay"] = max(0.5, round(1 - (1 - content["average"]["decay"]) / _SHARE, 6))
         cards["training.json"] = content
     return cards

@@ -130,6 +130,12 @@ class Channels:
             return "the net ties some of its channels to each other, and others not."
         return ""
 
+    def makers(self) -> list[str]:
+        """The layers that make channels, or would if the net did not refuse it."""
+        kinds = ("Convolution", "Deconvolution", "InnerProduct")
+        known = [layer.name for layer in self.model.layers() if layer.type in kinds]
+        return [name for name in known if name in self.made or name in self.refused]
+
     def tied(self, layer: str) -> list[str]:
         """The other layers whose channels go with those of `layer`."""
         groups = self.groups[self.made[layer]]

@@ -80,6 +80,19 @@ def _keep(channels: Channels, node: Node, bottoms: Sequence[Found]) -> Found:
     return _only(bottoms)
 
 
+def _crop(channels: Channels, node: Node, bottoms: Sequence[Found]) -> Found:
+    axis = node.layer.crop_param.axis
+    if axis not in (2, 3, -1, -2):
+        raise Stays(f"cuts from axis {axis} on.")
+    # Of its second bottom only height and width matter.
+    return bottoms[0]
+
+
+def _prior_boxes(channels: Channels, node: Node, bottoms: Sequence[Found]) -> Found:
+    """It reads heights and widths alone."""
+    return None
+
+
 def _each_channel(channels: Channels, node: Node, numbers: Found, count: int) -> Found:
     """Note that the first `count` blobs have one number for each channel."""
     for index, blob in enumerate(_weights(channels, node.layer)[:count]):
@@ -275,6 +288,7 @@ FLOWS: dict[str, Flow] = {
     "Concat": _concat,
     "Convolution": _convolution,
     "ConvolutionDepthwise": _convolution,
+    "Crop": _crop,
     "Deconvolution": _convolution,
     "DepthwiseConvolution": _convolution,
     "Eltwise": _eltwise,
@@ -283,6 +297,8 @@ FLOWS: dict[str, Flow] = {
     "LRN": _lrn,
     "MVN": _mvn,
     "PReLU": _prelu,
+    "PriorBox": _prior_boxes,
+    "PriorBoxClustered": _prior_boxes,
     "Scale": _scale,
     "Slice": _slice,
 }

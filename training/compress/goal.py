@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from ..errors import CompressError
 from .low_rank import Factors, factors_of, why_not
@@ -10,8 +13,6 @@ from .model import Model
 
 BYTES = 2
 """Of a weight in a blob of Myriad X: FP16."""
-# Halvings of the share of energy that --size looks for; more than a float64 has digits.
-_HALVINGS = 60
 
 
 def named_ranks(model: Model, ranks: Mapping[str, int]) -> list[tuple[Factors, int]]:
@@ -30,14 +31,15 @@ def by_energy(model: Model, energy: float, named: Mapping[str, int]) -> list[tup
 
     Each keeps at least `energy`, a share of the sum of its squared singular values.
     """
-    return _ranks(_candidates(model, named), energy)
+    return _useful([(factors, factors.rank_for(energy)) for factors in _candidates(model, named)])
 
 
 def by_size(model: Model, size: float, named: Mapping[str, int]) -> list[tuple[Factors, int]]:
     """Return ranks with which the weights of the net take at most `size` MB in FP16 (a MB is 1,000,000 bytes).
 
-    All InnerProducts that are not `named` keep the same share of energy, as much as the size allows. `named` layers count
-    with the ranks given. Raises CompressError if rank 1 is not enough.
+    They are those of the InnerProducts that are not `named`; layers in `named` count with the ranks given. A singular value
+    stays if its share of its layer's energy is worth its weights: the least share for each weight is the same in all layers, and
+    as low as the size allows. Raises CompressError if rank 1 is not enough.
     """
     candidates = _candidates(model, named)
     rest = model.numbers()
@@ -50,21 +52,22 @@ def by_size(model: Model, size: float, named: Mapping[str, int]) -> list[tuple[F
     goal = int(size * 1e6 / BYTES)
     if rest <= goal:
         return []
-    least = _ranks(candidates, 0.0)
-    if numbers(least) > goal:
+    worths = [factors.worths() for factors in candidates]
+    # The more of the least worths are given up, the smaller the net.
+    levels = np.unique(np.concatenate([np.zeros(1), *worths, np.full(1, np.inf)])).tolist()
+
+    def at(level: float) -> list[tuple[Factors, int]]:
+        ranks = [max(1, int((worth >= level).sum())) for worth in worths]
+        return _useful(list(zip(candidates, ranks, strict=True)))
+
+    least = numbers(at(np.inf)) * BYTES / 1e6
+    if least > size:
         raise CompressError(
-            f"--size {size:g}: with rank 1 in every InnerProduct the weights still take {numbers(least) * BYTES / 1e6:.2f} MB in "
-            "FP16. Ask for more, or leave channels out with --channels, or split convolutions with --rank."
+            f"--size {size:g}: with rank 1 in every InnerProduct the weights still take {least:.4g} MB in FP16. Ask for more, or "
+            "leave channels out with --channels, or split convolutions with --rank."
         )
-    low, high, chosen = 0.0, 1.0, least
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        tried = _ranks(candidates, middle)
-        if numbers(tried) <= goal:
-            low, chosen = middle, tried
-        else:
-            high = middle
-    return chosen
+    first = bisect_left(range(len(levels)), True, key=lambda index: numbers(at(levels[index])) <= goal)
+    return at(levels[first])
 
 
 def _candidates(model: Model, named: Mapping[str, int]) -> list[Factors]:
@@ -72,6 +75,6 @@ def _candidates(model: Model, named: Mapping[str, int]) -> list[Factors]:
     return [factors_of(model, layer) for layer in layers if not why_not(model, layer)]
 
 
-def _ranks(candidates: Sequence[Factors], energy: float) -> list[tuple[Factors, int]]:
-    ranks = [(factors, factors.rank_for(energy)) for factors in candidates]
+def _useful(ranks: Sequence[tuple[Factors, int]]) -> list[tuple[Factors, int]]:
+    """Leave out the layers that would not become smaller."""
     return [(factors, rank) for factors, rank in ranks if rank <= factors.largest_useful]

@@ -37,7 +37,7 @@ def prune(model: Model, channels: Channels, shares: Mapping[str, Share], norm: N
     gone = np.zeros(len(channels.groups), bool)
     left_alone: dict[str, str] = {}
     for pattern, share in shares.items():
-        names = [name for name in _with_filters(model) if fnmatchcase(name, pattern)]
+        names = [name for name in channels.makers() if fnmatchcase(name, pattern)]
         if not names:
             names = [model.layer(pattern, "--channels").name]
         for name in names:
@@ -54,11 +54,6 @@ def prune(model: Model, channels: Channels, shares: Mapping[str, Share], norm: N
         if not stays[made].all():
             stayed[name] = (int(stays[made].sum()), len(made))
     return Pruned(stayed, left_alone)
-
-
-def _with_filters(model: Model) -> list[str]:
-    kinds = ("Convolution", "Deconvolution", "InnerProduct", "ConvolutionDepthwise", "DepthwiseConvolution")
-    return [layer.name for layer in model.layers() if layer.type in kinds]
 
 
 def _choose(channels: Channels, name: str, share: Share, importance: npt.NDArray[np.float64], gone: Kept) -> None:

@@ -14,7 +14,10 @@ from .steps import Found, Stays, only, weights_of
 
 
 def convolution(channels: Channels, node: Node, bottoms: Sequence[Found]) -> Found:
-    """Read the channels and make new ones; a depthwise convolution keeps them. Deconvolution has the axes of its filters exchanged."""
+    """Read the channels and make new ones; a depthwise convolution keeps them.
+
+    The filters of a Deconvolution have their axes exchanged.
+    """
     layer, p = node.layer, node.layer.convolution_param
     numbers = only(bottoms)
     blobs = weights_of(channels, layer)

@@ -1,4 +1,4 @@
-"""Fuzzes caffe_io, lmdb_build and the sources of inference with damaged files of every kind that they read.
+"""Fuzzes caffe_io, lmdb_build, myriad and the sources of inference with damaged files of every kind that they read.
 
     python -m tools.fuzz [--count 100000] [--seed 0]
 
@@ -40,6 +40,7 @@ from common.errors import MokaError
 
 from . import fuzz_inputs as inputs
 from . import fuzz_lmdb_build, fuzz_sources
+from .blobs import damage as blobs
 
 # On a disk, every database would wait for the disk at its end.
 _IN_MEMORY = Path("/dev/shm")
@@ -187,6 +188,7 @@ def kinds() -> dict[str, tuple[_Make, Callable[[Path], object]]]:
         "LMDB, pages": (lambda chance: inputs.damaged_pages(database, chance), _read_damaged_pages),
         **fuzz_lmdb_build.kinds(),
         **fuzz_sources.kinds(),
+        **blobs.kinds(),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import struct
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from caffe_io.datum import array_to_datum
 from caffe_io.hdf5 import write_hdf5_state, write_hdf5_weights
 from common.places import ROOT
 
+_WHOLE_NUMBERS = (0, 1, 2, 3, 5, 8, 38, 64, 255, 0x7FFF, 0x4321, 2**16, 2**20, 2**31 - 1, 2**31, 2**32 - 1, 0x7F83FF19)
 _SIZES = (0, 1, 3, 10**6, 10**12, 2**31 - 1, 2**62, -1, -(2**63))
 _WORDS = (
     "layer layers name type bottom top input input_dim input_shape dim shape param include exclude phase TRAIN TEST stage "
@@ -228,6 +230,26 @@ _CHANGES: tuple[_Change, ...] = (_flip, _flip, _set, _set, _cut, _insert, _repea
 def cut_short(valid: bytes, chance: random.Random) -> bytes:
     """Return the beginning of a file."""
     return valid[: chance.randrange(len(valid) + 1)]
+
+
+def damaged_words(valid: list[bytes], chance: random.Random, part: tuple[int, int | None]) -> bytes:
+    """Return a file with other words of 4 bytes among the bytes of `part`, so that most of it is still in order."""
+    data = bytearray(chance.choice(valid))
+    begin, end = part
+    words = range(begin, (len(data) if end is None else end) - 3, 4)
+    for _ in range(chance.choice((1, 1, 1, 2, 4, 16))):
+        at, other = chance.choice(words), chance.choice(words)
+        (word,) = struct.unpack_from("<I", data, at)
+        kind = chance.randrange(4)
+        if kind == 0:
+            struct.pack_into("<I", data, at, chance.choice(_WHOLE_NUMBERS))
+        elif kind == 1:
+            struct.pack_into("<I", data, at, (word + chance.choice((-64, -4, -1, 1, 4, 64))) % (1 << 32))
+        else:
+            data[at : at + 4] = data[other : other + 4]
+        if kind == 2:
+            struct.pack_into("<I", data, other, word)
+    return bytes(data)
 
 
 def damaged_pages(valid: bytes, chance: random.Random) -> bytes:

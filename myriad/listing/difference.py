@@ -58,8 +58,8 @@ def _said(stage: Stage) -> str:
 
 
 def _header(old: Blob, new: Blob) -> Iterator[str]:
-    # Sizes and places of the file's parts say nothing of their own.
-    places = {"bytes", "inputs_at", "outputs_at", "stages_at", "constants_at", "inputs", "outputs"}
+    # What follows from the rest.
+    places = {"bytes", "inputs_at", "outputs_at", "stages_at", "constants_at", "inputs", "outputs", "stages"}
     before, after = (asdict(blob.header) for blob in (old, new))
     for name, value in before.items():
         if name not in places and after[name] != value:

@@ -69,7 +69,7 @@ def _entry(what: str, entry: Entry) -> list[str]:
     shape = entry.shape
     return [
         what,
-        entry.name,
+        words.name(entry.name),
         shape.element,
         shape.letters,
         words.shape(shape),

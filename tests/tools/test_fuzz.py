@@ -52,6 +52,7 @@ def test_the_undamaged_files_are_valid(kind: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(fuzz_inputs, "damaged", lambda valid, chance: valid[chance.randrange(len(valid))])
     monkeypatch.setattr(fuzz_inputs, "damaged_text", lambda valid, chance: valid[chance.randrange(len(valid))])
     monkeypatch.setattr(fuzz_inputs, "with_other_sizes", lambda message, chance: message.SerializeToString())
+    monkeypatch.setattr(fuzz_inputs, "damaged_words", lambda valid, chance, part: valid[chance.randrange(len(valid))])
     for name in ("cut_short", "damaged_pages"):
         monkeypatch.setattr(fuzz_inputs, name, lambda valid, chance: valid)
     make, read = fuzz.kinds()[kind]

@@ -1,0 +1,1 @@
+"""Myriad X blobs without the compiler: written from a description, and damaged for the fuzzer."""

@@ -38,9 +38,8 @@ from caffe_io.weights import read_solverstate, read_weights
 from common.commands import LOGGER, Parser, run
 from common.errors import MokaError
 
+from . import fuzz_blobs, fuzz_lmdb_build, fuzz_sources
 from . import fuzz_inputs as inputs
-from . import fuzz_lmdb_build, fuzz_sources
-from .blobs import damage as blobs
 
 # On a disk, every database would wait for the disk at its end.
 _IN_MEMORY = Path("/dev/shm")
@@ -188,7 +187,7 @@ def kinds() -> dict[str, tuple[_Make, Callable[[Path], object]]]:
         "LMDB, pages": (lambda chance: inputs.damaged_pages(database, chance), _read_damaged_pages),
         **fuzz_lmdb_build.kinds(),
         **fuzz_sources.kinds(),
-        **blobs.kinds(),
+        **fuzz_blobs.kinds(),
     }
 
 

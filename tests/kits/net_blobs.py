@@ -6,7 +6,7 @@ from pathlib import Path
 
 from myriad import Blob, read_blob
 from myriad.stage import Stage
-from tools.blobs.writer import Record, Tensor, blob
+from tools.fuzz_blobs.writer import Record, Tensor, blob
 
 
 def read_bytes(folder: Path, content: bytes, name: str = "net") -> Blob:

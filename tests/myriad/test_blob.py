@@ -13,8 +13,8 @@ from myriad import BlobError
 from myriad.data import Place
 from myriad.stage import MOST_STAGES
 from myriad.unit import Job
-from tools.blobs.samples import arithmetic, network
-from tools.blobs.writer import Record, Tensor, blob, job
+from tools.fuzz_blobs.samples import arithmetic, network
+from tools.fuzz_blobs.writer import Record, Tensor, blob, job
 
 MAP = Tensor((1, 8, 4, 4))
 BORDER = struct.pack("<I", 0x7F83FF19)

@@ -8,7 +8,7 @@ import pytest
 from kits.net_blobs import read_records
 from myriad.data import Place
 from myriad.work import multiply_adds
-from tools.blobs.writer import Record, Tensor, job
+from tools.fuzz_blobs.writer import Record, Tensor, job
 
 MAP = Tensor((1, 3, 8, 8))
 WIDE = Tensor((2, 8, 4, 4))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from kits.net_blobs import read_bytes, read_records
 from myriad.listing import as_json
-from tools.blobs.samples import arithmetic, network
-from tools.blobs.writer import Record, Tensor, blob
+from tools.fuzz_blobs.samples import arithmetic, network
+from tools.fuzz_blobs.writer import Record, Tensor, blob
 
 
 def test_a_network(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from kits.net_blobs import read_bytes
 from myriad.data import Place
 from myriad.listing.difference import difference
-from tools.blobs.samples import network, weights
-from tools.blobs.writer import Record, Tensor, blob
+from tools.fuzz_blobs.samples import network, weights
+from tools.fuzz_blobs.writer import Record, Tensor, blob
 
 ENTRY = Tensor((1, 8, 4, 4), Place.INPUT)
 MAP = Tensor((1, 8, 4, 4), Place.BSS)

@@ -11,8 +11,8 @@ from kits.net_blobs import read_bytes
 from myriad import BlobError
 from myriad.data import Place
 from myriad.listing import memory, svg
-from tools.blobs.samples import network
-from tools.blobs.writer import Record, Tensor, blob
+from tools.fuzz_blobs.samples import network
+from tools.fuzz_blobs.writer import Record, Tensor, blob
 
 SOURCE = Tensor((1, 8, 4, 4), Place.INPUT)
 COPY = 19

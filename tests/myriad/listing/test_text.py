@@ -5,8 +5,8 @@ from pathlib import Path
 
 from kits.net_blobs import read_bytes, read_records
 from myriad.listing import text, words
-from tools.blobs.samples import arithmetic, network
-from tools.blobs.writer import Record, Tensor, blob
+from tools.fuzz_blobs.samples import arithmetic, network
+from tools.fuzz_blobs.writer import Record, Tensor, blob
 
 
 def test_the_whole_text(tmp_path: Path) -> None:

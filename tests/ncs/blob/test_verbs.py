@@ -15,7 +15,7 @@ from common.files import OutputExists
 from common.places import ROOT
 from myriad import BlobError
 from ncs.__main__ import ROOM
-from tools.blobs.samples import arithmetic, network
+from tools.fuzz_blobs.samples import arithmetic, network
 
 
 @pytest.fixture

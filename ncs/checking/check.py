@@ -16,7 +16,7 @@ from myriad.execution import Machine
 from ..errors import CompilerError
 from .difference import difference
 from .dump import read_dump
-from .held import Held, held_results, output_layers
+from .held import Held, held_results, output_layers, output_of
 from .inputs import Feed, drawn_feeds
 from .ir import read_ir
 from .pieces import Parting, Pieces
@@ -83,7 +83,7 @@ def check_blob(xml: Path, blob_file: Path, dump: Path) -> Check:
             alive.update(layer for layer, found in held.items() if found.values.any())
             outcome = Machine(blob).run(feed)
             chip = max(
-                chip, *(difference(outcome.outputs[name], held[layer].values) for name, layer in outputs.items())
+                chip, *(difference(output_of(outcome, name), held[layer].values) for name, layer in outputs.items())
             )
             overflows.update((names.of(found.stage).layer or str(found.stage), None) for found in outcome.overflows)
     except BlobError as error:

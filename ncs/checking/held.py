@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from myriad import Blob
+from myriad import Blob, BlobError
 from myriad.data import Data, Place
-from myriad.execution import Machine
+from myriad.execution import Machine, Outcome
 from myriad.execution.memory import Memory
 from myriad.stage import Stage
 
@@ -82,5 +82,13 @@ def held_results(blob: Blob, names: Names, model: Model, feed: Feed) -> Mapping[
     outcome = Machine(blob, wide=True).run(feed, watch)
     last = names.of(blob.stages[-1]).stage
     for output, layer in output_layers(model).items():
-        held.setdefault(layer, Held(outcome.outputs[output], last, layer))
+        held.setdefault(layer, Held(output_of(outcome, output), last, layer))
     return held
+
+
+def output_of(outcome: Outcome, name: str) -> NDArray[np.float32]:
+    """Return an output of the blob. The compiler numbers those of an operation with two results."""
+    for found in (name, f"{name}.0"):
+        if found in outcome.outputs:
+            return outcome.outputs[found]
+    raise BlobError(f"has no output {name}, only {', '.join(outcome.outputs)}.")

@@ -15,16 +15,13 @@ from numpy.typing import NDArray
 from .difference import difference
 from .held import Held, layer_results
 from .inputs import Feed
+from .rounding import rounded_otherwise
 
 if TYPE_CHECKING:
     from openvino import Model
 
-FOLDED = 2.0**-11
-"""The compiler multiplies constants with one another and rounds the products to FP16: what that changes of one."""
-SUBNORMAL = 2.0**-14
-"""The compiler makes 0 or +-2^-14 of smaller weights."""
-MARGIN = 4.0
-_SEED = 2
+MARGIN = 2.0
+"""How many times as much as one rounding of the constants may differ."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Pieces:
         if max(apart.values()) <= bound:
             return max(apart.values()), []
         if self._disturbed is None:
-            self._disturbed = _Cut(_disturbed(self._model), self.layers)
+            self._disturbed = _Cut(rounded_otherwise(self._model), self.layers)
         rounded = self._disturbed.compute(feed, inputs)
         partings = []
         for layer in self.layers:
@@ -105,25 +102,3 @@ class _Cut:
         ]
         answer = self._compiled(shaped)
         return {layer: np.array(answer[number]) for number, layer in enumerate(self._layers)}
-
-
-def _disturbed(model: Model) -> Model:
-    """Change each constant as rounding may: by half a unit of FP16, and small ones to 0 or +-2^-14."""
-    import openvino.opset1 as op
-
-    clone = model.clone()
-    random = np.random.default_rng(_SEED)
-    for node in clone.get_ordered_ops():
-        if node.get_type_name() != "Constant" or not node.get_element_type().is_real():
-            continue
-        readers = list(node.output(0).get_target_inputs())
-        if any(reader.get_node().get_type_name() == "Power" for reader in readers):
-            continue
-        values = node.data.astype(np.float32)
-        changed = values * (1 + FOLDED * random.uniform(-1, 1, values.shape).astype(np.float32))
-        flushed = np.where(np.abs(values) < SUBNORMAL / 2, 0, np.sign(values) * SUBNORMAL)
-        other = op.constant(np.where(np.abs(values) < SUBNORMAL, flushed, changed).astype(np.float32))
-        same_type = op.convert(other, node.get_element_type()).output(0)
-        for reader in readers:
-            reader.replace_source_output(same_type)
-    return clone

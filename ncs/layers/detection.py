@@ -22,6 +22,8 @@ _MAKE_POSITIVE = ("Softmax", "Sigmoid")
 _REARRANGE = ("Reshape", "Transpose")
 # OpenVINO 2021.4.2 adds eps to the norm of a picture, and not to its square. Below this it makes no difference.
 _LARGEST_EPS = 1e-6
+# The MYRIAD compiler writes 0 for a smaller one, and a pixel of zeros would then be 0 / 0. Caffe's default is 1e-10.
+_SMALLEST_EPS = 1e-8
 _CUT = "Cut the net before it: with --cut {}, this machine chooses the boxes."
 
 
@@ -53,7 +55,7 @@ def normalize(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     factor = layer.weight(0, *(() if param.channel_shared else (dims[1],)))
     axes = list(range(1, len(dims))) if param.across_spatial else [1]
     if param.eps <= _LARGEST_EPS:
-        top = op.normalize_l2(inputs[0], integers(axes), param.eps, "add")
+        top = op.normalize_l2(inputs[0], integers(axes), max(param.eps, _SMALLEST_EPS), "add")
     else:
         squares = op.reduce_sum(op.multiply(inputs[0], inputs[0]), integers(axes), True)
         top = op.divide(inputs[0], op.sqrt(op.add(squares, constant(param.eps))))

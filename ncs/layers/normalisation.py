@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import openvino.opset1 as op
 from openvino import Output
 
@@ -12,6 +14,8 @@ from .layer import TrainedLayer, axis_of, constant, integers, shape
 
 # FP16 has hardly any smaller number, and 0 / 0 must stay 0, as in Caffe.
 _LEAST_EPS = 2**-23
+# The MYRIAD compiler makes 0 or 2^-14 of a smaller alpha, because it stores it in FP16 without subnormal numbers.
+_LEAST_ALPHA = 2.0**-14
 
 
 def lrn(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
@@ -27,11 +31,20 @@ def lrn(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
         return [_within_channel(param, inputs[0])]
     if param.k <= 0:
         raise layer.error(f"k is {param.k:g}; expected a number above 0.")
+    return [across_channels(inputs[0], param.local_size, param.alpha, param.beta, param.k)]
+
+
+def across_channels(x: Output, size: int, alpha: float, beta: float, k: float) -> Output:
+    """Compute x / (k + alpha / size * sum of the squares of `size` channels)^beta."""
     # OpenVINO's CPU plugin truncates k to a whole number, so k is factored out and never passed to it.
-    top = op.lrn(inputs[0], integers([1]), param.alpha / param.k, param.beta, 1.0, param.local_size)
-    if param.k != 1:
-        top = op.multiply(top, constant(param.k**-param.beta))
-    return [top.output(0)]
+    alpha, factor = alpha / k, k**-beta
+    if 0 < alpha < _LEAST_ALPHA:
+        # The squares of smaller numbers, times a larger alpha. A power of two is exact.
+        smaller = 2.0 ** -math.ceil(math.log2(_LEAST_ALPHA / alpha) / 2)
+        x = op.multiply(x, constant(smaller)).output(0)
+        alpha, factor = alpha / smaller**2, factor / smaller
+    top = op.lrn(x, integers([1]), alpha, beta, 1.0, size)
+    return (top if factor == 1 else op.multiply(top, constant(factor))).output(0)
 
 
 def _within_channel(param: LRNParameter, x: Output) -> Output:

@@ -7,6 +7,7 @@ import openvino.opset1 as op
 from openvino import Output
 
 from ..layers.layer import constant, integers, shape
+from ..layers.normalisation import across_channels
 from .activation import absolute
 from .operation import Operation, made
 
@@ -64,8 +65,7 @@ def lrn(operation: Operation, inputs: list[Output]) -> list[Output]:
     bias, beta = float(found["bias"]), float(found["beta"])
     if axes != [1] or bias <= 0:
         raise operation.error(f"axes {axes} and bias {bias:g}; expected axis 1 and a bias above 0.")
-    top = op.lrn(inputs[0], integers([1]), float(found["alpha"]) / bias, beta, 1.0, int(found["size"]))
-    return [top.output(0) if bias == 1 else op.multiply(top, constant(bias**-beta)).output(0)]
+    return [across_channels(inputs[0], int(found["size"]), float(found["alpha"]), beta, bias)]
 
 
 def reduction(operation: Operation, inputs: list[Output]) -> list[Output]:

@@ -92,7 +92,11 @@ def judged(hunter: Hunter, drawn: RandomNet) -> tuple[str, str]:
     except MokaError as error:
         words = " ".join(str(error).split())
         return ("PARTS" if "made something else" in words else "refused"), words
-    return ("unchecked", found.not_checked) if found.not_checked else ("agrees", f"{found.wide:.0e} in {found.layers} layers, {found.zero} zero")
+    return (
+        ("unchecked", found.not_checked)
+        if found.not_checked
+        else ("agrees", f"{found.wide:.0e} in {found.layers} layers, {found.zero} zero")
+    )
 
 
 def keep(drawn: RandomNet, failures: Path, words: str) -> None:

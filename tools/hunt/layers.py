@@ -28,7 +28,7 @@ class Draw:
         return str(choices[int(self.random.integers(len(choices)))])
 
     def whole(self, least: int, most: int) -> int:
-        return int(self.random.integers(least, most + 1))
+        return int(self.random.integers(least, max(least, most) + 1))
 
     def real(self, least: float, most: float) -> float:
         return round(float(self.random.uniform(least, most)), 3)
@@ -351,7 +351,7 @@ LAYERS: dict[str, Callable[[Draw], Proposal]] = {
     "LRN": _lrn,
     "MVN": _mvn,
     "Mish": _plain(),
-    "NormL2": _plain(rank=4),
+    "NormL2": _plain(rank=2),
     "Normalize": _normalize,
     "PReLU": _plain(
         lambda d: f"prelu_param {{ channel_shared: {d.pick('true', 'false')} filler {{ type: 'gaussian' std: 0.5 }} }}"

@@ -96,8 +96,8 @@ def _built(text: list[str], seed: int) -> _Grown | None:
         net = Net(param, TEST, seed=seed)
         weights = net.weights()
         _statistics(param, weights, seed)
-        for layer in net.layers:
-            for blob, values in zip(layer.blobs, weights.get(layer.name, ()), strict=False):
+        for made in net.layers:
+            for blob, values in zip(made.blobs, weights.get(made.name, ()), strict=False):
                 blob.data.copy_(torch.from_numpy(values))
         random = np.random.default_rng([8, seed])
         feed = {

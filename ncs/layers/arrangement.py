@@ -122,6 +122,8 @@ def tile(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
     dims = shape(inputs[0])
     if param.tiles < 1:
         raise layer.error(f"tiles is {param.tiles}; expected at least 1.")
+    if param.tiles == 1:
+        return inputs
     repeats = [1] * len(dims)
     repeats[axis_of(layer, param.axis, len(dims))] = param.tiles
     return [op.tile(inputs[0], integers(repeats)).output(0)]

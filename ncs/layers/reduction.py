@@ -56,7 +56,9 @@ def arg_max(layer: TrainedLayer, inputs: list[Output]) -> list[Output]:
 def _greatest(x: Output, count: int, axis: int) -> tuple[Output, Output]:
     """The greatest numbers and their indices, as floats."""
     best = op.topk(x, integers(count), axis, "max", "value")
-    return best.output(0), op.convert(best.output(1), "f32").output(0)
+    # A node of its own: the MYRIAD compiler calls an output of an operation with two results NAME.0.
+    values = op.multiply(best.output(0), constant(1.0)).output(0)
+    return values, op.convert(best.output(1), "f32").output(0)
 
 
 def _last_greatest(x: Output, axis: int) -> tuple[Output, Output]:

@@ -2,5 +2,6 @@
 
     python -m tools.hunt --count 2000 --seed 0
 
-layers.py draws the settings of a layer, nets.py lets a net grow from them, and __main__.py compiles and compares.
+layers.py draws the settings of a layer; windows.py and arrangement.py draw some of them. nets.py lets a net grow from layers, and
+__main__.py compiles and compares.
 """

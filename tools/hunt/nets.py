@@ -13,7 +13,8 @@ from caffe_io.caffe_pb2 import TEST, NetParameter
 from common.errors import MokaError
 from training.nets.net import Net
 
-from .layers import LAYERS, OFTEN, Draw, NoPlace
+from .draw import Draw, NoPlace
+from .layers import LAYERS, OFTEN
 
 LEAST, MOST = 2, 6
 _TRIES = 60

@@ -3,5 +3,5 @@
     python -m tools.hunt --count 2000 --seed 0
 
 layers.py draws the settings of a layer; windows.py and arrangement.py draw some of them. nets.py lets a net grow from layers, and
-__main__.py compiles and compares.
+hunter.py compiles and compares.
 """

@@ -51,6 +51,10 @@ def _top(layer: TrainedLayer, bottom: Output, group: int, transposed: bool) -> O
     if transposed and 1 < group < channels:
         # The MYRIAD compiler of 2021.4.2 never ends on groups of several inputs.
         weights, group = _without_groups(weights, group), 1
+    dilation = window.dilation
+    if transposed and dilation != (1, 1):
+        # The MYRIAD compiler of 2021.4.2 drops the dilation of a transposed convolution.
+        weights, dilation = _with_gaps(weights, dilation), (1, 1)
     if group > 1:
         weights = weights.reshape(group, rows // group, *weights.shape[1:])
     top = _OPERATIONS[transposed, group > 1](
@@ -60,11 +64,20 @@ def _top(layer: TrainedLayer, bottom: Output, group: int, transposed: bool) -> O
         pads_begin=list(window.pad),
         # Caffe fills a bottom that is a little too small with zeros at its end.
         pads_end=[pad + lack for pad, lack in zip(window.pad, missing, strict=True)],
-        dilations=list(window.dilation),
+        dilations=list(dilation),
     )
     if param.bias_term:
         top = op.add(top, per_channel(layer.weight(1, outputs), 4))
     return top.output(0)
+
+
+def _with_gaps(weights: Array, dilation: tuple[int, int]) -> Array:
+    """Write a dilated kernel as a larger one with zeros between its weights."""
+    *channels, height, width = weights.shape
+    (down, across) = dilation
+    larger = np.zeros((*channels, (height - 1) * down + 1, (width - 1) * across + 1), np.float32)
+    larger[..., ::down, ::across] = weights
+    return larger
 
 
 def _without_groups(weights: Array, group: int) -> Array:

@@ -31,6 +31,17 @@ def pixels(shape: Sequence[int] = (1, 3, 9, 8), seed: int = 0) -> NDArray[np.uin
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
+def smooth_pictures(count: int, channels: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Bytes that hang together as those of photographs do: waves of several lengths, and noise."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    pictures = np.empty((count, channels, height, width), np.uint8)
+    for picture in pictures.reshape(-1, height, width):
+        waves = sum(np.sin(2 * np.pi * (rng.normal() * 3 * x + rng.normal() * 3 * y + rng.random())) for _ in range(4))
+        picture[:] = np.clip(128 + 40 * waves + rng.normal(0, 10, (height, width)), 0, 255)
+    return pictures
+
+
 def values(*shape: int, seed: int = 1) -> Floats:
     """Random normal numbers: weights."""
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)

@@ -24,7 +24,7 @@ from caffe_io.prototxt import read_net, to_text
 from caffe_io.weights import write_weights
 from common.places import ROOT
 from kits.commands import inside
-from kits.ncs import Floats, net_of, run_model, subtract, values
+from kits.ncs import Floats, net_of, run_model, smooth_pictures, subtract, values
 from kits.oracle import Worker, caffe, movidius
 from ncs.__main__ import ROOM
 
@@ -54,17 +54,6 @@ class Trained:
     @property
     def weights(self) -> Path:
         return self.folder / f"models/{self.name}/{self.name}_iter_1.caffemodel"
-
-
-def smooth_pictures(count: int, channels: int, height: int, width: int) -> NDArray[np.uint8]:
-    """Bytes that hang together as those of photographs do: waves of several lengths, and noise."""
-    rng = np.random.default_rng(5)
-    y, x = np.mgrid[0:height, 0:width] / max(height, width)
-    pictures = np.empty((count, channels, height, width), np.uint8)
-    for picture in pictures.reshape(-1, height, width):
-        waves = sum(np.sin(2 * np.pi * (rng.normal() * 3 * x + rng.normal() * 3 * y + rng.random())) for _ in range(4))
-        picture[:] = np.clip(128 + 40 * waves + rng.normal(0, 10, (height, width)), 0, 255)
-    return pictures
 
 
 def random_weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, list[Floats]]:

@@ -80,7 +80,8 @@ def openvino_engine(
     from .agreement import check_agreement
     from .records import read_looks
 
-    if not ir.exists():
+    # A stick, and what computes in its place, need no IR.
+    if not (ir.exists() or ir.with_suffix(".json").exists()):
         raise EngineError(f"{ir}: not there. Compile the net first: ./compile2Movidius.sh")
     card = _model_card(ir)
     if card.path.exists():

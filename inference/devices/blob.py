@@ -106,7 +106,9 @@ def _open(card: ModelCard) -> Machine:
         )
     card.check_file(card.blob_path)
     blob = read_blob(card.blob_path)
-    inputs = {entry.name: [entry.shape.dim(letter) for letter in "NCHW"] for entry in blob.inputs}
+    # An entry of a blob for several pictures shows one.
+    batch = max(1, blob.header.batch)
+    inputs = {entry.name: [entry.shape.dim("N") * batch, *map(entry.shape.dim, "CHW")] for entry in blob.inputs}
     outputs = [entry.name for entry in blob.outputs]
     wanted = card.device_blobs
     if inputs != {card.input.blob: card.input.shape} or not set(wanted) <= set(outputs):

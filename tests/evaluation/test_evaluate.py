@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -29,6 +30,7 @@ from evaluation.classifier import Classifier, read_classifier, read_outputs
 from evaluation.engines import ENGINES, PYCAFFE_WORKER
 from evaluation.errors import EngineError, EvaluationError
 from evaluation.predictions import read_predictions
+from kits.inference import card_of, colour_blob, write_card
 from kits.training import make_lmdb, small_solver
 from kits.training_commands import command, leftovers
 from ncs.inputs.training import Transform
@@ -174,6 +176,36 @@ def test_the_openvino_engine_feeds_the_centre_of_raw_records(folder: Path, tmp_p
     ((several, found),) = ENGINES["openvino"](classifier_of(folder), Path(), Path(), brightness_ir(tmp_path, batch=4))
     np.testing.assert_allclose(several, probabilities, atol=1e-6)
     np.testing.assert_array_equal(found, labels)
+
+
+def test_the_blob_is_measured_without_a_stick_and_without_its_ir(folder: Path, tmp_path: Path) -> None:
+    """It answers with the softmax of the means of the channels, times the scale of training. Its mean changes nothing."""
+    content = colour_blob(20, 20, scale=0.02)
+    (tmp_path / "Small.blob").write_bytes(content)
+    given = {"blob": "data", "shape": [1, 3, 20, 20], "layout": "NCHW", "precision": "U8", "scale": [0.02] * 3}
+    entry = {"file": "Small.blob", "sha256": hashlib.sha256(content).hexdigest()}
+    mean = {"inside": True, "kind": "values", "sha256": None, "channel_means": [120] * 3}
+    write_card(tmp_path, card_of("Small", input=given, mean=mean, blob=entry))
+    words = ["--net", "Small", "--ir", tmp_path / "Small.xml", "--out", tmp_path]
+    done = command("evaluate", *words, "--device", "blob", folder=folder, room=ROOM)
+    assert done.code == 0, done.err
+    assert "computed by blob" in done.out
+    pictures, labels = records(folder)
+    scores = pictures[:, :, 2:22, 2:22].reshape(21, 3, -1).mean(2) * 0.02
+    report = json.loads((tmp_path / "Small_iter_100_test_blob.json").read_text())
+    assert report["engine"] == "blob"
+    assert report["tasks"]["age"]["correct"] == int((scores.argmax(1) == labels).sum())
+    found = read_predictions(tmp_path / "Small_iter_100_test_blob_predictions.npz").probabilities
+    powers = np.exp(scores - scores.max(1, keepdims=True))
+    np.testing.assert_allclose(found, powers / powers.sum(1, keepdims=True), atol=4e-3)
+    assert (found == found.astype(np.float16)).all()
+    for more, code, said in (
+        (["--engine", "torch", "--device", "BLOB"], 2, "--device BLOB: is for --engine openvino"),
+        (["--device", "TPU"], 2, "invalid choice: 'TPU'"),
+        (["--device", "CPU"], 1, "Small.xml: cannot be read (No such file or directory)"),
+    ):
+        done = command("evaluate", *words, *more, folder=folder, room=ROOM)
+        assert (done.code, said in done.err) == (code, True), done.err
 
 
 def lmdb_of(source: str) -> DataParameter:

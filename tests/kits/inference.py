@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,30 @@ def write_network(folder: Path, card: dict[str, Any], weights: dict[str, NDArray
         results.append(op.result(probabilities, name=f"{blob}/result"))
     xml = folder / card["ir"]["xml"]
     ov.serialize(ov.Model(results, [data], card["name"]), xml, xml.with_suffix(".bin"), version="IR_V10")
+
+
+def colour_blob(
+    height: int = 24, width: int = 20, scale: float = 1 / 16, power: float = 1, softmax: int = 3, bss: int = 4096
+) -> bytes:
+    """The same network as a Myriad X blob: the mean of each channel times `scale`, to a power, and a softmax.
+
+    `softmax` is the number of its last stage's type.
+    """
+    from myriad.data import Place
+    from tools.fuzz_blobs.writer import Record, Tensor, blob
+
+    picture = Tensor((1, 3, height, width), Place.INPUT, element="U8")
+    numbers = Tensor((1, 3, height, width))
+    axes = Tensor((2,), Place.CONSTANT, 0, "C", "S32")
+    means, powers = Tensor((1, 3), Place.CMX, 0, "NC"), Tensor((1, 3), Place.CMX, 64, "NC")
+    answer = Tensor((1, 3), Place.OUTPUT, 0, "NC")
+    records = [
+        Record(111, [picture, numbers], struct.pack("<ffii", 1, 0, 0, 1), 4),
+        Record(114, [numbers, means, axes], struct.pack("<i", 0), 4),
+        Record(26, [means, powers], struct.pack("<fff", 0, scale, power), 2),
+        Record(softmax, [powers, answer], struct.pack("<i", 0), 4),
+    ]
+    return blob([("data", picture)], [("prob", answer)], records, struct.pack("<ii", 0, 1), bss=bss)
 
 
 def write_graph(folder: Path, *cards: dict[str, Any]) -> Path:

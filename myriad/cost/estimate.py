@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ..blob import Blob
 from ..stage import Stage
-from .constants import CLOCK, FITTED, SHAVES, SOFTWARE_MULTIPLY_ADDS, USB3, Constants
+from .constants import CLOCK, FITTED, MOST_INFERENCES, SHAVES, SOFTWARE_MULTIPLY_ADDS, USB3, Constants
 from .effort import Effort, Trust, effort
 
 MOST_SLICES = 20
@@ -68,12 +68,12 @@ class Cost:
     @property
     def rate(self) -> float:
         """Inferences/s, one at a time. With a batch, each counts as one."""
-        return 1 / max(self.latency, self.transfer, 1e-9)
+        return 1 / max(self.latency, self.transfer, 1 / MOST_INFERENCES)
 
     @property
     def rate_of_two(self) -> float:
         """Inferences/s, two at a time."""
-        return 1 / max(self.latency_of_two / 2, self.transfer, 1e-9)
+        return 1 / max(self.latency_of_two / 2, self.transfer, 1 / MOST_INFERENCES)
 
     @property
     def two_fit(self) -> bool:

@@ -38,11 +38,14 @@ def main(argv: Sequence[str]) -> None:
     nets = published.read()
     found = fit([net for net in nets if not net.left_out])
     _print(found)
-    text = page.between(page.PAGE.read_text(), "published", "\n".join(page.published_table(nets, found)))
+    tables = {"published": page.published_table(nets, found)}
     if options.zoo:
         from .zoo import costs
 
-        text = page.between(text, "zoo", "\n".join(page.zoo_table(costs())))
+        tables["zoo"] = page.zoo_table(costs())
+    text = page.PAGE.read_text()
+    for mark, lines in tables.items():
+        text = page.between(text, mark, "\n".join(lines))
     with atomic_file(page.PAGE, force=True) as temporary:
         temporary.write_text(text)
 

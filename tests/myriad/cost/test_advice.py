@@ -18,7 +18,7 @@ NCS2, OAK = CHIPS
 
 @pytest.mark.parametrize(("shaves", "on_stick", "on_camera"), [(4, 2, 2), (6, 2, 2), (8, 2, 1), (13, 1, 1), (16, 1, 0)])
 def test_how_many_inferences_fit(shaves: int, on_stick: int, on_camera: int) -> None:
-    cost = estimate(blob_of(convolution(64, 64, 14, 3), shaves=shaves))
+    cost = estimate(blob_of(convolution(64, 256, 56, 3), shaves=shaves))
     assert (NCS2.inferences(cost), OAK.inferences(cost)) == (on_stick, on_camera)
     assert (cost.rate_of_two > cost.rate) and (cost.two_fit == (on_stick == 2))
 
@@ -41,7 +41,7 @@ def test_text_says_how_sure_it_is_and_what_it_lacks() -> None:
 
 
 def test_json_has_all_stages() -> None:
-    cost = estimate(blob_of(convolution(64, 64, 14, 3), software("Sum", 1, 8, 14, 14)))
+    cost = estimate(blob_of(convolution(64, 256, 56, 3), software("Sum", 1, 8, 14, 14)))
     found = json.loads(json.dumps(text.as_json(cost)))
     assert sum(stage["ms"] for stage in found["stages"]) == pytest.approx(found["latency_ms"])
     assert found["per_second"] == pytest.approx(1e3 / found["latency_ms"])

@@ -8,7 +8,7 @@ import pytest
 
 from kits.made_blobs import NUMBERS, blob_of, convolution, datum, software
 from myriad.cost import FITTED, effort, estimate
-from myriad.cost.constants import CLOCK
+from myriad.cost.constants import CLOCK, MOST_INFERENCES
 from myriad.cost.effort import HARD, SEEN, UNKNOWN, Trust
 from myriad.kinds import KINDS, UNIT
 from myriad.stage import Stage
@@ -51,6 +51,12 @@ def test_the_whole_is_the_sum_of_the_stages() -> None:
     for stage in cost.stages:
         assert stage.seconds == stage.unit + max(stage.memory, stage.shaves) + stage.start
     assert cost.latency <= cost.latency_of_two < 2 * cost.latency
+
+
+def test_what_comes_with_an_inference_limits_the_rate() -> None:
+    cost = estimate(blob_of(convolution(8, 8, 4, 1)))
+    assert cost.latency < 1e-3
+    assert cost.rate == cost.rate_of_two == MOST_INFERENCES
 
 
 def test_a_batch_runs_one_after_another() -> None:

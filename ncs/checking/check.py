@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,8 @@ class Check:
 
     `wide` is the largest difference between a layer of the blob and of the IR, with all numbers in float32. `chip` is how much
     FP16 changes an output. Both are parts of the largest number. `inputs` counts what they were compared on, `layers` the
-    layers whose results were compared, and `zero` those of them that were zero throughout, which says nothing.
+    layers whose results were compared, and `zero` those of them that were zero throughout, which says nothing. `misnamed` are
+    layers that could not be compared, because the compiler gave their name to something else.
     """
 
     inputs: int = 0
@@ -45,15 +47,17 @@ class Check:
     wide: float = 0.0
     chip: float = 0.0
     seconds: float = 0.0
+    misnamed: tuple[str, ...] = ()
     not_checked: str = ""
 
     def __str__(self) -> str:
         if self.not_checked:
             return f"not checked: {self.not_checked}"
         zero = f", but {self.zero} of them are all zeros" if self.zero else ""
+        rounding = f"changes the outputs by {self.chip:.0e}" if isfinite(self.chip) else "overflows"
         return (
             f"computes what the IR does: {self.layers} layers agree to {self.wide:.0e} of their largest number on "
-            f"{self.inputs} drawn inputs{zero}; FP16 changes the outputs by {self.chip:.0e}; {self.seconds:.1f} s"
+            f"{self.inputs} drawn inputs{zero}; FP16 {rounding}; {self.seconds:.1f} s"
         )
 
 
@@ -67,43 +71,66 @@ def check_blob(xml: Path, blob_file: Path, dump: Path) -> Check:
     names = read_dump(dump)
     outputs = output_layers(model)
     feeds = drawn_feeds(model)
-    pieces: Pieces | None = None
-    wide, chip = 0.0, 0.0
+    comparison = _Comparison(model, blob_file)
+    chip = 0.0
     overflows: dict[str, None] = {}
     alive: set[str] = set()
     try:
         blob = read_blob(blob_file)
         for feed in feeds:
             held = held_results(blob, names, model, feed)
-            pieces = pieces or Pieces(model, held)
-            apart, partings = pieces.compare(held, feed, BOUND)
-            if partings and (first := _first(partings, model, held, feed)):
-                raise _refused(blob_file, first)
-            wide = max(wide, apart)
+            comparison.compare(held, feed)
             alive.update(layer for layer, found in held.items() if found.values.any())
             outcome = Machine(blob).run(feed)
-            chip = max(
-                chip, *(difference(output_of(outcome, name), held[layer].values) for name, layer in outputs.items())
-            )
+            for name, layer in outputs.items():
+                chip = max(chip, difference(output_of(outcome, name), held[layer].values))
             overflows.update((names.of(found.stage).layer or str(found.stage), None) for found in outcome.overflows)
     except BlobError as error:
         return Check(not_checked=str(error).removeprefix(f"{blob_file}: "))
-    assert pieces is not None
     _warn(blob_file, list(overflows))
-    layers = len(pieces.layers)
-    return Check(len(feeds), layers, layers - len(alive), wide, chip, time.perf_counter() - start)
+    layers = comparison.layers
+    return Check(
+        inputs=len(feeds),
+        layers=len(layers),
+        zero=len(set(layers) - alive),
+        wide=comparison.apart,
+        chip=chip,
+        seconds=time.perf_counter() - start,
+        misnamed=tuple(comparison.misnamed),
+    )
 
 
-def _first(partings: list[Parting], model: Model, held: Mapping[str, Held], feed: Feed) -> Parting | None:
-    """Return the first of `partings`, or None if the blob computes the right numbers in another way.
+class _Comparison:
+    """Compares a blob with its IR on one input after another.
 
-    A name may stand for something else than the layer's result. Then all that follows agrees if the model is not cut there.
+    `layers` are those that are compared, `apart` is the largest difference so far, and `misnamed` are the layers whose name
+    the compiler gave to something else.
     """
-    outputs = set(output_layers(model).values())
-    parted = {parting.layer for parting in partings}
-    others = {layer: values for layer, values in held.items() if layer not in parted - outputs}
-    _, still = Pieces(model, others).compare(others, feed, BOUND)
-    return partings[0] if still else None
+
+    def __init__(self, model: Model, blob_file: Path) -> None:
+        self.apart = 0.0
+        self.misnamed: set[str] = set()
+        self._model = model
+        self._blob_file = blob_file
+        self._pieces: Pieces | None = None
+
+    @property
+    def layers(self) -> list[str]:
+        return self._pieces.layers if self._pieces else []
+
+    def compare(self, held: Mapping[str, Held], feed: Feed) -> None:
+        """Compare what the blob holds. Raises CompilerError if it computes something else."""
+        if self._pieces is None:
+            self._pieces = Pieces(self._model, held)
+        apart, partings = self._pieces.compare(held, feed, BOUND)
+        if partings:
+            # If names stand for something else, the outputs still agree with those of the uncut model.
+            whole = Pieces(self._model, set(output_layers(self._model).values()))
+            apart, still = whole.compare(held, feed, BOUND)
+            if still:
+                raise _refused(self._blob_file, partings[0])
+            self.misnamed.update(parting.layer for parting in partings)
+        self.apart = max(self.apart, apart)
 
 
 def _refused(blob_file: Path, parting: Parting) -> CompilerError:

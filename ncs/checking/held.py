@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 SAME_VALUES = ("", "adjust-strides", "reshape", "FP16")
 """What follows the @ in names of data that hold the numbers of the layer, in another shape or at another place."""
+ACTIVATIONS = ("Relu", "PRelu", "Clamp")
+"""Operations that a stage of the unit, or a sum, does at its end."""
+MOVES = ("Reshape", "Transpose", "Squeeze", "Unsqueeze")
+"""Operations that only move numbers."""
+UPLIFTED = "relu-uplifting"
 _NO_LAYERS = ("Parameter", "Constant", "Result")
 
 
@@ -60,16 +65,24 @@ def output_layers(model: Model) -> dict[str, str]:
 def held_results(blob: Blob, names: Names, model: Model, feed: Feed) -> Mapping[str, Held]:
     """Run the blob in float32, and return what it holds of the layers' results. All outputs of the model are among them."""
     results = layer_results(model)
+    activations = _activations(results)
+    results = {layer: output for layer, output in results.items() if layer not in _overtaken(names, results)}
+    # Names of layers under which the result of the activation after them lies.
+    renamed: set[str] = set()
     held: dict[str, Held] = {}
 
     def keep(stage: Stage, many: Sequence[Data], memory: Memory) -> None:
         for data in many:
             layer, _, suffix = names.data.get(data.shape.strides_at, "").partition("@")
-            if layer in held or layer not in results or data.place in (Place.NONE, Place.CONSTANT):
+            if layer not in results or data.place in (Place.NONE, Place.CONSTANT):
                 continue
-            if suffix in SAME_VALUES and data.shape.size == prod(results[layer].get_shape()):
-                name = names.of(stage)
-                held[layer] = Held(memory.read(data), name.stage, name.layer or layer)
+            if layer in activations and data in stage.outputs and _activates(stage):
+                renamed.add(layer)
+            if layer in renamed:
+                layer = activations[layer]
+            if layer not in held and suffix in SAME_VALUES and data.shape.size == prod(results[layer].get_shape()):
+                writer = names.stages.get(data.shape.strides_at) or names.of(stage)
+                held[layer] = Held(memory.read(data), writer.stage, writer.layer or layer)
 
     def watch(stage: Stage, memory: Memory) -> None:
         keep(stage, stage.outputs, memory)
@@ -92,3 +105,39 @@ def output_of(outcome: Outcome, name: str) -> NDArray[np.float32]:
         if found in outcome.outputs:
             return outcome.outputs[found]
     raise BlobError(f"has no output {name}, only {', '.join(outcome.outputs)}.")
+
+
+def _activations(results: Mapping[str, Output]) -> dict[str, str]:
+    """Return the activation after each layer whose result nothing else reads."""
+    names = {output: layer for layer, output in results.items()}
+    found = {}
+    for layer, output in results.items():
+        readers = [reader.get_node() for reader in output.get_target_inputs()]
+        if len(readers) == 1 and readers[0].get_type_name() in ACTIVATIONS:
+            found[layer] = names[readers[0].output(0)]
+    return found
+
+
+def _activates(stage: Stage) -> bool:
+    """Whether a convolution, or a sum, ends with an activation."""
+    return any(job.relu or job.clamp is not None for job in stage.jobs) or stage.parameters.get("post", -1) >= 0
+
+
+def _overtaken(names: Names, results: Mapping[str, Output]) -> set[str]:
+    """Return the layers that only move numbers, and that an activation after them has overtaken.
+
+    The compiler then does the activation first, and what it calls by the layer's name is the result of both.
+    """
+    layers = {output: layer for layer, output in results.items()}
+    found: set[str] = set()
+    for name in names.data.values():
+        layer, _, suffixes = name.partition("@")
+        if not suffixes.endswith(UPLIFTED) or layer not in results:
+            continue
+        output = results[layer]
+        while len(readers := [reader.get_node() for reader in output.get_target_inputs()]) == 1:
+            if readers[0].get_type_name() not in MOVES:
+                break
+            output = readers[0].output(0)
+            found.add(layers[output])
+    return found

@@ -85,11 +85,10 @@ def judged(hunter: Hunter, drawn: RandomNet) -> tuple[str, str]:
     except MokaError as error:
         words = " ".join(str(error).split())
         return ("PARTS" if "made something else" in words else "refused"), words
-    return (
-        ("unchecked", found.not_checked)
-        if found.not_checked
-        else ("agrees", f"{found.wide:.0e} in {found.layers} layers, {found.zero} zero")
-    )
+    if found.not_checked:
+        return "unchecked", found.not_checked
+    misnamed = f", misnamed {' '.join(found.misnamed)}" if found.misnamed else ""
+    return "agrees", f"{found.wide:.0e} in {found.layers} layers, {found.zero} zero{misnamed}"
 
 
 def keep(drawn: RandomNet, failures: Path, words: str) -> None:

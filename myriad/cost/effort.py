@@ -85,7 +85,8 @@ def _cycles(stage: Stage, job: Descriptor) -> int:
 
 def _trust(stage: Stage) -> Trust:
     unread = stage.kind.parameters is None and stage.type != UNIT
-    if unread or stage.name in UNKNOWN:
+    computed = not all(data.shape.fixed for data in stage.data)
+    if unread or computed or stage.name in UNKNOWN:
         return Trust.UNKNOWN
     return Trust.FITTED if stage.name in SEEN else Trust.ROUGH
 
@@ -132,5 +133,13 @@ SEEN = frozenset(
     )
 )
 """Kinds that occur in the nets of the fit."""
-UNKNOWN = frozenset(("DetectionOutput", "TopK", "ReverseSequence", "LSTMCell"))
+# Nor are stages estimated whose shapes are computed while the network runs.
+UNKNOWN = frozenset(
+    (
+        *("DetectionOutput", "ExpDetectionOutput", "Proposal", "ExpGenerateProposals", "ExpTopKROIs", "StaticShapeNMS"),
+        *("MTCNN", "NonZero", "TopK", "CTCDecoder", "CTCGreedyDecoderSeqLen", "ReverseSequence", "LSTMCell"),
+        # What is between them runs more than once.
+        *("LoopStart", "LoopEnd"),
+    )
+)
 """Kinds whose work depends on what is in their data, or is done in steps one after another."""

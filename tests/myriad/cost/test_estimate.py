@@ -99,3 +99,9 @@ def test_a_kind_that_is_not_in_the_table_is_named() -> None:
 def test_the_tables_name_kinds_that_there_are() -> None:
     assert set(NUMBERS) >= HARD | SEEN | UNKNOWN
     assert not SEEN & UNKNOWN
+
+
+def test_a_stage_whose_shape_is_computed_is_named() -> None:
+    stage = software("Sum", 1, 8, 4, 4)
+    data = tuple(replace(each, shape=replace(each.shape, fixed=False)) for each in stage.data)
+    assert estimate(blob_of(replace(stage, data=data))).names(Trust.UNKNOWN) == ["Sum"]

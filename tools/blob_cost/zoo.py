@@ -21,13 +21,14 @@ def costs() -> dict[str, Cost]:
     found = {}
     for name, entry in NETS.items():
         net = text_format.Parse(entry.writer(entry.full, 1.0).text, NetParameter())
-        found[name] = _cost(name, net)
+        found[name] = cost_of(net)
         print(f"{name}: {found[name].rate_of_two:.1f} a second, two at a time", flush=True)
-    found["AgeNet"] = _cost("AgeNet", read_net(ROOT / "prototxt/AgeNet/deploy.prototxt"))
+    found["AgeNet"] = cost_of(read_net(ROOT / "prototxt/AgeNet/deploy.prototxt"))
     return found
 
 
-def _cost(name: str, net: NetParameter) -> Cost:
+def cost_of(net: NetParameter) -> Cost:
+    """Compile a deploy net with drawn weights, and estimate it."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         prototxt, weights = folder / "net.prototxt", folder / "weights" / "net.caffemodel"

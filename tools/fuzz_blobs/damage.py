@@ -1,4 +1,4 @@
-"""Kind of input for the fuzzer: damaged blobs, which are read, listed, drawn and compared."""
+"""Kind of input for the fuzzer: damaged blobs, which are read, listed, drawn, compared and estimated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from myriad import cost
 from myriad.blob import Blob, read_blob
+from myriad.cost import text as cost_text
 from myriad.listing import as_json, svg, text
 from myriad.listing.difference import difference
 
@@ -47,3 +49,7 @@ def read(path: Path) -> None:
     json.loads(json.dumps(as_json.contents(blob), allow_nan=False))
     difference(_undamaged(), blob)
     svg.picture(blob)
+    estimate = cost.estimate(blob)
+    cost_text.one(estimate)
+    cost_text.several([estimate, estimate])
+    json.loads(json.dumps(cost_text.as_json(estimate), allow_nan=False))

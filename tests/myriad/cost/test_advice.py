@@ -12,6 +12,7 @@ from myriad.cost import estimate, text
 from myriad.cost.advice import CHIPS, best
 from myriad.cost.constants import RATES
 from ncs.blob import cost as verb
+from tools.fuzz_blobs.samples import samples
 
 NCS2, OAK = CHIPS
 
@@ -52,3 +53,15 @@ def test_the_verb_refuses_what_is_no_blob(run_command, tmp_path: Path) -> None:
     assert verb.EXAMPLE.startswith("./moka blob cost")
     done = run_command("ncs", "blob", "cost", str(tmp_path / "a.blob"))
     assert done.code == 1 and "do not begin like a Myriad X blob" in done.err
+
+
+def test_the_verb_estimates_one_and_compares_several(run_command, tmp_path: Path) -> None:
+    for name, content in zip(("a", "b"), samples(), strict=False):
+        (tmp_path / f"{name}.blob").write_bytes(content)
+    one = run_command("ncs", "blob", "cost", "a.blob")
+    assert one.code == 0 and one.out.startswith("a.blob: estimate") and "two at a time" in one.out
+    several = run_command("ncs", "blob", "cost", "a.blob", "b.blob")
+    assert several.code == 0 and "NCS2, all 16 SHAVEs, latency: a.blob" in several.out
+    assert "Not estimated" in several.out and "Type 999" in several.out
+    (found,) = json.loads(run_command("ncs", "blob", "cost", "a.blob", "--json").out)
+    assert found["latency_ms"] > 0 and len(found["stages"]) == 7

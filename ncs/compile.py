@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from common.files import atomic_file, file_hash, refuse_existing
 from common.places import name_and_card, net_files
 
 from . import compiler
+from .checking import Picture, check_blob, read_pictures
 from .compile_options import add_net_options, read_net_options
 from .loading import Network, Sources, load
 from .lowering.reading import FORMATS, is_model_file
@@ -45,12 +47,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace existing outputs")
     add_net_options(parser)
-    parser.add_argument(
-        "--no-check",
-        action="store_false",
-        dest="check",
-        help="do not compute the blob here to see whether it answers as the IR does",
+    checking = parser.add_mutually_exclusive_group()
+    checking.add_argument(
+        "--check_images",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="pictures on which the new blob is compared with the IR, besides drawn ones",
     )
+    checking.add_argument("--no-check", action="store_true", help="do not compare the new blob with the IR")
     chip = parser.add_argument_group("the Myriad X blob")
     chip.add_argument("--shaves", type=int, default=8, help="SHAVE cores for each stream, 1 to 16 (default 8)")
     chip.add_argument(
@@ -77,6 +83,7 @@ def main(options: argparse.Namespace) -> None:
     wishes = read_net_options(options)
     for suffix in SUFFIXES:
         refuse_existing(options.out / f"{sources.name}{suffix}", options.force)
+    pictures = None if options.no_check else read_pictures(options.check_images)
     print(f"{sources.name}: {sources.weights or sources.net}", flush=True)
     start = time.perf_counter()
     network = load(sources, wishes)
@@ -88,7 +95,7 @@ def main(options: argparse.Namespace) -> None:
         options.force,
         wishes.precision,
         options.time_limit,
-        options.check,
+        pictures,
     )
     report(network.model, written, time.perf_counter() - start)
 
@@ -131,17 +138,17 @@ def write(
     force: bool = False,
     precision: str = "FP16",
     limit: float = compiler.TIMEOUT,
-    check: bool = True,
+    pictures: Sequence[Picture] | None = (),
 ) -> Written:
     """Write NAME.xml, .bin, .json and, if the tool chain is there, .blob into `out`: all of them or none.
 
-    Unless `check` is false, raises CompilerError for a blob that computes something else than the IR.
+    The blob is compared with the IR on drawn inputs and `pictures`, unless they are None. Raises CompilerError if it computes
+    something else.
     """
     import openvino
 
     from common.card import BlobEntry, IrEntry, complete, write_card
 
-    from .checking import check_blob
     from .ir import VERSION, write_ir
 
     compiled = None
@@ -166,12 +173,12 @@ def write(
             openvino=openvino.__version__.split("-")[0],
         )
         if ".blob" in places:
-            dump = scratch / "stages.dot" if check else None
+            dump = None if pictures is None else scratch / "stages.dot"
             compiled = compiler.compile_blob(
                 files[".xml"], files[".bin"], files[".blob"], scratch, resources, limit, dump
             )
-            if dump:
-                checked = check_blob(files[".xml"], files[".blob"], dump)
+            if dump and pictures is not None:
+                checked = check_blob(files[".xml"], files[".blob"], dump, pictures)
             blob = BlobEntry(
                 file=files[".blob"].name,
                 openvino=compiled.openvino,

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+SMALLEST = 2.0**-14
+"""The smallest normal number of FP16."""
+
 
 def difference(found: NDArray[Any], expected: NDArray[Any]) -> float:
     """Return the largest difference, as a part of the largest expected number; infinity if they cannot be compared.
 
-    Numbers that are not finite must be the same.
+    Numbers that are not finite must be the same. Below SMALLEST, FP16 has fewer and fewer digits.
     """
     if found.size != expected.size:
         return np.inf
@@ -20,6 +23,5 @@ def difference(found: NDArray[Any], expected: NDArray[Any]) -> float:
     same = np.array_equal(np.isfinite(a), finite) and np.array_equal(a[~finite], b[~finite], equal_nan=True)
     if not same:
         return np.inf
-    largest = np.abs(b[finite]).max(initial=0)
-    apart = np.abs(a[finite] - b[finite]).max(initial=0)
-    return float(apart / largest) if largest else (np.inf if apart else 0.0)
+    largest = np.abs(b[finite]).max(initial=SMALLEST)
+    return float(np.abs(a[finite] - b[finite]).max(initial=0) / largest)

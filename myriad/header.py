@@ -19,6 +19,8 @@ OFFSET = 52
 """Where the numbers begin. What comes before is the same in every blob."""
 _NUMBERS = struct.Struct("<20I")
 SIZE = OFFSET + _NUMBERS.size
+SUPERBLOB_HEAD = 17 * 8
+"""Bytes of a superblob before the blob in it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def read_header(path: str | os.PathLike[str]) -> BlobHeader:
     """Read the header of the blob at `path`. Raises BlobError if the file is missing, no blob, or cut short."""
     try:
         with open_input(path) as file:
-            begin = file.read(SIZE)
+            begin = file.read(SUPERBLOB_HEAD + len(START))
         size = Path(path).stat().st_size
     except OSError as error:
         raise BlobError(f"{path}: cannot be read ({error.strerror}). Expected a Myriad X blob.") from error
@@ -66,6 +68,11 @@ def parse_header(begin: bytes, size: int, path: str | os.PathLike[str]) -> BlobH
 
     OpenVINO 2022.1 and later write more after the blob itself, so `size` may be larger than the header says.
     """
+    if begin[SUPERBLOB_HEAD:].startswith(START):
+        raise BlobError(
+            f"{path}: a superblob, which holds the blobs for 1 to 16 SHAVEs. Take one out: "
+            f"./moka blob extract {path} --shaves 6 --out NAME.blob"
+        )
     if len(begin) < SIZE or not begin.startswith(START):
         raise BlobError(f"{path}: {size} bytes that do not begin like a Myriad X blob. {COMPILE_AGAIN}")
     magic, *numbers = _NUMBERS.unpack_from(begin, OFFSET)

@@ -15,6 +15,7 @@ from common.files import atomic_file, file_hash, refuse_existing
 from common.places import name_and_card, net_files
 
 from . import compiler
+from .blob.superblob import refuse_slices, write_superblob
 from .checking import Picture, check_blob, read_pictures
 from .compile_options import add_net_options, read_net_options
 from .loading import Network, Sources, load
@@ -25,6 +26,7 @@ EXAMPLE = "./moka compile --net AgeNet"
 
 # Files are renamed into place from the last to the first, so the card comes last.
 SUFFIXES = (".json", ".blob", ".bin", ".xml")
+SUPERBLOB = ".superblob"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +68,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--streams", type=int, default=2, help="inferences that run side by side on the stick, 1 to 3 (default 2)"
     )
     chip.add_argument(
+        "--superblob",
+        action="store_true",
+        help="also write NAME.superblob, the blobs for 1 to 16 SHAVEs in one file, which depthai 3 reads",
+    )
+    chip.add_argument(
         "--time_limit",
         type=float,
         default=compiler.TIMEOUT,
@@ -79,9 +86,11 @@ def main(options: argparse.Namespace) -> None:
     slices = options.shaves if options.cmx_slices is None else options.cmx_slices
     resources = compiler.Resources(options.shaves, slices, options.streams)
     compiler.check_limit(options.time_limit)
+    if options.superblob:
+        refuse_slices(options.shaves, options.cmx_slices)
     sources = find_sources(options)
     wishes = read_net_options(options)
-    for suffix in SUFFIXES:
+    for suffix in (*SUFFIXES, SUPERBLOB) if options.superblob else SUFFIXES:
         refuse_existing(options.out / f"{sources.name}{suffix}", options.force)
     pictures = None if options.no_check else read_pictures(options.check_images)
     print(f"{sources.name}: {sources.weights or sources.net}", flush=True)
@@ -96,6 +105,7 @@ def main(options: argparse.Namespace) -> None:
         wishes.precision,
         options.time_limit,
         pictures,
+        options.superblob,
     )
     report(network.model, written, time.perf_counter() - start)
 
@@ -139,11 +149,12 @@ def write(
     precision: str = "FP16",
     limit: float = compiler.TIMEOUT,
     pictures: Sequence[Picture] | None = (),
+    superblob: bool = False,
 ) -> Written:
     """Write NAME.xml, .bin, .json and, if the tool chain is there, .blob into `out`: all of them or none.
 
-    The blob is compared with the IR on drawn inputs and `pictures`, unless they are None. Raises CompilerError if it computes
-    something else.
+    With `superblob`, NAME.superblob is one of them. Blobs are compared with the IR on drawn inputs and `pictures`, unless they
+    are None. Raises CompilerError if one computes something else.
     """
     import openvino
 
@@ -154,13 +165,16 @@ def write(
     compiled = None
     checked = None
     blob = None
+    packed = None
     with ExitStack() as stack:
         suffixes = [suffix for suffix in SUFFIXES if suffix != ".blob" or compiler.available()]
+        if superblob and compiler.available():
+            suffixes.insert(1, SUPERBLOB)
         places = {suffix: stack.enter_context(atomic_file(out / f"{name}{suffix}", force)) for suffix in suffixes}
         scratch = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{name}.xml.", suffix=".part", dir=out))
         )
-        files = {suffix: scratch / f"{name}{suffix}" for suffix in SUFFIXES}
+        files = {suffix: scratch / f"{name}{suffix}" for suffix in (*SUFFIXES, SUPERBLOB)}
         write_ir(network.model, files[".xml"], files[".bin"], precision)
         # The hashes show the runner a file of another compile, such as one that was killed among the renames below.
         ir = IrEntry(
@@ -179,6 +193,10 @@ def write(
             )
             if dump and pictures is not None:
                 checked = check_blob(files[".xml"], files[".blob"], dump, pictures)
+            if superblob:
+                packed = write_superblob(
+                    files[".xml"], files[".bin"], files[".blob"], files[SUPERBLOB], resources.shaves, limit, pictures
+                )
             blob = BlobEntry(
                 file=files[".blob"].name,
                 openvino=compiled.openvino,
@@ -193,7 +211,9 @@ def write(
         write_card(card, files[".json"])
         for suffix, place in places.items():
             files[suffix].replace(place)
+    # An old blob belongs to the IR that --force has just replaced.
     if compiled is None:
-        # An old blob belongs to the IR that --force has just replaced.
         (out / f"{name}.blob").unlink(missing_ok=True)
-    return Written(card.at(out / f"{name}.json"), compiled, checked)
+    if packed is None and force:
+        (out / f"{name}{SUPERBLOB}").unlink(missing_ok=True)
+    return Written(card.at(out / f"{name}.json"), compiled, checked, packed)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from common.card import InputEntry, ModelCard
 
+    from .blob.superblob import Packed
     from .checking import Check
 
 _MEAN_KINDS = {"image": "mean image inside", "values": "mean values inside", "none": "no mean"}
@@ -22,11 +23,12 @@ _MEAN_KINDS = {"image": "mean image inside", "values": "mean values inside", "no
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the card, what the compiler said (None without the tool chain), and what the check found."""
+    """What was written: the card, what the compiler said (None without the tool chain), what the check found, the superblob."""
 
     card: ModelCard
     compiled: compiler.Compiled | None
     checked: Check | None
+    packed: Packed | None = None
 
 
 def report(model: Model, written: Written, seconds: float) -> None:
@@ -49,7 +51,8 @@ def report(model: Model, written: Written, seconds: float) -> None:
         kinds = ", ".join(kind if count == 1 else f"{count} x {kind}" for kind, count in counts.items())
         print(f"  host    {', '.join(card.device_blobs)} -> {', '.join(outputs)}: {kinds}")
     ir_bytes = card.xml_path.stat().st_size + card.bin_path.stat().st_size
-    took = seconds - (compiled.seconds if compiled else 0) - (checked.seconds if checked else 0)
+    packed = written.packed
+    took = seconds - sum(each.seconds for each in (compiled, checked, packed) if each)
     kind = f"version {card.ir.version}, {card.ir.precision}"
     print(f"  IR      {card.xml_path} + .bin: {kind}, {ir_bytes / 1e6:.1f} MB, {took:.1f} s")
     if card.blob is None or compiled is None:
@@ -60,6 +63,9 @@ def report(model: Model, written: Written, seconds: float) -> None:
         print(f"  blob    {card.blob_path}: {share}, {size}, {compiled.seconds:.1f} s")
     if checked:
         print(f"  check   {checked}")
+    if packed:
+        size = f"{packed.bytes / 1e6:.1f} MB, the largest of its blobs alone {packed.largest / 1e6:.1f} MB"
+        print(f"  blobs   {card.path.with_suffix('.superblob')}: for 1 to 16 shaves, {size}, {packed.seconds:.1f} s")
     print(f"  card    {card.path}")
     crop = card.input.crop_size
     if card.obstacle:

@@ -14,8 +14,11 @@ from common.errors import UsageError
 from common.files import OutputExists
 from common.places import ROOT
 from myriad import BlobError
+from myriad.patch import make_patch
+from myriad.superblob import pack
 from ncs.__main__ import ROOM
 from tools.fuzz_blobs.samples import arithmetic, network
+from tools.fuzz_blobs.writer import Record, blob
 
 
 @pytest.fixture
@@ -67,3 +70,19 @@ def test_a_list_takes_little_time(files: list[str]) -> None:
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def test_extract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blobs = {number: blob([], [], [Record(5, [])] * number, shaves=number, slices=number) for number in range(1, 17)}
+    patches = {number: make_patch(blobs[8], content) for number, content in blobs.items() if number != 8}
+    (tmp_path / "net.superblob").write_bytes(pack(blobs[8], patches))
+    words = ["blob", "extract", str(tmp_path / "net.superblob"), "--out", str(tmp_path / "net.blob"), "--shaves"]
+    ROOM.main([*words, "5"])
+    assert (tmp_path / "net.blob").read_bytes() == blobs[5]
+    assert capsys.readouterr().out.endswith(" bytes, for 5 SHAVEs\n")
+    with pytest.raises(OutputExists):
+        ROOM.main([*words, "6"])
+    with pytest.raises(UsageError, match="--shaves 17: expected 1 to 16"):
+        ROOM.main([*words, "17", "--force"])
+    ROOM.main([*words, "6", "--force"])
+    assert (tmp_path / "net.blob").read_bytes() == blobs[6]

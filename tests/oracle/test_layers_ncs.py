@@ -276,3 +276,25 @@ def test_myriad(both: tuple[dict[str, Floats], dict[str, Floats], dict[str, list
     saw("Input", "myriad")
     saw("Silence", "myriad", "loud" not in blob.networkOutputs)
     assert "loud" not in blob.networkOutputs
+
+
+def test_the_blob_computes_them(
+    both: tuple[dict[str, Floats], dict[str, Floats], dict[str, list[Floats]]], tmp_path: Path
+) -> None:
+    """The blob, computed with all numbers in float32, against today's OpenVINO on the same IR."""
+    from kits.blob_runs import differences
+    from myriad import read_blob
+    from myriad.execution import Machine
+
+    movidius("python")
+    names = list(CASES)
+    blob = read_blob(compile_cases(names, both[2], tmp_path))
+    random = np.random.default_rng(4)
+    feed = {name: random.integers(0, 256, shape).astype(np.uint8) for name, shape in inputs_of(names).items()}
+    feed["small_in"] = random.permutation(210).astype(np.uint8).reshape(SHAPES["small"])
+    expected = run_feed(str(tmp_path / "net.xml"), feed)
+    found = differences(expected, Machine(blob, wide=True, fill=255).run(feed))
+    assert {top for name in names for top in tops(name)} <= set(found)
+    # LRN's alpha is a number of FP16 in a blob.
+    wrong = {top: off for top, off in found.items() if off > (2e-4 if "lrn" in top else 5e-5)}
+    assert not wrong

@@ -19,7 +19,11 @@ from ncs.ir import write_ir
 
 from .nets import RandomNet, random_net
 
-RESOURCES = {"shaves": 4, "cmx_slices": 4, "streams": 1}
+RESOURCES = tuple(
+    {"shaves": shaves, "cmx_slices": slices, "streams": 1}
+    for shaves, slices in ((8, 8), (8, 8), (4, 4), (16, 16), (1, 1), (6, 9))
+)
+"""What of the chip a net may use; how a layer is cut into stages depends on it."""
 SECONDS = 60.0
 
 
@@ -42,7 +46,7 @@ class Hunter:
                 "dump": files["dot"],
                 "scratch": name,
             }
-            self._compile({**{key: str(path) for key, path in paths.items()}, **RESOURCES})
+            self._compile({**{key: str(path) for key, path in paths.items()}, **RESOURCES[drawn.seed % len(RESOURCES)]})
             return check_blob(files["xml"], files["blob"], files["dot"])
 
     def _compile(self, request: dict[str, object]) -> None:

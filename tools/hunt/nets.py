@@ -42,11 +42,7 @@ def random_net(seed: int) -> RandomNet:
     random = np.random.default_rng([7, seed])
     kinds = [*LAYERS, *OFTEN, *OFTEN]
     inputs = int(random.integers(1, 3))
-    size = (
-        tuple(int(random.integers(2, 40)) for _ in range(2))
-        if random.random() < 0.7
-        else (int(random.integers(8, 65)),) * 2
-    )
+    size = _size(random)
     channels = int(random.choice([1, 3, 3, 3]))
     text = [_input(number, (1, channels, *size)) for number in range(inputs)]
     grown = _built(text, seed)
@@ -59,6 +55,13 @@ def random_net(seed: int) -> RandomNet:
                 grown = larger
                 break
     return RandomNet(seed, grown.param, grown.made)
+
+
+def _size(random: np.random.Generator) -> tuple[int, int]:
+    """Draw rows and columns: mostly few, sometimes as many of each, sometimes so many that layers are cut into tiles."""
+    most = 160 if random.random() < 0.12 else 40
+    rows, columns = (int(random.integers(2, most)) for _ in range(2))
+    return (rows, rows) if random.random() < 0.3 else (rows, columns)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from xml.sax.saxutils import escape
+from html import escape
 
 from common.messages import printable
 
@@ -108,4 +108,4 @@ def _text(x: float, y: float, words: str, style: str = "") -> str:
 
 
 def _escaped(words: str) -> str:
-    return escape(printable(words))
+    return escape(printable(words), quote=False)

@@ -23,7 +23,7 @@ def main(options: argparse.Namespace) -> None:
     """List the blob on stdout."""
     from common.files import atomic_file, refuse_existing
     from myriad.blob import read_blob
-    from myriad.listing import as_json, svg, text
+    from myriad.listing import as_json, text
 
     if options.svg:
         refuse_existing(options.svg, options.force)
@@ -33,6 +33,9 @@ def main(options: argparse.Namespace) -> None:
     else:
         print(text.contents(blob))
     if options.svg:
+        # Only the picture needs numpy.
+        from myriad.listing import svg
+
         drawn = svg.picture(blob)
         with atomic_file(options.svg, options.force) as path:
             path.write_text(drawn, encoding="utf-8")

@@ -11,13 +11,14 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_io.caffe_pb2 import TEST, NetParameter
-from common.places import ROOT
 from kits.compiler_dump import Dump, DumpedData, read_dump
 from kits.ncs import net_of
-from kits.oracle import Worker, movidius
+from kits.oracle import movidius
 from myriad import Blob, read_blob
 from myriad.data import Data, Shape
 from myriad.unit import Job
+from myriad.work import multiply_adds
+from ncs import compiler
 from tools.zoo import NETS
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -62,6 +63,7 @@ ZOO = ("GoogLeNet", "MobileNet v2", "ResNet-18", "U-Net")
 class Compiled:
     """A net's blob as we read it, the compiler's dump, and the blob's file."""
 
+    net: NetParameter
     blob: Blob
     dump: Dump
     path: Path
@@ -72,13 +74,6 @@ class Compiled:
         return found
 
 
-@pytest.fixture(scope="module")
-def compiler() -> Iterator[Worker]:
-    worker = Worker(movidius("python"), Path(__file__).with_name("dump_worker.py"))
-    yield worker
-    worker.close()
-
-
 def parsed(name: str) -> NetParameter:
     if name in LAYERS:
         return net_of(LAYERS[name], (1, 8, 19, 17))
@@ -87,11 +82,12 @@ def parsed(name: str) -> NetParameter:
 
 
 @pytest.fixture(scope="module", params=[*LAYERS, *ZOO])
-def compiled(request: pytest.FixtureRequest, compiler: Worker, tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+def compiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     from ncs.converter import convert
     from ncs.ir import write_ir
     from training.nets.net import Net
 
+    movidius("python")
     folder = tmp_path_factory.mktemp("net")
     net = parsed(request.param)
     weights = Net(net, TEST, seed=1).weights()
@@ -99,13 +95,10 @@ def compiled(request: pytest.FixtureRequest, compiler: Worker, tmp_path_factory:
         if each.type == "BatchNorm":
             mean, variance, factor = weights[each.name]
             weights[each.name] = [mean, np.ones_like(variance), np.ones_like(factor)]
-    write_ir(convert(net, weights), folder / "net.xml", folder / "net.bin")
-    compiler.ask(
-        **{kind: str(folder / f"net.{kind}") for kind in ("xml", "bin", "blob")},
-        **{"scratch": str(folder / "scratch"), "shaves": 4, "cmx_slices": 4, "streams": 1},
-        **{"worker": str(ROOT / "ncs/myriad_worker.py"), "dump": str(folder / "graph.dot")},
-    )
-    return Compiled(read_blob(folder / "net.blob"), read_dump(folder / "graph.dot"), folder / "net.blob")
+    files = [folder / f"net.{kind}" for kind in ("xml", "bin", "blob")]
+    write_ir(convert(net, weights), *files[:2])
+    compiler.compile_blob(*files, folder, compiler.Resources(4, 4, 1), dump=folder / "graph.dot")
+    return Compiled(net, read_blob(folder / "net.blob"), read_dump(folder / "graph.dot"), folder / "net.blob")
 
 
 def described(shape: Shape) -> tuple[object, ...]:
@@ -190,3 +183,17 @@ def test_depthai_reads_the_same(compiled: Compiled) -> None:
         blob.header.shaves,
         blob.header.cmx_slices,
     )
+
+
+def test_multiply_adds(compiled: Compiled) -> None:
+    """What `./moka draw` counts in the Caffe net. A blob also counts channels that only fill up, and dense weights."""
+    from training.drawing.net_table import make_table
+    from training.layers import Context
+
+    rows = make_table(compiled.net, "net", Context(TEST)).rows
+    weighted = [row for row in rows if row.layer.type in ("Convolution", "InnerProduct", "Deconvolution")]
+    expected = sum(row.multiply_adds for row in weighted)
+    ours = sum(map(multiply_adds, compiled.blob.stages))
+    grouped = any(row.layer.convolution_param.group > 1 or row.layer.type == "Deconvolution" for row in weighted)
+    assert expected <= ours
+    assert grouped or ours <= 1.3 * expected

@@ -7,6 +7,8 @@ import struct
 import numpy as np
 
 from myriad.data import Place
+from myriad.patch import make_patch
+from myriad.superblob import SHAVES, pack
 
 from .writer import Record, Tensor, blob, job
 
@@ -27,7 +29,7 @@ def weights() -> bytes:
     return np.random.default_rng(0).normal(0, 0.1, 512).astype(np.float16).tobytes()
 
 
-def network(major: int = 6) -> bytes:
+def network(major: int = 6, shaves: int = 4) -> bytes:
     """Return a small convolutional net: convolution and pooling in the unit, a Copy beside it, arithmetic, softmax."""
     unit = 38
     copy = Record(19, [_HALF, Tensor((1, 8, 4, 4), Place.BSS, 2048)])
@@ -45,7 +47,7 @@ def network(major: int = 6) -> bytes:
         Record(114, [_HALF, _SCORES, Tensor((2,), Place.CONSTANT, 512, "C", "S32")], struct.pack("<i", 0), 4),
         Record(3, [_SCORES, _ANSWER], struct.pack("<i", 0), 4),
     ]
-    return blob([("data", _PICTURE)], [("prob", _ANSWER)], records, weights(), major)
+    return blob([("data", _PICTURE)], [("prob", _ANSWER)], records, weights(), major, shaves, shaves)
 
 
 def arithmetic() -> bytes:
@@ -73,3 +75,9 @@ def arithmetic() -> bytes:
 def samples() -> list[bytes]:
     """Return several blobs, the last one of version 5."""
     return [network(), arithmetic(), network(5)]
+
+
+def superblob() -> bytes:
+    """Return a superblob of the small net, whose blobs differ in their numbers of SHAVEs."""
+    base = network(shaves=SHAVES)
+    return pack(base, {number: make_patch(base, network(shaves=number)) for number in range(1, SHAVES)})

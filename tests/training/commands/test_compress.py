@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from caffe_io.prototxt import read_net, read_solver
-from caffe_io.weights import read_weights
+from caffe_io.weights import read_weights, write_weights
 from kits.commands import Done
-from kits.compress import DEPLOY, write_net, write_small
+from kits.compress import DEPLOY, random_weights, write_net, write_small
 from kits.training_commands import command, leftovers
 
 FILES = ["Small-small.caffemodel", "card.json", "deploy.prototxt", "solver.prototxt", "train_test.prototxt"]
@@ -130,3 +131,49 @@ def test_damaged_weights_are_named(tmp_path: Path) -> None:
     caffemodel.write_bytes(caffemodel.read_bytes()[:-9])
     done = compress(tmp_path, "--rank", "fc=2")
     assert done.code == 1 and "Small.caffemodel" in done.err and done.err.count("\n") == 1
+
+
+def test_training_json_goes_along(tmp_path: Path) -> None:
+    """All layers are tuned, and the average goes over a tenth of the iterations."""
+    write_small(tmp_path)
+    content = {
+        "freeze": [{"layers": ["fc"], "until": 0.5}],
+        "average": {"decay": 0.998},
+        "schedule": {"policy": "cosine"},
+    }
+    (tmp_path / "prototxt/Small/training.json").write_text(json.dumps(content))
+    assert compress(tmp_path, "--rank", "fc=4").code == 0
+    written = json.loads((tmp_path / "prototxt/Small-small/training.json").read_text())
+    assert written == {"average": {"decay": 0.98}, "schedule": {"policy": "cosine"}}
+    (tmp_path / "prototxt/Small/training.json").write_text('{"averages": 1}')
+    done = compress(tmp_path, "--rank", "fc=4", "--force")
+    assert done.code == 1 and "training.json" in done.err
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_layers_that_only_training_has_shrink_along(tmp_path: Path, legacy: bool) -> None:
+    """Such as a second loss; also if their weights have the four axes of older files."""
+    write_small(tmp_path)
+    path = tmp_path / "prototxt/Small/train_test.prototxt"
+    path.write_text(
+        path.read_text()
+        + 'layer { name: "aux" type: "InnerProduct" bottom: "fc" top: "aux" inner_product_param { num_output: 3 } }\n'
+        + 'layer { name: "loss2" type: "SoftmaxWithLoss" bottom: "aux" bottom: "label" top: "loss2" loss_weight: 0.3 }\n'
+    )
+    weights = random_weights(tmp_path / "prototxt/Small/deploy.prototxt")
+    weights["aux"] = [np.random.default_rng(5).normal(size=(3, 16)).astype(np.float32), np.ones(3, np.float32)]
+    net = read_net(tmp_path / "prototxt/Small/deploy.prototxt")
+    net.layer.add(name="aux", type="InnerProduct")
+    shapes = {name: list(blobs) for name, blobs in weights.items()}
+    if legacy:
+        shapes["aux"] = [blob.reshape((1,) * (4 - blob.ndim) + blob.shape) for blob in weights["aux"]]
+    write_weights(tmp_path / "Small.caffemodel", net, shapes, force=True)
+    weights["fc"][0][:4] *= 1e-3
+    write_weights(tmp_path / "Small.caffemodel", net, {**shapes, "fc": weights["fc"]}, force=True)
+    done = compress(tmp_path, "--channels", "fc=12")
+    assert done.code == 0, done.err
+    written = read_weights(tmp_path / "prototxt/Small-small/Small-small.caffemodel")
+    assert np.array_equal(written["aux"][0], weights["aux"][0][:, 4:])
+    assert np.array_equal(written["fc8"][0], weights["fc8"][0][:, 4:])
+    trained = command(*done.out.splitlines()[-1].split()[3:], folder=tmp_path)
+    assert trained.code == 0, trained.err

@@ -22,9 +22,11 @@ from caffe_io.prototxt import read_net
 from caffe_io.weights import write_weights
 from common.card import BlobEntry, ModelCard, read_card
 from common.places import ROOT, net_files
+from inference import Runner
 from inference.devices import open_device
 from inference.finished import FinishedDevice
 from kits.commands import inside
+from kits.faces import compiled_res10, portrait
 from kits.ncs import smooth_pictures
 from kits.oracle import movidius
 from kits.rounding import UNIT, Rounding, make_weights
@@ -179,3 +181,18 @@ def test_the_face_detector_sees_the_same_faces_at_each_place(tmp_path: Path) -> 
     certain = np.abs(wanted) > bound.max()
     assert certain.mean() > 0.5
     assert ((wanted > 0) == (found > 0))[certain].all()
+
+
+def test_a_drawn_face_is_found_where_the_cpu_finds_it(tmp_path: Path) -> None:
+    """With OpenCV's own weights, if they are there; the blob's last stage chooses the boxes."""
+    movidius("python")
+    graph = compiled_res10(tmp_path, "--no-check")
+    found = []
+    for device in ("CPU", "BLOB"):
+        with Runner(graph, device) as runner:
+            (answer,) = runner.answer_frame(portrait()).answers
+            found.append(answer.detections)
+    ((wanted,), (seen,)) = found
+    assert seen.name == wanted.name == "face"
+    assert seen.score == pytest.approx(wanted.score, abs=2e-3)
+    assert seen.box == pytest.approx(wanted.box, abs=0.5)

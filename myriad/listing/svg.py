@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from pathlib import Path
 
 from common.messages import printable
 
@@ -16,6 +17,8 @@ WIDTH, LEFT, RIGHT = 1200, 90, 20
 HEIGHT = 320
 """Of each memory."""
 _TOP, _GAP, _LINE = 56, 56, 18
+# Characters of a file's name in the title.
+_LONGEST = 90
 _COLOURS = (
     "#4878a8",
     "#e08a3c",
@@ -42,7 +45,9 @@ def picture(blob: Blob) -> str:
         if bytes and here:
             lines += _memory(blob, place, bytes, here, kinds, top)
             top += HEIGHT + _GAP
-    title = f"{blob.path}: memory over {len(blob.stages)} stages"
+    name = Path(blob.path).name
+    name = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."
+    title = f"{name}: memory over {len(blob.stages)} stages"
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}" '
         'font-family="sans-serif" font-size="12">',

@@ -28,10 +28,6 @@ def main(options: argparse.Namespace) -> None:
     if options.svg:
         refuse_existing(options.svg, options.force)
     blob = read_blob(options.blob)
-    if options.json:
-        print(json.dumps(as_json.contents(blob), indent=1))
-    else:
-        print(text.contents(blob))
     if options.svg:
         # Only the picture needs numpy.
         from myriad.listing import svg
@@ -39,3 +35,7 @@ def main(options: argparse.Namespace) -> None:
         drawn = svg.picture(blob)
         with atomic_file(options.svg, options.force) as path:
             path.write_text(drawn, encoding="utf-8")
+    if options.json:
+        print(json.dumps(as_json.contents(blob), indent=1))
+    else:
+        print(text.contents(blob))

@@ -87,6 +87,6 @@ def crop(channels: Channels, node: Node, bottoms: Sequence[Found]) -> Found:
     return bottoms[0]
 
 
-def prior_boxes(channels: Channels, node: Node, bottoms: Sequence[Found]) -> Found:
-    """It reads heights and widths alone."""
+def no_channels(channels: Channels, node: Node, bottoms: Sequence[Found]) -> Found:
+    """Return nothing: PriorBox reads heights and widths alone, and Silence nothing at all."""
     return None

@@ -54,7 +54,7 @@ def _follow_graph(channels: Channels, graph: NetGraph) -> None:
 
 _KEEPING = (
     *("AbsVal", "BNLL", "Clip", "Dropout", "ELU", "Exp", "Log", "Power", "ReLU", "ReLU6", "Sigmoid", "Swish", "TanH"),
-    *("Threshold", "Pooling", "Split", "Silence"),
+    *("Threshold", "Pooling", "Split"),
 )
 FLOWS: dict[str, Flow] = {
     **dict.fromkeys(_KEEPING, channelwise.keep),
@@ -72,8 +72,9 @@ FLOWS: dict[str, Flow] = {
     "LRN": channelwise.lrn,
     "MVN": channelwise.mvn,
     "PReLU": channelwise.prelu,
-    "PriorBox": arrangement.prior_boxes,
-    "PriorBoxClustered": arrangement.prior_boxes,
+    "PriorBox": arrangement.no_channels,
+    "PriorBoxClustered": arrangement.no_channels,
     "Scale": channelwise.scale,
+    "Silence": arrangement.no_channels,
     "Slice": arrangement.cut,
 }

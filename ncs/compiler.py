@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import UsageError
-from common.helper import Helper, HelperError, HelperRefused, HelperTimeout
+from common.helper import Helper, HelperError, HelperRefused, HelperTimeout, NumpyArray
+from common.helper_worker import RawArray
 from common.places import make_toolchain, toolchain_has, toolchain_program
 from myriad.header import BlobHeader, read_header
 
@@ -110,6 +111,13 @@ def compile_blob(
             f"expected {resources.shaves} and {resources.cmx_slices}."
         )
     return Compiled(header, seconds, openvino.split("-")[0])
+
+
+def compute_ir(xml: Path, feed: Mapping[str, NumpyArray], limit: float = TIMEOUT) -> dict[str, RawArray]:
+    """Return the outputs of an IR by the CPU plugin of the compiler's own OpenVINO. Raises HelperError."""
+    request = {"xml": str(xml.resolve()), "bin": str(xml.with_suffix(".bin").resolve())}
+    with Helper("OpenVINO 2021.4.2", toolchain_program("movidius", "python"), WORKER, HARMLESS) as helper:
+        return helper.call("infer", request, feed, seconds=limit).arrays
 
 
 def _run_compiler(request: dict[str, Any], limit: float) -> str:

@@ -2,6 +2,7 @@
 
 compile: {"xml", "bin", "blob", "scratch", "shaves", "cmx_slices", "streams", "dump"} -> {"openvino": version}
 "dump" may be left out. It is a file for the compiler's own drawing of its graph, which has the names that the blob lacks.
+infer: {"xml", "bin"} and an array for each input -> an array for each output, by the CPU plugin of the same OpenVINO
 """
 
 from pathlib import Path
@@ -60,4 +61,20 @@ def compile_blob(values, arrays):
     return {"openvino": get_version()}, {}
 
 
-FUNCTIONS = {"compile": compile_blob}
+def infer(values, arrays):
+    """Compute the IR on the CPU, in float32. Inputs of bytes are bytes, all others are given as float32."""
+    import numpy
+    from openvino.inference_engine import IECore
+
+    inputs = {name: numpy.asarray(array) for name, array in arrays.items()}
+    engine = IECore()
+    network = engine.read_network(model=values["xml"], weights=values["bin"])
+    for name, source in network.input_info.items():
+        source.precision = "U8" if inputs[name].dtype == numpy.uint8 else "FP32"
+    for output in network.outputs.values():
+        output.precision = "FP32"
+    loaded = engine.load_network(network, "CPU", {"ENFORCE_BF16": "NO"})
+    return {}, loaded.infer(inputs)
+
+
+FUNCTIONS = {"compile": compile_blob, "infer": infer}

@@ -1,7 +1,13 @@
-"""Whole nets, from our own folder and from papers: each compiles to a blob that computes what its IR does."""
+"""Whole nets, from our own folder and from papers: each compiles to a blob that computes what its IR does.
+
+All of them take some minutes:
+
+    ZOO=full .venv/bin/python -m pytest tests/oracle/test_checked_nets.py -s
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +29,10 @@ from tools.zoo.forks import FORK_NETS
 from training.nets.net import Net
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("one_thread")]
+FULL = os.environ.get("ZOO") == "full"
 OURS = sorted(path.parent.name for path in (ROOT / "prototxt").glob("*/deploy.prototxt"))
+FEW = ("AgeNet", "FaceRes", "LMTCNN-1-1")
+FEW_OF_THE_ZOO = ("LeNet", "GoogLeNet", "ResNet-18", "Siamese", "MobileNet v3", "YOLO v2")
 ENDS = {
     "YOLO v1": ["result"],
     "YOLO v2": ["conv9"],
@@ -80,7 +89,7 @@ def with_small_numbers(net: NetParameter) -> NetParameter:
     return ready
 
 
-@pytest.mark.parametrize("name", [*NETS, *FORK_NETS])
+@pytest.mark.parametrize("name", [*NETS, *FORK_NETS] if FULL else FEW_OF_THE_ZOO)
 def test_the_zoo(name: str, tmp_path: Path) -> None:
     entry = {**NETS, **FORK_NETS}[name]
     net = text_format.Parse(entry.writer(entry.small, entry.width).text, NetParameter())
@@ -90,7 +99,7 @@ def test_the_zoo(name: str, tmp_path: Path) -> None:
     assert found.wide < 5e-5
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OURS if FULL else FEW)
 def test_our_nets(name: str, tmp_path: Path) -> None:
     found = checked(read_net(ROOT / f"prototxt/{name}/deploy.prototxt"), tmp_path)
     assert found.not_checked == ""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
-Doubles = NDArray[np.float64]
+    Doubles = NDArray[np.float64]
 
 
 def expected_value(bins: Sequence[float], probabilities: ArrayLike) -> Doubles:
     """Return the mean of the bins, weighted by their probabilities (N x bins)."""
+    import numpy as np
+
     shares = np.asarray(probabilities, np.float64)
     return np.asarray(shares @ np.asarray(bins, np.float64) / shares.sum(axis=-1))
 
@@ -21,6 +25,8 @@ def median(bins: Sequence[float], probabilities: ArrayLike) -> Doubles:
 
     A bin reaches to half of the way to its neighbours, and its probability is spread evenly over it.
     """
+    import numpy as np
+
     order = np.argsort(bins, kind="stable")
     ordered = np.asarray(bins, np.float64)[order]
     shares = np.asarray(probabilities, np.float64)[..., order].clip(0)

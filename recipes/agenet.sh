@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # AgeNet and GenderNet on UTKFace: archive → lists → databases and mean → nets → figures → IR and blobs → an answer.
-#   recipes/agenet.sh --images UTKFace.tar.gz            about 50 minutes on one core of an Intel Xeon with AMX
-#   recipes/agenet.sh --images UTKFace.tar.gz --quick    about 6 minutes
+#   recipes/agenet.sh --images UTKFace.tar.gz            about 40 minutes on one idle core of an Intel Xeon with AMX, by its pace
+#   recipes/agenet.sh --images UTKFace.tar.gz --quick    about 7 minutes there
 #   --images TAR                                         again, if UTKFace comes in several archives
 #   --iterations N                                       train AgeNet for N iterations (3000, and 450 with --quick), and GenderNet,
 #                                                        which starts from it, for two thirds of that

@@ -58,31 +58,32 @@ def snapshots(models: Path, name: str) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def timed(models: Path, name: str) -> list[tuple[int, float, Path]]:
-    """Return iteration, minutes and caffemodel of each snapshot. Raises MokaError if the log lacks one."""
-    found = snapshots(models, name)
-    if not found:
-        return []
-    log = models / f"{name}_log.csv"
-    minutes = minutes_at(log)
-    for iteration in found:
-        if iteration not in minutes:
-            raise MokaError(f"{log}: has no row of iteration {iteration}, of which there is a snapshot.")
-    return [(iteration, minutes[iteration], path) for iteration, path in found.items()]
+def settled_in(models: Path, name: str, iterations: int) -> float:
+    """Return the minutes in which a net settled. Its log ends before the last iteration, so they are those of its pace."""
+    minutes = minutes_at(models / f"{name}_log.csv")
+    last = max(minutes, default=0)
+    return minutes[last] * iterations / last if last else 0.0
 
 
 def points(home: Path, net: str) -> list[Point]:
     """Measure each snapshot of a net whose working folder is `home`. Raises MokaError if there is none."""
     models = home / "models" / net
-    stages = timed(models, net)
-    if not stages:
+    found = snapshots(models, net)
+    if not found:
         raise MokaError(f"{models}: holds no snapshot {net}_iter_N.caffemodel. Train the net there first.")
-    trained = stages[-1]
-    for step, time, path in timed(models, f"{net}_settled")[-1:]:
+    log = models / f"{net}_log.csv"
+    minutes = minutes_at(log)
+    stages = []
+    for iteration, path in found.items():
+        if iteration not in minutes:
+            raise MokaError(f"{log}: has no row of iteration {iteration}, of which there is a snapshot.")
+        stages.append((iteration, minutes[iteration], path))
+    last, time, trained = stages[-1]
+    for iteration, path in list(snapshots(models, f"{net}_settled").items())[-1:]:
         # Otherwise it settled after an earlier training.
-        if path.stat().st_mtime >= trained[2].stat().st_mtime:
-            stages.append((trained[0] + step, trained[1] + time, path))
-    return [Point(iteration, minutes, *measured(home, net, path)) for iteration, minutes, path in stages]
+        if path.stat().st_mtime >= trained.stat().st_mtime:
+            stages.append((last + iteration, time + settled_in(models, f"{net}_settled", iteration), path))
+    return [Point(iteration, time, *measured(home, net, path)) for iteration, time, path in stages]
 
 
 def measured(home: Path, net: str, weights: Path) -> tuple[float, float]:

@@ -120,12 +120,12 @@ def main(options: argparse.Namespace) -> None:
     out: Path = options.out or Path("prototxt", f"{options.net}-small")
     from copy import deepcopy
 
-    from ..compress.folder import is_ours, write_folder
+    from ..compress.folder import recogniser, write_folder
     from ..compress.low_rank import split
     from ..compress.model import read_model
     from ..compress.report import report
 
-    refuse_existing_folder(out, options.force, is_ours)
+    refuse_existing_folder(out, options.force, recogniser(out))
     weights: Path = options.weights or newest_snapshot(Path("models", options.net))
     model = read_model(files, weights)
     before = deepcopy(model.deploy)
@@ -146,8 +146,7 @@ def main(options: argparse.Namespace) -> None:
         )
     solver = _solver(files, out)
     cards = _cards(files, out)
-    remark = f"Written by moka compress from {files.deploy} and {weights}."
-    written = write_folder(out, model, solver, cards, remark, options.force)
+    written = write_folder(out, model, solver, cards, f"{files.deploy} and {weights}", options.force)
     print(report(before, model.deploy, halves, notes))
     for name, reason in pruned.left_alone.items():
         print(f"{name} keeps all channels: {reason}")

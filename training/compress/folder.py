@@ -7,20 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from caffe_io.caffe_pb2 import NetParameter, SolverParameter
-from caffe_io.prototxt import to_text
+from caffe_io.prototxt import read_text, to_text
 from caffe_io.weights import write_weights
-from common.files import atomic_folder
+from common.files import Recognise, atomic_folder
 
 from .model import Model
 
 TEXTS = {"train_test.prototxt", "deploy.prototxt", "solver.prototxt", "card.json", "training.json"}
 """The names of the files that the folder may hold besides the caffemodel."""
+MARK = "Written by moka compress"
+"""How each prototxt begins, after the sign of a comment."""
 
 
-def is_ours(names: set[str]) -> bool:
-    """Whether a folder of these names is one that this module wrote."""
-    weights = {name for name in names if name.endswith(".caffemodel")}
-    return "deploy.prototxt" in names and len(weights) == 1 and names - weights <= TEXTS
+def recogniser(out: Path) -> Recognise:
+    """Return what says of the names in `out` whether this module wrote them; the first line of the deploy prototxt says so."""
+
+    def is_ours(names: set[str]) -> bool:
+        weights = {name for name in names if name.endswith(".caffemodel")}
+        if "deploy.prototxt" not in names or len(weights) != 1 or not names - weights <= TEXTS:
+            return False
+        return read_text(out / "deploy.prototxt").startswith(f"# {MARK}")
+
+    return is_ours
 
 
 def write_folder(
@@ -28,15 +36,16 @@ def write_folder(
     model: Model,
     solver: SolverParameter | None,
     cards: dict[str, dict[str, Any]],
-    remark: str,
+    sources: str,
     force: bool,
 ) -> Path:
     """Write the net, called as the folder is, into `out`; return the path of the caffemodel.
 
-    `cards` are JSON files by name. `remark` is the comment at the top of each prototxt.
+    `cards` are JSON files by name. `sources` are the files that it was made of, for a comment at the top of each prototxt.
     """
     name = out.resolve().name
-    with atomic_folder(out, force, is_ours) as folder:
+    remark = f"{MARK} from {sources}."
+    with atomic_folder(out, force, recogniser(out)) as folder:
         for net, file in ((model.deploy, "deploy"), (model.train_test, "train_test")):
             if net is not None:
                 net.name = name

@@ -126,6 +126,16 @@ def test_a_folder_that_is_there_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "prototxt/Small-small/notes.txt").read_text() == "mine"
 
 
+def test_a_net_of_the_user_s_own_is_kept_in_spite_of_force(tmp_path: Path) -> None:
+    """It may have the same names of files."""
+    caffemodel = write_net(tmp_path, DEPLOY)
+    own = tmp_path / "prototxt/Small"
+    (own / "Small.caffemodel").write_bytes(caffemodel.read_bytes())
+    done = compress(tmp_path, "--rank", "fc=2", "--force", "--out", "prototxt/Small")
+    assert done.code == 2 and "a folder that this command did not write" in done.err
+    assert (own / "deploy.prototxt").read_text() == DEPLOY
+
+
 def test_damaged_weights_are_named(tmp_path: Path) -> None:
     caffemodel = write_net(tmp_path, DEPLOY)
     caffemodel.write_bytes(caffemodel.read_bytes()[:-9])

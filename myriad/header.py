@@ -68,7 +68,7 @@ def parse_header(begin: bytes, size: int, path: str | os.PathLike[str]) -> BlobH
 
     OpenVINO 2022.1 and later write more after the blob itself, so `size` may be larger than the header says.
     """
-    if begin[SUPERBLOB_HEAD:].startswith(START):
+    if begin.startswith(START, SUPERBLOB_HEAD):
         raise BlobError(
             f"{path}: a superblob, which holds the blobs for 1 to 16 SHAVEs. Take one out: "
             f"./moka blob extract {path} --shaves 6 --out NAME.blob"

@@ -13,6 +13,7 @@ from common.messages import last_line
 from ..blob import Blob
 from ..data import Data, Entry, Place
 from ..errors import BlobError
+from ..kinds import UNIT
 from ..stage import Stage
 from .memory import Floats, Memory, in_order
 from .table import FUNCTIONS
@@ -52,6 +53,9 @@ class Machine:
         unknown = sorted({stage.name for stage in blob.stages if stage.type not in FUNCTIONS})
         if unknown:
             raise BlobError(f"{blob.path}: stages of type {', '.join(unknown)} are not computed here.")
+        strange = [str(stage) for stage in blob.stages if stage.type != UNIT and "data" in stage.roles]
+        if strange:
+            raise BlobError(f"{blob.path}: {strange[0]} has more data than its kind, so its meaning is not known.")
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]], watch: Watch | None = None) -> Outcome:
         """Run the program on a value for each input, in the order N, C, H, W. `watch` is called after every stage.

@@ -77,6 +77,14 @@ class Memory:
         letters = data.shape.letters
         return self.array(data).transpose([letters.index(letter) for letter in in_order(letters)])
 
+    def pictures(self, data: Data) -> NDArray[Any]:
+        """Return the view of `data` as pictures x channels x height x width. Older compilers leave out the first axis."""
+        values = self.tensor(data)
+        values = values[None] if data.shape.letters in ("CHW", "HWC", "HCW") else values
+        if values.ndim != len("NCHW"):
+            raise BlobError(f"data of {'x'.join(map(str, data.shape.dims))} are no pictures.")
+        return values
+
     def read(self, data: Data) -> Floats:
         """Return a copy of `data`, ordered as `tensor` is: float32, or float64 for whole numbers of 4 bytes."""
         values = self.tensor(data)

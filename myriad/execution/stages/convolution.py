@@ -5,20 +5,23 @@ Each kind of stage stores its weights in an order of its own, and their shapes d
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import BlobError
 from ...stage import Stage
 from ..memory import Floats, Memory, check_room
 from .windows import Window, convolve, convolve_each
 
-_INNERMOST_CHANNELS = "NHWC"
+_INNERMOST_CHANNELS = ("NHWC", "HWC")
 _DEPTH_ROOM = 256
 
 
 def convolution(stage: Stage, memory: Memory) -> None:
     """Convolve, without a bias."""
-    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    source, output = _in_and_out(stage, memory)
     channels, outputs = source.shape[1], output.shape[1]
     window = _window(stage)
     ky, kx = window.kernel
@@ -44,7 +47,7 @@ def _inputs_first(stage: Stage, kernel: tuple[int, int], size: int) -> bool:
 
 def depthwise(stage: Stage, memory: Memory) -> None:
     """Convolve each channel with its own kernel, or with several if there are more outputs than inputs."""
-    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    source, output = _in_and_out(stage, memory)
     window = _window(stage)
     outputs = output.shape[1]
     stored = memory.constants(stage.find("weights"), outputs * window.kernel[0] * window.kernel[1])
@@ -56,7 +59,8 @@ def depthwise(stage: Stage, memory: Memory) -> None:
 
 def inner_product(stage: Stage, memory: Memory) -> None:
     """Multiply all numbers of the input by a matrix. Its rows follow the pixels, and in each pixel the channels."""
-    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    data, output = stage.find("in"), memory.tensor(stage.find("out"))
+    source = memory.read(data) if data.shape.letters == "NC" else memory.pictures(data).astype(np.float32)
     batch = len(source)
     flat = np.moveaxis(source, 1, -1).reshape(batch, -1)
     outputs = output.size // batch
@@ -66,7 +70,7 @@ def inner_product(stage: Stage, memory: Memory) -> None:
 
 def deconvolution(stage: Stage, memory: Memory) -> None:
     """Transposed convolution. The kernel is stored turned by 180 degrees."""
-    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    source, output = _in_and_out(stage, memory)
     channels, outputs = source.shape[1], output.shape[1]
     window = _window(stage)
     ky, kx = window.kernel
@@ -80,7 +84,7 @@ def deconvolution(stage: Stage, memory: Memory) -> None:
 
 def depthwise_deconvolution(stage: Stage, memory: Memory) -> None:
     """Transposed convolution of each channel with its own kernel, which is stored turned by 180 degrees."""
-    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    source, output = _in_and_out(stage, memory)
     outputs = output.shape[1]
     window = _window(stage)
     ky, kx = window.kernel
@@ -110,6 +114,11 @@ def _spread(picture: Floats, window: Window, size: tuple[int, int]) -> Floats:
     return result
 
 
+def _in_and_out(stage: Stage, memory: Memory) -> tuple[Floats, NDArray[Any]]:
+    """Return the pictures that a stage reads, as float32, and where it writes."""
+    return memory.pictures(stage.find("in")).astype(np.float32), memory.pictures(stage.find("out"))
+
+
 def _window(stage: Stage) -> Window:
     named = {name: int(value) for name, value in stage.parameters.items()}
     return Window(
@@ -121,7 +130,7 @@ def _window(stage: Stage) -> Window:
 
 
 def _channels_innermost(stage: Stage) -> bool:
-    return stage.find("in").shape.letters == _INNERMOST_CHANNELS
+    return stage.find("in").shape.letters in _INNERMOST_CHANNELS
 
 
 def _times(channels: int, outputs: int) -> int:

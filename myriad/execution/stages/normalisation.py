@@ -45,12 +45,12 @@ def mean_variance(stage: Stage, memory: Memory) -> None:
     """Subtract the mean of each channel, or of the picture, and divide by the standard deviation."""
     if stage.parameters.get("across_width"):
         raise BlobError("takes the mean of each row, which is not computed here.")
-    values = memory.read(stage.find("in"))
+    values = memory.pictures(stage.find("in")).astype(np.float32)
     axes = (1, 2, 3) if stage.parameters["across_channels"] else (2, 3)
     values -= values.mean(axis=axes, keepdims=True)
     if stage.parameters["normalize"]:
         values /= np.sqrt((values**2).mean(axis=axes, keepdims=True) + np.float32(stage.parameters["eps"]))
-    memory.write(stage.find("out"), values)
+    memory.pictures(stage.find("out"))[...] = values
 
 
 def grn(stage: Stage, memory: Memory) -> None:

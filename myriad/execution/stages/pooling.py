@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ...stage import Stage
-from ..memory import Memory
+from ..memory import Floats, Memory
 from .windows import Window
 
 
 def maximum(stage: Stage, memory: Memory) -> None:
     """Take the maximum of each window. Padding does not count."""
-    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    source, output = _in_and_out(stage, memory)
     window = _window(stage)
     for number, picture in enumerate(source):
         output[number] = window.over(picture, output.shape[2:], -np.inf).max(axis=(3, 4))
@@ -19,7 +22,7 @@ def maximum(stage: Stage, memory: Memory) -> None:
 
 def average(stage: Stage, memory: Memory) -> None:
     """Take the mean of each window, over all of its places or, with exclude_pad, over those in the picture."""
-    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    source, output = _in_and_out(stage, memory)
     window = _window(stage)
     size = output.shape[2:]
     count = np.float32(window.kernel[0] * window.kernel[1])
@@ -31,12 +34,19 @@ def average(stage: Stage, memory: Memory) -> None:
 
 def global_maximum(stage: Stage, memory: Memory) -> None:
     """Take the maximum of each channel."""
-    memory.write(stage.find("out"), memory.read(stage.find("in")).max(axis=(2, 3), keepdims=True))
+    source, output = _in_and_out(stage, memory)
+    output[...] = source.max(axis=(2, 3), keepdims=True)
 
 
 def global_average(stage: Stage, memory: Memory) -> None:
     """Take the mean of each channel."""
-    memory.write(stage.find("out"), memory.read(stage.find("in")).mean(axis=(2, 3), keepdims=True))
+    source, output = _in_and_out(stage, memory)
+    output[...] = source.mean(axis=(2, 3), keepdims=True)
+
+
+def _in_and_out(stage: Stage, memory: Memory) -> tuple[Floats, NDArray[Any]]:
+    """Return the pictures that a stage reads, as float32, and where it writes."""
+    return memory.pictures(stage.find("in")).astype(np.float32), memory.pictures(stage.find("out"))
 
 
 def _window(stage: Stage) -> Window:

@@ -41,7 +41,7 @@ def resample(stage: Stage, memory: Memory) -> None:
     """Take the nearest pixel."""
     if stage.parameters["antialias"] or stage.parameters["type"]:
         raise BlobError("resamples with a filter, which is not computed here.")
-    source, output = memory.tensor(stage.find("in")), memory.tensor(stage.find("out"))
+    source, output = memory.pictures(stage.find("in")), memory.pictures(stage.find("out"))
     coordinates = _chosen(COORDINATES, int(stage.parameters["coordinate_mode"]), "coordinate mode")
     nearest = _chosen(NEAREST, int(stage.parameters["nearest_mode"]), "rounding")
     rows, columns = (
@@ -53,7 +53,7 @@ def resample(stage: Stage, memory: Memory) -> None:
 
 def interpolate(stage: Stage, memory: Memory) -> None:
     """Interpolate linearly between pixels."""
-    source, output = memory.read(stage.find("in")), memory.tensor(stage.find("out"))
+    source, output = memory.pictures(stage.find("in")).astype(np.float32), memory.pictures(stage.find("out"))
     # Compilers before 2021.3 wrote no mode.
     mode = int(stage.parameters.get("coordinate_mode", -1))
     coordinates = (
@@ -80,7 +80,7 @@ def _chosen(table: tuple[Callable[..., Places], ...], number: int, what: str) ->
 
 def upsampling(stage: Stage, memory: Memory) -> None:
     """Put pixels apart among zeros: the first half of a transposed convolution."""
-    source, output = memory.tensor(stage.find("in")), memory.tensor(stage.find("out"))
+    source, output = memory.pictures(stage.find("in")), memory.pictures(stage.find("out"))
     named = {name: int(value) for name, value in stage.parameters.items()}
     if named["factor_z"] != 1 or named["pad_front"] or named["pad_back"]:
         raise BlobError("puts channels apart, which is not computed here.")

@@ -47,8 +47,16 @@ SLOW = (
 )
 FINDER = "face_detector"
 NETS = sorted(path.parent.name for path in (ROOT / "prototxt").glob("*/deploy.prototxt") if path.parent.name != FINDER)
-PICTURES = {"ResNet18": 6, "WideResNet-16-4": 8, "WideResNet-16-8": 4}
-"""Where a picture takes long; otherwise MANY."""
+PICTURES = {
+    "GenderNet": 6,
+    "LMTCNN-1-1": 6,
+    "LeviHassnerGender": 6,
+    "ResNet18": 4,
+    "WideResNet-16-4": 6,
+    "WideResNet-16-8": 4,
+    FINDER: 4,
+}
+"""Where a picture takes long; otherwise MANY. Of nets with nearly the same layers, one is shown many."""
 MANY = 12
 
 

@@ -85,6 +85,19 @@ def test_a_fault_of_the_judge(
     assert 'computes "end" of the IR wrong on a CPU' in caplog.text
 
 
+def test_an_overflow_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Numbers of about 1 become 300 and then 90,000."""
+    movidius("python")
+    source = op.parameter([1, 8, 9, 8], np.float32, name="data")
+    source.output(0).set_names({"data"})
+    large = op.multiply(source, np.float32(300), name="large")
+    square = op.multiply(large, large, name="square")
+    square.output(0).set_names({"square"})
+    found = checked(Model([op.result(square)], [source], "overflow"), tmp_path)
+    assert found.chip == np.inf
+    assert "above 65504, which FP16 cannot hold, in layer square." in caplog.text
+
+
 def test_compile_checks_and_says_so(net: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     ROOM.main(["compile", "--net", "SmallNet"])
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("  check"))

@@ -129,10 +129,11 @@ def test_utkface_with_several_seeds(of_utkface: tuple[Path, str]) -> None:
     check_net(folder / "seeds", "FaceRes")
 
 
+@pytest.mark.timeout(600)
 def test_agenet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     """Two nets of one task each."""
     words = ["--images", of_utkface[0] / ARCHIVE, "--iterations", 1]
-    first = ended_well(run_recipe("agenet", *words, folder=tmp_path))
+    first = ended_well(run_recipe("agenet", *words, folder=tmp_path, timeout=400))
     out = tmp_path / "agenet_out"
     for name, task in (("AgeNet", "age"), ("GenderNet", "gender")):
         report = out / f"models/{name}/{name}_iter_1_test_torch_mirror.json"
@@ -142,7 +143,7 @@ def test_agenet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
         check_net(out, name)
     before = made_once(out)
     assert len(before) > 15
-    second = ended_well(run_recipe("agenet", *words, folder=tmp_path))
+    second = ended_well(run_recipe("agenet", *words, folder=tmp_path, timeout=400))
     assert made_once(out) == before
     for verb in ("moka build_dataset", "create_lmdb.sh", "create_mean.sh", "moka train", "moka compile"):
         assert f"{verb} " in first

@@ -67,6 +67,20 @@ def test_the_same_layer_where_the_compiler_is_right(tmp_path: Path) -> None:
     assert found.layers >= 2
 
 
+def test_a_miscompile_that_the_output_does_not_show(tmp_path: Path) -> None:
+    """The Softmax after the average is 1 for one class whatever the average is, so outputs alone would agree."""
+    movidius("python")
+    model = averages(20, exclude_pad=True)
+    (end,) = (node for node in model.get_ordered_ops() if node.get_friendly_name() == "end")
+    bias = np.zeros((1, 8, 1, 1), np.float32)
+    bias[0, 3] = 30
+    scores = op.relu(op.add(end, op.constant(bias)), name="scores")
+    prob = op.softmax(scores, 1, name="prob")
+    prob.output(0).set_names({"prob"})
+    with pytest.raises(CompilerError, match='layer "average"'):
+        checked(Model([op.result(prob)], model.get_parameters(), "saturated"), tmp_path)
+
+
 def test_a_fault_of_the_judge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Ages from 21 to 60 on UTKFace, in the division of the CORAL paper: archives → tables → databases → net → figures → IR and blob.
-#   recipes/coral.sh --images UTKFace.tar --division coral_split.csv            about 70 minutes on two cores, by its pace
+#   recipes/coral.sh --images UTKFace.tar --division coral_split.csv            some 40 minutes on an Intel with AMX, by its pace
 #   recipes/coral.sh --images UTKFace.tar --division coral_split.csv --quick    about 5 minutes
 #   --images TAR                again, if UTKFace comes in several archives
 #   --division FILE.csv         file,age,part: which picture is for training and which for the test
@@ -8,7 +8,7 @@
 #                               UTKFace's names. Without it no test picture is used for anything: the figures are those of a
 #                               fifth of the training part, which is held back
 #   --net NAME                  another net with ages, such as WideResNet-16-4 (default FaceRes)
-#   --iterations N              train for N iterations (6600, and 700 with --quick)
+#   --iterations N              train for N iterations (16000, and 700 with --quick)
 #   --out DIR                   work in DIR (default coral_out)
 # docs/recipes.md has the figures.
 set -euo pipefail
@@ -20,7 +20,7 @@ file --division division
 workers="$(how_many_workers)"
 begin
 need_tasks years
-iterations="$(how_long 700 6600)"
+iterations="$(how_long 700 16000)"
 
 step "UTKFace in the given division; a fifth of the training part is held back, the test part is read by nothing"
 [ -e data/DEF/val.csv ] ||

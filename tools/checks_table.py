@@ -28,8 +28,15 @@ TESTS = ROOT / "tests/oracle"
 PAGE = ROOT / "docs" / "checks.md"
 # Files whose tests ask other originals than Caffe as well -> what a test asks whose name has no word of ORIGINALS.
 ASKED = {
+    "blob_cost": "MYRIAD plugin of openvino 2021.4.2",
+    "blob_dump": "the compiler's dump, openvino 2021.4.2",
+    "blob_run": "today's OpenVINO",
     "blobconverter": "blobconverter",
+    "checked_blobs": "today's OpenVINO",
+    "checked_nets": "today's OpenVINO",
     "cut": "the whole net in openvino 2021.4.2",
+    "device_blob": "today's OpenVINO",
+    "hunt": "today's OpenVINO",
     "inference_stick": "MYRIAD plugin of openvino 2021.4.2",
     "layers_forks": "OpenCV 4, Model Optimizer 2021.4.2, Caffe 1.0 or a formula",
     "layers_ncs": "Caffe 1.0",
@@ -39,7 +46,9 @@ ASKED = {
     "ncs": "Caffe 1.0",
     "ncs_inputs": "Caffe 1.0",
     "pooling_blobs": "MYRIAD plugin of openvino 2021.4.2",
+    "rewritten_layers": "today's OpenVINO",
     "ssd_layers": "today's OpenVINO, openvino 2021.4.2",
+    "superblob": "depthai",
     "yolo": "OpenCV 4",
     "zoo": "Caffe 1.0",
     "zoo_forks": "Caffe 1.0 and formulas",

@@ -18,7 +18,7 @@ from .errors import EvaluationError
 class Output:
     """What a card says of one output of the deploy net: its blob, the task, and the classes or bins in order.
 
-    `read` is what a number is read from bins by: the card's expected_value or median.
+    `read` says how a distribution over bins becomes a number: by its expected_value or its median.
     """
 
     blob: str

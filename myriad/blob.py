@@ -1,6 +1,6 @@
 """A whole Myriad X blob: header, inputs, outputs, stages and constants.
 
-The format is that of OpenVINO's MYRIAD plugin, version 6.0, from 2020 to 2022. docs/myriad_blob.md describes it.
+The format is that of OpenVINO's MYRIAD plugin from 2020 to 2022, versions 5 and 6. docs/myriad_blob.md describes it.
 """
 
 from __future__ import annotations

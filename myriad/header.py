@@ -21,6 +21,8 @@ _NUMBERS = struct.Struct("<20I")
 SIZE = OFFSET + _NUMBERS.size
 SUPERBLOB_HEAD = 17 * 8
 """Bytes of a superblob before the blob in it."""
+CMX_SLICE = 131072
+"""Bytes of a slice of CMX, the chip's fast memory."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class BlobHeader:
     outputs_at: int
     stages_at: int
     constants_at: int
+
+    @property
+    def cmx_bytes(self) -> int:
+        """Bytes of CMX that the network has."""
+        return self.cmx_slices * CMX_SLICE
 
 
 def read_header(path: str | os.PathLike[str]) -> BlobHeader:

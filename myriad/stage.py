@@ -165,7 +165,7 @@ class _Reader:
         return end
 
     def _with_jobs(self, stage: Stage, parameters: Cursor) -> Stage:
-        """Read what the unit is told, and the stage that runs beside it."""
+        """Read the jobs of the unit, and the stage that runs beside it."""
         jobs = read_descriptors(parameters)
         if parameters.u32():
             if stage.injected_in >= 0:

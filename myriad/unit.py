@@ -1,4 +1,4 @@
-"""Stage MyriadXHwOp: what the chip's convolution and pooling unit is told."""
+"""Stage MyriadXHwOp: the jobs of the chip's convolution and pooling unit."""
 
 from __future__ import annotations
 

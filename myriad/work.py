@@ -1,6 +1,6 @@
 """How many multiply-adds a stage takes: products of weights, or of two matrices, and what is computed beside them is not counted.
 
-A stage of the unit is counted as the unit is told. That includes channels that only fill up a block, whose weights are zero.
+The unit's jobs are counted as they stand, with the channels that only fill up a block and have weights of zero.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from .constants import SHAVES, SLICES
 from .estimate import Cost
 
 SAME = 0.03
@@ -35,7 +36,7 @@ class Chip:
 
 
 CHIPS = (
-    Chip("NCS2", "NCS2, all 16 SHAVEs", 16, 19),
+    Chip("NCS2", f"NCS2, all {SHAVES} SHAVEs", SHAVES, SLICES),
     Chip("OAK", "OAK, 13 SHAVEs beside a camera of 1080p", 13, 13),
 )
 

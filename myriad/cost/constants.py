@@ -11,6 +11,8 @@ CLOCK = 700e6
 """Hz of the chip, of its convolution unit as of its SHAVEs. Published by the vendor."""
 SHAVES = 16
 """SHAVEs of the chip."""
+SLICES = 19
+"""CMX slices that networks may have."""
 UNITS = 2
 """Convolution units of the chip. An inference has one of them, if two run at a time."""
 MODE_CYCLES = (0, 5, 11, 19, 31)

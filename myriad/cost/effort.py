@@ -91,55 +91,20 @@ def _trust(stage: Stage) -> Trust:
     return Trust.FITTED if stage.name in SEEN else Trust.ROUGH
 
 
-HARD = frozenset(
-    (
-        *(
-            "Swish",
-            "Sigmoid",
-            "Tanh",
-            "Elu",
-            "Exp",
-            "Log",
-            "Mish",
-            "Gelu",
-            "SoftPlus",
-            "SoftMax",
-            "HSwish",
-            "Erf",
-            "Pow",
-        ),
-        *("LRN", "InnerLRN"),
-    )
-)
+_HARD = "Elu Erf Exp Gelu HSwish InnerLRN LRN Log Mish Pow Sigmoid SoftMax SoftPlus Swish Tanh"
+HARD = frozenset(_HARD.split())
 """Kinds that compute a function for each element that takes the SHAVEs longer than a sum."""
-SEEN = frozenset(
-    (
-        *(
-            "MyriadXHwOp",
-            "Copy",
-            "Sum",
-            "Prod",
-            "Max",
-            "Min",
-            "Power",
-            "ScaleShift",
-            "Clamp",
-            "Relu",
-            "LeakyRelu",
-            "Elu",
-        ),
-        *("Swish", "Sigmoid", "SoftMax", "Pad", "Permute", "Resample", "Interp", "Upsampling", "StridedSlice"),
-        *("MaxPool", "AvgPool", "ReduceMean", "RegionYolo", "Convert"),
-    )
+_SEEN = (
+    "AvgPool Clamp Convert Copy Elu Interp LeakyRelu Max MaxPool Min MyriadXHwOp Pad Permute Power Prod ReduceMean RegionYolo "
+    "Relu Resample ScaleShift Sigmoid SoftMax StridedSlice Sum Swish Upsampling"
 )
+SEEN = frozenset(_SEEN.split())
 """Kinds that occur in the nets of the fit."""
-# Nor are stages estimated whose shapes are computed while the network runs.
-UNKNOWN = frozenset(
-    (
-        *("DetectionOutput", "ExpDetectionOutput", "Proposal", "ExpGenerateProposals", "ExpTopKROIs", "StaticShapeNMS"),
-        *("MTCNN", "NonZero", "TopK", "CTCDecoder", "CTCGreedyDecoderSeqLen", "ReverseSequence", "LSTMCell"),
-        # What is between them runs more than once.
-        *("LoopStart", "LoopEnd"),
-    )
+# Nor are stages estimated whose shapes are computed while the network runs. What is between the two ends of a loop runs more
+# than once.
+_UNKNOWN = (
+    "CTCDecoder CTCGreedyDecoderSeqLen DetectionOutput ExpDetectionOutput ExpGenerateProposals ExpTopKROIs LSTMCell LoopEnd "
+    "LoopStart MTCNN NonZero Proposal ReverseSequence StaticShapeNMS TopK"
 )
+UNKNOWN = frozenset(_UNKNOWN.split())
 """Kinds whose work depends on what is in their data, or is done in steps one after another."""

@@ -8,11 +8,8 @@ from functools import cached_property
 
 from ..blob import Blob
 from ..stage import Stage
-from .constants import CLOCK, FITTED, MOST_INFERENCES, SHAVES, SOFTWARE_MULTIPLY_ADDS, USB3, Constants
+from .constants import CLOCK, FITTED, MOST_INFERENCES, SHAVES, SLICES, SOFTWARE_MULTIPLY_ADDS, USB3, Constants
 from .effort import Effort, Trust, effort
-
-MOST_SLICES = 20
-"""CMX slices of the chip, of which networks may have one less."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class Cost:
     def two_fit(self) -> bool:
         """Whether the chip has the SHAVEs and the CMX for two at a time."""
         header = self.blob.header
-        return 2 * header.shaves <= SHAVES and 2 * header.cmx_slices < MOST_SLICES
+        return 2 * header.shaves <= SHAVES and 2 * header.cmx_slices <= SLICES
 
     @property
     def scaled(self) -> float:

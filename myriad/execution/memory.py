@@ -14,8 +14,6 @@ from ..data import SIZES, Data, Entry, Place
 from ..errors import BlobError
 
 Floats = NDArray[np.float32]
-CMX_SLICE = 131072
-"""Bytes of a slice of CMX memory."""
 _MOST = 1 << 30
 """Bytes of the largest memory that is made. A stick has half as much."""
 _MOST_NUMBERS = 1 << 28
@@ -48,7 +46,7 @@ class Memory:
             Place.INPUT: header.input_bytes,
             Place.OUTPUT: header.output_bytes,
             Place.BSS: header.bss_bytes,
-            Place.CMX: header.cmx_slices * CMX_SLICE,
+            Place.CMX: header.cmx_bytes,
         }
         if sum(sizes.values()) * self._scale > _MOST:
             raise BlobError(f"{blob.path}: needs {sum(sizes.values())} bytes of memory, more than any stick has.")

@@ -12,8 +12,6 @@ from ..data import MOST_DIMS, SIZES, Data, Place, Shape
 from ..errors import BlobError
 from ..stage import Stage
 
-CMX_SLICE = 131072
-"""Bytes of a CMX slice."""
 MOST_SPANS = 5000
 SCRATCH = (Place.CMX, Place.BSS)
 
@@ -32,7 +30,7 @@ class Span:
 
 def sizes(blob: Blob) -> dict[Place, int]:
     """Return the bytes of each scratch memory."""
-    return {Place.CMX: blob.header.cmx_slices * CMX_SLICE, Place.BSS: blob.header.bss_bytes}
+    return {Place.CMX: blob.header.cmx_bytes, Place.BSS: blob.header.bss_bytes}
 
 
 def spans(blob: Blob) -> list[Span]:

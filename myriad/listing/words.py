@@ -15,7 +15,6 @@ from ..unit import Descriptor, Job, Side
 _JOBS = {
     Job.CONVOLUTION: "convolution",
     Job.CONVOLUTION_AND_POOLING: "convolution",
-    Job.INNER_PRODUCT: "inner product",
     Job.POOLING: "max pooling",
 }
 # Words of parameters whose layout is not known that are shown.
@@ -49,7 +48,7 @@ def parameters(stage: Stage) -> str:
 
 
 def jobs(descriptors: tuple[Descriptor, ...]) -> str:
-    """Return what the unit is told; jobs that differ only in their channels and data are told once."""
+    """Return the jobs of the unit. Those that differ only in their channels and data are written once."""
     words = []
     for what, group in groupby(descriptors, _job):
         same = list(group)

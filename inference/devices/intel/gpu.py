@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...errors import DeviceError
 from ..look import Look
-from ..openvino_device import OpenVinoDevice
 from ..usb import SYSFS
-from . import GPU, has_device, look_for
+from . import GPU, look_for
+from .device import IntelDevice
 
 if TYPE_CHECKING:
     from common.card import ModelCard
@@ -18,17 +17,11 @@ if TYPE_CHECKING:
 COMPUTES = "the GPU computes in f32"
 
 
-class GpuDevice(OpenVinoDevice):
+class GpuDevice(IntelDevice):
     """Networks on the GPU."""
 
     name = "GPU"
-
-    def check_device(self, core: Any) -> None:
-        """Raise DeviceError if OpenVINO does not find it."""
-        if not has_device(core.available_devices, self.name):
-            seen = look()
-            steps = "".join(f" {step[0].upper()}{step[1:]}." for step in seen.steps)
-            raise DeviceError(f"OpenVINO has no {self.name}: {seen.why}.{steps} Or use --device CPU.")
+    accelerator = GPU
 
 
 def look(sysfs: Path = SYSFS) -> Look:

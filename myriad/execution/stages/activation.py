@@ -18,7 +18,8 @@ from ..memory import Floats, Memory, in_order
 Function = Callable[[Floats, Stage], NDArray[Any]]
 
 
-def _sigmoid(x: Floats) -> Floats:
+def sigmoid(x: Floats) -> Floats:
+    """Return 1 / (1 + e^-x)."""
     # Written so that no number is too large for it.
     return np.asarray(0.5 * np.tanh(0.5 * x) + 0.5, np.float32)
 
@@ -38,7 +39,7 @@ def _rounded(x: Floats, mode: int) -> Floats:
 
 
 FUNCTIONS: dict[str, Function] = {
-    "Sigmoid": lambda x, _: _sigmoid(x),
+    "Sigmoid": lambda x, _: sigmoid(x),
     "Tanh": lambda x, _: np.tanh(x),
     "Exp": lambda x, _: np.exp(x),
     "Log": lambda x, _: np.log(x),
@@ -51,7 +52,7 @@ FUNCTIONS: dict[str, Function] = {
     "SoftPlus": lambda x, _: _softplus(x),
     "HSwish": lambda x, _: x * np.clip(x + 3, 0, 6) / 6,
     "Elu": lambda x, stage: np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * np.float32(stage.parameters["alpha"])),
-    "Swish": lambda x, stage: x * _sigmoid(x * np.float32(stage.parameters["beta"])),
+    "Swish": lambda x, stage: x * sigmoid(x * np.float32(stage.parameters["beta"])),
     "Clamp": lambda x, stage: np.clip(x, np.float32(stage.parameters["min"]), np.float32(stage.parameters["max"])),
 }
 """By the name of the stage."""

@@ -5,15 +5,12 @@ Each kind of stage stores its weights in an order of its own, and their shapes d
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import BlobError
 from ...stage import Stage
 from ..memory import Floats, Memory, check_room
-from .windows import Window, convolve, convolve_each
+from .windows import Window, convolve, convolve_each, in_and_out, window_of
 
 _INNERMOST_CHANNELS = ("NHWC", "HWC")
 _DEPTH_ROOM = 256
@@ -21,9 +18,9 @@ _DEPTH_ROOM = 256
 
 def convolution(stage: Stage, memory: Memory) -> None:
     """Convolve, without a bias."""
-    source, output = _in_and_out(stage, memory)
+    source, output = in_and_out(stage, memory)
     channels, outputs = source.shape[1], output.shape[1]
-    window = _window(stage)
+    window = window_of(stage)
     ky, kx = window.kernel
     stored = memory.constants(stage.find("weights"), outputs * channels * ky * kx)
     if (ky, kx) == (1, 1):
@@ -47,8 +44,8 @@ def _inputs_first(stage: Stage, kernel: tuple[int, int], size: int) -> bool:
 
 def depthwise(stage: Stage, memory: Memory) -> None:
     """Convolve each channel with its own kernel, or with several if there are more outputs than inputs."""
-    source, output = _in_and_out(stage, memory)
-    window = _window(stage)
+    source, output = in_and_out(stage, memory)
+    window = window_of(stage)
     outputs = output.shape[1]
     stored = memory.constants(stage.find("weights"), outputs * window.kernel[0] * window.kernel[1])
     weights = stored.reshape(*window.kernel, outputs).transpose(2, 0, 1)
@@ -70,9 +67,9 @@ def inner_product(stage: Stage, memory: Memory) -> None:
 
 def deconvolution(stage: Stage, memory: Memory) -> None:
     """Transposed convolution. The kernel is stored turned by 180 degrees."""
-    source, output = _in_and_out(stage, memory)
+    source, output = in_and_out(stage, memory)
     channels, outputs = source.shape[1], output.shape[1]
-    window = _window(stage)
+    window = window_of(stage)
     ky, kx = window.kernel
     stored = memory.constants(stage.find("weights"), outputs * channels * ky * kx)
     weights = stored.reshape(ky, kx, outputs, channels).transpose(2, 3, 0, 1)
@@ -84,9 +81,9 @@ def deconvolution(stage: Stage, memory: Memory) -> None:
 
 def depthwise_deconvolution(stage: Stage, memory: Memory) -> None:
     """Transposed convolution of each channel with its own kernel, which is stored turned by 180 degrees."""
-    source, output = _in_and_out(stage, memory)
+    source, output = in_and_out(stage, memory)
     outputs = output.shape[1]
-    window = _window(stage)
+    window = window_of(stage)
     ky, kx = window.kernel
     stored = memory.constants(stage.find("weights"), outputs * ky * kx)
     innermost = _channels_innermost(stage)
@@ -112,21 +109,6 @@ def _spread(picture: Floats, window: Window, size: tuple[int, int]) -> Floats:
     (rows, from_rows), (columns, from_columns) = places
     result[:, rows[:, None], columns] = picture[:, from_rows[:, None], from_columns]
     return result
-
-
-def _in_and_out(stage: Stage, memory: Memory) -> tuple[Floats, NDArray[Any]]:
-    """Return the pictures that a stage reads, as float32, and where it writes."""
-    return memory.pictures(stage.find("in")).astype(np.float32), memory.pictures(stage.find("out"))
-
-
-def _window(stage: Stage) -> Window:
-    named = {name: int(value) for name, value in stage.parameters.items()}
-    return Window(
-        (named["kernel_y"], named["kernel_x"]),
-        (named["stride_y"], named["stride_x"]),
-        (named["pad_top"], named["pad_left"]),
-        (named.get("dilation_y", 1), named.get("dilation_x", 1)),
-    )
 
 
 def _channels_innermost(stage: Stage) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,36 +11,38 @@ from numpy.typing import NDArray
 
 from ...errors import BlobError
 from ...stage import Stage
-from ..memory import Memory, axis_of, check_room
+from ..memory import Floats, Memory, axis_of, check_room
 
 
 def softmax(stage: Stage, memory: Memory) -> None:
     """Divide exponentials by their sum along an axis."""
     data = stage.find("in")
     axis = axis_of(data, int(stage.parameters["axis"]))
-    values = memory.read(data)
-    values = np.exp(values - values.max(axis=axis, keepdims=True))
-    memory.write(stage.find("out"), values / values.sum(axis=axis, keepdims=True))
+    memory.write(stage.find("out"), shares(memory.read(data), axis))
 
 
-def lrn(stage: Stage, memory: Memory) -> None:
-    """Divide by a power of the sum of squares over neighbouring channels."""
+def shares(values: Floats, axis: int) -> Floats:
+    """Return the exponentials, divided by their sum along `axis`."""
+    powers = np.exp(values - values.max(axis=axis, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=axis, keepdims=True))
+
+
+def _by_neighbours(stage: Stage, memory: Memory, axes: Sequence[int]) -> None:
+    """Divide by a power of the sum of squares over the neighbours along `axes`."""
     size = int(stage.parameters["size"])
     check_room(size, 1 << 16)
     values = memory.read(stage.find("in"))
-    sums = _sums(values**2, size, 1)
-    base = stage.parameters["k"] + stage.parameters["alpha"] / size * sums
+    sums: NDArray[Any] = values**2
+    for axis in axes:
+        sums = _sums(sums, size, axis)
+    base = stage.parameters["k"] + stage.parameters["alpha"] / size ** len(axes) * sums
     memory.write(stage.find("out"), (values * base ** -stage.parameters["beta"]).astype(np.float32))
 
 
-def inner_lrn(stage: Stage, memory: Memory) -> None:
-    """Divide by a power of the sum of squares over the pixels around each one, in its channel."""
-    size = int(stage.parameters["size"])
-    check_room(size, 1 << 16)
-    values = memory.read(stage.find("in"))
-    sums = _sums(_sums(values**2, size, 2), size, 3)
-    base = stage.parameters["k"] + stage.parameters["alpha"] / size**2 * sums
-    memory.write(stage.find("out"), (values * base ** -stage.parameters["beta"]).astype(np.float32))
+lrn = partial(_by_neighbours, axes=(1,))
+"""Over neighbouring channels."""
+inner_lrn = partial(_by_neighbours, axes=(2, 3))
+"""Over the pixels around each one, in its channel."""
 
 
 def mean_variance(stage: Stage, memory: Memory) -> None:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ...stage import Stage
-from ..memory import Floats, Memory
-from .windows import Window
+from ..memory import Memory
+from .windows import in_and_out, window_of
 
 
 def maximum(stage: Stage, memory: Memory) -> None:
     """Take the maximum of each window. Padding does not count."""
-    source, output = _in_and_out(stage, memory)
-    window = _window(stage)
+    source, output = in_and_out(stage, memory)
+    window = window_of(stage)
     for number, picture in enumerate(source):
         output[number] = window.over(picture, output.shape[2:], -np.inf).max(axis=(3, 4))
 
 
 def average(stage: Stage, memory: Memory) -> None:
     """Take the mean of each window, over all of its places or, with exclude_pad, over those in the picture."""
-    source, output = _in_and_out(stage, memory)
-    window = _window(stage)
+    source, output = in_and_out(stage, memory)
+    window = window_of(stage)
     size = output.shape[2:]
     count = np.float32(window.kernel[0] * window.kernel[1])
     if stage.parameters["exclude_pad"]:
@@ -34,21 +31,11 @@ def average(stage: Stage, memory: Memory) -> None:
 
 def global_maximum(stage: Stage, memory: Memory) -> None:
     """Take the maximum of each channel."""
-    source, output = _in_and_out(stage, memory)
+    source, output = in_and_out(stage, memory)
     output[...] = source.max(axis=(2, 3), keepdims=True)
 
 
 def global_average(stage: Stage, memory: Memory) -> None:
     """Take the mean of each channel."""
-    source, output = _in_and_out(stage, memory)
+    source, output = in_and_out(stage, memory)
     output[...] = source.mean(axis=(2, 3), keepdims=True)
-
-
-def _in_and_out(stage: Stage, memory: Memory) -> tuple[Floats, NDArray[Any]]:
-    """Return the pictures that a stage reads, as float32, and where it writes."""
-    return memory.pictures(stage.find("in")).astype(np.float32), memory.pictures(stage.find("out"))
-
-
-def _window(stage: Stage) -> Window:
-    kx, ky, sx, sy, left, top, _ = (int(value) for value in stage.parameters.values())
-    return Window((ky, kx), (sy, sx), (top, left))

@@ -7,7 +7,7 @@ import numpy as np
 from ...errors import BlobError
 from ...stage import Stage
 from ..memory import Memory
-from .activation import FUNCTIONS
+from .activation import sigmoid
 
 _ONE_STEP = {"cells": 1, "batches": 1, "use_cell_state": 1, "outputs": 2}
 
@@ -26,8 +26,7 @@ def lstm_cell(stage: Stage, memory: Memory) -> None:
     of_input, of_hidden = flat[: 4 * size * inputs].reshape(-1, inputs), flat[4 * size * inputs :].reshape(-1, size)
     gates = x @ of_input.T + hidden @ of_hidden.T + memory.read(stage.data[4]).ravel()
     forget, new, candidate, out = np.split(gates, 4, axis=1)
-    sigmoid = FUNCTIONS["Sigmoid"]
-    cell = sigmoid(forget, stage) * cell + sigmoid(new, stage) * np.tanh(candidate)
-    hidden = sigmoid(out, stage) * np.tanh(cell)
+    cell = sigmoid(forget) * cell + sigmoid(new) * np.tanh(candidate)
+    hidden = sigmoid(out) * np.tanh(cell)
     for data, values in zip(stage.data[5:], (hidden, cell), strict=True):
         memory.write(data, values.reshape(memory.tensor(data).shape))

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from ...errors import BlobError
 from ...stage import Stage
 from ..memory import Floats, Memory, check_room
+from .activation import sigmoid
+from .normalisation import shares as softmax
 from .windows import blocks
 
 _REGION = 5
@@ -26,11 +28,9 @@ def region_yolo(stage: Stage, memory: Memory) -> None:
     first = named["coords"]
     shares = slice(first, first + 1) if named["do_softmax"] else slice(first, None)
     for place in (slice(0, 2), shares):
-        parts[:, :, place] = 0.5 * np.tanh(0.5 * parts[:, :, place]) + 0.5
+        parts[:, :, place] = sigmoid(parts[:, :, place])
     if named["do_softmax"]:
-        classes = parts[:, :, first + 1 :]
-        powers = np.exp(classes - classes.max(axis=2, keepdims=True))
-        parts[:, :, first + 1 :] = powers / powers.sum(axis=2, keepdims=True)
+        parts[:, :, first + 1 :] = softmax(parts[:, :, first + 1 :], 2)
     output = stage.find("out")
     memory.write(output, parts.reshape(memory.tensor(output).shape))
 

@@ -124,13 +124,9 @@ def _pool(stage: Stage, job: Descriptor, memory: Memory) -> None:
     output[np.divmod(planes, output.shape[1])] = _activate(job, values / np.float32(kx * ky) if job.average else values)
 
 
-def _refuse(stage: Stage, _: Descriptor, __: Memory) -> None:
-    raise BlobError("an inner product of the unit is not computed here.")
-
-
 JOBS: dict[Job, Callable[[Stage, Descriptor, Memory], None]] = {
     Job.CONVOLUTION: _convolve,
     Job.CONVOLUTION_AND_POOLING: _convolve,
-    Job.INNER_PRODUCT: _refuse,
     Job.POOLING: _pool,
 }
+"""The reader refuses inner products, which no known compiler writes."""

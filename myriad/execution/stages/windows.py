@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from ...errors import BlobError
-from ..memory import Floats, check_room
+from ...stage import Stage
+from ..memory import Floats, Memory, check_room
 
 Pair = tuple[int, int]
 _BLOCK = 1 << 23
@@ -49,6 +52,22 @@ class Window:
         (down, across), (tall, wide) = self.stride, self.dilation
         windows = sliding_window_view(source[:, : needed[0], : needed[1]], reach, axis=(1, 2))
         return windows[:, ::down, ::across, ::tall, ::wide]
+
+
+def window_of(stage: Stage) -> Window:
+    """Return the window that the parameters of a convolution or pooling of the SHAVEs describe."""
+    named = {name: int(value) for name, value in stage.parameters.items()}
+    return Window(
+        (named["kernel_y"], named["kernel_x"]),
+        (named["stride_y"], named["stride_x"]),
+        (named["pad_top"], named["pad_left"]),
+        (named.get("dilation_y", 1), named.get("dilation_x", 1)),
+    )
+
+
+def in_and_out(stage: Stage, memory: Memory) -> tuple[Floats, NDArray[Any]]:
+    """Return the pictures that a stage reads, as float32, and where it writes."""
+    return memory.pictures(stage.find("in")).astype(np.float32), memory.pictures(stage.find("out"))
 
 
 def convolve(source: Floats, weights: Floats, window: Window, size: Pair) -> Floats:

@@ -49,20 +49,26 @@ class BatchNorm(Layer):
         return shapes
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        x, eps = bottoms[0], self.param.batch_norm_param.eps
         factor, bias = self.blobs[3:] if self.scales_too else (None, None)
+        return [self.normalise(bottoms[0], factor, bias)]
+
+    def normalise(self, x: Tensor, factor: Tensor | None, bias: Tensor | None) -> Tensor:
+        """Return x normalised, times `factor` plus `bias`, if there are such numbers for the channels."""
+        eps = self.param.batch_norm_param.eps
         if self.uses_stored:
             means, variances, weight = self.blobs[:3]
             share = weight.reciprocal().where(weight != 0, 0)
-            return [torch.batch_norm(x, factor, bias, means * share, variances * share, False, 0, eps, False)]
+            return torch.batch_norm(x, factor, bias, means * share, variances * share, False, 0, eps, False)
         if x.numel() == x.shape[1]:
             # One number a channel is its own mean; PyTorch would correct its variance to 0 / 0.
             self._add_to_sums(x.detach().reshape(-1).float(), torch.zeros_like(self.blobs[1]))
-            return [x * 0 if bias is None else x * 0 + bias.reshape(1, -1, *[1] * (x.dim() - 2))]
+            along = (1, -1, *[1] * (x.dim() - 2))
+            top = x * 0 if factor is None else x * 0 * factor.reshape(along)
+            return top if bias is None else top + bias.reshape(along)
         mean, variance = torch.zeros_like(self.blobs[0]), torch.zeros_like(self.blobs[1])
         top = torch.batch_norm(x, factor, bias, mean, variance, True, 1.0, eps, False)
         self._add_to_sums(mean, variance)
-        return [top]
+        return top
 
     @torch.no_grad()
     def _add_to_sums(self, mean: Tensor, variance: Tensor) -> None:

@@ -39,12 +39,15 @@ class Scale(Layer):
     """Compute x * factor, and with bias_term + bias.
 
     Both lie along `num_axes` axes (-1: all the rest) of the bottom, starting at `axis`. The factor is a weight, filled
-    with 1 by default, or the second bottom, whose own axes count then. The bias is always a weight.
+    with 1 by default, or the second bottom, whose own axes count then. The bias is always a weight. `is_channelwise` says
+    that the factor is a weight for each channel, axis 1.
     """
 
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.scale_param
         self.broadcast_shape = broadcast_shape(self, p, shapes)
+        channels = shapes[0][1:2]
+        self.is_channelwise = len(shapes) == 1 and self.broadcast_shape == (*channels, *[1] * len(shapes[0][2:])) != ()
         covered = covered_shape(self, p, shapes)
         if len(shapes) == 1:
             self.add_blob(covered, p.filler if p.HasField("filler") else FillerParameter(value=DEFAULT_FILL["Scale"]))
@@ -58,14 +61,19 @@ class Scale(Layer):
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
         x, p = bottoms[0], self.param.scale_param
         weight = self._factor() if len(bottoms) == 1 else bottoms[1]
-        if len(bottoms) == 1 and x.dim() > 1 and self.broadcast_shape == (x.shape[1], *[1] * (x.dim() - 2)):
-            # A factor for each channel is a batch norm with mean 0 and variance 1; its backward takes one pass, not three.
-            bias, zeros = self.blobs[1] if p.bias_term else None, torch.zeros_like(self.blobs[0])
-            return [torch.batch_norm(x, weight, bias, zeros, zeros + 1, False, 0, 0, False)]
+        if self.is_channelwise:
+            # That is a batch norm with mean 0 and variance 1; its backward takes one pass, not three.
+            factor, bias = self.factor_and_bias()
+            zeros = torch.zeros_like(factor)
+            return [torch.batch_norm(x, factor, bias, zeros, zeros + 1, False, 0, 0, False)]
         factor = weight.reshape(self.broadcast_shape).to(x.dtype)
         if not p.bias_term:
             return [x * factor]
         return [torch.addcmul(self.blobs[-1].reshape(self.broadcast_shape).to(x.dtype), x, factor)]
+
+    def factor_and_bias(self) -> tuple[Tensor, Tensor | None]:
+        """Return its own numbers, without a bias if it has none."""
+        return self._factor(), self.blobs[1] if self.param.scale_param.bias_term else None
 
     def _factor(self) -> Tensor:
         """Return the factor, with its gradient written in Caffe's order where that matters: where one may be lost."""

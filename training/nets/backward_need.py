@@ -38,6 +38,15 @@ def backward_needs(
     return needs
 
 
+def detached_bottoms(graph: NetGraph, needs: Sequence[Need]) -> list[list[int]]:
+    """Return for each layer the bottoms that propagate_down cuts off from the gradient. force_backward overrules some."""
+    detached = []
+    for node, need in zip(graph.nodes, needs, strict=True):
+        passed = zip(node.layer.propagate_down, need.bottoms, strict=False)
+        detached.append([number for number, (passes, needed) in enumerate(passed) if not passes and not needed])
+    return detached
+
+
 def _needs_of_weights(graph: NetGraph, learns: Sequence[bool]) -> list[Need]:
     """Find the layers and bottoms at or after a weight that learns; a layer's propagate_down overrules that."""
     needs: list[Need] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy.typing as npt
 import torch
@@ -26,9 +27,10 @@ from ..layers import Context, Layer, PythonCode, make_layer
 from ..layers.base import Shape
 from ..layers.data.memory_data import MemoryData
 from ..layers.data.source import Source
-from .backward_need import backward_needs
+from .backward_need import backward_needs, detached_bottoms
 from .in_place import find_overwritten, overwrites_unread_top, run_overwritten
 from .loading import Loaded, check_complete, load_weights
+from .merging import merged_layers
 from .objective import Objective
 from .parameters import LearnableParameter, LearnableParameters
 from .shared_memory import SharedMemory
@@ -87,9 +89,10 @@ class Net:
         self.outputs = self.objective.outputs()
         self.shared_memory = SharedMemory(self.graph, self.context)
         self._overwritten = find_overwritten(self.graph)
+        self._merged = merged_layers(self.graph, self.layers)
         for node, layer in zip(self.graph.nodes, self.layers, strict=True):
             layer.may_overwrite = overwrites_unread_top(node) and node.index not in self._overwritten
-        self._detached = self._find_detached()
+        self._detached = detached_bottoms(self.graph, self.needs)
         # Beside the outputs: what `forward` and the backward pass of run_overwritten read from `blobs`.
         self._always_kept = {*self.objective.weights, *(self.layers[i].param.top[0] for i in self._overwritten)}
 
@@ -117,7 +120,7 @@ class Net:
                 self.blobs.update(zip(layer.param.top, self.shared_memory.begin(index, given), strict=True))
                 continue
             try:
-                tops = self.shared_memory.run(index, self._bottoms(index), self.run)
+                tops = self.shared_memory.run(index, self._bottoms(index), partial(self.run, merged=True))
             except LayerError as error:
                 # Something in the data is wrong, so say where they come from.
                 sources = ", ".join(source.source for source in self.data_layers() if source.source)
@@ -129,12 +132,12 @@ class Net:
                 del self.blobs[name]
         return self.objective.evaluate(self.blobs, self.context.device)
 
-    def run(self, index: int, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        """Run one layer and return its tops."""
+    def run(self, index: int, bottoms: list[Tensor], merged: bool = False) -> Sequence[Tensor]:
+        """Run one layer and return its tops. With `merged`, a layer may leave its work to the next one, as `merging` has it."""
         layer, gradient = self.layers[index], self._overwritten.get(index)
         try:
             if gradient is None or not (torch.is_grad_enabled() and bottoms[0].requires_grad):
-                return layer.forward(bottoms)
+                return self._merged.get(index, layer.forward)(bottoms) if merged else layer.forward(bottoms)
             return [run_overwritten(layer, bottoms[0], gradient, lambda: self.blobs)]
         except (RuntimeError, MemoryError) as error:
             raise self._explained(error, layer.param) from error
@@ -272,14 +275,6 @@ class Net:
         for number in self._detached[index]:
             bottoms[number] = bottoms[number].detach()
         return bottoms
-
-    def _find_detached(self) -> list[list[int]]:
-        """For each layer, find the bottoms that propagate_down cuts off from the gradient. force_backward overrules some."""
-        detached = []
-        for layer, need in zip(self.layers, self.needs, strict=True):
-            down = layer.param.propagate_down
-            detached.append([number for number, passes in enumerate(down) if not passes and not need.bottoms[number]])
-        return detached
 
 
 def _with_tops(node: Node) -> LayerParameter:

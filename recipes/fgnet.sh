@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Ages on FG-NET: of a net that was trained on UTKFace and saw no picture of FG-NET, and of that net in folds by person.
 #   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar            about three quarters of an hour on two cores
-#   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar --quick    8 to 10 minutes
+#   recipes/fgnet.sh --images FGNET.tar --images_utkface UTKFace.tar --quick    3 to 10 minutes
 #   --images_utkface TAR                           again, if UTKFace comes in several archives
 #   --net NAME                                     another net with ages, such as ResNet18 (default FaceRes)
 #   --weights FILE.caffemodel                      start from this trained net, and train none on UTKFace

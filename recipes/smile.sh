@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Smile, gender and age from one net: trained on UTKFace, and then in 5 folds on smiles of GENKI-4K and UTKFace together.
-#   recipes/smile.sh --images GENKI4K.tar --images_utkface UTKFace.tar            about an hour on two cores
-#   recipes/smile.sh --images GENKI4K.tar --images_utkface UTKFace.tar --quick    8 to 10 minutes; 2 folds
+#   recipes/smile.sh --images GENKI4K.tar --images_utkface UTKFace.tar            some 50 minutes on two cores
+#   recipes/smile.sh --images GENKI4K.tar --images_utkface UTKFace.tar --quick    3 to 10 minutes; 2 folds
 #   --images_utkface TAR                             again, if UTKFace comes in several archives
 #   --net NAME                                       another net with the three tasks, such as BKNet (default FaceResSmile)
 #   --iterations N                                   N iterations in each training (12000 on UTKFace and 2000 in each fold;
-#                                                    500 and 300 with --quick)
+#                                                    500 and 800 with --quick)
 #   --folds K                                        K folds in place of 5
 #   --out DIR                                        work in DIR (default smile_out)
 # docs/recipes.md has the figures.
@@ -26,7 +26,7 @@ step "Faces of GENKI-4K, found, and cut out as UTKFace's are cut"
 show "$moka" cut_faces --images "${images[0]}" --faces blazeface --eye_level 0.29 --size 200 --out data/faces
 
 step "$folds folds of GENKI-4K: tables, databases, training, figures"
-iterations="$(how_long 300 2000)"
+iterations="$(how_long 800 2000)"
 # A picture of GENKI-4K counts as four, so that a good third of what the net sees has a smile or none.
 repeats=4
 run_folds "$iterations" repeats

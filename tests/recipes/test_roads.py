@@ -162,11 +162,20 @@ def test_smile(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     tasks = figures(out / "folds/FaceResSmile/folds.json")
     assert tasks["smile"]["pictures"]["values"] == {"0": 10.0, "1": 10.0}
     assert tasks["years"]["pictures"]["values"] == tasks["gender"]["pictures"]["values"] == {"0": 8.0, "1": 8.0}
+    trained, tested = (
+        [line.split(",")[0] for line in (out / f"data/DEF/{part}.csv").read_text().splitlines()[1:]]
+        for part in ("train", "test")
+    )
+    # 32 of 40 of UTKFace, those of rare ages more than once.
+    assert len(set(trained)) == 32 < len(trained)
+    assert not set(trained) & set(tested)
     for fold in range(2):
         log = (out / f"folds/FaceResSmile/fold_{fold}/steps/03_train_data.log").read_text()
-        # Each of 10 smiling or unsmiling faces four times, and 32 of 40 of UTKFace.
-        assert "0 years: known 32 times, absent 40 times (-1)" in log
-        assert "2 smile: known 40 times, absent 32 times (-1)" in log
+        # Each of 10 smiling or unsmiling faces four times, and UTKFace's.
+        assert f"0 years: known {len(trained)} times, absent 40 times (-1)" in log
+        assert f"2 smile: known 40 times, absent {len(trained)} times (-1)" in log
+        log = (out / f"folds/FaceResSmile/fold_{fold}/steps/06_train.log").read_text()
+        assert f"Finetuning from {out}/models/FaceResSmile/FaceResSmile_settled_iter_1.caffemodel" in log
     report = (out / "report.txt").read_text()
     for name in ("smile, accuracy", "gender, accuracy"):
         task = name.partition(",")[0]

@@ -102,7 +102,8 @@ class Net:
         keep: Collection[str] | None = None,
         after: Callable[[int], None] | None = None,
     ) -> Tensor:
-        """Run all layers and return the objective, 0 without a loss. `after` is called with the index of each layer run.
+        """Run all layers and return the objective, 0 without a loss. `after` is called with the index of each layer run, when
+        `blobs` has its tops.
 
         With `keep`, only these blobs, the outputs and the losses are in `blobs` afterwards. The memory of the others is free
         as soon as neither a layer nor the backward pass needs it.
@@ -114,13 +115,14 @@ class Net:
         freed: list[list[str]] = [[] for _ in self.layers]
         if keep is not None:
             freed = self.graph.last_uses({*keep, *self._always_kept})
+        run = partial(self.run, merged=after is None)
         for index, layer in enumerate(self.layers):
             if isinstance(layer, Source) and all(top in self.blobs for top in layer.param.top):
                 given = [self.blobs[top] for top in layer.param.top]
                 self.blobs.update(zip(layer.param.top, self.shared_memory.begin(index, given), strict=True))
                 continue
             try:
-                tops = self.shared_memory.run(index, self._bottoms(index), partial(self.run, merged=True))
+                tops = self.shared_memory.run(index, self._bottoms(index), run)
             except LayerError as error:
                 # Something in the data is wrong, so say where they come from.
                 sources = ", ".join(source.source for source in self.data_layers() if source.source)

@@ -81,6 +81,21 @@ def test_what_stays_two_layers(layers: list[str]) -> None:
     assert merged_layers(net.graph, net.layers) == {}
 
 
+def test_after_each_layer_its_own_numbers_are_there() -> None:
+    """debug_info prints them."""
+    net = net_of("BatchNorm x x", f"Scale x x {SCALE}")
+    seen: dict[str, torch.Tensor] = {}
+    data = torch.arange(48.0).reshape(4, 3, 2, 2)
+    net.forward(
+        {"data": data, "t": data},
+        after=lambda index: seen.update(
+            {net.layers[index].param.type: net.blobs[net.layers[index].param.top[0]].detach()}
+        ),
+    )
+    torch.testing.assert_close(seen["BatchNorm"].mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(seen["Scale"], seen["BatchNorm"] * 1.5 - 0.5)
+
+
 def test_pycaffe_sees_each_layer() -> None:
     net = net_of("BatchNorm x y", f"Scale y y {SCALE}")
     data = torch.arange(48.0).reshape(4, 3, 2, 2)

@@ -21,7 +21,7 @@ need_tasks years
 if [ -n "$weights" ]; then
     distributions
 else
-    # A fiftieth only shows how the training goes. The rare ages count more than they are: FG-NET's people are young.
+    # A fiftieth only shows how the training goes. Rare ages are shown more often: FG-NET's people are young.
     utkface_data images_utkface --split 0.98 --balance half_repeats
     train_on_utkface "$(how_long 500 16000)"
     weights="$PWD/$weights"

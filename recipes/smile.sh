@@ -17,7 +17,7 @@ data_sets --images_utkface images_utkface
 begin blazeface
 need_tasks smile gender years
 
-# The test part is in no training. The rare ages count more than they are.
+# The test part is in no training. Rare ages are shown more often.
 utkface_data images_utkface --balance half_repeats
 train_on_utkface "$(how_long 500 12000)"
 weights="$PWD/$weights"

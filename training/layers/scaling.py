@@ -46,8 +46,9 @@ class Scale(Layer):
     def setup(self, shapes: list[Shape]) -> list[Shape]:
         p = self.param.scale_param
         self.broadcast_shape = broadcast_shape(self, p, shapes)
-        channels = shapes[0][1:2]
-        self.is_channelwise = len(shapes) == 1 and self.broadcast_shape == (*channels, *[1] * len(shapes[0][2:])) != ()
+        axes = len(shapes[0])
+        along_channels = (shapes[0][1], *[1] * (axes - 2)) if axes > 1 else None
+        self.is_channelwise = len(shapes) == 1 and self.broadcast_shape == along_channels
         covered = covered_shape(self, p, shapes)
         if len(shapes) == 1:
             self.add_blob(covered, p.filler if p.HasField("filler") else FillerParameter(value=DEFAULT_FILL["Scale"]))
@@ -59,20 +60,20 @@ class Scale(Layer):
         return shapes[:1]
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        x, p = bottoms[0], self.param.scale_param
-        weight = self._factor() if len(bottoms) == 1 else bottoms[1]
+        x = bottoms[0]
         if self.is_channelwise:
             # That is a batch norm with mean 0 and variance 1; its backward takes one pass, not three.
             factor, bias = self.factor_and_bias()
             zeros = torch.zeros_like(factor)
             return [torch.batch_norm(x, factor, bias, zeros, zeros + 1, False, 0, 0, False)]
+        weight = self._factor() if len(bottoms) == 1 else bottoms[1]
         factor = weight.reshape(self.broadcast_shape).to(x.dtype)
-        if not p.bias_term:
+        if not self.param.scale_param.bias_term:
             return [x * factor]
         return [torch.addcmul(self.blobs[-1].reshape(self.broadcast_shape).to(x.dtype), x, factor)]
 
     def factor_and_bias(self) -> tuple[Tensor, Tensor | None]:
-        """Return its own numbers, without a bias if it has none."""
+        """Return the factor that is a weight, and the bias; None without bias_term."""
         return self._factor(), self.blobs[1] if self.param.scale_param.bias_term else None
 
     def _factor(self) -> Tensor:

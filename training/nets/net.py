@@ -102,8 +102,8 @@ class Net:
         keep: Collection[str] | None = None,
         after: Callable[[int], None] | None = None,
     ) -> Tensor:
-        """Run all layers and return the objective, 0 without a loss. `after` is called with the index of each layer run, when
-        `blobs` has its tops.
+        """Run all layers and return the objective, 0 without a loss. `after` is called with the index of each layer that has
+        run; `blobs` holds its tops by then.
 
         With `keep`, only these blobs, the outputs and the losses are in `blobs` afterwards. The memory of the others is free
         as soon as neither a layer nor the backward pass needs it.
@@ -135,7 +135,7 @@ class Net:
         return self.objective.evaluate(self.blobs, self.context.device)
 
     def run(self, index: int, bottoms: list[Tensor], merged: bool = False) -> Sequence[Tensor]:
-        """Run one layer and return its tops. With `merged`, a layer may leave its work to the next one, as `merging` has it."""
+        """Run one layer and return its tops. With `merged`, a BatchNorm leaves its work to its Scale (see merging)."""
         layer, gradient = self.layers[index], self._overwritten.get(index)
         try:
             if gradient is None or not (torch.is_grad_enabled() and bottoms[0].requires_grad):

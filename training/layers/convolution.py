@@ -87,6 +87,14 @@ class Convolution(Windowed):
             return torch.contiguous_format
         return torch.channels_last
 
+    @functools.cached_property
+    def is_faster_in_fp32(self) -> bool:
+        """Whether a training in bf16 had better compute this convolution in fp32; docs/training.md has the figures."""
+        w = self.window
+        channelwise = self.group > 1 and self.blobs[0].shape[1] == 1
+        common = (w.kernel, w.stride, w.dilation) == ((3, 3), (1, 1), (1, 1))
+        return channelwise and not common and self.context.device.type == "cpu"
+
     def make_blobs(self, inputs: int, outputs: int) -> None:
         """Make weights and bias, filled as the prototxt says."""
         p = self.param.convolution_param
@@ -98,13 +106,21 @@ class Convolution(Windowed):
             self.add_blob((outputs,), p.bias_filler)
 
     def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
-        weight, bias = self.blobs[0], self.blobs[1] if len(self.blobs) > 1 else None
-        w = self.window
         filled = [self.filled_up(x) for x in bottoms]
         if self.layout is torch.contiguous_format:
             # PyTorch would take channels-last if the bottom had it.
             filled = [x.contiguous() for x in filled]
-        return [F.conv2d(x, weight, bias, w.stride, w.pad, w.dilation, self.group) for x in filled]
+        if torch.is_autocast_enabled("cpu") and self.is_faster_in_fp32:
+            dtype = torch.get_autocast_dtype("cpu")
+            with torch.autocast("cpu", enabled=False):
+                return [self.convolve(x.float()).to(dtype) for x in filled]
+        return [self.convolve(x) for x in filled]
+
+    def convolve(self, bottom: Tensor) -> Tensor:
+        """Return the top of one bottom."""
+        weight, bias = self.blobs[0], self.blobs[1] if len(self.blobs) > 1 else None
+        w = self.window
+        return F.conv2d(bottom, weight, bias, w.stride, w.pad, w.dilation, self.group)
 
 
 class DepthwiseConvolution(Convolution):
@@ -130,10 +146,10 @@ class Deconvolution(Convolution):
     def weight_shape(self, inputs: int, outputs: int) -> Shape:
         return (inputs, outputs // self.group, *self.window.kernel)
 
-    def forward(self, bottoms: list[Tensor]) -> Sequence[Tensor]:
+    def convolve(self, bottom: Tensor) -> Tensor:
         weight, bias = self.blobs[0], self.blobs[1] if len(self.blobs) > 1 else None
         w = self.window
-        return [F.conv_transpose2d(x, weight, bias, w.stride, w.pad, 0, self.group, w.dilation) for x in bottoms]
+        return F.conv_transpose2d(bottom, weight, bias, w.stride, w.pad, 0, self.group, w.dilation)
 
 
 class Im2col(Windowed):

@@ -213,3 +213,35 @@ def test_layout(monkeypatch: pytest.MonkeyPatch, avx512: bool, settings: str, nc
     for blob in (layer.blobs[0], layer.forward([bottom])[0]):
         assert blob.is_contiguous() == nchw
         assert blob.is_contiguous(memory_format=torch.channels_last) != nchw
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "fp32"),
+    [
+        ("Convolution", "num_output: 4 group: 4 kernel_size: 3 stride: 2", True),
+        ("Convolution", "num_output: 4 group: 4 kernel_size: 5", True),
+        ("Convolution", "num_output: 4 group: 4 kernel_size: 3 dilation: 2", True),
+        ("Convolution", "num_output: 8 group: 4 kernel_size: 3 stride: 2", True),
+        ("DepthwiseConvolution", "num_output: 4 kernel_size: 3 stride: 2", True),
+        ("Deconvolution", "num_output: 4 group: 4 kernel_size: 4 stride: 2", True),
+        ("Convolution", "num_output: 4 group: 4 kernel_size: 3", False),
+        ("Convolution", "num_output: 4 group: 2 kernel_size: 3 stride: 2", False),
+        ("Convolution", "num_output: 4 kernel_size: 3 stride: 2", False),
+        ("Deconvolution", "num_output: 4 kernel_size: 4 stride: 2", False),
+    ],
+)
+def test_convolutions_by_channel_stay_fp32_in_bf16(kind: str, settings: str, fp32: bool) -> None:
+    """Where bf16 is slow. The gradient is the sum of weights of 1 + 2^-10, which bf16 rounds to 1."""
+    layer, _ = layer_of(
+        f'type: "{kind}" bottom: "x" top: "y" convolution_param {{ {settings} bias_term: false }}', (1, 4, 9, 9)
+    )
+    weights = np.zeros(tuple(layer.blobs[0].shape))
+    weights[..., 0, 0] = 1 + 2**-10
+    set_blobs(layer, weights)
+    bottom = torch.ones(1, 4, 9, 9, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (top,) = layer.forward([bottom])
+    assert top.dtype is torch.bfloat16
+    top.float().sum().backward()
+    assert bottom.grad is not None
+    assert (bottom.grad[0, 0, 0, 0].item() % 1 != 0) == fp32

@@ -131,7 +131,7 @@ begin() {
     moka="$(realpath --relative-to=. "$MOKA_ROOT")/moka"
     [ -n "$net" ] || return 0
     [ "$workers" = 1 ] || train_with=("$PYTHON" -m torch.distributed.run --standalone --nproc-per-node "$workers")
-    "$PYTHON" -m recipes.nets --out prototxt --workers "$workers" ${cut:+--cut "$cut"} ${quick:+--short}
+    "$PYTHON" -m recipes.nets --out prototxt --our_schedule --workers "$workers" ${cut:+--cut "$cut"} ${quick:+--short}
     read -ra database_options <<<"$("$PYTHON" -m recipes.nets --database_options "$net")"
 }
 

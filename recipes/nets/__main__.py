@@ -19,7 +19,7 @@ from common.files import atomic_file
 from common.messages import known_names
 from common.places import ROOT
 
-from .face_net import CUTS, database_options, files
+from .face_net import CUTS, database_options, files, with_our_schedule
 from .table import NETS
 
 
@@ -33,6 +33,11 @@ def main(argv: Sequence[str]) -> None:
     )
     parser.add_argument(
         "--short", action="store_true", help="for short trainings, which learn more without augmentation"
+    )
+    parser.add_argument(
+        "--our_schedule",
+        action="store_true",
+        help="a schedule for some thousand iterations, where the published one needs far more",
     )
     parser.add_argument(
         "--workers",
@@ -51,6 +56,8 @@ def main(argv: Sequence[str]) -> None:
             print(*database_options(NETS[name]))
             continue
         net = replace(NETS[name], cut=CUTS[options.cut]) if options.cut else NETS[name]
+        if options.our_schedule:
+            net = with_our_schedule(net)
         if options.short and net.training:
             kept = {key: value for key, value in net.training.items() if key != "augment"}
             net = replace(net, training=kept)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter, Phase, SolverParameter
@@ -24,6 +24,10 @@ FINETUNE_ITERATIONS = 300
 SETTLE_ITERATIONS = 60
 """The statistics remember some ten (layers.STATISTICS_KEPT)."""
 _MATRIX = "data/soft/years.binaryproto"
+_SCHEDULE: dict[str, Any] = {
+    "schedule": {"warm_up": 0.15, "policy": "cosine"},
+    "average": {"decay": 0.998},
+}
 _AUGMENTED: dict[str, Any] = {
     "augment": {
         "warp": {"rotate": 15, "scale": [0.86, 1.18], "shift": 0.075},
@@ -31,8 +35,7 @@ _AUGMENTED: dict[str, Any] = {
         "grey": {"probability": 0.1},
         "erase": {"probability": 0.3, "area": [0.02, 0.2]},
     },
-    "schedule": {"warm_up": 0.15, "policy": "cosine"},
-    "average": {"decay": 0.998},
+    **_SCHEDULE,
 }
 
 
@@ -82,6 +85,8 @@ class FaceNet:
     """Fields of the SolverParameter that differ from `_SOLVER`."""
     training: Mapping[str, Any] | None = field(default_factory=lambda: _AUGMENTED)
     """training.json; None: there is none, and the training is Caffe's."""
+    our_rate: float | None = None
+    """base_lr of `with_our_schedule`, where the published schedule is only good for far longer trainings."""
 
     @property
     def data(self) -> str:
@@ -173,9 +178,19 @@ def deploy(net: FaceNet) -> NetParameter:
     return param
 
 
+def with_our_schedule(net: FaceNet) -> FaceNet:
+    """Return the net with a rate that rises and falls once, if its published one needs tens of thousands of iterations."""
+    if net.our_rate is None:
+        return net
+    published = ("lr_policy", "gamma", "stepsize", "test_interval", "snapshot")
+    kept = {field: value for field, value in net.solver.items() if field not in published}
+    return replace(net, solver={**kept, "base_lr": net.our_rate}, training={**(net.training or {}), **_SCHEDULE})
+
+
 def solver(net: FaceNet, iterations: int, rate: float = 1.0) -> SolverParameter:
     """Return the solver; `rate` multiplies its learning rate."""
-    fields = {"test_interval": max(100, iterations // 10), "snapshot": iterations, **_SOLVER, **net.solver}
+    often = {"test_interval": max(100, iterations // 10), "snapshot": max(1, iterations // 4)}
+    fields = {**often, **_SOLVER, **net.solver}
     fields["base_lr"] *= rate
     param = SolverParameter(
         net=f"prototxt/{net.name}/train_test.prototxt",

@@ -37,6 +37,7 @@ SOLVER: dict[str, Any] = {
     "test_interval": 1000,
     "snapshot": 1000,
 }
+OUR_RATE = 0.004
 
 
 def body(layers: Layers) -> str:

@@ -39,6 +39,7 @@ SOLVER: dict[str, Any] = {
     "test_interval": 1000,
     "snapshot": 1000,
 }
+OUR_RATE = 0.02
 
 
 def _body(layers: Layers, first: int, second: int) -> str:

@@ -25,6 +25,7 @@ def _levi_hassner(name: str, task: str) -> FaceNet:
         batch=levi_hassner.BATCH,
         solver=levi_hassner.SOLVER,
         training=None,
+        our_rate=levi_hassner.OUR_RATE,
     )
 
 
@@ -40,6 +41,7 @@ def _lmtcnn(first: int, second: int) -> FaceNet:
         batch=lmtcnn.BATCH,
         solver=lmtcnn.SOLVER,
         training=None,
+        our_rate=lmtcnn.OUR_RATE,
     )
 
 

@@ -1,4 +1,4 @@
-"""Random changes to training pictures beyond transform_param: turned, moved, enlarged, recoloured, partly erased.
+"""Random changes to training pictures beyond transform_param: turned, moved, enlarged, blurred, recoloured, partly erased.
 
 Each kind is a class here and a field of Augmentation. They are declared in training.json (solvers/training_file.py), not in
 the prototxt, which stays Caffe's. They work on bytes, before mean, scale, crop and mirror.
@@ -22,12 +22,20 @@ Picture = npt.NDArray[np.uint8]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Degrees = Annotated[float, Field(ge=0, le=180, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
+Pixels = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 
 
 class _Change(KnownKeys):
     """A change that a picture undergoes with `probability`."""
 
     probability: Share = Field(default=1.0, description="a number from 0 to 1: the share of pictures that are changed")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for name, value in self:
+            if isinstance(value, tuple) and value[0] > value[1]:
+                raise rule(f'"{name}" is {list(value)}; expected the smaller number first.')
+        return self
 
     def change(self, picture: Picture, random: np.random.Generator) -> Picture:
         """Return the changed picture, of the same size."""
@@ -59,12 +67,6 @@ class Warp(_Change):
     )
     shift: Share = Field(default=0.0, description="a number from 0 to 1: moved by up to this share of width and height")
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.scale[0] > self.scale[1]:
-            raise rule(f'"scale" is {list(self.scale)}; expected the smaller factor first.')
-        return self
-
     def change(self, picture: Picture, random: np.random.Generator) -> Picture:
         import cv2
 
@@ -79,6 +81,22 @@ class Warp(_Change):
             cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
             picture,
         )
+
+
+class Blur(_Change):
+    """Blur the picture, as if it were out of focus or an old print. The border is repeated beyond the edge."""
+
+    sigma: tuple[Pixels, Pixels] = Field(
+        default=(0.3, 1.2),
+        strict=False,
+        description="two numbers from 0 to 100: least and most of the Gaussian's standard deviation in pixels",
+    )
+
+    def change(self, picture: Picture, random: np.random.Generator) -> Picture:
+        import cv2
+
+        sigma = random.uniform(*self.sigma)
+        return _whole(cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), picture)
 
 
 class Light(_Change):
@@ -115,6 +133,19 @@ class Grey(_Change):
         return np.repeat(grey[:, :, None], 3, axis=2)
 
 
+class Noise(_Change):
+    """Add noise to each number, as film and dim light do."""
+
+    sigma: Share = Field(
+        default=0.05, description="a number from 0 to 1: standard deviation in grey levels from 0 to 1, up to so much"
+    )
+
+    def change(self, picture: Picture, random: np.random.Generator) -> Picture:
+        sigma = 255 * random.uniform(0, self.sigma)
+        noise = sigma * random.standard_normal(picture.shape, dtype=np.float32)
+        return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+
+
 class Erase(_Change):
     """Fill a random box with one random grey level (random erasing, Zhong et al. 2017)."""
 
@@ -129,14 +160,6 @@ class Erase(_Change):
         strict=False,
         description="two factors from 0 to 10: height over width, smallest and largest",
     )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        for name in ("area", "aspect"):
-            smallest, largest = getattr(self, name)
-            if smallest > largest:
-                raise rule(f'"{name}" is {[smallest, largest]}; expected the smaller number first.')
-        return self
 
     def change(self, picture: Picture, random: np.random.Generator) -> Picture:
         height, width = picture.shape[:2]
@@ -156,8 +179,10 @@ class Augmentation(KnownKeys):
 
     pad: Pad | None = Field(default=None, description="an object: a border and a cut at a random place")
     warp: Warp | None = Field(default=None, description="an object: rotate, scale, shift")
+    blur: Blur | None = Field(default=None, description="an object: out of focus")
     light: Light | None = Field(default=None, description="an object: brightness, contrast, colour")
     grey: Grey | None = Field(default=None, description="an object: the share of grey pictures")
+    noise: Noise | None = Field(default=None, description="an object: noise in each number")
     erase: Erase | None = Field(default=None, description="an object: a box filled with one grey level")
 
     def apply(self, picture: npt.NDArray[np.generic], random: np.random.Generator) -> npt.NDArray[np.generic]:
@@ -165,7 +190,7 @@ class Augmentation(KnownKeys):
         if picture.dtype != np.uint8:
             return picture
         changed: Picture = np.ascontiguousarray(picture.transpose(1, 2, 0)).view(np.uint8)
-        for kind in (self.pad, self.warp, self.light, self.grey, self.erase):
+        for kind in (self.pad, self.warp, self.blur, self.light, self.grey, self.noise, self.erase):
             if kind:
                 changed = kind(changed, random)
         return changed.transpose(2, 0, 1)

@@ -12,7 +12,7 @@ from caffe_io.caffe_pb2 import TEST, TRAIN, NetParameter, Phase
 from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
 from caffe_io.prototxt import parse_text
-from training.layers.data.augment import Augmentation, Erase, Grey, Light, Pad, Warp
+from training.layers.data.augment import Augmentation, Blur, Erase, Grey, Light, Noise, Pad, Warp
 from training.nets.net import Net
 
 
@@ -29,7 +29,8 @@ def draws() -> np.random.Generator:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_kind_keeps_size_type_and_the_picture_that_it_was_given(channels: int) -> None:
     before = picture(channels=channels)
-    for kind in (Pad(pixels=3), Warp(rotate=20, scale=(0.8, 1.2), shift=0.1), Light(contrast=0.5), Grey(), Erase()):
+    warp, light = Warp(rotate=20, scale=(0.8, 1.2), shift=0.1), Light(contrast=0.5)
+    for kind in (Pad(pixels=3), warp, Blur(), light, Grey(), Noise(), Erase()):
         kind = kind.model_copy(update={"probability": 1.0})
         given = before.copy()
         after = kind(given, draws())
@@ -96,6 +97,33 @@ def test_light_is_a_line_in_the_grey_level() -> None:
 def test_grey_makes_the_channels_equal() -> None:
     after = Grey(probability=1.0)(picture(), draws())
     assert (after == cv2.cvtColor(picture(), cv2.COLOR_BGR2GRAY)[:, :, None]).all()
+
+
+def test_blur_spreads_a_dot_by_its_sigma() -> None:
+    """A bright line becomes a Gaussian, whose spread tells sigma; the border is no edge to it."""
+    before, random = np.full((61, 61, 1), 20, np.uint8), draws()
+    before[:, 30] = 220
+    spreads = []
+    for _ in range(100):
+        row = Blur(sigma=(1.0, 3.0))(before, random)[30, :, 0].astype(float) - 20
+        spreads.append(np.sqrt((row * (np.arange(61) - 30.0) ** 2).sum() / row.sum()))
+    assert 0.9 < min(spreads) < 1.3
+    assert 2.6 < max(spreads) < 3.1
+    even = np.full((9, 9, 3), 77, np.uint8)
+    assert (Blur()(even, random) == even).all()
+
+
+def test_noise_has_no_mean_and_at_most_its_sigma() -> None:
+    before, random = np.full((64, 64, 3), 128, np.uint8), draws()
+    changes = [Noise(sigma=0.1)(before, random).astype(float) - 128 for _ in range(100)]
+    assert all(abs(change.mean()) < 1 for change in changes)
+    spreads = [change.std() for change in changes]
+    assert min(spreads) < 2
+    assert 23 < max(spreads) < 26.5
+    # Each channel has its own, and nothing runs over.
+    assert abs(np.corrcoef(changes[0][..., 0].ravel(), changes[0][..., 1].ravel())[0, 1]) < 0.1
+    bright = Noise(sigma=0.5)(np.full((64, 64, 3), 255, np.uint8), random)
+    assert (bright > 250).mean() > 0.4
 
 
 def test_erase_fills_one_box_of_the_stated_area() -> None:

@@ -77,6 +77,32 @@ def test_short_trainings_have_no_augmentation(tmp_path: Path) -> None:
     assert read_training_file(tmp_path / "FaceRes/training.json").average
 
 
+def test_our_schedule_takes_the_place_of_published_ones_of_50000_iterations(tmp_path: Path) -> None:
+    """A thousandth of those would learn next to nothing after its first fifth. Other nets, and the committed files, keep theirs."""
+    names = ("LMTCNN-2-1", "LeviHassnerAge", "LeviHassnerGender", "WideResNet-16-8", "FaceRes")
+    write_nets(["--out", str(tmp_path), "--our_schedule", *names])
+    for name, rate in zip(names, (0.02, 0.004, 0.004, None, None), strict=True):
+        solver, published = (read_solver(folder / name / "solver.prototxt") for folder in (tmp_path, ROOT / "prototxt"))
+        if rate is None:
+            assert solver == published
+            continue
+        assert (published.lr_policy, published.stepsize) == ("step", 10_000)
+        assert (solver.lr_policy, solver.base_lr) == ("poly", pytest.approx(rate))
+        assert not solver.HasField("stepsize")
+        assert solver.max_iter == published.max_iter
+        schedule = read_training_file(tmp_path / name / "training.json").schedule
+        assert schedule is not None
+        assert (schedule.warm_up, schedule.policy) == (0.15, "cosine")
+        assert not (ROOT / "prototxt" / name / "training.json").exists()
+
+
+def test_four_snapshots_in_a_training() -> None:
+    """A recipe that was stopped loses a quarter of its longest training at most."""
+    for name, net in NETS.items():
+        solver = read_solver(ROOT / "prototxt" / name / "solver.prototxt")
+        assert 0 < solver.snapshot <= net.iterations // 4
+
+
 def test_processes_divide_the_batches_of_training(tmp_path: Path) -> None:
     """Those of a test stay: one process tests."""
     for workers, batch in ((1, 64), (2, 32)):

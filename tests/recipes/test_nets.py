@@ -78,7 +78,7 @@ def test_short_trainings_have_no_augmentation(tmp_path: Path) -> None:
 
 
 def test_our_schedule_takes_the_place_of_published_ones_of_50000_iterations(tmp_path: Path) -> None:
-    """A thousandth of those would learn next to nothing after its first fifth. Other nets, and the committed files, keep theirs."""
+    """A thousandth of those learns next to nothing after its first fifth. Other nets, and the committed files, keep theirs."""
     names = ("LMTCNN-2-1", "LeviHassnerAge", "LeviHassnerGender", "WideResNet-16-8", "FaceRes")
     write_nets(["--out", str(tmp_path), "--our_schedule", *names])
     for name, rate in zip(names, (0.02, 0.004, 0.004, None, None), strict=True):

@@ -163,7 +163,8 @@ def run_ours(
                 objective.backward()  # type: ignore[no-untyped-call]
     blobs = {(name, i): blob for name, layer in layers.items() for i, blob in enumerate(layer.blobs)}
     return Result(
-        {name: blob.detach().numpy() for name, blob in net.blobs.items()},
+        # A training in bf16 has blobs that numpy has no numbers for.
+        {name: blob.detach().float().numpy() for name, blob in net.blobs.items()},
         {name: _gradient(blob) for name, blob in feed.items() if blob.requires_grad},
         {key: blob.detach().numpy().copy() for key, blob in blobs.items()},
         {key: _gradient(blob) for key, blob in blobs.items() if blob.requires_grad},

@@ -25,17 +25,14 @@ from common.errors import UsageError
 from common.files import atomic_file
 from common.messages import known_names
 from common.places import ROOT
-from inference.outputs.summary import processor
-from training.solvers.precision import cpu_flags
 
+from .machine import machine
 from .works import Run, Work, best_blas, prepare, run_process, works
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 SIDES = ("ours", "theirs")
 Runs = dict[str, list[Run]]
 """Side -> its runs."""
-WIDEST = {"amx_bf16": "with AMX", "avx512f": "with AVX512", "avx2": "with AVX2"}
-"""Flag of a processor -> how the page calls it."""
 NO_BF16 = """
 bf16 is not in the table: this processor has neither AVX512_BF16 nor AMX. It could only emulate bf16, which is slower.
 """
@@ -131,12 +128,6 @@ def with_section(page: str, title: str, section: str) -> str:
     else:
         kept.append(section)
     return "\n".join([head.rstrip("\n") + "\n", *kept])
-
-
-def machine() -> str:
-    """Return the processor's name, with the widest of the instructions that matter: the same name may have them or not."""
-    widest = next((name for flag, name in WIDEST.items() if flag in cpu_flags()), "")
-    return f"{processor()} {widest}".strip()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from common.errors import MokaError
 from common.messages import shape_text
 from common.places import ROOT
-from inference.outputs.summary import processor
+from tools.bench.machine import machine
 
 from .measure import PRECISIONS, THREADS, Measured
 
@@ -55,7 +55,7 @@ def conditions() -> str:
         import nncf
 
         programs.append(f"NNCF {nncf.__version__}")
-    return f"Measured on {time.strftime('%Y-%m-%d')}: {processor()}, {os.cpu_count()} cores, {', '.join(programs)}."
+    return f"Measured on {time.strftime('%Y-%m-%d')}: {machine()}, {os.cpu_count()} cores, {', '.join(programs)}."
 
 
 def between(page: str, mark: str, text: str) -> str:

@@ -84,10 +84,3 @@ def test_a_section_replaces_that_of_its_processor_alone() -> None:
     page = "# Benchmarks\n\nIntro.\n\n## One\n\n| a |\n\n## Two\n\n| b |\n"
     assert bench.with_section(page, "## One", "## One\n\n| c |\n") == page.replace("| a |", "| c |")
     assert bench.with_section(page, "## Three", "## Three\n\n| d |\n") == page + "\n## Three\n\n| d |\n"
-
-
-def test_a_processor_is_named_with_its_widest_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "cpu_flags", lambda: {"avx2", "avx512f"})
-    assert bench.machine().endswith(" with AVX512")
-    monkeypatch.setattr(bench, "cpu_flags", lambda: {"sse2"})
-    assert " with " not in bench.machine()

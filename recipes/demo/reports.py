@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from common.cards.outputs import Number
 from common.cards.typed_json import JsonObject
 
 
-class Figures(JsonObject):
+class Excerpt(JsonObject):
+    """An object of a report, which has other keys too."""
+
+    # Keys that are not kept cannot be taken for misspelt ones.
+    model_config = ConfigDict(extra="ignore")
+
+
+class Figures(Excerpt):
     """The figures of a task with classes."""
 
     classes: list[Any] = Field(description="a list with an object for each class")
@@ -27,21 +34,21 @@ class Figures(JsonObject):
         return f"{text}; always the commonest: {self.majority_baseline:.1%}"
 
 
-class OneTask(JsonObject):
+class OneTask(Excerpt):
     """The report of AgeNet or GenderNet."""
 
     weights: str = Field(description="a file name")
     tasks: dict[str, Figures] = Field(min_length=1, max_length=1, description="an object with the figures of one task")
 
 
-class AgeAndGender(JsonObject):
+class AgeAndGender(Excerpt):
     """The tasks of FaceRes that have classes."""
 
     age: Figures = Field(alias="age by decade", description="an object with figures")
     gender: Figures = Field(description="an object with figures")
 
 
-class TwoTasks(JsonObject):
+class TwoTasks(Excerpt):
     """The report of FaceRes."""
 
     weights: str = Field(description="a file name")

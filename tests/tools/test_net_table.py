@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +73,20 @@ def test_the_page_is_written_when_all_nets_are_measured(tmp_path: Path, monkeypa
     assert "| ResNet18 | 3x48x48 | " in page.read_text()
     # Without --trained, the figures of an earlier run stay.
     assert "old sizes" not in page.read_text() and "old accuracy" in page.read_text()
+
+
+def test_a_recipe_s_net_is_measured_with_its_settled_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+    monkeypatch.setattr(
+        net_table, "measure", lambda name, _, weights, *__, **___: measured.append(weights.name) or FOUND
+    )
+    (tmp_path / "models/FaceRes").mkdir(parents=True)
+    for seconds, name in enumerate(("FaceRes_iter_4000", "FaceRes_settled_iter_60")):
+        path = tmp_path / f"models/FaceRes/{name}.caffemodel"
+        path.touch()
+        os.utime(path, (seconds, seconds))
+    net_table.main(["AgeNet", "--trained", str(tmp_path)])
+    assert "FaceRes_settled_iter_60.caffemodel" in measured and "FaceRes_iter_4000.caffemodel" not in measured
 
 
 def test_unknown_nets_are_refused() -> None:

@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from caffe_io.weights import newest_snapshot
 from common.commands import Parser, run
 from common.errors import UsageError
 from common.files import atomic_file
@@ -61,8 +60,10 @@ def main(argv: Sequence[str]) -> None:
 def _trained(folder: Path) -> Iterator[Measured]:
     """Measure the nets that were trained in a recipe's working folder, as its prototxt describes them."""
     for models in sorted(path for path in (folder / "models").glob("*") if any(path.glob("*_iter_*.caffemodel"))):
+        # A recipe's training ends with settling, so its last weights have a low number.
+        weights = max(models.glob("*_iter_*.caffemodel"), key=lambda path: path.stat().st_mtime_ns)
         with tempfile.TemporaryDirectory() as out:
-            measured = measure(models.name, folder, newest_snapshot(models), Path(out), trained=True)
+            measured = measure(models.name, folder, weights, Path(out), trained=True)
         print("\n".join(accuracy_table([measured])), flush=True)
         yield measured
 

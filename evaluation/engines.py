@@ -188,7 +188,9 @@ def _our_net(classifier: Classifier, model: Path, only: Collection[str] = ()) ->
     from caffe_io.net_state import filter_net
     from caffe_io.prototxt import read_net
     from training.nets.net import Net
+    from training.threads import leave_busy_processors
 
+    leave_busy_processors()
     state = classifier.state
     net = read_net(model)
     if only:

@@ -1,8 +1,8 @@
-"""Times training beside busy programs: FaceRes, with threads that sleep after a short spin and with OpenMP's default.
+"""Times training beside busy programs: FaceRes, with as many threads as Moka chooses, with one, and with all.
 
     .venv/bin/python -m tools.bench.busy
 
-It takes about five minutes. Nothing else should be running.
+It takes about ten minutes. Nothing else should be running.
 """
 
 from __future__ import annotations
@@ -26,15 +26,19 @@ from caffe_io.databases.lmdb_store import write_lmdb
 from caffe_io.datum import array_to_datum
 from caffe_io.mean import write_mean
 from common.commands import Parser, run
+from common.errors import UsageError
 from common.places import ROOT
 from recipes.nets.face_net import files
 from recipes.nets.table import NETS
+from training.solvers.precision import PRECISIONS, choose_precision
 
 NET = NETS["FaceRes"]
+ALL = {"OMP_NUM_THREADS": str(os.cpu_count())}
 SETTINGS = {
     "as Moka does": {},
-    "OpenMP's default": {"GOMP_SPINCOUNT": "300000"},
     "one thread": {"OMP_NUM_THREADS": "1"},
+    "all threads": ALL,
+    "and they spin": {**ALL, "GOMP_SPINCOUNT": "300000"},
 }
 """What is compared -> variables of the environment."""
 _BUSY = "while True: pass"
@@ -71,13 +75,13 @@ def busy(count: int) -> Iterator[None]:
             program.wait()
 
 
-def pace(folder: Path, variables: dict[str, str], iterations: int) -> float:
+def pace(folder: Path, variables: dict[str, str], iterations: int, precision: str) -> float:
     """Return the iterations a second of a training, its start left out."""
     command = [str(ROOT / "moka"), "train", "--solver", f"prototxt/{NET.name}/solver.prototxt", "--force"]
+    command += ["--precision", precision, "--max_iter", str(iterations)]
     done = subprocess.run(
-        [*command, "--max_iter", str(iterations)], cwd=folder, capture_output=True, text=True, check=True,
-        env={**os.environ, **variables},
-    )  # fmt: skip
+        command, cwd=folder, capture_output=True, text=True, check=True, env={**os.environ, **variables}
+    )
     paces = re.findall(r"\(([\d.]+) iter/s, ", done.stderr + done.stdout)
     return float(paces[-1])
 
@@ -87,17 +91,29 @@ def main(argv: Sequence[str]) -> None:
     parser = Parser("python -m tools.bench.busy", "python -m tools.bench.busy", "time training beside busy programs")
     parser.add_argument("--iterations", type=int, default=101, help="iterations of each run (default: %(default)s)")
     parser.add_argument("--busy", type=int, default=2, help="most programs beside (default: %(default)s)")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="as train has it (default: %(default)s)"
+    )
     options = parser.parse_args(argv)
+    if options.iterations <= 50:
+        raise UsageError(
+            f"--iterations {options.iterations}: expected more than 50, after which the log shows the first pace."
+        )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_net(folder)
-        print(f"{NET.name}, batch {NET.batch}, iterations/s beside busy programs, on {os.cpu_count()} processors")
+        import torch  # loading it takes a second
+
+        precision = choose_precision(options.precision, torch.device("cpu"))
+        print(
+            f"{NET.name}, batch {NET.batch}, {precision}, iterations/s beside busy programs, on {os.cpu_count()} processors"
+        )
         print("busy programs".ljust(20), *(str(count).rjust(6) for count in range(options.busy + 1)))
         for setting, variables in SETTINGS.items():
             found = []
             for count in range(options.busy + 1):
                 with busy(count):
-                    found.append(pace(folder, variables, options.iterations))
+                    found.append(pace(folder, variables, options.iterations, options.precision))
             print(setting.ljust(20), *(f"{value:6.2f}" for value in found), flush=True)
 
 

@@ -213,8 +213,10 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace, start
     from ..solvers.signals import Signals
     from ..solvers.solver import Solver
     from ..solvers.workers import join_workers
+    from ..threads import leave_busy_processors
 
     with join_workers() as (workers, device):
+        fewer_threads = leave_busy_processors() if device.type == "cpu" else None
         precision = choose_precision(options.precision, device)
         try:
             path = training_file_of(options.solver)
@@ -235,6 +237,8 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace, start
             if workers.first:
                 several = f", {workers.count} workers" if workers.count > 1 else ""
                 log_line(f"Computing on {device.type} in {precision}, random_seed {solver.seed}{several}")
+                if fewer_threads:
+                    log_line(fewer_threads)
                 if path:
                     log_line(f"Beyond Caffe: {path}")
             if options.snapshot:

@@ -185,12 +185,14 @@ ENGINES: dict[str, Engine] = {"torch": torch_engine, "openvino": openvino_engine
 
 def _our_net(classifier: Classifier, model: Path, only: Collection[str] = ()) -> Net:
     """Make our net; with `only`, of the layers that make these blobs."""
+    import torch
+
     from caffe_io.net_state import filter_net
     from caffe_io.prototxt import read_net
     from training.nets.net import Net
     from training.threads import leave_busy_processors
 
-    leave_busy_processors()
+    leave_busy_processors(torch.device("cpu"))
     state = classifier.state
     net = read_net(model)
     if only:

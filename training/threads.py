@@ -5,33 +5,39 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 _LOOK = 0.3
-"""For so many seconds it is looked what other programs do. The kernel counts in hundredths of a second."""
+"""How many seconds we watch the other programs. The kernel counts in hundredths of a second."""
 _IDLE = (3, 4)
 """Fields of a processor's line in /proc/stat: idle, and idle while it waits for a disk."""
 
 
-def leave_busy_processors() -> str | None:
-    """Let PyTorch compute with no more threads than there are spare processors; return what to tell the user about it.
+def leave_busy_processors(device: torch.device) -> None:
+    """Let PyTorch compute on the CPU with no more threads than there are spare processors, and log it if that is fewer.
 
     Threads wait for each other some thousand times an iteration, so one that has to share its processor holds up the others:
     two threads beside a busy program are many times slower than one. docs/training.md has figures. OMP_NUM_THREADS, which
-    torchrun sets too, takes precedence. Call it before anything is computed, because what this process does counts as well.
+    torchrun sets too, takes precedence. Call it before computing anything: this process's own work counts as well.
     """
     import torch
 
+    from .solvers.caffe_log import log_line
+
     count = torch.get_num_threads()
-    if count == 1 or "OMP_NUM_THREADS" in os.environ:
-        return None
+    if device.type != "cpu" or count == 1 or "OMP_NUM_THREADS" in os.environ:
+        return
     before = _ticks()
     time.sleep(_LOOK)
     taken, processors = busy_processors(before, _ticks())
     threads = min(count, max(1, int(processors - taken + 0.5)))
     if not processors or threads == count:
-        return None
+        return
     torch.set_num_threads(threads)
-    return (
+    log_line(
         f"Other programs keep {taken:.1f} of {processors} processors busy, so {threads} of {count} threads compute here. "
         "OMP_NUM_THREADS in the environment sets their number."
     )

@@ -9,9 +9,11 @@ import torch
 
 from training import threads
 
+CPU = torch.device("cpu")
+
 
 @pytest.fixture(autouse=True)
-def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def four_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(threads, "_LOOK", 0)
     before = torch.get_num_threads()
@@ -41,31 +43,41 @@ def let_programs_take(monkeypatch: pytest.MonkeyPatch, *shares: float) -> None:
     ],
 )
 def test_busy_processors_are_left_to_others(
-    shares: tuple[float, ...], computing: int, monkeypatch: pytest.MonkeyPatch
+    shares: tuple[float, ...], computing: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     let_programs_take(monkeypatch, *shares)
-    told = threads.leave_busy_processors()
+    threads.leave_busy_processors(CPU)
+    told = capsys.readouterr().err
     assert torch.get_num_threads() == computing
-    assert (told is None) == (computing == 4)
+    assert (told == "") == (computing == 4)
     if told:
         assert f"of {len(shares)} processors busy, so {computing} of 4 threads compute" in told
 
 
-def test_a_number_from_the_user_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_from_the_user_stays(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     let_programs_take(monkeypatch, 1, 1, 1, 1)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    assert threads.leave_busy_processors() is None
+    threads.leave_busy_processors(CPU)
+    assert capsys.readouterr().err == ""
     assert torch.get_num_threads() == 4
 
 
-def test_a_system_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_needs_no_processors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    let_programs_take(monkeypatch, 1, 1, 1, 1)
+    threads.leave_busy_processors(torch.device("cuda"))
+    assert capsys.readouterr().err == ""
+    assert torch.get_num_threads() == 4
+
+
+def test_a_system_that_says_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(threads, "_ticks", dict)
-    assert threads.leave_busy_processors() is None
+    threads.leave_busy_processors(CPU)
+    assert capsys.readouterr().err == ""
     assert torch.get_num_threads() == 4
 
 
 def test_the_kernel_counts_every_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that is waited for, and the idle time, are no work; a host that takes the processor is."""
+    """Idling and waiting for a disk are no work; time that the host takes is."""
     before = {0: [5, 0, 0, 10, 0, 0, 0, 0], 1: [0] * 8}
     after = {0: [5, 0, 0, 15, 5, 0, 0, 0], 1: [2, 0, 1, 5, 0, 0, 0, 2]}
     assert threads.busy_processors(before, after) == (0.5, 2)

@@ -99,12 +99,12 @@ def main(argv: Sequence[str]) -> None:
         raise UsageError(
             f"--iterations {options.iterations}: expected more than 50, after which the log shows the first pace."
         )
+    import torch  # loading it takes a second
+
+    precision = choose_precision(options.precision, torch.device("cpu"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_net(folder)
-        import torch  # loading it takes a second
-
-        precision = choose_precision(options.precision, torch.device("cpu"))
         print(
             f"{NET.name}, batch {NET.batch}, {precision}, iterations/s beside busy programs, on {os.cpu_count()} processors"
         )
@@ -113,7 +113,7 @@ def main(argv: Sequence[str]) -> None:
             found = []
             for count in range(options.busy + 1):
                 with busy(count):
-                    found.append(pace(folder, variables, options.iterations, options.precision))
+                    found.append(pace(folder, variables, options.iterations, precision))
             print(setting.ljust(20), *(f"{value:6.2f}" for value in found), flush=True)
 
 

@@ -53,8 +53,7 @@ def main(options: argparse.Namespace) -> None:
     from ..threads import leave_busy_processors
 
     device = torch.device("cpu") if options.mode == "CPU" else choose_device()
-    if device.type == "cpu":
-        leave_busy_processors()
+    leave_busy_processors(device)
     net = Net(read_net(options.model), TEST, options.model, device)
     _check(net.shapes, blobs, options.model)
     net.load_all(options.weights)

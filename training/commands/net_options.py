@@ -123,12 +123,10 @@ def make_net(options: argparse.Namespace, phase: str, **settings: Any) -> Net:
     from caffe_io.caffe_pb2 import Phase
 
     from ..nets.net import Net
-    from ..solvers.caffe_log import log_line
     from ..threads import leave_busy_processors
 
     param = read_net(options.model)
     stages = stages_of(options)
     device = choose_device()
-    if device.type == "cpu" and (told := leave_busy_processors()):
-        log_line(told)
+    leave_busy_processors(device)
     return Net(param, Phase.Value(phase), options.model, device, 0, options.level, stages, **settings)

@@ -216,7 +216,7 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace, start
     from ..threads import leave_busy_processors
 
     with join_workers() as (workers, device):
-        fewer_threads = leave_busy_processors() if device.type == "cpu" else None
+        leave_busy_processors(device)
         precision = choose_precision(options.precision, device)
         try:
             path = training_file_of(options.solver)
@@ -237,8 +237,6 @@ def _train_with_torch(param: SolverParameter, options: argparse.Namespace, start
             if workers.first:
                 several = f", {workers.count} workers" if workers.count > 1 else ""
                 log_line(f"Computing on {device.type} in {precision}, random_seed {solver.seed}{several}")
-                if fewer_threads:
-                    log_line(fewer_threads)
                 if path:
                     log_line(f"Beyond Caffe: {path}")
             if options.snapshot:

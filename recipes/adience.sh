@@ -5,7 +5,8 @@
 #   recipes/adience.sh --images UTKFace.tar --dataset utkface --quick    about 8 minutes; 2 folds
 #   --images TAR                again, if UTKFace comes in several archives
 #   --prefix coarse_tilt_aligned_face    pictures of Adience with this prefix (default landmark_aligned_face)
-#   --net NAME                  LMTCNN-2-1, LMTCNN-1-1, LeviHassnerAge, LeviHassnerGender (default FaceResAdience, our own)
+#   --net NAME                  LMTCNN-2-1, LMTCNN-1-1, LeviHassnerAge, LeviHassnerGender, which starts from LeviHassnerAge
+#                               (default FaceResAdience, our own)
 #   --iterations N              train each fold for N iterations (2000, and 400 with --quick)
 #   --folds K                   K folds of UTKFace in place of 5; of Adience, only the first K of its five
 #   --out DIR                   work in DIR (default adience_out)
@@ -37,9 +38,18 @@ else
     for each in "${images[@]}"; do [ -d "$each" ] || show "$moka" unpack "$each"; done
 fi
 
-step "$folds folds: tables, databases, training, figures"
 iterations="$(how_long 400 2000)"
-run_folds "$iterations" pictures divisions
+start=(--force)
+if [ "$net" = LeviHassnerGender ]; then
+    # From random weights, some hundred iterations can learn nothing. In each fold both nets have the same pictures.
+    step "$folds folds of LeviHassnerAge, whose layers LeviHassnerGender starts from"
+    use_net LeviHassnerAge
+    run_folds "$iterations" pictures divisions start
+    start+=(--weights "{here}/folds/LeviHassnerAge/fold_{fold}/$weights")
+    use_net LeviHassnerGender
+fi
+step "$folds folds: tables, databases, training, figures"
+run_folds "$iterations" pictures divisions start
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
 compile "folds/$net/fold_0" "$weights"

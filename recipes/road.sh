@@ -132,6 +132,12 @@ begin() {
     [ -n "$net" ] || return 0
     [ "$workers" = 1 ] || train_with=("$PYTHON" -m torch.distributed.run --standalone --nproc-per-node "$workers")
     "$PYTHON" -m recipes.nets --out prototxt --our_schedule --workers "$workers" ${cut:+--cut "$cut"} ${quick:+--short}
+    use_net "$net"
+}
+
+# What follows is about this net. Usage: use_net NAME
+use_net() {
+    net=$1
     read -ra database_options <<<"$("$PYTHON" -m recipes.nets --database_options "$net")"
 }
 

@@ -31,8 +31,11 @@ _SCHEDULE: dict[str, Any] = {
 _AUGMENTED: dict[str, Any] = {
     "augment": {
         "warp": {"rotate": 15, "scale": [0.86, 1.18], "shift": 0.075},
+        # For cheap lenses and dim rooms: a net that has never seen noise takes noisy people for older.
+        "blur": {"probability": 0.25, "sigma": [0.4, 1.3]},
         "light": {"brightness": 0.15, "contrast": 0.3, "colour": 0.15},
         "grey": {"probability": 0.1},
+        "noise": {"probability": 0.2, "sigma": 0.05},
         "erase": {"probability": 0.3, "area": [0.02, 0.2]},
     },
     **_SCHEDULE,

@@ -27,6 +27,7 @@ WRITTEN_AGAIN = ("/folds.json", "/folds.txt", "data/faces.json")
 
 ARCHIVE = "UTKFace_AsianOnly.tar.gz"
 UTKFACE = ("--images", ARCHIVE, "--iterations", 1)
+LEVI_HASSNER = ("LeviHassnerAge", "LeviHassnerGender")
 
 
 @pytest.fixture(autouse=True)
@@ -282,6 +283,21 @@ def test_adience(tmp_path: Path) -> None:
     done = run_recipe("adience", "--images", alone.name, "--iterations", 1, "--out", "other", folder=tmp_path)
     assert done.returncode == 1
     assert "--fold 0: all 3 pictures that are there are in this fold, so none is left for training" in done.stderr
+
+
+def test_a_net_without_batch_norm_starts_from_that_of_ages(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
+    """In each fold, and from the net of the same fold: another one has seen this fold's test pictures."""
+    words = ["--images", of_utkface[0] / ARCHIVE, "--dataset", "utkface", "--iterations", 1, "--folds", 2]
+    ended_well(run_recipe("adience", *words, "--net", "LeviHassnerGender", folder=tmp_path))
+    folds = tmp_path / "adience_out/folds"
+    for fold in range(2):
+        start = folds / f"LeviHassnerAge/fold_{fold}/models/LeviHassnerAge/LeviHassnerAge_settled_iter_1.caffemodel"
+        assert f"Finetuning from {start}" in (folds / f"LeviHassnerGender/fold_{fold}/steps/04_train.log").read_text()
+        for part in ("train", "test"):
+            of_age, of_gender = (folds / f"{net}/fold_{fold}/data/DEF/{part}.csv" for net in LEVI_HASSNER)
+            assert of_age.read_text() == of_gender.read_text()
+    assert list(figures(folds / "LeviHassnerGender/folds.json")) == ["gender"]
+    check_net(tmp_path / "adience_out", "LeviHassnerGender")
 
 
 def test_a_damaged_archive_is_said_and_mended(tmp_path: Path) -> None:

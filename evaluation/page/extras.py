@@ -102,14 +102,8 @@ def read_thumbnails(database: Path, keys: Collection[str]) -> dict[str, str]:
 
 def read_log(weights: Path) -> dict[tuple[str, str], list[tuple[float, float]]]:
     """Return the curves in the log of the training that wrote the weights; none if there is no log."""
-    from training.solvers.record import read_rows
+    from training.solvers.record import read_curves
 
     match = _SNAPSHOT.fullmatch(str(weights))
     path = Path(f"{match[1]}_log.csv") if match else weights
-    if not match or not path.is_file():
-        return {}
-    curves: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for row in read_rows(path):
-        point = (float(row["iteration"]), float(row["value"]))
-        curves.setdefault((row["phase"], row["name"]), []).append(point)
-    return curves
+    return read_curves(path) if match and path.is_file() else {}

@@ -55,8 +55,8 @@ def test_the_plan_is_json_whatever_the_paths_are(tmp_path: Path, recipe: str, od
     """An array becomes as many words."""
     script = f"checkout='/a \"&\\' iterations=7 settled=5 weights='{odd}' repeats=4 net=Net\n"
     script += "database_options=(--tasks years,gender)\n"
-    script += f"pictures=('--images={odd}') divisions=(--fold 3)\n"
-    script += "plan checkout folds iterations settled net repeats database_options divisions pictures weights"
+    script += f"pictures=('--images={odd}') divisions=(--fold 3) start=(--force --weights '{odd}')\n"
+    script += "plan checkout folds iterations settled net repeats database_options divisions pictures weights start"
     plan = json.loads(road(tmp_path, script, "--folds", "3", recipe=recipe))
     assert plan["folds"] == 3
     words = [word for step in plan["steps"].values() for word in step]
@@ -66,7 +66,9 @@ def test_the_plan_is_json_whatever_the_paths_are(tmp_path: Path, recipe: str, od
     assert "models/Net/Net_settled_iter_5.caffemodel" in plan["steps"]["evaluate"]
     data = plan["steps"]["train_data"]
     assert data[data.index("--tasks") + 1] == "years,gender"
-    assert (odd in words) == (recipe in ("smile", "fgnet"))
+    train = plan["steps"]["train"]
+    assert train[train.index("--weights") + 1] == odd
+    assert "--force" in train
     assert (f"--images={odd}" in words) == (recipe == "adience")
     assert not [word for word in words if word.startswith("@")]
 

@@ -292,7 +292,7 @@ def test_a_net_without_batch_norm_starts_from_that_of_ages(tmp_path: Path, of_ut
     folds = tmp_path / "adience_out/folds"
     for fold in range(2):
         start = folds / f"LeviHassnerAge/fold_{fold}/models/LeviHassnerAge/LeviHassnerAge_settled_iter_1.caffemodel"
-        assert f"Finetuning from {start}" in (folds / f"LeviHassnerGender/fold_{fold}/steps/04_train.log").read_text()
+        assert f"Finetuning from {start}" in (folds / f"LeviHassnerGender/fold_{fold}/steps/05_train.log").read_text()
         for part in ("train", "test"):
             of_age, of_gender = (folds / f"{net}/fold_{fold}/data/DEF/{part}.csv" for net in LEVI_HASSNER)
             assert of_age.read_text() == of_gender.read_text()

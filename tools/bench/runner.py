@@ -31,6 +31,8 @@ from common.commands import Parser, run
 from common.errors import MokaError
 from common.places import ROOT
 
+from .machine import machine
+
 if TYPE_CHECKING:
     from inference import FaceAnalyzer
 
@@ -227,7 +229,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--pictures", type=int, default=60, help="how many photographs (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: %(default)s)")
     options = parser.parse_args(argv)
-    from inference.outputs.summary import cores, processor
+    from inference.outputs.summary import cores
 
     load = os.getloadavg()[0]
     if load > BUSY:
@@ -236,8 +238,8 @@ def main(argv: Sequence[str]) -> None:
         )
     with tempfile.TemporaryDirectory(prefix="moka-bench-") as temporary:
         figures = measure(Path(temporary), options.pictures, options.rounds)
-    machine = f"{processor()}, {cores()} cores, load average {load:.1f} at the start"
-    print(f"{machine}; photographs of 1280x720 with 3 faces\n\n{table(figures)}")
+    where = f"{machine()}, {cores()} cores, load average {load:.1f} at the start"
+    print(f"{where}; photographs of 1280x720 with 3 faces\n\n{table(figures)}")
 
 
 if __name__ == "__main__":

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections import defaultdict
 from pathlib import Path
 
 from common.files import atomic_file
 
-from ..solvers.record import read_rows
+from ..solvers.record import read_curves
 
 
 def plot_log(csv_path: Path, png_path: Path, title: str) -> None:
@@ -18,11 +17,8 @@ def plot_log(csv_path: Path, png_path: Path, title: str) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    series: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
-    for row in read_rows(csv_path):
-        series[row["phase"], row["name"]].append((int(row["iteration"]), float(row["value"])))
     figure, panels = pyplot.subplots(2, 1, sharex=True, figsize=(9, 6), layout="constrained")
-    for (phase, name), points in sorted(series.items()):
+    for (phase, name), points in sorted(read_curves(csv_path).items()):
         panel = panels[0] if "loss" in name.lower() else panels[1]
         panel.plot(
             *zip(*points, strict=True), label=f"{name} ({phase})", marker="o" if phase == "test" else "", markersize=3

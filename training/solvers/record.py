@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import math
 import re
 import sys
 import time
@@ -25,6 +26,8 @@ _RATE = re.compile(r"lr = ([\d.eE+-]+)")
 _OUTPUT = re.compile(r"(Train|Test) net output #\d+: (\S+) = (-?nan|-?inf|[\d.eE+-]+)")
 
 
+_FLAT = 3
+"""A first test so many times as high as all others leaves them a third of the picture."""
 _CLOUD = ("boto3", "botocore")
 """TensorBoard imports them where they are installed, to write to S3. They open a socket on import."""
 
@@ -137,6 +140,24 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         # A killed run may leave half a row at the end.
         return [row for row in csv.DictReader(file) if None not in row.values()]
+
+
+def read_curves(path: Path) -> dict[tuple[str, str], list[tuple[float, float]]]:
+    """Return (phase, name) -> the points to draw, iteration and value, of a log CSV; no curves if the file is missing.
+
+    The test before the first iteration is left out where it would press all others flat. A net with BatchNorm has no
+    statistics then, and its loss may be ten times any later one.
+    """
+    curves: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row in read_rows(path):
+        point = (float(row["iteration"]), float(row["value"]))
+        curves.setdefault((row["phase"], row["name"]), []).append(point)
+    for (phase, _), points in curves.items():
+        (iteration, value), *later = points
+        highest = max((point[1] for point in later if math.isfinite(point[1])), default=math.inf)
+        if phase == "test" and iteration == 0 and value > _FLAT * highest:
+            del points[0]
+    return curves
 
 
 def _new_table(file: TextIO) -> csv.DictWriter[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import math
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training.errors import TrainingError
-from training.solvers.record import Record, read_rows
+from training.solvers.record import Record, read_curves, read_rows
 
 LINES = [
     "Iteration 0, Testing net (#0)",
@@ -126,6 +128,35 @@ def test_rows_of_a_missing_file(tmp_path: Path) -> None:
     write(tmp_path / "net", [])
     with (tmp_path / "net_log.csv").open() as file:
         assert next(csv.reader(file)) == ["iteration", "seconds", "learning_rate", "phase", "name", "value"]
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "drawn"),
+    [
+        (45.0, [5.0, 4.0], [5.0, 4.0]),
+        (6.0, [5.0, 4.0], [6.0, 5.0, 4.0]),
+        (45.0, [], [45.0]),
+        (45.0, [math.nan, 4.0], [math.nan, 4.0]),
+        (45.0, [math.nan], [45.0, math.nan]),
+    ],
+)
+def test_curves_without_the_test_of_an_untrained_net(
+    tmp_path: Path, first: float, later: list[float], drawn: list[float]
+) -> None:
+    lines = []
+    for i, value in enumerate([first, *later]):
+        lines += [f"Iteration {10 * i}, Testing net (#0)", f"    Test net output #0: loss = {value}"]
+        lines += [
+            f"Iteration {10 * i}, loss",
+            f"    Train net output #0: loss = {value}",
+            f"Iteration {10 * i}, lr = 0.1",
+        ]
+    write(tmp_path / "net", lines)
+    curves = read_curves(tmp_path / "net_log.csv")
+    np.testing.assert_equal([value for _, value in curves["test", "loss"]], drawn)
+    # What was trained on is always drawn.
+    np.testing.assert_equal([value for _, value in curves["train", "loss"]], [first, *later])
+    assert read_curves(tmp_path / "none.csv") == {}
 
 
 def test_a_kill_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

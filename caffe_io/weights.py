@@ -127,22 +127,36 @@ def snapshots(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name:
     return [path for _, _, path in sorted(found)]
 
 
-def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str | None = None) -> Path:
-    """Return the snapshot in `folder` with the highest iteration number (see `snapshots`).
+def _name(snapshot: Path) -> str:
+    """Return NAME of NAME_iter_N."""
+    return snapshot.name.rpartition("_iter_")[0]
 
-    Raises WeightsError if there is no snapshot, or the folder cannot be read. It also does so if another one was written
-    later: they are then of several trainings, and the highest number may belong to an older one.
+
+def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel", name: str | None = None) -> Path:
+    """Return the snapshot in `folder` with the highest iteration number of the training that wrote there last (see `snapshots`).
+
+    Snapshots with another NAME are of another training: a recipe's settled weights have lower numbers than those that they
+    were made of. Raises WeightsError if there is no snapshot, if the folder cannot be read, or if the files do not tell which
+    training was the last: two with the same NAME, or all copied at once.
     """
     found = snapshots(folder, suffix, name)
     if not found:
         raise WeightsError(f"{folder}: holds no snapshot (*_iter_N{suffix}). Train the net first.")
-    highest = found[-1]
-    last = max(found, key=lambda path: path.stat().st_mtime)
-    if last.stat().st_mtime > highest.stat().st_mtime + _COPIED_TOGETHER:
+    written = {path: path.stat().st_mtime for path in found}
+    last = max(found, key=written.__getitem__)
+    same = [path for path in found if _name(path) == _name(last)]
+    highest = same[-1]
+    advice = "Name the file that you mean (--weights FILE), or move those of the other training away."
+    if written[last] > written[highest] + _COPIED_TOGETHER:
         raise WeightsError(
             f"{folder}: {highest.name} has the highest number, but {last.name} was written after it, so they may be of "
-            "different trainings. Name the file that you mean (--weights FILE), or move those of the other training away."
+            f"different trainings. {advice}"
         )
+    for other in reversed(found):
+        if other not in same and written[other] > written[last] - _COPIED_TOGETHER:
+            raise WeightsError(
+                f"{folder}: {highest.name} and {other.name} are of different trainings, and as old as each other. {advice}"
+            )
     return highest
 
 

@@ -133,8 +133,10 @@ def test_the_newest_snapshot_is_the_one_with_the_highest_number(tmp_path: Path) 
     ):
         (tmp_path / name).touch()
     (tmp_path / "AgeNet_iter_7.caffemodel.h5").touch()
-    (tmp_path / "Other_iter_12000.caffemodel.h5").touch()
-    assert newest_snapshot(tmp_path).name == "Other_iter_12000.caffemodel.h5"
+    (tmp_path / "AgeNet_iter_12000.caffemodel.h5").touch()
+    assert newest_snapshot(tmp_path).name == "AgeNet_iter_12000.caffemodel.h5"
+    (tmp_path / "AgeNet_iter_12000.caffemodel.h5").unlink()
+    (tmp_path / "Other_iter_20000.caffemodel").touch()
     assert newest_snapshot(tmp_path, name="AgeNet").name == "AgeNet_iter_10000.caffemodel"
     assert newest_snapshot(tmp_path, ".solverstate").name == "AgeNet_iter_99999.solverstate"
 
@@ -152,6 +154,22 @@ def test_snapshots_of_two_trainings(tmp_path: Path) -> None:
     os.utime(tmp_path / "AgeNet_iter_80.caffemodel", (1e9 - 99.5, 1e9 - 99.5))
     os.utime(tmp_path / "AgeNet_iter_40.caffemodel", (1e9 - 100, 1e9 - 100))
     assert newest_snapshot(tmp_path).name == "AgeNet_iter_3000.caffemodel"
+
+
+def test_snapshots_with_two_names(tmp_path: Path) -> None:
+    """The training that wrote last counts, as with the settled weights of a recipe; of two copies neither was last."""
+    for name, number, age in (("Net", 4000, 100), ("Net", 3000, 200), ("Net_settled", 60, 10)):
+        path = tmp_path / f"{name}_iter_{number}.caffemodel"
+        path.touch()
+        os.utime(path, (1e9 - age, 1e9 - age))
+    assert newest_snapshot(tmp_path).name == "Net_settled_iter_60.caffemodel"
+    # Trained again, and not settled.
+    os.utime(tmp_path / "Net_iter_4000.caffemodel", (1e9, 1e9))
+    assert newest_snapshot(tmp_path).name == "Net_iter_4000.caffemodel"
+    os.utime(tmp_path / "Net_settled_iter_60.caffemodel", (1e9 - 0.5, 1e9 - 0.5))
+    message = r"Net_iter_4000\.caffemodel and Net_settled_iter_60\.caffemodel are of different trainings, and as old as"
+    with pytest.raises(WeightsError, match=message):
+        newest_snapshot(tmp_path)
 
 
 def test_no_snapshot_at_all(tmp_path: Path) -> None:

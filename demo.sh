@@ -50,7 +50,9 @@ if [ -d "$out" ] && [ -n "$(ls -A "$out")" ] && [ ! -e "$out/.made-by-demo" ]; t
 fi
 mkdir -p "$out"
 cd "$out"
-touch .made-by-demo
+# FaceRes of an earlier demo, which knew other faces, is not this one's.
+[ -n "$own_faces" ] && [ "$(<.made-by-demo)" = "$own_faces" ] || rm -rf own_net
+echo "$own_faces" >.made-by-demo
 root="$(realpath --relative-to=. "$MOKA_ROOT")"
 
 step "Faces, split into a training and a test part; the training part balanced by age"
@@ -59,7 +61,7 @@ if [ -z "$images" ]; then
     images=data/sample_faces what="synthetic faces, drawn by this project"
     show "$PYTHON" -m tools.sample_faces --out "$images" --count "$([ -n "$quick" ] && echo 400 || echo 1400)" --force
 fi
-show "$PYTHON" "$root/build_dataset.py" --images "$images"
+show "$PYTHON" "$root/build_dataset.py" --images "$images" --force
 # The demo's own AgeNet and GenderNet learn within a few hundred iterations. recipes/demo/nets.py says what differs.
 "$PYTHON" -m recipes.demo.nets --iterations "$iterations"
 

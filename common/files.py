@@ -109,6 +109,13 @@ def atomic_folder(
             UNFINISHED.discard(temporary)
 
 
+def write_if_changed(path: Path, text: str) -> None:
+    """Write a text file, or leave it if it holds this text: its time then still says when it last changed."""
+    if not path.is_file() or path.read_bytes() != text.encode():
+        with atomic_file(path, force=True) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
 def refuse_existing(path: str | os.PathLike[str], force: bool = False) -> None:
     """Raise OutputExists if something is at `path`; with `force`, only if that is anything but an ordinary file."""
     mode = _mode(path)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
+
+from common.process.cores import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,11 +47,6 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
 
 def _work_on(work: Callable[[T], R], items: list[T]) -> list[R]:
     return [work(item) for item in items]
-
-
-def cores() -> int:
-    """Return how many cores this process may use. A container can limit them."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def say(line: str) -> None:

@@ -46,6 +46,7 @@ if [ "$net" = LeviHassnerGender ]; then
     use_net LeviHassnerAge
     run_folds "$iterations" pictures divisions start
     start+=(--weights "{here}/folds/LeviHassnerAge/fold_{fold}/$weights")
+    starts_from=(folds/LeviHassnerAge/fold_*/"$weights")
     use_net LeviHassnerGender
 fi
 step "$folds folds: tables, databases, training, figures"

@@ -23,7 +23,7 @@ from caffe_io.caffe_pb2 import TRAIN, NetParameter, SolverParameter
 from caffe_io.prototxt import parse_text, read_net, read_text, to_text
 from caffe_io.weights import read_weights, write_weights
 from common.commands import Parser, run
-from common.files import atomic_file
+from common.files import write_if_changed
 from common.places import ROOT, net_files
 
 ITERATIONS = {"AgeNet": 3000, "GenderNet": 2000}
@@ -105,8 +105,7 @@ def main(argv: Sequence[str]) -> None:
     options = parser.parse_args(argv)
     for name in ITERATIONS:
         for file, text in files(name, options.short).items():
-            with atomic_file(options.out / name / file, force=True) as temporary:
-                temporary.write_text(text)
+            write_if_changed(options.out / name / file, text)
     if options.start_of:
         write_start(options.start_of, options.out / "GenderNet")
 

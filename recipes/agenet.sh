@@ -14,7 +14,7 @@ data_sets --images images
 begin
 
 step "UTKFace, divided into a training and a test part"
-[ -e data/DEF/age_test.txt ] || show "$moka" build_dataset "${images[@]/#/--images=}" --balance half_repeats
+[ -e "$DIVIDED" ] || show "$moka" build_dataset "${images[@]/#/--images=}" --balance half_repeats --force
 "$PYTHON" -m recipes.agenet --out prototxt ${quick:+--short}
 
 step "Four databases and the mean image"

@@ -23,8 +23,8 @@ need_tasks years
 iterations="$(how_long 700 24000)"
 
 step "UTKFace in the given division; a fifth of the training part is held back, the test part is read by nothing"
-[ -e data/DEF/val.csv ] ||
-    show "$moka" build_dataset "${images[@]/#/--images=}" --divide "$division" --val 0.2 --balance none
+[ -e "$DIVIDED" ] ||
+    show "$moka" build_dataset "${images[@]/#/--images=}" --divide "$division" --val 0.2 --balance none --force
 
 step "Databases of pictures and labels, and the distributions over ages"
 databases train --table data/DEF/train.csv --shuffle

@@ -36,7 +36,8 @@ measure unseen data/fgnet/all.csv
 
 step "$folds folds by person: tables, databases, training, figures"
 iterations="$(how_long 100 800)"
-run_folds "$iterations"
+starts_from=("$weights")
+run_folds "$iterations" weights
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
 compile "folds/$net/fold_0" "$weights"

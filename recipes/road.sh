@@ -51,6 +51,7 @@ while [ $# -gt 0 ]; do
             ;;
         --quick) quick=1; shift ;;
         -h | --help) usage; exit 0 ;;
+        *) echo "error: $1 is no option. See $0 --help" >&2; exit 2 ;;
     esac
 done
 
@@ -114,20 +115,36 @@ show() {
     "$@"
 }
 
-# Makes what the recipe needs, and the working folder, and goes there. It must be new, or one that this recipe made.
-# It writes the nets of recipes.nets, if the recipe names one. Usage: begin [DETECTOR...]
+# Prints what the pictures are: what was made of others must not be taken for theirs.
+sources() {
+    local each
+    for each in "${images[@]}" "${images_utkface[@]}" ${division:+"$division"}; do
+        if [ -d "$each" ]; then echo "$each"; else echo "${each##*/} ($(stat -Lc %s "$each") bytes)"; fi
+    done
+    printf '%s\n' ${dataset:+"--dataset $dataset"} ${prefix:+"--prefix $prefix"}
+}
+
+# Makes what the recipe needs, and the working folder, and goes there. It must be new, or one that this recipe made of the same
+# pictures. It writes the nets of recipes.nets, if the recipe names one. Usage: begin [DETECTOR...]
 begin() {
     . "$recipes/../tools/env.sh" train
-    if [ -d "$out" ] && [ -n "$(ls -A "$out")" ] && [ ! -e "$out/.made-by-$RECIPE" ]; then
-        echo "error: $out: is not empty and was not made by this recipe. Nothing was changed. Give another folder: --out DIR" >&2
-        exit 2
+    local mark="$out/.made-by-$RECIPE" now before wrong=
+    now="$(sources)"
+    if [ -d "$out" ] && [ -n "$(ls -A "$out")" ]; then
+        before="$(paste -sd ' ' "$mark" 2>/dev/null || true)"
+        if [ ! -e "$mark" ]; then
+            wrong="is not empty and was not made by this recipe."
+        elif [ "$(<"$mark")" != "$now" ]; then
+            wrong="was made of ${before:-pictures that an older Moka did not note}. These are: $(paste -sd ' ' <<<"$now")."
+        fi
+        [ -z "$wrong" ] || { echo "error: $out: $wrong Nothing was changed. Give another folder: --out DIR" >&2; exit 2; }
     fi
     step "The tool chain that compiles for the stick"
     "$MOKA_ROOT/tools/toolchain.sh" movidius || echo "  (going on without it: there will be no blob)"
     [ $# = 0 ] || "$MOKA_ROOT/tools/detectors.sh" "$@"
     mkdir -p "$out"
     cd "$out"
-    touch ".made-by-$RECIPE"
+    printf '%s\n' "$now" >".made-by-$RECIPE"
     moka="$(realpath --relative-to=. "$MOKA_ROOT")/moka"
     [ -n "$net" ] || return 0
     [ "$workers" = 1 ] || train_with=("$PYTHON" -m torch.distributed.run --standalone --nproc-per-node "$workers")
@@ -150,20 +167,27 @@ distributions() {
 databases() {
     local place="data/lmdb/${net}_$1"
     shift
-    [ -d "${place}_labels" ] || show "$moka" create_lmdb "$@" "${database_options[@]}" "$place" "${place}_labels"
+    [ -d "${place}_labels" ] || show "$moka" create_lmdb "$@" "${database_options[@]}" --force "$place" "${place}_labels"
 }
 
-# Trains a net, or resumes its training, unless it is trained. A training of another length is not resumed.
-# Usage: training SOLVER ITERATIONS [OPTION of a training's beginning...]
+# Prints a hash of all that a net and its training are, and of the weights that it starts from. A batch is as large as the number
+# of processors lets it be, and may change. Usage: stamp [WEIGHTS...]
+stamp() {
+    { cat "prototxt/$net"/*.prototxt "prototxt/$net"/*.json | sed '/batch_size:/d'; cat /dev/null "$@"; } | sha256sum | cut -d ' ' -f 1
+}
+
+# Trains a net, or resumes its training, unless it is trained. A training of another length, of a changed net, or from other
+# weights is another one. Usage: training SOLVER ITERATIONS [--weights FILE]
 training() {
-    local solver=$1 iterations=$2 begun="models/$net/iterations" state resume=(--force "${@:3}")
+    local solver=$1 iterations=$2 begun="models/$net/begun" now state resume=(--force "${@:3}")
     mkdir -p "models/$net"
-    if [ "$(cat "$begun" 2>/dev/null)" != "$iterations" ]; then echo "$iterations" >"$begun"; fi
+    now="$iterations $(stamp "${@:4}")"
+    if [ "$(cat "$begun" 2>/dev/null)" != "$now" ]; then echo "$now" >"$begun"; fi
     [ "models/$net/${net}_iter_$iterations.caffemodel" -nt "$begun" ] && return
     state="$(ls -t "models/$net/${net}"_iter_*.solverstate 2>/dev/null | head -n 1 || true)"
     if [ "$state" -nt "$begun" ]; then resume=(--snapshot "$state"); fi
     show "${train_with[@]}" "$moka" train --solver "prototxt/$net/$solver.prototxt" --max_iter "$iterations" --precision auto "${resume[@]}" \
-        2> >(tee -a "$net.log" | grep --line-buffered -E '^[^I]|Iteration .*(loss|Test)|Test net output' >&2)
+        2> >(tee -a "$net.log" | grep --line-buffered -E '^([^I]|I[^0-9])|Iteration .*(loss|Test)|Test net output' >&2)
 }
 
 # Prints over how many iterations a net settles after a training of so many. Usage: how_settled ITERATIONS
@@ -182,15 +206,18 @@ settle() {
     [ "$weights" -nt "$trained" ] && return
     show "$moka" train --solver "prototxt/$net/settle_solver.prototxt" --max_iter "$count" --weights "$trained" \
         --precision auto --force \
-        2> >(tee -a "$net.log" | grep --line-buffered -E '^[^I]' >&2)
+        2> >(tee -a "$net.log" | grep --line-buffered -E '^([^I]|I[^0-9])' >&2)
 }
+
+# The last file that build_dataset writes.
+DIVIDED=data/DEF/report.json
 
 # Divides UTKFace, and makes its databases. Usage: utkface_data ARRAY OPTION... of build_dataset
 utkface_data() {
     local -n archives=$1
     shift
     step "UTKFace, divided into a training and a test part"
-    [ -e data/DEF/test.csv ] || show "$moka" build_dataset "${archives[@]/#/--images=}" "$@"
+    [ -e "$DIVIDED" ] || show "$moka" build_dataset "${archives[@]/#/--images=}" "$@" --force
     step "Databases of pictures and labels, and the distributions over ages"
     databases train --table data/DEF/train.csv --shuffle
     databases test --table data/DEF/test.csv
@@ -204,11 +231,10 @@ train_on_utkface() {
     settle "$1"
 }
 
-# Writes one table of all pictures of a set, unless it is there. Usage: whole_table FOLDER OPTION... of build_dataset
+# Writes one table of all pictures of a set. Usage: whole_table FOLDER OPTION... of build_dataset
 whole_table() {
     local folder=$1
     shift
-    [ -e "$folder/all.csv" ] && return
     show "$moka" build_dataset "$@" --split 0.5 --balance none --out "$folder" --force
     # Both parts again: a division always has two.
     { cat "$folder/train.csv"; tail -n +2 "$folder/test.csv"; } >"$folder/all.part"
@@ -222,8 +248,8 @@ measure() {
     mkdir -p "$folder/data"
     ln -sfn "$PWD/prototxt" "$folder/prototxt"
     ln -sfn "$PWD/data/soft" "$folder/data/soft"
-    [ "${place}_labels" -nt "$table" ] ||
-        show "$moka" create_lmdb --table "$table" "${database_options[@]}" --force "$place" "${place}_labels"
+    # Always: the set may be another than the last time.
+    show "$moka" create_lmdb --table "$table" "${database_options[@]}" --force "$place" "${place}_labels"
     table="$(realpath "$table")"
     (cd "$folder" && show "$MOKA_ROOT/moka" evaluate --net "$net" --weights "$trained" --looks mirror \
         --table "$table" --published "$recipes/published/$RECIPE.json" --out .)
@@ -247,23 +273,27 @@ plan() {
     printf '%s\n' "$text"
 }
 
-# Runs the folds of plans/RECIPE.json, and sets published figures beside theirs. What is done is not repeated.
-# Usage: run_folds ITERATIONS [NAME...]; the plan may hold these variables too
+# Runs the folds of plans/RECIPE.json, and sets published figures beside theirs. What is done is not repeated, unless the net, its
+# training or the files in the array starts_from have changed. Usage: run_folds ITERATIONS [NAME...]; the plan may hold these
+# variables too
+starts_from=()
 run_folds() {
-    local checkout="$MOKA_ROOT" iterations=$1 settled
+    local checkout="$MOKA_ROOT" iterations=$1 settled made_from
     shift
     settled="$(how_settled "$iterations")"
-    plan checkout folds iterations settled net database_options weights "$@" >folds.json
+    made_from="$(stamp "${starts_from[@]}")"
+    plan checkout folds iterations settled net made_from database_options "$@" >folds.json
     show "$moka" cross_validate folds.json --out "folds/$net" --jobs "$(nproc)"
     echo
     "$PYTHON" -m recipes.beside "folds/$net/folds.json" "$recipes/published/$RECIPE.json" --out report.txt
     weights="models/$net/${net}_settled_iter_$settled.caffemodel"
 }
 
-# Compiles the net, as it was trained in FOLDER, into graph/, unless that is newer. Usage: compile FOLDER WEIGHTS_IN_FOLDER
+# Compiles the net, as it was trained in FOLDER, into graph/, unless that is newer than weights, net and card. Usage: compile FOLDER WEIGHTS_IN_FOLDER
 compile() {
     local graph="$PWD/graph"
-    if [ "graph/$net.json" -nt "$1/$2" ]; then
+    if [ "graph/$net.json" -nt "$1/$2" ] && [ "graph/$net.json" -nt "$1/prototxt/$net/card.json" ] &&
+        [ "graph/$net.json" -nt "$1/prototxt/$net/deploy.prototxt" ]; then
         # Without the tool chain there was no blob.
         if [ -e "graph/$net.blob" ] || [ ! -e "$MOKA_ROOT/.toolchain/movidius" ]; then return; fi
     fi

@@ -29,7 +29,8 @@ step "$folds folds of GENKI-4K: tables, databases, training, figures"
 iterations="$(how_long 800 2000)"
 # A picture of GENKI-4K counts as four, so that a good third of what the net sees has a smile or none.
 repeats=4
-run_folds "$iterations" repeats
+starts_from=("$weights")
+run_folds "$iterations" weights repeats
 
 step "Compiling the net of fold 0 for OpenVINO and for Myriad X"
 compile "folds/$net/fold_0" "$weights"

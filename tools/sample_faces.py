@@ -30,8 +30,8 @@ import numpy as np
 from common.commands import Parser, run
 from common.errors import UsageError
 from common.files import atomic_file, atomic_folder
+from common.process.cores import cores
 from common.tasks import AGE_RANGES, FEMALE, MALE, OLDEST, TASKS
-from lmdb_build.parallel import cores
 
 from .drawn_faces import backdrop, beard, features, hair, skin
 from .drawn_faces.canvas import SIZE, Canvas, Picture

@@ -6,7 +6,6 @@ well, and a fold whose worker dies goes to another.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from typing import Any
 
 from common.errors import MokaError
 from common.messages import last_line
+from common.process.cores import cores
 
 from ..errors import EvaluationError
 from .plan import Plan
@@ -35,7 +35,7 @@ def run_folds(plan: Plan, out: Path, jobs: int, scheduler: str = "") -> Iterator
     marks = plan.marks()
     run = secrets.token_hex(8)
     # Steps that run at the same time share the cores. Of another machine's cores we know nothing.
-    threads = 0 if scheduler else max(1, (os.cpu_count() or 1) // jobs)
+    threads = 0 if scheduler else max(1, cores() // jobs)
     steps = {step: (words, marks[step]) for step, words in plan.steps.items()}
     folds = [Fold(name, out / f"fold_{name}", Path.cwd(), steps, run, threads) for name in plan.names]
     with _running(out, run):

@@ -6,7 +6,6 @@ Each number is rounded to the chip's FP16 wherever the chip stores one. docs/dev
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from common.commands import LOGGER
 from common.errors import CardError, MokaError
 from common.messages import COMPILE_AGAIN, shape_text
 from common.places import make_toolchain
+from common.process.cores import cores
 
 from .look import Look
 from .usb import SYSFS
@@ -47,7 +47,7 @@ class BlobDevice:
         self.refused: dict[Path, MokaError] = {}
         self._machines: dict[Path, Machine] = {}
         self._overflowed: set[str] = set()
-        self._threads = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), "blob")
+        self._threads = ThreadPoolExecutor(min(MOST_THREADS, cores()), "blob")
         for card in cards:
             try:
                 self._machines[card.path] = _open(card)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from common.commands import Parser, run
 from common.errors import UsageError
-from common.files import atomic_file
+from common.files import write_if_changed
 from common.messages import known_names
 from common.places import ROOT
 
@@ -67,8 +67,7 @@ def main(argv: Sequence[str]) -> None:
             )
         net = replace(net, batch=net.batch // options.workers)
         for file, text in files(net).items():
-            with atomic_file(options.out / name / file, force=True) as temporary:
-                temporary.write_text(text)
+            write_if_changed(options.out / name / file, text)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from common.places import ROOT
+from evaluation.folds.plan import read_plan
+from evaluation.folds.spread import run_folds
 from kits.commands import run_command
 
 SCRIPT = """
@@ -40,6 +42,16 @@ def write_plan(folder: Path, **changes: Any) -> Path:
     path = folder / "folds.json"
     path.write_text(json.dumps({"folds": 3, "steps": STEPS, "reports": ["report.json"], **changes}))
     return path
+
+
+def test_folds_share_the_cores_that_we_may_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not all that the machine has: a scheduler of jobs may allow fewer."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("common.process.cores.os.sched_getaffinity", lambda _: set(range(6)))
+    monkeypatch.chdir(tmp_path)
+    plan = read_plan(write_plan(tmp_path, steps={"threads": ["sh", "-c", "echo $OMP_NUM_THREADS"]}))
+    assert not [ended.problem for ended in run_folds(plan, tmp_path / "out", jobs=2) if ended.problem]
+    assert (tmp_path / "out/fold_0/steps/01_threads.log").read_text() == "3\n"
 
 
 def count(folder: Path) -> list[str]:

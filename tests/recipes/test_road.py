@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -43,22 +44,33 @@ def calls(folder: Path) -> list[str]:
     return found
 
 
-def touch(path: Path, time: float) -> None:
+def touch(path: Path, when: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    os.utime(path, (time, time))
+    os.utime(path, (when, when))
+
+
+def write_net(folder: Path, text: str = "") -> None:
+    place = folder / "prototxt/Net"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "train_test.prototxt").write_text(f"batch_size: 64\n{text}\n")
+    (place / "training.json").write_text("{}\n")
 
 
 @pytest.mark.parametrize("recipe", ["smile", "fgnet", "adience"])
 @pytest.mark.parametrize("odd", ["/plain/it.caffemodel", 'a "b" \\n c&d/@folds@/ü', "{here}/models"])
 def test_the_plan_is_json_whatever_the_paths_are(tmp_path: Path, recipe: str, odd: str) -> None:
     """An array becomes as many words."""
-    script = f"checkout='/a \"&\\' iterations=7 settled=5 weights='{odd}' repeats=4 net=Net\n"
+    script = f"checkout='/a \"&\\' iterations=7 settled=5 weights='{odd}' repeats=4 net=Net made_from=abc\n"
     script += "database_options=(--tasks years,gender)\n"
     script += f"pictures=('--images={odd}') divisions=(--fold 3) start=(--force --weights '{odd}')\n"
-    script += "plan checkout folds iterations settled net repeats database_options divisions pictures weights start"
+    script += (
+        "plan checkout folds iterations settled net repeats database_options divisions pictures weights start made_from"
+    )
     plan = json.loads(road(tmp_path, script, "--folds", "3", recipe=recipe))
     assert plan["folds"] == 3
+    # The first step, so a fold of another net is made again.
+    assert "MADE_FROM=abc" in next(iter(plan["steps"].values()))
     words = [word for step in plan["steps"].values() for word in step]
     assert '/a "&\\/moka' in words
     assert "7" in plan["steps"]["train"]
@@ -81,11 +93,12 @@ def test_how_long(tmp_path: Path, words: list[str], expected: str) -> None:
 
 
 def test_a_training_is_made_once_resumed_and_begun_again_for_another_length(tmp_path: Path) -> None:
+    write_net(tmp_path)
     script = "net=Net; training solver 20"
     road(tmp_path, script)
     start = "train --solver prototxt/Net/solver.prototxt --max_iter 20 --precision auto "
     assert calls(tmp_path) == [f"{start}--force"]
-    begun = (tmp_path / "models/Net/iterations").stat().st_mtime
+    begun = (tmp_path / "models/Net/begun").stat().st_mtime
 
     touch(tmp_path / "models/Net/Net_iter_8.solverstate", begun + 5)
     road(tmp_path, script)
@@ -104,7 +117,35 @@ def test_a_training_is_made_once_resumed_and_begun_again_for_another_length(tmp_
     assert calls(tmp_path) == [f"{start}--force"]
 
 
+def test_another_training_begins_from_the_start(tmp_path: Path) -> None:
+    """Of a changed net or training.json, or from other weights: what is there must not pass for it."""
+    start = tmp_path / "start.caffemodel"
+    script = "net=Net; training solver 20 --weights start.caffemodel"
+
+    def trains(text: str, weights: str) -> bool:
+        write_net(tmp_path, text)
+        start.write_text(weights)
+        road(tmp_path, script)
+        made = calls(tmp_path)
+        touch(tmp_path / "models/Net/Net_iter_20.caffemodel", time.time() + 5)
+        if made:
+            assert made[0].endswith("--force --weights start.caffemodel")
+        return bool(made)
+
+    assert trains("", "A")
+    assert not trains("", "A")
+    (tmp_path / "prototxt/Net/train_test.prototxt").write_text("batch_size: 32\n\n")
+    road(tmp_path, script)
+    assert calls(tmp_path) == [], "as many pictures in an iteration, by two processes"
+    os.utime(tmp_path / "models/Net/Net_iter_20.caffemodel", (1e9, 1e9))
+    assert trains("dropout_ratio: 0.5", "A")
+    os.utime(tmp_path / "models/Net/Net_iter_20.caffemodel", (1e9, 1e9))
+    assert trains("dropout_ratio: 0.5", "B")
+    assert not trains("dropout_ratio: 0.5", "B")
+
+
 def test_two_processes_train_where_there_are_two_processors(tmp_path: Path) -> None:
+    write_net(tmp_path)
     (tmp_path / "python").write_text('#!/bin/sh\necho python "$@" >>calls.txt\n')
     (tmp_path / "python").chmod(0o755)
     road(tmp_path, 'net=Net train_with=("$PWD/python" -m torch.distributed.run); training solver 20')
@@ -148,12 +189,17 @@ def test_a_net_is_compiled_again_when_it_was_trained_again(tmp_path: Path) -> No
     touch(tmp_path / "graph/Net.blob", 2000)
     road(tmp_path, script)
     assert calls(tmp_path / "fold") == []
-    touch(tmp_path / "fold" / weights, 3000)
-    road(tmp_path, script)
-    assert calls(tmp_path / "fold") == [command]
+    for later, name in enumerate((weights, "prototxt/Net/card.json", "prototxt/Net/deploy.prototxt"), 3000):
+        touch(tmp_path / "fold" / name, later)
+        road(tmp_path, script)
+        assert calls(tmp_path / "fold") == [command]
+        touch(tmp_path / "graph/Net.json", later + 0.5)
+        road(tmp_path, script)
+        assert calls(tmp_path / "fold") == []
 
 
 def test_a_training_that_fails_ends_the_recipe_and_its_message_is_shown(tmp_path: Path) -> None:
+    write_net(tmp_path)
     (tmp_path / "failing").write_text(
         '#!/bin/sh\necho "I1 solver" >&2\nprintf "error: no such net\\nand what to do\\n" >&2\nexit 1\n'
     )
@@ -190,7 +236,7 @@ def test_a_recipe_ends_when_the_net_lacks_a_task(tmp_path: Path) -> None:
     assert done.stderr == "error: --net Net: learns smile,years, and this recipe measures gender. Give another net.\n"
 
 
-def test_a_net_is_measured_on_a_table_and_its_database_follows_the_table(tmp_path: Path) -> None:
+def test_a_net_is_measured_on_a_table_whatever_was_measured_before(tmp_path: Path) -> None:
     (tmp_path / "moka").touch()
     script = "net=Net weights=it.caffemodel database_options=(--tasks years); measure there all.csv"
     touch(tmp_path / "all.csv", 1000)
@@ -206,10 +252,7 @@ def test_a_net_is_measured_on_a_table_and_its_database_follows_the_table(tmp_pat
     assert (calls(tmp_path), calls(tmp_path / "there")) == ([create], [evaluate])
     touch(tmp_path / "there/data/lmdb/Net_test_labels", 2000)
     road(tmp_path, script)
-    assert (calls(tmp_path), calls(tmp_path / "there")) == ([], [evaluate])
-    touch(tmp_path / "all.csv", 3000)
-    road(tmp_path, script)
-    assert calls(tmp_path) == [create]
+    assert (calls(tmp_path), calls(tmp_path / "there")) == ([create], [evaluate])
 
 
 def test_a_table_of_a_whole_set_has_both_parts_under_one_header(tmp_path: Path) -> None:
@@ -219,8 +262,10 @@ def test_a_table_of_a_whole_set_has_both_parts_under_one_header(tmp_path: Path) 
     road(tmp_path, "whole_table set --images faces")
     assert calls(tmp_path) == ["build_dataset --images faces --split 0.5 --balance none --out set --force"]
     assert (tmp_path / "set/all.csv").read_text() == "picture,person,years\ntrain.jpg,,3\ntest.jpg,,3\n"
-    road(tmp_path, "whole_table set --images faces")
-    assert calls(tmp_path) == []
+    # Of another set, its own.
+    (tmp_path / "set/test.csv").write_text("picture,person,years\nother.jpg,,3\n")
+    road(tmp_path, "whole_table set --images others")
+    assert (tmp_path / "set/all.csv").read_text() == "picture,person,years\ntrain.jpg,,3\nother.jpg,,3\n"
 
 
 def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path) -> None:
@@ -233,3 +278,29 @@ def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "theirs: is not empty and was not made by this recipe" in done.stderr
     assert [path.name for path in (tmp_path / "theirs").iterdir()] == ["letter.txt"]
+
+
+def test_a_folder_made_of_other_pictures_is_left_alone(tmp_path: Path) -> None:
+    """Its databases and nets would pass for those of these pictures."""
+    mine, division = tmp_path / "mine.tar", tmp_path / "parts.csv"
+    mine.write_bytes(b"12")
+    division.write_bytes(b"123")
+    made = tmp_path / "coral_out"
+    made.mkdir()
+    (made / "val.csv").touch()
+    words = ["bash", ROOT / "recipes/coral.sh", "--images", "mine.tar", "--division", "parts.csv"]
+    for mark, wanted in (
+        (
+            "mine.tar (2 bytes)\nothers.csv (3 bytes)\n",
+            "was made of mine.tar (2 bytes) others.csv (3 bytes). These are: ",
+        ),
+        (
+            "",
+            "was made of pictures that an older Moka did not note. These are: mine.tar (2 bytes) parts.csv (3 bytes).",
+        ),
+    ):
+        (made / ".made-by-coral").write_text(mark)
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"error: coral_out: {wanted}" in done.stderr
+        assert sorted(path.name for path in made.iterdir()) == [".made-by-coral", "val.csv"]

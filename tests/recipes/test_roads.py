@@ -199,8 +199,9 @@ def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     out = tmp_path / "fgnet_out"
     for name in ("data", "models"):
         shutil.copytree(folder / "utkface_out" / name, out / name)
-    (out / ".made-by-fgnet").touch()
-    words = ["--images", fgnet(tmp_path / "FGNET.tar").name, "--images_utkface", folder / ARCHIVE]
+    sets = [fgnet(tmp_path / "FGNET.tar"), folder / ARCHIVE]
+    (out / ".made-by-fgnet").write_text("".join(f"{path.name} ({path.stat().st_size} bytes)\n" for path in sets))
+    words = ["--images", sets[0].name, "--images_utkface", sets[1]]
     words += ["--iterations", 1, "--folds", 2]
     first = ended_well(run_recipe("fgnet", *words, folder=tmp_path))
     for done in (f"build_dataset --images={folder / ARCHIVE}", "create_lmdb --table data/DEF", "soft_labels", "train"):

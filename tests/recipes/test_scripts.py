@@ -36,6 +36,10 @@ def test_help_names_the_options(script: Path, tmp_path: Path) -> None:
         (["--images", "nowhere.tar"], "--images nowhere.tar: not found"),
         (["--images", ".", "--iterations", "0"], "--iterations 0: expected a whole number"),
         (["--fast"], "unknown option --fast"),
+        # Words of the help.
+        (["UTKFace.tar.gz"], "UTKFace.tar.gz"),
+        (["train"], "train"),
+        ([""], "no option"),
     ],
 )
 def test_wrong_use(script: Path, tmp_path: Path, words: list[str], message: str) -> None:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 from common.commands import Parser, run
 from common.errors import MokaError
 from common.places import ROOT
+from common.process.cores import cores
 
 from .machine import machine
 
@@ -229,8 +230,6 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--pictures", type=int, default=60, help="how many photographs (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: %(default)s)")
     options = parser.parse_args(argv)
-    from inference.outputs.summary import cores
-
     load = os.getloadavg()[0]
     if load > BUSY:
         print(

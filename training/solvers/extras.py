@@ -147,7 +147,8 @@ class Extras:
         if schedule is None or validation is None:
             return
         value = next(output.value for output in outputs if output.name == validation.figure)
-        better = progress.best_iteration < 0 or (
+        # NaN is no best: nothing would ever be better.
+        better = math.isnan(progress.best) or (
             value > progress.best if validation.better == "higher" else value < progress.best
         )
         if better:

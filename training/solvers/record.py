@@ -65,13 +65,12 @@ class Record:
         self._iteration = start
         with self._errors_explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if start:
-                self._drop_rows_from(start)
+            before = self._drop_rows_from(start) if start else 0.0
             self._file = self.path.open("a" if start else "w", newline="")
             self._rows = csv.DictWriter(self._file, _COLUMNS) if start else _new_table(self._file)
             self._board = SummaryWriter(f"{prefix}_tensorboard", purge_step=start)
         self._write()
-        self._started = time.monotonic()
+        self._started = time.monotonic() - before
 
     def parse(self, line: str) -> None:
         """Add the numbers in one line of a Caffe log."""
@@ -102,10 +101,12 @@ class Record:
         with self._errors_explained():
             self._board.close()
 
-    def _drop_rows_from(self, iteration: int) -> None:
+    def _drop_rows_from(self, iteration: int) -> float:
+        """Drop what an interrupted run did after the snapshot; return how many seconds it had taken until then."""
         rows = [row for row in read_rows(self.path) if int(row["iteration"]) < iteration]
         with atomic_file(self.path, force=True) as temporary, temporary.open("w", newline="") as file:
             _new_table(file).writerows(rows)
+        return max((float(row["seconds"]) for row in rows), default=0.0)
 
     def _write(self) -> None:
         assert self._file is not None
@@ -145,17 +146,17 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def read_curves(path: Path) -> dict[tuple[str, str], list[tuple[float, float]]]:
     """Return (phase, name) -> the points to draw, iteration and value, of a log CSV; no curves if the file is missing.
 
-    The test before the first iteration is left out where it would press all others flat. A net with BatchNorm has no
-    statistics then, and its loss may be ten times any later one.
+    The loss of the test before the first iteration is left out where it would press all others flat. A net with BatchNorm has
+    no statistics then, and its loss may be ten times any later one.
     """
     curves: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for row in read_rows(path):
         point = (float(row["iteration"]), float(row["value"]))
         curves.setdefault((row["phase"], row["name"]), []).append(point)
-    for (phase, _), points in curves.items():
+    for (phase, name), points in curves.items():
         (iteration, value), *later = points
         highest = max((point[1] for point in later if math.isfinite(point[1])), default=math.inf)
-        if phase == "test" and iteration == 0 and value > _FLAT * highest:
+        if phase == "test" and "loss" in name.lower() and iteration == 0 and value > _FLAT * highest > 0:
             del points[0]
     return curves
 

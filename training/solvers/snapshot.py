@@ -20,6 +20,12 @@ from common.messages import shape_text
 from ..nets.net import Net
 
 
+def snapshot_names(prefix: str, iteration: int, hdf5: bool = False) -> tuple[str, str]:
+    """Return the names of the caffemodel and the solver state of an iteration."""
+    ending = ".h5" if hdf5 else ""
+    return f"{prefix}_iter_{iteration}.caffemodel{ending}", f"{prefix}_iter_{iteration}.solverstate{ending}"
+
+
 def write_snapshot(
     net: Net,
     histories: Sequence[Tensor],
@@ -34,8 +40,7 @@ def write_snapshot(
     `step` is the learning-rate policy's current step. With `diffs` (snapshot_diff) the weights' grads, which are the last
     steps after an update, are stored beside the weights. An earlier pair of the same number is replaced, as in Caffe.
     """
-    ending = ".h5" if hdf5 else ""
-    model, state = (f"{prefix}_iter_{iteration}{suffix}{ending}" for suffix in (".caffemodel", ".solverstate"))
+    model, state = snapshot_names(prefix, iteration, hdf5)
     # If we are killed between the two files, an earlier run's state must not pair with our weights.
     Path(state).unlink(missing_ok=True)
     save_weights(net, model, _diffs(net) if diffs else None)

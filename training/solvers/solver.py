@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,7 +25,7 @@ from .record import Record
 from .schedule.learning_rate import check_policy, learning_rate, next_step
 from .schedule.timetable import Plan, Timetable
 from .signals import Signals
-from .snapshot import read_snapshot, snapshot_size, write_snapshot
+from .snapshot import read_snapshot, snapshot_names, snapshot_size, write_snapshot
 from .solver_nets import choose_seed, load_weights, make_test_nets, make_train_net
 from .updates import apply_update, check_solver_type, make_histories
 from .workers import Workers
@@ -218,7 +219,11 @@ class Solver:
         self._check_weights()
         p = self.param
         hdf5 = p.snapshot_format == SolverParameter.HDF5
+        _, state = snapshot_names(p.snapshot_prefix, self.iteration, hdf5)
         with self.timetable.apart("snapshot"):
+            # Before the solver state, which asks for it: if we are killed in between, there is no snapshot to resume from.
+            Path(state).unlink(missing_ok=True)
+            self.extras.save(state, self.timetable.share(self.iteration))
             with self.extras.averaged():
                 model, state = write_snapshot(
                     self.net,
@@ -229,7 +234,6 @@ class Solver:
                     hdf5,
                     p.snapshot_diff,
                 )
-            self.extras.save(state, self.timetable.share(self.iteration))
         kind = "HDF5" if hdf5 else "binary proto"
         self._report(f"Snapshotting to {kind} file {model}")
         self._report(f"Snapshotting solver state to {kind} file {state}")

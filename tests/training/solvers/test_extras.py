@@ -97,6 +97,14 @@ def test_the_best_weights_are_kept_and_the_training_ends_without_better_ones(tmp
     assert "The best was 0.5 at iteration 0" in lines[-1]
 
 
+def test_a_figure_that_is_nan_is_no_best(tmp_path: Path) -> None:
+    """Nothing is better than NaN, so the training would end with it."""
+    made = solver(tmp_path, {"validation": {**VALIDATION, "stop_after": 2}})
+    judge(made, [math.nan, 0.3, 0.5, 0.4])
+    assert (made.extras.progress.best, made.extras.progress.best_iteration) == (0.5, 2)
+    assert not made.extras.ended
+
+
 def test_an_ended_training_writes_its_last_snapshot(tmp_path: Path) -> None:
     lines: list[str] = []
     file = {"validation": {"figure": "loss", "better": "higher", "stop_after": 1}}
@@ -158,6 +166,27 @@ def test_a_resumed_training_ends_with_the_weights_of_an_unbroken_one(tmp_path: P
     assert all((a == b).all() for a, b in zip(weights(whole), weights(resumed), strict=True))
     assert whole.extras.progress == resumed.extras.progress
     assert whole.extras.progress.factor < 1
+
+
+@pytest.mark.parametrize("fails", ["save_weights", "write_solverstate"])
+def test_a_kill_within_a_snapshot_leaves_nothing_to_resume_from(
+    tmp_path: Path, fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a solver state without its training state, nor that of an earlier training with the same number."""
+    for _ in range(2):
+        made = solver(tmp_path, {"average": {"decay": 0.8}})
+        made.step(1)
+        made.snapshot()
+    assert (tmp_path / "small_iter_1.solverstate").exists()
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"training.solvers.snapshot.{fails}", killed)
+    with pytest.raises(KeyboardInterrupt):
+        made.snapshot()
+    assert (tmp_path / "small_iter_1.trainingstate").exists()
+    assert not (tmp_path / "small_iter_1.solverstate").exists()
 
 
 @pytest.mark.parametrize("damaged", [b"PK damaged", b"PK\x03\x04 the archive that numpy writes, cut short"])

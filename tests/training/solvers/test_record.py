@@ -86,6 +86,17 @@ def test_a_resumed_run_leaves_no_row_twice(tmp_path: Path) -> None:
     assert rows[3][4] == "1.75"
 
 
+def test_the_seconds_of_a_resumed_run_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1000, 7))
+    monkeypatch.setattr("training.solvers.record.time.monotonic", lambda: next(clock))
+    write(tmp_path / "net", LINES)
+    before = [float(row["seconds"]) for row in read_rows(tmp_path / "net_log.csv") if int(row["iteration"]) < 10]
+    write(tmp_path / "net", LINES[9:], start=10)
+    seconds = [float(row["seconds"]) for row in read_rows(tmp_path / "net_log.csv")]
+    assert seconds[: len(before)] == before == [7.0, 14.0, 21.0]
+    assert seconds[len(before) :] == [28.0, 35.0]
+
+
 def test_a_new_run_begins_a_new_file(tmp_path: Path) -> None:
     write(tmp_path / "net", LINES)
     write(tmp_path / "net", LINES[:3])
@@ -157,6 +168,14 @@ def test_curves_without_the_test_of_an_untrained_net(
     # What was trained on is always drawn.
     np.testing.assert_equal([value for _, value in curves["train", "loss"]], [first, *later])
     assert read_curves(tmp_path / "none.csv") == {}
+
+
+def test_an_accuracy_that_falls_is_drawn_whole(tmp_path: Path) -> None:
+    lines = []
+    for i, value in enumerate((0.9, 0.1, 0.1)):
+        lines += [f"Iteration {i}, Testing net (#0)", f"    Test net output #0: accuracy = {value}"]
+    write(tmp_path / "net", lines)
+    assert [value for _, value in read_curves(tmp_path / "net_log.csv")["test", "accuracy"]] == [0.9, 0.1, 0.1]
 
 
 def test_a_kill_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device",
         default="auto",
-        help="auto (the default: a stick, else the best that is there) or a name of ./moka devices; BLOB foresees a stick",
+        help="auto (the default: a stick, else the best that is there) or a name of ./moka devices; BLOB simulates a stick",
     )
     parser.add_argument(
         "--graph", type=Path, default=GRAPH, metavar="DIR", help="folder of networks and cards (default: graph)"

@@ -1,9 +1,8 @@
 """Measures how a net of the recipes bears worse pictures: its figures on the test database, and on changed copies of it.
 
-    cd utkface_out
-    python -m tools.worse_pictures --net FaceRes --weights models/FaceRes/FaceRes_settled_iter_60.caffemodel
+    python -m tools.worse_pictures --home utkface_out --net FaceRes
 
-Call it in the working folder of a recipe. The pictures are changed at the size that the database has, before the crop.
+The home is the working folder of a recipe. The pictures are changed at the size that the database has, before the crop.
 """
 
 from __future__ import annotations
@@ -110,12 +109,18 @@ def figures(net: str, weights: Path, folder: Path) -> dict[str, float]:
 
 def main(argv: Sequence[str]) -> None:
     """Print a Markdown table: a row for each change."""
-    example = "python -m tools.worse_pictures --net FaceRes --weights models/FaceRes/FaceRes_settled_iter_60.caffemodel"
+    from caffe_io.weights import newest_snapshot
+
+    example = "python -m tools.worse_pictures --home utkface_out --net FaceRes"
     parser = Parser("python -m tools.worse_pictures", example, "measure a net on worse pictures")
-    parser.add_argument("--net", required=True, help="prototxt/NAME, and data/lmdb/NAME_test and its labels")
-    parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help=".caffemodel")
+    parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="the working folder of a recipe")
+    parser.add_argument("--net", required=True, help="prototxt/NAME in it, and data/lmdb/NAME_test and its labels")
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help=".caffemodel (default: the newest snapshot in models/NAME)"
+    )
     options = parser.parse_args(argv)
-    here, place = Path.cwd(), Path(f"data/lmdb/{options.net}_test")
+    here, place = options.home.resolve(), Path(f"data/lmdb/{options.net}_test")
+    weights: Path = options.weights or newest_snapshot(here / "models" / options.net)
     for number, (name, (change, strength)) in enumerate(CHANGES.items()):
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
@@ -124,7 +129,7 @@ def main(argv: Sequence[str]) -> None:
             (folder / "data/soft").symlink_to(here / "data/soft")
             (folder / f"{place}_labels").symlink_to((here / f"{place}_labels").resolve())
             write_changed(here / place, folder / place, change, strength)
-            found = figures(options.net, options.weights.resolve(), folder)
+            found = figures(options.net, weights.resolve(), folder)
         if number == 0:
             print(f"| pictures | {' | '.join(found)} |\n|---|{'---|' * len(found)}")
         cells = [f"{value:.2f}" if key.endswith("mae") else f"{100 * value:.1f} %" for key, value in found.items()]

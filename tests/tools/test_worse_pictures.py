@@ -67,7 +67,9 @@ def test_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     )
     with inside(tmp_path):
         verb("soft_labels")(["--bins", "0:100", "--sigma", "3", "data/soft/years.binaryproto"])
-        worse_pictures.main(["--net", net.name, "--weights", str(weights)])
+    (tmp_path / "models/FaceRes").mkdir(parents=True)
+    weights.rename(tmp_path / "models/FaceRes/FaceRes_iter_1.caffemodel")
+    worse_pictures.main(["--home", str(tmp_path), "--net", net.name])
     head, line, these, black = capsys.readouterr().out.strip().splitlines()[-4:]
     assert head == "| pictures | years: mae | age by decade: accuracy | gender: accuracy |"
     assert line == "|---|---|---|---|"

@@ -219,21 +219,14 @@ class Solver:
         self._check_weights()
         p = self.param
         hdf5 = p.snapshot_format == SolverParameter.HDF5
-        _, state = snapshot_names(p.snapshot_prefix, self.iteration, hdf5)
+        which = (p.snapshot_prefix, self.iteration)
+        model, state = snapshot_names(*which, hdf5)
         with self.timetable.apart("snapshot"):
             # Before the solver state, which asks for it: if we are killed in between, there is no snapshot to resume from.
             Path(state).unlink(missing_ok=True)
             self.extras.save(state, self.timetable.share(self.iteration))
             with self.extras.averaged():
-                model, state = write_snapshot(
-                    self.net,
-                    self.histories,
-                    p.snapshot_prefix,
-                    self.iteration,
-                    self.current_step,
-                    hdf5,
-                    p.snapshot_diff,
-                )
+                write_snapshot(self.net, self.histories, *which, self.current_step, hdf5, p.snapshot_diff)
         kind = "HDF5" if hdf5 else "binary proto"
         self._report(f"Snapshotting to {kind} file {model}")
         self._report(f"Snapshotting solver state to {kind} file {state}")

@@ -12,13 +12,18 @@ import pytest
 
 from common.places import ROOT
 
-# It writes two outputs, says so, and then waits in the state that the test asks for.
+# It writes two outputs, says so, and then waits in the state that the test asks for. A wait is many short ones: Python calls
+# no handler during a sleep that begins just after the signal came.
 COMMAND = """
 import signal, sys, time
 import common.process.start
 from pathlib import Path
 from common.commands import run
 from common.files import atomic_file, atomic_folder
+
+def wait():
+    for _ in range(1200):
+        time.sleep(0.05)
 
 def main(argv):
     with atomic_file("file") as file, atomic_folder("folder") as folder:
@@ -28,19 +33,20 @@ def main(argv):
             import slow_library
         try:
             print("ready", flush=True)
-            time.sleep(60)
+            wait()
         except BaseException:
             if argv[0] != "while it cleans up":
                 raise
             print("cleaning up", flush=True)
-            time.sleep(60)
+            wait()
 
 run(main)
 """
 
 
 def start(folder: Path, state: str, before: str = "") -> subprocess.Popen[str]:
-    (folder / "slow_library.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    waits = "import time\nprint('ready', flush=True)\nfor _ in range(1200):\n    time.sleep(0.05)\n"
+    (folder / "slow_library.py").write_text(waits)
     process = subprocess.Popen(
         [sys.executable, "-c", before + COMMAND, state],
         cwd=folder,
@@ -92,7 +98,7 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_before_the_command_has_begun_is_no_traceback(tmp_path: Path) -> None:
-    code = "import common.process.start, time; print('ready', flush=True); time.sleep(60)"
+    code = "import common.process.start, time; print('ready', flush=True); [time.sleep(0.05) for _ in range(1200)]"
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -155,7 +155,8 @@ def newest_snapshot(folder: str | os.PathLike[str], suffix: str = ".caffemodel",
     for other in reversed(found):
         if other not in same and written[other] > written[last] - _COPIED_TOGETHER:
             raise WeightsError(
-                f"{folder}: {highest.name} and {other.name} are of different trainings, and as old as each other. {advice}"
+                f"{folder}: {highest.name} and {other.name} are of different trainings and were written at the same time, so "
+                f"neither is known to be newer. {advice}"
             )
     return highest
 

@@ -167,7 +167,7 @@ def test_snapshots_with_two_names(tmp_path: Path) -> None:
     os.utime(tmp_path / "Net_iter_4000.caffemodel", (1e9, 1e9))
     assert newest_snapshot(tmp_path).name == "Net_iter_4000.caffemodel"
     os.utime(tmp_path / "Net_settled_iter_60.caffemodel", (1e9 - 0.5, 1e9 - 0.5))
-    message = r"Net_iter_4000\.caffemodel and Net_settled_iter_60\.caffemodel are of different trainings, and as old as"
+    message = r"Net_iter_4000\.caffemodel and Net_settled_iter_60\.caffemodel are of different trainings and were"
     with pytest.raises(WeightsError, match=message):
         newest_snapshot(tmp_path)
 

@@ -51,7 +51,7 @@ fi
 mkdir -p "$out"
 cd "$out"
 # FaceRes of an earlier demo, which knew other faces, is not this one's.
-[ -n "$own_faces" ] && [ "$(<.made-by-demo)" = "$own_faces" ] || rm -rf own_net
+[ -n "$own_faces" ] && [ "$(cat .made-by-demo 2>/dev/null)" = "$own_faces" ] || rm -rf own_net
 echo "$own_faces" >.made-by-demo
 root="$(realpath --relative-to=. "$MOKA_ROOT")"
 

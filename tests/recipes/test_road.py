@@ -289,7 +289,7 @@ def test_a_folder_made_of_other_pictures_is_left_alone(tmp_path: Path) -> None:
     made.mkdir()
     (made / "val.csv").touch()
     words = ["bash", ROOT / "recipes/coral.sh", "--images", "mine.tar", "--division", "parts.csv"]
-    for mark, wanted in (
+    for mark, expected in (
         (
             "mine.tar (2 bytes)\nothers.csv (3 bytes)\n",
             "was made of mine.tar (2 bytes) others.csv (3 bytes). These are: ",
@@ -302,5 +302,5 @@ def test_a_folder_made_of_other_pictures_is_left_alone(tmp_path: Path) -> None:
         (made / ".made-by-coral").write_text(mark)
         done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stdout) == (2, "")
-        assert f"error: coral_out: {wanted}" in done.stderr
+        assert f"error: coral_out: {expected}" in done.stderr
         assert sorted(path.name for path in made.iterdir()) == [".made-by-coral", "val.csv"]

@@ -194,7 +194,8 @@ run_folds() {
     local checkout="$MOKA_ROOT" iterations=$1 settled made_from
     shift
     settled="$(how_settled "$iterations")"
-    made_from="$(stamp "${starts_from[@]}")"
+    # With the iterations: a longer training needs the databases again, which a complete fold no longer has.
+    made_from="$(stamp "${starts_from[@]}") for $iterations iterations"
     plan checkout folds iterations settled net made_from database_options "$@" >folds.json
     show "$moka" cross_validate folds.json --out "folds/$net" --jobs "$(nproc)"
     echo

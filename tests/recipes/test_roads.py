@@ -280,7 +280,10 @@ def test_adience(tmp_path: Path) -> None:
 
     # Large databases would fill the disk: those of training are gone, and a longer training makes them again.
     home = out / "folds/FaceResAdience/fold_1"
-    assert {path.name for path in (home / "data/lmdb").iterdir()} == {"FaceResAdience_test", "FaceResAdience_test_labels"}
+    assert {path.name for path in (home / "data/lmdb").iterdir()} == {
+        "FaceResAdience_test",
+        "FaceResAdience_test_labels",
+    }
     ended_well(run_recipe("adience", *words[:2], "--iterations", 2, "--folds", 2, folder=tmp_path))
     assert (home / "models/FaceResAdience/FaceResAdience_iter_2.caffemodel").is_file()
 

@@ -161,6 +161,13 @@ def test_commands_have_these_verbs_and_options(page: Path) -> None:
 
 
 @pages()
+def test_a_new_pip_is_asked_for(page: Path) -> None:
+    """The pip of a new environment is Python's own, and may be older than --group."""
+    text = page.read_text(encoding="utf-8")
+    assert "pip install --group" not in text or "pip 25.1 or newer" in text.replace("\n", " ")
+
+
+@pages()
 def test_modules_exist(page: Path) -> None:
     for piece in code(page.read_text(encoding="utf-8")):
         for module in MODULE.findall(piece):

@@ -1,4 +1,7 @@
-"""Each recipe from its archive to its answer, on a miniature of the archive and with one iteration of training."""
+"""Each recipe from its archive to its answer, on a miniature of the archive and with one iteration of training.
+
+All run with --quick, and utkface and adience also without it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ WRITTEN_AGAIN = ("/folds.json", "/folds.txt", "data/faces.json")
 
 
 ARCHIVE = "UTKFace_AsianOnly.tar.gz"
-UTKFACE = ("--images", ARCHIVE, "--iterations", 1)
+UTKFACE = ("--images", ARCHIVE, "--quick", "--iterations", 1)
 LEVI_HASSNER = ("LeviHassnerAge", "LeviHassnerGender")
 
 
@@ -115,7 +118,7 @@ def test_utkface(of_utkface: tuple[Path, str]) -> None:
 def test_utkface_with_several_seeds(of_utkface: tuple[Path, str]) -> None:
     """Nets of the same databases, which differ in the random seed alone."""
     folder, _ = of_utkface
-    words = [*UTKFACE, "--seeds", 2, "--out", "seeds"]
+    words = ["--images", ARCHIVE, "--iterations", 1, "--seeds", 2, "--out", "seeds"]
     ended_well(run_recipe("utkface", *words, folder=folder))
     nets = folder / "seeds/folds/FaceRes"
     solvers = [(nets / f"fold_{seed}/prototxt/FaceRes/solver.prototxt").read_text() for seed in range(2)]
@@ -133,7 +136,7 @@ def test_utkface_with_several_seeds(of_utkface: tuple[Path, str]) -> None:
 @pytest.mark.timeout(600)
 def test_agenet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     """Two nets of one task each."""
-    words = ["--images", of_utkface[0] / ARCHIVE, "--iterations", 1]
+    words = ["--images", of_utkface[0] / ARCHIVE, "--quick", "--iterations", 1]
     first = ended_well(run_recipe("agenet", *words, folder=tmp_path, timeout=400))
     out = tmp_path / "agenet_out"
     for name, task in (("AgeNet", "age"), ("GenderNet", "gender")):
@@ -156,7 +159,7 @@ def test_smile(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     need_files("blazeface")
     tar = genki4k(tmp_path / "GENKI4K.tar")
     out = tmp_path / "smile_out"
-    words = ["--images", tar.name, "--images_utkface", of_utkface[0] / ARCHIVE, "--iterations", 1, "--folds", 2]
+    words = ["--images", tar.name, "--images_utkface", of_utkface[0] / ARCHIVE, "--quick", "--iterations", 1]
     first = run_recipe("smile", *words, folder=tmp_path)
     assert "21 pictures, 20 faces, 1 pictures left out" in ended_well(first)
     assert "left out: files/file0021.jpg" in first.stderr
@@ -202,7 +205,7 @@ def test_fgnet(tmp_path: Path, of_utkface: tuple[Path, str]) -> None:
     sets = [fgnet(tmp_path / "FGNET.tar"), folder / ARCHIVE]
     (out / ".made-by-fgnet").write_text("".join(f"{path.name} ({path.stat().st_size} bytes)\n" for path in sets))
     words = ["--images", sets[0].name, "--images_utkface", sets[1]]
-    words += ["--iterations", 1, "--folds", 2]
+    words += ["--quick", "--iterations", 1, "--folds", 2]
     first = ended_well(run_recipe("fgnet", *words, folder=tmp_path))
     for done in (f"build_dataset --images={folder / ARCHIVE}", "create_lmdb --table data/DEF", "soft_labels", "train"):
         assert f"moka {done} " not in first
@@ -236,7 +239,7 @@ def test_coral(tmp_path: Path) -> None:
     lines = [f"{name},{name.split('_')[0]},{'test' if i % 4 == 0 else 'train'}" for i, name in enumerate(names[:36])]
     (tmp_path / "split.csv").write_text("\n".join(["file,age,part", *lines]) + "\n")
     out = tmp_path / "coral_out"
-    words = ["--images", tar.name, "--division", "split.csv", "--iterations", 1]
+    words = ["--images", tar.name, "--division", "split.csv", "--quick", "--iterations", 1]
     first = ended_well(run_recipe("coral", *words, folder=tmp_path))
     tests = {name for i, name in enumerate(names[:36]) if i % 4 == 0}
     tables = {part: (out / f"data/DEF/{part}.csv").read_text() for part in ("train", "val", "test")}
@@ -260,7 +263,7 @@ def test_adience(tmp_path: Path) -> None:
     ages = ("(0, 2)", "(25, 32)", "(60, 100)")
     folds = [[(f"u{fold}", f"{i}.jpg", 10 * fold + i, ages[i], "mf"[i % 2]) for i in range(3)] for fold in range(5)]
     folder = write_adience(tmp_path / "adience", folds)
-    words = ["--images", folder.name, "--iterations", 1, "--folds", 2]
+    words = ["--images", folder.name, "--quick", "--iterations", 1]
     first = ended_well(run_recipe("adience", *words, folder=tmp_path))
     out = tmp_path / "adience_out"
     tasks = figures(out / "folds/FaceResAdience/folds.json")

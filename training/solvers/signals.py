@@ -25,7 +25,7 @@ class Signals:
     a command which the signal stopped. `report` takes a line for the log.
 
     A process that trains `alone` also stops on SIGTERM, and a SIGINT after a stop was requested raises KeyboardInterrupt.
-    torchrun sends both signals to its processes for other reasons.
+    torchrun sends both signals to its processes for other reasons. One of several also ignores SIGINT after a stop.
     """
 
     def __init__(self, sigint: str, sighup: str, report: Callable[[str], None], alone: bool = True) -> None:
@@ -55,6 +55,9 @@ class Signals:
         finally:
             for number, handler in self._before.items():
                 signal.signal(number, handler)
+            if self.stop and not self._alone:
+                # torchrun may pass Ctrl-C on only now, while the curves and the last lines are written.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         effect = self._effects[signal.Signals(number)]

@@ -25,7 +25,7 @@ class Signals:
     a command which the signal stopped. `report` takes a line for the log.
 
     A process that trains `alone` also stops on SIGTERM, and a SIGINT after a stop was requested raises KeyboardInterrupt.
-    torchrun sends both signals to its processes for other reasons. One of several also ignores SIGINT after a stop.
+    torchrun sends both signals to its processes for other reasons. One of several ignores SIGINT from a stop on.
     """
 
     def __init__(self, sigint: str, sighup: str, report: Callable[[str], None], alone: bool = True) -> None:
